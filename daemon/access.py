@@ -1,0 +1,116 @@
+"""How a cluster is entered: its secret files as they are now, and connections made with them."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from daemon.cluster import ClusterSettings
+from daemon.deadlines import Deadlines
+from daemon.errors import SecretError
+from daemon.secrets import Secret, check_file, read_password
+from daemon.transport import Transport, tls_context
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What we show to a cluster and whom we trust there: a password and the files under `tls`."""
+
+    username: str | None
+    password: Secret | None
+    files: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def auth(self) -> tuple[bytes, bytes] | None:
+        """User and password for HTTP, in UTF-8."""
+        if self.username is None or self.password is None:
+            return None
+        return self.username.encode(), self.password.reveal().encode()
+
+    def censor(self, text: str) -> str:
+        """Take our secrets out of what a server says, should it quote the request."""
+        if self.auth is None:
+            return text
+        pair = base64.b64encode(b":".join(self.auth)).decode()
+        for secret in filter(None, (pair, self.auth[1].decode())):
+            text = text.replace(secret, "***")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Connections, and the identity that they were made with."""
+
+    transport: Transport
+    identity: Identity
+
+
+class Door:
+    """The one current access to a cluster; any number of threads may ask for it."""
+
+    def __init__(
+        self, settings: ClusterSettings, environ: Mapping[str, str], watch: Deadlines
+    ) -> None:
+        """Read no file yet: that is done when access is first asked for."""
+        self._settings = settings
+        self._environ = environ
+        self._watch = watch
+        self._access: Access | None = None
+        self._lock = threading.Lock()
+
+    def access(self) -> Access:
+        """Give the access in force. Raises: SecretError, for as long as there is none."""
+        with self._lock:
+            if self._access is None:
+                self._access = self._enter(self._identity())
+            return self._access
+
+    def renewed(self, used: Access) -> Access | None:
+        """Read all files again after *used* was refused; None if they have not changed.
+
+        A file that is missing or half-written changes nothing: the next refusal looks again. The
+        old connections are dropped, not closed, since other threads may be using them.
+        """
+        with self._lock:
+            if self._access is not used:
+                return self._access
+            try:
+                identity = self._identity()
+                if identity == used.identity:
+                    return None
+                self._access = self._enter(identity)
+            except SecretError:
+                return None
+            return self._access
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            if self._access is not None:
+                self._access.transport.close()
+
+    def _identity(self) -> Identity:
+        settings, tls = self._settings, self._settings.tls
+        password = None
+        if settings.username is not None:
+            password = read_password(settings.password_file, settings.password_env, self._environ)
+        if tls.client_key is not None:
+            check_file(tls.client_key)
+        paths = (tls.ca_file, tls.client_cert, tls.client_key)
+        try:
+            files = tuple(path.read_bytes() for path in paths if path is not None)
+        except OSError as exc:
+            raise SecretError(f"{exc.filename}: {exc.strerror}") from exc
+        return Identity(settings.username, password, files)
+
+    def _enter(self, identity: Identity) -> Access:
+        transport = Transport(
+            tls=tls_context(self._settings.tls),
+            auth=identity.auth,
+            timeouts=self._settings.timeout,
+            connections=self._settings.concurrency,
+            watch=self._watch,
+        )
+        return Access(transport, identity)

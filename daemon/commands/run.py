@@ -1,0 +1,182 @@
+"""`cbmaintd run`: the daemon in the foreground, assembled from its parts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from daemon import logs, places
+from daemon.backup_service import BackupService
+from daemon.clock import SystemClock
+from daemon.cluster import ClusterSettings
+from daemon.config import Settings, load, parse
+from daemon.errors import ConfigError, SecretError
+from daemon.ledger import Access, AppliedConfig, Ledger
+from daemon.logs import Level, Log, LogFormat
+from daemon.record import Record
+from daemon.repository import Attempt
+from daemon.scheduler import Book, Daemon, Flags, Start
+from daemon.secrets import read_password
+from daemon.service_manager import ServiceManager
+
+FLUSH_WITHIN = timedelta(seconds=2)
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: the file is invalid and the ledger has no last good configuration.
+        HostError: the ledger cannot be used, or another daemon holds it.
+
+    """
+    file = places.find_config(args, environ)
+    settings, rejected = _read(file, environ)
+    url = places.find_ledger(args, environ, settings or places.ledger_hint(file))
+    if rejected and not places.ledger_exists(url):
+        raise rejected
+    flags = Flags()
+    flags.listen()
+    log = Log(
+        sys.stderr.fileno(),
+        log_format=LogFormat(args.log_format),
+        level=Level[args.log_level.upper()],
+        now=SystemClock.wall,
+        environ=environ,
+    )
+    try:
+        with _open(url, dry_run=args.dry_run) as ledger:
+            start = _start(file, settings, rejected, ledger, environ, dry_run=args.dry_run)
+            if ledger.set_aside:
+                log.logger.critical(logs.LEDGER_REPLACED, damaged=str(ledger.set_aside))
+            daemon = Daemon(
+                start,
+                book=_NoBook() if args.dry_run else ledger,
+                connect=_connector(log, environ),
+                log=log.logger,
+                clock=SystemClock(),
+                manager=ServiceManager(environ),
+                environ=environ,
+            )
+            has_ended = daemon.run(flags)
+    finally:
+        log.close(FLUSH_WITHIN)
+    if not has_ended:
+        # A call that outlasts its ten seconds runs on a thread which would keep the process. What
+        # it may still do is in the ledger; the next start goes on from there.
+        os._exit(0)
+    return 0
+
+
+def _read(
+    file: Path, environ: Mapping[str, str]
+) -> tuple[Settings, None] | tuple[None, ConfigError]:
+    try:
+        return load(file, environ=environ), None
+    except ConfigError as exc:
+        return None, exc
+
+
+def _open(url: str, *, dry_run: bool) -> Ledger:
+    if not dry_run:
+        return Ledger.open(url, Access.DAEMON)
+    if places.ledger_exists(url):
+        return Ledger.open(url, Access.READ)
+    return Ledger.open(places.IN_MEMORY, Access.DAEMON)
+
+
+def _start(
+    file: Path,
+    settings: Settings | None,
+    rejected: ConfigError | None,
+    ledger: Ledger,
+    environ: Mapping[str, str],
+    *,
+    dry_run: bool,
+) -> Start:
+    """Choose what is put in force: the file, or else the last good configuration."""
+    if settings is None:
+        settings = _last_good(ledger, environ)
+    if settings is None:
+        assert rejected is not None
+        raise rejected
+    records = tuple(ledger.records())
+    orphans = {record.key.cluster for record in records} - settings.clusters.keys()
+    return Start(
+        settings=settings,
+        file=file,
+        folder=file.absolute().parent,
+        records=records,
+        former=_former_clusters(orphans, ledger.configs(), environ) if orphans else {},
+        rejected=rejected,
+        dry_run=dry_run,
+    )
+
+
+def _last_good(ledger: Ledger, environ: Mapping[str, str]) -> Settings | None:
+    last = ledger.last_good()
+    return _parse_again(last, environ) if last else None
+
+
+def _former_clusters(
+    names: set[str], configs: Iterable[AppliedConfig], environ: Mapping[str, str]
+) -> dict[str, ClusterSettings]:
+    """Find how clusters that the file no longer names were reached; the newest wins."""
+    found: dict[str, ClusterSettings] = {}
+    for applied in configs:
+        settings = _parse_again(applied, environ)
+        if settings:
+            wanted = names & settings.clusters.keys() - found.keys()
+            found |= {name: settings.clusters[name] for name in wanted}
+    return found
+
+
+def _parse_again(applied: AppliedConfig, environ: Mapping[str, str]) -> Settings | None:
+    """Read a configuration that was in force; a secret gone since then must not stop a resume."""
+    with suppress(ConfigError):
+        return parse(
+            applied.text,
+            applied.path,
+            environ=environ,
+            folder=applied.folder,
+            check_secrets=False,
+        )
+    return None
+
+
+def _connector(
+    log: Log, environ: Mapping[str, str]
+) -> Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]:
+    def connect(
+        settings: ClusterSettings, remember: Callable[[Attempt], None]
+    ) -> BackupService:
+        def on_attempt(attempt: Attempt) -> None:
+            level, event, keys = logs.attempt_event(attempt)
+            log.logger.log(level, event, **keys)
+            remember(attempt)
+
+        with suppress(SecretError):
+            log.redact(read_password(settings.password_file, settings.password_env, environ))
+        return BackupService(
+            settings, environ=environ, on_attempt=on_attempt, now=SystemClock.wall
+        )
+
+    return connect
+
+
+class _NoBook(Book):
+    """Where a dry run writes: nowhere."""
+
+    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        pass
+
+    def save_config(self, config: AppliedConfig) -> None:
+        pass
+
+    def set_config_state(self, state: str) -> None:
+        pass

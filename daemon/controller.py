@@ -1,0 +1,359 @@
+"""One pass over one cluster: the order of looks, records and calls is here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import assert_never
+
+from daemon.backup_service import KeepTrying, ServiceError
+from daemon.dispatch import SEND_WITHIN, Answer, Call, Dispatch, Service
+from daemon.errors import LedgerError
+from daemon.holdings import Holdings
+from daemon.journal import Decided, Journal
+from daemon.pacing import Errand, Pacing
+from daemon.reconcile import (
+    GONE_AFTER,
+    Pause,
+    Resume,
+    Resumed,
+    confirm,
+    decide,
+    fail,
+    mark,
+)
+from daemon.record import LATE, Phase, Record, Suspicion
+from daemon.repository import (
+    Action,
+    CallError,
+    Moment,
+    ObservedRepository,
+    RepositoryKey,
+    RepositoryState,
+)
+from daemon.windows import CatchUp, Desired, Timeline
+
+VERIFY_WITHIN = timedelta(seconds=10)
+"""How long after a 200 its effect may take to show before the call counts as failed."""
+
+LOOK_EVERY = timedelta(seconds=1)
+FIRST_LOOK = timedelta(milliseconds=100)
+UNVERIFIED = "unverified"
+UNRECORDED = "ledger"
+
+CLUSTER = ("", Action.LIST)
+"""The errand of looking, which concerns no repository in particular."""
+
+Observed = dict[str, ObservedRepository]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a pass goes by: one immutable object, swapped whole at a reload."""
+
+    timeline: Timeline
+    resync: timedelta
+    max_pause: timedelta
+    dry_run: bool = False
+
+
+class Controller:
+    """What is known of one cluster, and the passes that bring it to what is wanted.
+
+    Not safe for two passes at once; the scheduler makes them one after the other.
+    """
+
+    def __init__(
+        self,
+        cluster: str,
+        holdings: Holdings,
+        *,
+        service: Service,
+        journal: Journal,
+        executor: Executor,
+        clock: Callable[[], Moment],
+        wait: KeepTrying,
+    ) -> None:
+        """Go on from *holdings*; *wait* waits and is False when the pass should end early."""
+        self.cluster = cluster
+        self._holdings = holdings
+        self._service = service
+        self._journal = journal
+        self._executor = executor
+        self._clock = clock
+        self._wait = wait
+        self._pacing = Pacing()
+        self.known_ids: frozenset[str] = frozenset()
+        self.has_looked = False
+
+    @property
+    def is_needed(self) -> bool:
+        """Tell whether something is still to be remembered or done here."""
+        return bool(self._holdings)
+
+    @property
+    def holds(self) -> int:
+        """How many repositories may be paused by us."""
+        return len(self._holdings.holds())
+
+    def reach(self, service: Service, executor: Executor) -> None:
+        """Use another way to the cluster from the next pass on."""
+        self._service, self._executor = service, executor
+        self.forget_failures()
+
+    def forget_failures(self) -> None:
+        """Send failed calls again at the next pass: something changed that may cure them."""
+        self._pacing.forget()
+
+    def run_pass(self, rules: Rules) -> timedelta | None:
+        """Make one pass; give the time after which another is due, None when nothing waits.
+
+        1. Ask whether anything is wanted, ours or suspected; an idle cluster is left in peace
+           (but the first pass always looks: a wrong password shows before the window does).
+        2. List the repositories; a failure ends the pass for this cluster alone.
+        3. Decide for each repository that is wanted or known.
+        4. Record every intent and maybe-sent mark in one durable transaction.
+        5. Send resumes before pauses, `concurrency` at a time.
+        6. Look until every accepted call shows, at most 10 s; what never shows has failed.
+        7. Record the outcomes, and only then say them.
+        """
+        now = self._clock()
+        is_idle = not (self._holdings or rules.timeline.is_wanted(self.cluster, now.wall))
+        if is_idle and self.has_looked:
+            return None
+        try:
+            observed = self._look(self._held_windows())
+        except ServiceError as exc:
+            return self._give_up(exc, rules)
+        decisions = self._decide(observed, rules)
+        if rules.dry_run:
+            self._rehearse(decisions)
+            return None
+        self._finish(self._begin(decisions, observed, rules), rules)
+        self._flush()
+        self._warn_overdue(rules)
+        return self._next_due()
+
+    # 2. What is there
+
+    def _look(self, windows: tuple[str, ...]) -> Observed:
+        seen = self._service.repositories(windows, self._wait)
+        self.has_looked = True
+        self._pacing.succeeded(CLUSTER)
+        self.known_ids = frozenset(repository.id for repository in seen)
+        self._journal.answered()
+        return {repository.id: repository for repository in seen}
+
+    def _held_windows(self) -> tuple[str, ...]:
+        held = {window for record in self._holdings.holds() for window in record.windows}
+        return tuple(sorted(held))
+
+    def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
+        now = self._clock()
+        self.has_looked = True
+        distance = self._pacing.failed(
+            CLUSTER, now.uptime, rules.resync, is_transient=exc.retryable
+        )
+        self._journal.unreachable(exc.error, now.wall)
+        for record in self._holdings.holds():
+            if record.phase is not Phase.PAUSED or (record.until and record.until <= now.wall):
+                due = now.wall + distance
+                self._holdings.note(replace(record, last_error=exc.error, next_attempt=due))
+        self._flush()
+        self._warn_overdue(rules)
+        return distance
+
+    # 3. What to do
+
+    def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
+        now = self._clock()
+        known = self._holdings.ids()
+        ids = observed.keys() | known | rules.timeline.plain_ids(self.cluster)
+        desired = rules.timeline.desired(self.cluster, ids, now.wall)
+        return [
+            self._decide_one(id_, desired.get(id_), observed.get(id_), now)
+            for id_ in sorted(desired.keys() | known)
+        ]
+
+    def _decide_one(
+        self, id_: str, desired: Desired | None, observed: ObservedRepository | None, now: Moment
+    ) -> Decided:
+        before = self._holdings.get(id_)
+        key = RepositoryKey(self.cluster, id_)
+        return Decided(decide(key, desired, observed, before, now), desired, before)
+
+    def _rehearse(self, decisions: list[Decided]) -> None:
+        for decided in decisions:
+            if isinstance(decided.decision, Pause | Resume):
+                self._journal.rehearsed(decided)
+            else:
+                self._journal.left_alone(decided)
+
+    # 4. What must be durable before anything leaves
+
+    def _begin(self, decisions: list[Decided], observed: Observed, rules: Rules) -> list[Call]:
+        """Record what was decided with the marks of all calls; give those that may be sent."""
+        now = self._clock()
+        calls = []
+        for decided in decisions:
+            decision = decided.decision
+            if not isinstance(decision, Pause | Resume):
+                self._holdings.note(decision.record)
+            elif not self._pacing.is_distant(_errand(decision), now.uptime):
+                calls.append(Call(decision, now))
+                self._holdings.note(mark(decision, now, SEND_WITHIN + 2 * LATE))
+        is_durable = self._flush()
+        for decided in decisions:
+            self._journal.decided(decided, now.wall)
+            self._journal.busy(decided, observed.get(decided.record.key.id), now.wall)
+        self._catch_up((d.before for d in decisions if isinstance(d.decision, Resumed)), now)
+        if not is_durable:
+            calls = self._without_pauses(calls, rules)
+        # Safety first: what must end is sent before what must begin.
+        return sorted(calls, key=lambda call: call.action is Action.PAUSE)
+
+    def _without_pauses(self, calls: list[Call], rules: Rules) -> list[Call]:
+        """Drop pauses that could not be recorded; a resume of what is ours needs no record."""
+        for call in calls:
+            if call.action is Action.PAUSE:
+                self._fail(call, call.decision.record, UNRECORDED, rules, is_transient=True)
+        return [call for call in calls if call.action is Action.RESUME]
+
+    def _flush(self) -> bool:
+        try:
+            self._holdings.flush()
+        except LedgerError as exc:
+            self._journal.ledger_failed(str(exc))
+            return False
+        self._journal.ledger_recovered()
+        return True
+
+    # 5. and 6. Calls, and looks until they show
+
+    def _finish(self, calls: list[Call], rules: Rules) -> None:
+        """Take each call to its end: seen, failed, or left marked for the next pass."""
+        dispatch = Dispatch(self._service, self._executor, self._clock, self._wait)
+        for call in calls:
+            dispatch.send(call)
+        awaiting: dict[str, Answer] = {}
+        looked = self._clock().uptime
+        while dispatch.in_flight:
+            self._take(dispatch, awaiting, rules)
+            if awaiting and self._clock().uptime - looked > LOOK_EVERY:
+                self._verify(awaiting, rules)
+                looked = self._clock().uptime
+        step = FIRST_LOOK
+        while awaiting:
+            self._verify(awaiting, rules)
+            if awaiting and not self._wait(step):
+                return
+            step = min(step * 2, LOOK_EVERY)
+
+    def _take(self, dispatch: Dispatch, awaiting: dict[str, Answer], rules: Rules) -> None:
+        answer = dispatch.take(LOOK_EVERY)
+        if answer is None:
+            return
+        call = answer.call
+        if not answer.was_sent:
+            self._holdings.note(call.decision.record)
+        elif answer.error is None:
+            awaiting[call.id] = answer
+        else:
+            record = fail(call.decision, answer.unresolved, answer.error)
+            self._fail(call, record, answer.error, rules, is_transient=answer.is_transient)
+
+    def _verify(self, awaiting: dict[str, Answer], rules: Rules) -> None:
+        """Look once for the effects of accepted calls; record, then say, what shows."""
+        windows = {w for answer in awaiting.values() for w in answer.call.decision.record.windows}
+        try:
+            observed = self._look(tuple(sorted(windows)))
+        except ServiceError:
+            observed = {}
+        now = self._clock()
+        shown = [answer for answer in awaiting.values() if _is_shown(answer.call, observed)]
+        for answer in shown:
+            del awaiting[answer.call.id]
+            self._pacing.succeeded(_errand(answer.call.decision))
+            self._holdings.note(confirm(answer.call.decision, answer.unresolved))
+        self._flush()
+        for answer in shown:
+            self._say_done(answer.call, now)
+        resumed = (a.call.decision for a in shown if isinstance(a.call.decision, Resume))
+        self._catch_up((decision.record for decision in resumed), now)
+        late = [a for a in awaiting.values() if now.uptime - a.at.uptime > VERIFY_WITHIN]
+        for answer in late:
+            del awaiting[answer.call.id]
+            record = fail(answer.call.decision, Suspicion.starting(now, LATE), UNVERIFIED)
+            self._fail(answer.call, record, UNVERIFIED, rules, is_transient=True)
+
+    def _fail(
+        self, call: Call, record: Record, error: str, rules: Rules, *, is_transient: bool
+    ) -> None:
+        now = self._clock()
+        distance = self._pacing.failed(
+            _errand(call.decision), now.uptime, rules.resync, is_transient=is_transient
+        )
+        due = now.wall + distance
+        self._holdings.note(replace(record, last_error=error, next_attempt=due))
+        self._journal.failed(record, call.action, error, due)
+
+    def _catch_up(self, resumed: Iterable[Record | None], now: Moment) -> None:
+        """Start the backups that were missed; after the record, so that none starts twice."""
+        due = [record for record in resumed if record and _wants_catch_up(record, now)]
+        for record, error in self._executor.map(self._backup, due):
+            if error:
+                self._journal.failed(record, Action.BACKUP, error, None)
+
+    def _backup(self, record: Record) -> tuple[Record, CallError | None]:
+        try:
+            # Sent once: a backup too many loads a cluster that just left its maintenance.
+            self._service.backup(record.key.id, record.windows, lambda _: False)
+        except ServiceError as exc:
+            return record, exc.error
+        return record, None
+
+    # 7. What is said, and when to come again
+
+    def _say_done(self, call: Call, now: Moment) -> None:
+        record = call.decision.record
+        if call.action is Action.PAUSE:
+            self._journal.paused(record, now.wall)
+        else:
+            self._journal.resumed(record, now.wall)
+
+    def _warn_overdue(self, rules: Rules) -> None:
+        now = self._clock().wall
+        for record in self._holdings.holds():
+            if record.since and now - record.since > rules.max_pause:
+                self._journal.overdue(record)
+
+    def _next_due(self) -> timedelta | None:
+        due = self._pacing.next_due(self._holdings.ids(), self._clock().uptime)
+        if any(record.missing_since for record in self._holdings.holds()):
+            return min(due or GONE_AFTER, GONE_AFTER)
+        return due
+
+
+def _errand(decision: Pause | Resume) -> Errand:
+    action = Action.PAUSE if isinstance(decision, Pause) else Action.RESUME
+    return decision.record.key.id, action
+
+
+def _is_shown(call: Call, observed: Observed) -> bool:
+    seen = observed.get(call.id)
+    wanted = RepositoryState.PAUSED if call.action is Action.PAUSE else RepositoryState.ACTIVE
+    return seen is not None and seen.state is wanted
+
+
+def _wants_catch_up(record: Record, now: Moment) -> bool:
+    match record.catch_up:
+        case CatchUp.NONE:
+            return False
+        case CatchUp.MISSED:
+            return any(run.task_type == "BACKUP" for run in record.missed(now.wall))
+        case CatchUp.ALWAYS:
+            return True
+        case _:
+            assert_never(record.catch_up)

@@ -1,0 +1,87 @@
+"""The workers of all clusters: those that the file names, and those that we still owe a resume."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+
+from daemon.cluster import ClusterSettings
+from daemon.record import Record
+from daemon.worker import Worker
+
+Hire = Callable[[ClusterSettings, Iterable[Record]], Worker]
+
+
+class Fleet:
+    """One worker for each cluster that is wanted, held or both."""
+
+    def __init__(self, hire: Hire, records: Iterable[Record]) -> None:
+        """Make workers with *hire*; *records* are what the ledger had at the start."""
+        self._hire = hire
+        self._records: dict[str, list[Record]] = {}
+        for record in records:
+            self._records.setdefault(record.key.cluster, []).append(record)
+        self._workers: dict[str, Worker] = {}
+        self._named: frozenset[str] = frozenset()
+
+    @property
+    def orphans(self) -> frozenset[str]:
+        """The clusters that have records from an earlier run and no worker."""
+        return frozenset(self._records)
+
+    @property
+    def holds(self) -> int:
+        """How many repositories may be paused by us."""
+        waiting = sum(record.is_hold for records in self._records.values() for record in records)
+        return waiting + sum(worker.controller.holds for worker in self._workers.values())
+
+    def employ(
+        self, clusters: Mapping[str, ClusterSettings], former: Mapping[str, ClusterSettings]
+    ) -> None:
+        """Have a worker for each of *clusters*, and for those of *former* that records remain of.
+
+        Every worker is woken: whatever failed before may go well now.
+        """
+        self._named = frozenset(clusters)
+        needed = {name: former[name] for name in self.orphans & former.keys()} | dict(clusters)
+        for name, settings in needed.items():
+            worker = self._workers.get(name)
+            if worker:
+                worker.reconfigure(settings)
+            else:
+                self._workers[name] = self._hire(settings, self._records.pop(name, ()))
+                self._workers[name].start()
+        for worker in self._workers.values():
+            worker.controller.forget_failures()
+        self.wake(hurry=True)
+
+    def wake(self, *, hurry: bool = False) -> None:
+        """Ask every cluster for a pass."""
+        for worker in self._workers.values():
+            worker.wake(hurry=hurry)
+
+    def dismiss_idle(self) -> None:
+        """Let go of clusters that the file no longer names, once nothing is owed to them."""
+        for name in self._workers.keys() - self._named:
+            if self._workers[name].controller.has_looked and not self._workers[name].controller.is_needed:
+                self._workers.pop(name).stop()
+
+    def known_ids(self) -> dict[str, frozenset[str]]:
+        """Give the repositories of each cluster that was listed or found unreachable."""
+        return {
+            name: worker.controller.known_ids
+            for name, worker in list(self._workers.items())
+            if worker.controller.has_looked
+        }
+
+    def stop(self, within: timedelta) -> bool:
+        """Start no new call, wait for those in flight; tell whether all ended in time."""
+        for worker in self._workers.values():
+            worker.stop()
+        end = time.monotonic() + within.total_seconds()
+        left = [
+            worker.join(timedelta(seconds=max(end - time.monotonic(), 0)))
+            for worker in self._workers.values()
+        ]
+        return all(left)

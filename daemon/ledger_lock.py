@@ -1,0 +1,105 @@
+"""One daemon for one ledger: an exclusive `flock` beside the file, released by the kernel."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from daemon.errors import AlreadyRunningError, LedgerError
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The process that holds a ledger, and since when (UTC)."""
+
+    pid: int
+    host: str
+    since: datetime
+
+
+class LedgerLock:
+    """The lock while it is held; the kernel gives it back whatever becomes of the process."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Wrap an open and locked file; use `take`."""
+        self._descriptor = descriptor
+
+    @classmethod
+    def take(cls, ledger: Path) -> LedgerLock:
+        """Lock *ledger* and write who holds it; its folder is created where it is missing.
+
+        Raises:
+            LedgerError: the folder or the file cannot be written.
+            AlreadyRunningError: another process has it.
+
+        """
+        try:
+            ledger.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(_lock_file(ledger), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            raise LedgerError(
+                f"{exc.filename}: the ledger cannot be written ({exc.strerror}); give the daemon's"
+                " user the right to write there, or name another ledger with --ledger"
+            ) from exc
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise AlreadyRunningError(_describe(ledger)) from None
+        _write_holder(descriptor)
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Give the lock back."""
+        os.close(self._descriptor)
+
+
+def read_holder(ledger: Path) -> Holder | None:
+    """Tell which process holds *ledger* now; None when none does."""
+    try:
+        descriptor = os.open(_lock_file(ledger), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _parse_holder(os.read(descriptor, 4096))
+    else:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _lock_file(ledger: Path) -> Path:
+    return ledger.with_name(f"{ledger.name}.lock")
+
+
+def _describe(ledger: Path) -> str:
+    holder = read_holder(ledger)
+    who = f"by pid {holder.pid} on {holder.host}" if holder else "by another process"
+    return f"{ledger}: the ledger is in use {who}; only one daemon may run on it"
+
+
+def _write_holder(descriptor: int) -> None:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+    except OSError:
+        # A full disk must not stop a daemon whose first duty is to resume; the name is a courtesy.
+        return
+
+
+def _parse_holder(text: bytes) -> Holder | None:
+    try:
+        holder = json.loads(text)
+        since = datetime.fromisoformat(holder["since"])
+        return Holder(int(holder["pid"]), str(holder["host"]), since)
+    except (ValueError, KeyError, TypeError):
+        return None

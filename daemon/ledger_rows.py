@@ -1,0 +1,167 @@
+"""The ledger's tables, and the way from values to rows and back.
+
+Instants are RFC 3339 text in UTC, lists are JSON, a suspicion is `boot:until:span` in seconds.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from daemon.record import Phase, Record, Suspicion
+from daemon.repository import Attempt, RepositoryKey, ScheduledRun
+from daemon.windows import CatchUp
+
+METADATA = sa.MetaData()
+_TEXT = sa.Text
+
+meta = sa.Table(
+    "meta",
+    METADATA,
+    sa.Column("name", _TEXT, primary_key=True),
+    sa.Column("value", _TEXT, nullable=False),
+    sqlite_strict=True,
+)
+
+record = sa.Table(
+    "record",
+    METADATA,
+    sa.Column("cluster", _TEXT, primary_key=True),
+    sa.Column("repository", _TEXT, primary_key=True),
+    sa.Column("phase", _TEXT, sa.CheckConstraint("phase in ('pausing','paused','resuming')")),
+    sa.Column("windows", _TEXT, nullable=False),
+    sa.Column("openings", _TEXT, nullable=False),
+    sa.Column("since", _TEXT),
+    sa.Column("until", _TEXT),
+    sa.Column("yielded", _TEXT, nullable=False),
+    sa.Column("suspect_pause", _TEXT),
+    sa.Column("suspect_resume", _TEXT),
+    sa.Column("missing_since", _TEXT),
+    sa.Column("scheduled", _TEXT, nullable=False),
+    sa.Column("catch_up", _TEXT, nullable=False),
+    sa.Column("last_error", _TEXT),
+    sa.Column("next_attempt", _TEXT),
+    sqlite_strict=True,
+)
+
+attempt = sa.Table(
+    "attempt",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("cluster", _TEXT, nullable=False),
+    sa.Column("repository", _TEXT),
+    sa.Column("action", _TEXT, nullable=False),
+    sa.Column("windows", _TEXT, nullable=False),
+    sa.Column("started", _TEXT, nullable=False),
+    sa.Column("duration_ms", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("outcome", _TEXT, nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("error", _TEXT),
+    sa.Column("message", _TEXT, nullable=False),
+    sqlite_strict=True,
+)
+
+config = sa.Table(
+    "config",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("path", _TEXT, nullable=False),
+    sa.Column("folder", _TEXT, nullable=False),
+    sa.Column("text", sa.LargeBinary, nullable=False),
+    sa.Column("applied", _TEXT, nullable=False),
+    sqlite_strict=True,
+)
+
+
+def from_instant(instant: datetime | None) -> str | None:
+    """Write an aware instant as UTC text."""
+    return instant.astimezone(UTC).isoformat() if instant else None
+
+
+def to_instant(text: str) -> datetime:
+    """Read an instant that `from_instant` wrote."""
+    return datetime.fromisoformat(text)
+
+
+def _to_optional(text: str | None) -> datetime | None:
+    return to_instant(text) if text else None
+
+
+def _from_suspicion(suspicion: Suspicion | None) -> str | None:
+    if suspicion is None:
+        return None
+    until, span = suspicion.until.total_seconds(), suspicion.span.total_seconds()
+    return f"{suspicion.boot_id}:{until}:{span}"
+
+
+def _to_suspicion(text: str | None) -> Suspicion | None:
+    if text is None:
+        return None
+    boot_id, until, span = text.split(":")
+    return Suspicion(boot_id, timedelta(seconds=float(until)), timedelta(seconds=float(span)))
+
+
+def from_record(value: Record) -> dict[str, Any]:
+    """Turn a record into a row."""
+    runs = [[from_instant(run.next_run), run.task, run.task_type] for run in value.scheduled]
+    return {
+        "cluster": value.key.cluster,
+        "repository": value.key.id,
+        "phase": value.phase,
+        "windows": json.dumps(value.windows),
+        "openings": json.dumps(value.openings),
+        "since": from_instant(value.since),
+        "until": from_instant(value.until),
+        "yielded": json.dumps(value.yielded),
+        "suspect_pause": _from_suspicion(value.suspect_pause),
+        "suspect_resume": _from_suspicion(value.suspect_resume),
+        "missing_since": from_instant(value.missing_since),
+        "scheduled": json.dumps(runs),
+        "catch_up": value.catch_up,
+        "last_error": value.last_error,
+        "next_attempt": from_instant(value.next_attempt),
+    }
+
+
+def to_record(row: sa.Row[Any]) -> Record:
+    """Turn a row into a record."""
+    return Record(
+        key=RepositoryKey(row.cluster, row.repository),
+        phase=Phase(row.phase) if row.phase else None,
+        windows=tuple(json.loads(row.windows)),
+        openings=tuple(json.loads(row.openings)),
+        since=_to_optional(row.since),
+        until=_to_optional(row.until),
+        yielded=tuple(json.loads(row.yielded)),
+        suspect_pause=_to_suspicion(row.suspect_pause),
+        suspect_resume=_to_suspicion(row.suspect_resume),
+        missing_since=_to_optional(row.missing_since),
+        scheduled=tuple(
+            ScheduledRun(to_instant(when), task, kind)
+            for when, task, kind in json.loads(row.scheduled)
+        ),
+        catch_up=CatchUp(row.catch_up),
+        last_error=row.last_error,
+        next_attempt=_to_optional(row.next_attempt),
+    )
+
+
+def from_attempt(value: Attempt) -> dict[str, Any]:
+    """Turn an attempt into a row."""
+    return {
+        "cluster": value.cluster,
+        "repository": value.repository,
+        "action": value.action,
+        "windows": json.dumps(value.windows),
+        "started": from_instant(value.started),
+        "duration_ms": round(value.duration.total_seconds() * 1000),
+        "attempt": value.attempt,
+        "outcome": value.outcome,
+        "status": value.status,
+        "error": value.error,
+        "message": value.message,
+    }

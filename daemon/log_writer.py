@@ -1,0 +1,135 @@
+"""Lines to a file descriptor, from a thread that no caller ever waits for.
+
+A log reader that stalls, vanishes or fills its disk must not stop a resume. So a caller only puts
+an entry into a queue; one thread renders and writes. What does not fit or cannot be written is
+counted, and the count becomes a line of its own as soon as there is room again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from queue import Empty, SimpleQueue
+from typing import Final
+
+Entry = dict[str, object]
+"""One line of the log before it is rendered; nobody changes it after it was submitted."""
+
+LIMIT: Final = 10_000
+"""Entries that may wait: some seconds of the busiest fleet, a few megabytes."""
+
+_REPORT_EVERY_S: Final = 1.0
+"""How soon losses are reported when no further line comes along."""
+
+
+class LogWriter:
+    """Renders and writes entries to `fd`, in the order in which they were submitted.
+
+    `render` turns an entry into one line without its end; `report` makes the entry which says that
+    so many lines were lost. Both are called by the writer's own thread.
+    """
+
+    def __init__(
+        self,
+        fd: int,
+        render: Callable[[Entry], str],
+        report: Callable[[int], Entry],
+        *,
+        limit: int = LIMIT,
+    ) -> None:
+        """Start the thread; `fd` stays the caller's and is not closed."""
+        self._fd = fd
+        self._render = render
+        self._report = report
+        self._limit = limit
+        # SimpleQueue, because its put() may interrupt itself (a signal handler that logs); it has
+        # no bound of its own, so submit() asks for the size first.
+        self._queue: SimpleQueue[Entry | None] = SimpleQueue()
+        self._counting = threading.RLock()
+        self._lost = 0
+        self._reported = 0
+        self._torn = False
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    @property
+    def lost(self) -> int:
+        """How many lines could not be written so far, reported or not."""
+        return self._lost
+
+    def submit(self, entry: Entry) -> None:
+        """Queue the entry, or count it as lost; return at once either way."""
+        if self._closed or self._queue.qsize() >= self._limit:
+            self._lose()
+        else:
+            self._queue.put(entry)
+
+    def close(self, timeout: timedelta) -> bool:
+        """Take no more entries, write what waits, and tell whether that ended within `timeout`.
+
+        After False the thread is left alone with its stalled reader; it ends with the process.
+        """
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join(timeout.total_seconds())
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while self._write_next():
+            pass
+
+    def _write_next(self) -> bool:
+        """Write one entry, and what is to be said of losses before it; False after the last."""
+        wait_s = _REPORT_EVERY_S if self._lost > self._reported else None
+        with contextlib.suppress(Empty):
+            entry = self._queue.get(timeout=wait_s)
+            # Half empty, not merely one place free: else each line of a storm costs a second one.
+            if entry is None or self._queue.qsize() < self._limit // 2:
+                self._report_losses()
+            if entry is not None and not self._write(entry):
+                self._lose()
+            return entry is not None
+        self._report_losses()
+        return True
+
+    def _report_losses(self) -> None:
+        lost = self._lost
+        if lost > self._reported and self._write(self._report(lost - self._reported)):
+            self._reported = lost
+
+    def _write(self, entry: Entry) -> bool:
+        try:
+            line = self._render(entry).encode("utf-8", "backslashreplace")
+            self._write_all(line + b"\n")
+        except (OSError, TypeError, ValueError, RecursionError):
+            # Closed pipe, full device, a value that has no text: there is no log to say so in.
+            return False
+        return True
+
+    def _write_all(self, line: bytes) -> None:
+        """Write the whole line, however long the reader takes; close off a torn one before it."""
+        rest = memoryview(b"\n" + line if self._torn else line)
+        while rest:
+            try:
+                written = os.write(self._fd, rest)
+            except BlockingIOError:
+                self._await_reader()
+            else:
+                rest = rest[written:]
+                self._torn = bool(rest)
+
+    def _await_reader(self) -> None:
+        """Wait for room: another process with the same terminal or pipe made it non-blocking."""
+        readiness = select.poll()
+        readiness.register(self._fd, select.POLLOUT)
+        readiness.poll()
+
+    def _lose(self) -> None:
+        with self._counting:
+            self._lost += 1

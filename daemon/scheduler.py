@@ -1,0 +1,318 @@
+"""The daemon: when to make which pass, when to read the file again, how to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from daemon import __version__, logs
+from daemon.alarms import Alarms
+from daemon.announcer import Announcer
+from daemon.cluster import ClusterSettings
+from daemon.config import Settings, parse
+from daemon.controller import Rules
+from daemon.errors import ConfigError, Fault, LedgerError
+from daemon.fleet import Fleet
+from daemon.holdings import Holdings
+from daemon.journal import Log
+from daemon.ledger import AppliedConfig
+from daemon.record import Record
+from daemon.repository import Attempt, Moment
+from daemon.service_manager import ServiceManager
+from daemon.watch import Content, Watch
+from daemon.windows import Timeline
+from daemon.worker import Connect, Worker
+
+TICK = timedelta(milliseconds=250)
+POLL_EVERY = timedelta(seconds=1)
+STEP = timedelta(seconds=2)
+"""A change between the clocks that is no slewing: somebody set the clock, or the host slept."""
+
+STOP_WITHIN = timedelta(seconds=10)
+
+
+class Book(Protocol):
+    """The part of the ledger that the daemon uses."""
+
+    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write all of it in one durable transaction; raises LedgerError."""
+
+    def save_config(self, config: AppliedConfig) -> None:
+        """Keep the last good configuration; raises LedgerError."""
+
+    def set_config_state(self, state: str) -> None:
+        """Note whether the file was accepted; raises LedgerError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """All that a daemon starts with; `rejected` says why the file itself could not be used."""
+
+    settings: Settings
+    file: Path
+    folder: Path
+    records: tuple[Record, ...]
+    former: Mapping[str, ClusterSettings]
+    rejected: ConfigError | None = None
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class Flags:
+    """What signals asked for; a handler sets a flag and nothing else."""
+
+    wake: threading.Event = field(default_factory=threading.Event)
+    stop: str | None = None
+    reload: bool = False
+
+    def listen(self) -> None:
+        """Take SIGTERM, SIGINT and SIGHUP; a second request to stop ends the process at once."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _: object) -> None:
+        if number == signal.SIGHUP:
+            self.reload = True
+        elif self.stop:
+            # Crash-safe anyway: the next start goes on where this one was.
+            os._exit(0)
+        else:
+            self.stop = signal.Signals(number).name
+        self.wake.set()
+
+
+class Daemon:
+    """Runs until a signal; everything it decides with is swapped whole, never changed in place."""
+
+    def __init__(
+        self,
+        start: Start,
+        *,
+        book: Book,
+        connect: Connect,
+        log: Log,
+        clock: Callable[[], Moment],
+        manager: ServiceManager,
+        environ: Mapping[str, str],
+    ) -> None:
+        """Prepare everything; nothing is sent and no thread begins before `run`."""
+        self._start = start
+        self._book = book
+        self._connect = connect
+        self._log = log
+        self._clock = clock
+        self._manager = manager
+        self._environ = environ
+        self._settings = start.settings
+        self._former = start.former
+        self._rules = self._rules_of(start.settings)
+        self._alarms = Alarms()
+        self._fleet = Fleet(self._hire, start.records)
+        self._announcer = Announcer(log, clock().wall)
+        self._watch = Watch(start.file, None if start.rejected else start.settings.text)
+        self._is_rejected = start.rejected is not None
+        self._offset = timedelta(0)
+        self._ticked = self._polled = timedelta(0)
+        self._status = ""
+        self._watchdog_fed = timedelta(0)
+
+    def run(self, flags: Flags) -> bool:
+        """Run until *flags* say stop; tell whether every call in flight ended in time.
+
+        1. Say what is in force; keep it as the last good configuration.
+        2. Begin the passes, each cluster on its own thread, and tell the service manager.
+        3. Until told to stop: notice a stepped clock, a changed file, an opening or an end.
+        4. Start nothing new, wait for calls in flight; holds stay for the next start.
+        """
+        self._begin()
+        while not flags.stop:
+            flags.wake.wait(TICK.total_seconds())
+            flags.wake.clear()
+            if flags.reload:
+                flags.reload = False
+                self._reload(self._watch.read())
+            self._tick()
+        return self._end(flags.stop)
+
+    def _begin(self) -> None:
+        settings = self._settings
+        now = self._clock()
+        self._offset, self._ticked = _offset(now), now.uptime
+        self._log.info(
+            logs.DAEMON_STARTED,
+            version=__version__,
+            pid=os.getpid(),
+            config=settings.path,
+            clusters=len(settings.clusters),
+            windows=len(settings.windows),
+        )
+        if self._start.rejected:
+            self._say_rejected(self._start.rejected)
+        else:
+            self._apply(settings, before=None)
+        self._warn(settings)
+        self._alarms.start()
+        self._fleet.employ(settings.clusters, self._former)
+        for name in sorted(self._fleet.orphans):
+            self._log.error(logs.CLUSTER_UNKNOWN, cluster=name, holds=self._fleet.holds)
+        self._alarms.beat(settings.resync, self._fleet.wake)
+        self._manager.ready(self._describe())
+
+    def _tick(self) -> None:
+        now = self._clock()
+        self._guard_clock(now)
+        if now.uptime - self._polled >= POLL_EVERY:
+            self._polled = now.uptime
+            content = self._watch.poll()
+            if content:
+                self._reload(content)
+            self._fleet.dismiss_idle()
+            self._tell_manager(now)
+        self._announce()
+
+    def _guard_clock(self, now: Moment) -> None:
+        """Look at once after a step of the clock, and after a sleep that no alarm rang through."""
+        stepped, slept = _offset(now) - self._offset, now.uptime - self._ticked
+        # Slewing and drift add up over weeks; each bit of it is no step.
+        self._offset, self._ticked = _offset(now), now.uptime
+        if abs(stepped) < STEP and slept < STEP:
+            return
+        if abs(stepped) >= STEP:
+            self._log.warning(logs.CLOCK_STEPPED, by_s=round(stepped.total_seconds(), 3))
+        self._alarms.beat(self._settings.resync, self._fleet.wake)
+        self._fleet.wake(hurry=True)
+
+    def _announce(self) -> None:
+        self._announcer.announce(
+            self._rules.timeline, self._clock().wall, self._fleet.known_ids
+        )
+
+    # The file
+
+    def _reload(self, content: Content) -> None:
+        """Put *content* in force, or keep what is and say why."""
+        self._watch.settle(content)
+        self._manager.reloading()
+        try:
+            settings = self._read(content)
+        except ConfigError as exc:
+            self._say_rejected(exc)
+        else:
+            before, self._settings = self._settings, settings
+            self._former = {**self._former, **before.clusters}
+            self._rules = self._rules_of(settings)
+            self._apply(settings, before)
+            self._warn(settings)
+            self._alarms.beat(settings.resync, self._fleet.wake)
+            self._fleet.employ(settings.clusters, self._former)
+        self._manager.ready(self._describe())
+
+    def _read(self, content: Content) -> Settings:
+        path = self._start.settings.path
+        if content.error:
+            raise ConfigError(path, (Fault(1, 1, "", content.error),))
+        return parse(content.text, path, environ=self._environ, folder=self._start.folder)
+
+    def _apply(self, settings: Settings, before: Settings | None) -> None:
+        self._is_rejected = False
+        applied = AppliedConfig(settings.path, self._start.folder, settings.text, datetime.now(UTC))
+        self._record(lambda: self._book.save_config(applied))
+        self._record(lambda: self._book.set_config_state("ok"))
+        old, new = _parts(before), _parts(settings)
+        self._log.info(
+            logs.CONFIG_APPLIED,
+            path=settings.path,
+            added=sorted(new.keys() - old.keys()),
+            removed=sorted(old.keys() - new.keys()),
+            changed=sorted(name for name in old.keys() & new.keys() if old[name] != new[name]),
+        )
+
+    def _say_rejected(self, exc: ConfigError) -> None:
+        self._is_rejected = True
+        self._record(lambda: self._book.set_config_state("rejected"))
+        faults = [fault.render(exc.file) for fault in exc.faults]
+        self._log.error(logs.CONFIG_REJECTED, path=exc.file, faults=faults)
+
+    def _warn(self, settings: Settings) -> None:
+        for warning in settings.warnings:
+            self._log.warning(logs.CONFIG_WARNED, path=settings.path, warning=warning)
+
+    def _record(self, write: Callable[[], None]) -> None:
+        """Write to the ledger what the daemon can do without for now: a full disk stops nothing."""
+        if self._start.dry_run:
+            return
+        try:
+            write()
+        except LedgerError as exc:
+            self._log.error(logs.LEDGER_FAILED, cluster=None, error=str(exc))
+
+    # The clusters
+
+    def _hire(self, settings: ClusterSettings, records: Iterable[Record]) -> Worker:
+        return Worker(
+            settings,
+            Holdings(self._book, records),
+            connect=self._connect,
+            log=self._log,
+            clock=self._clock,
+            alarms=self._alarms,
+            rules=lambda: self._rules,
+            before_pass=self._announce,
+        )
+
+    def _rules_of(self, settings: Settings) -> Rules:
+        timeline = Timeline(settings.windows.values(), settings.merge_gap)
+        return Rules(timeline, settings.resync, settings.max_pause, self._start.dry_run)
+
+    # The service manager
+
+    def _tell_manager(self, now: Moment) -> None:
+        status = self._describe()
+        if status != self._status:
+            self._status = status
+            self._manager.status(status)
+        interval = self._manager.watchdog_interval
+        if interval and now.uptime - self._watchdog_fed >= interval and self._alarms.is_alive:
+            self._watchdog_fed = now.uptime
+            self._manager.watchdog()
+
+    def _describe(self) -> str:
+        """Say what is waited for and until when, for `systemctl status`."""
+        now, timeline = self._clock().wall, self._rules.timeline
+        open_now = [f"{o.window} until {o.local_end:%a %H:%M %Z}" for o in timeline.covering(now)]
+        change = timeline.next_change(now)
+        waiting = f"next change {change:%Y-%m-%d %H:%MZ}" if change else "no opening ahead"
+        parts = [
+            f"open: {', '.join(open_now)}" if open_now else "no window open",
+            waiting,
+            f"{self._fleet.holds} held",
+        ]
+        if self._is_rejected:
+            parts.append("the file was REJECTED, the last good configuration is in force")
+        return "; ".join(parts)
+
+    def _end(self, signal_name: str) -> bool:
+        self._log.info(logs.DAEMON_STOPPING, signal=signal_name)
+        self._manager.stopping()
+        self._alarms.stop()
+        ended = self._fleet.stop(STOP_WITHIN)
+        self._log.info(logs.DAEMON_STOPPED, holds=self._fleet.holds)
+        return ended
+
+
+def _offset(now: Moment) -> timedelta:
+    """Give the distance of the two clocks; a suspend counts in both and does not change it."""
+    return now.wall - datetime.min.replace(tzinfo=UTC) - now.uptime
+
+
+def _parts(settings: Settings | None) -> dict[str, object]:
+    if settings is None:
+        return {}
+    windows = {f"windows.{name}": window for name, window in settings.windows.items()}
+    return {f"clusters.{name}": c for name, c in settings.clusters.items()} | dict(windows)

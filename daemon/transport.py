@@ -1,0 +1,316 @@
+"""One HTTP exchange under one deadline; the only importer of `requests` and `urllib3`.
+
+What `requests` leaves open, and what is done about it here:
+
+1. Its timeout bounds a single wait for bytes, so that a server which drips holds a call for ever.
+   `deadlines` shuts the sockets down in time, and is asked after every answer whether it had to.
+2. `Session` brings redirects, cookies, proxies, `.netrc` and CA bundles from the environment, and
+   reads the body of a redirect without a limit even where it is told not to follow it. Only its
+   adapter is used, which knows none of them.
+3. A body may be endless, compressed or cut short: `_read` has a limit, refuses encodings that were
+   not asked for, and compares what came with Content-Length.
+4. The adapter would add its own bundle of authorities to ours: trust is the SSL context's alone.
+
+Not covered is the resolver: `getaddrinfo` cannot be interrupted and takes as long as the host's
+resolv.conf allows; a host with several addresses may take `timeout.connect` for each. Both hold
+the calling thread and no other.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, RemoteDisconnected
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import HTTPBasicAuth
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, NewConnectionError
+
+from daemon import __version__, deadlines
+from daemon.cluster import Timeouts, Tls
+from daemon.errors import CbmaintdError, SecretError
+from daemon.repository import CallError
+
+_HEADERS = {
+    "User-Agent": f"cbmaintd/{__version__}",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+}
+_OK = 200
+
+
+class TransportError(CbmaintdError):
+    """Raised when no answer came that can be read: the network, TLS or HTTP itself failed.
+
+    `may_have_sent` says whether the server may have got the request; `status` is its answer's, if
+    that much was received.
+    """
+
+    def __init__(
+        self,
+        error: CallError,
+        message: str,
+        *,
+        may_have_sent: bool = True,
+        status: int | None = None,
+    ) -> None:
+        """Keep what failed and a text of our own about it, which quotes nothing secret."""
+        super().__init__(message)
+        self.error = error
+        self.may_have_sent = may_have_sent
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that arrived whole; the names of its headers are compared without case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _GuardedConnection(HTTPConnection):
+    """A connection whose sockets are under the deadline of the exchange that uses it."""
+
+    def _new_conn(self) -> socket.socket:
+        sock = super()._new_conn()
+        deadlines.current().guard(sock)
+        return sock
+
+    def send(self, data: Any) -> None:
+        deadline = deadlines.current()
+        if self.sock is None:
+            self.connect()
+        deadline.guard(self.sock)
+        deadline.may_have_sent = True
+        super().send(data)
+
+
+class _GuardedTlsConnection(_GuardedConnection, HTTPSConnection):
+    pass
+
+
+class _GuardedTlsSocket(ssl.SSLSocket):
+    """A TLS socket that is guarded during its handshake, too: wrapping detaches the plain one."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        deadlines.current().guard(self)
+        super().do_handshake(block)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _GuardedConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _GuardedTlsConnection
+
+
+class _Adapter(HTTPAdapter):
+    """The adapter of `requests` without retries, with our connections and our trust."""
+
+    def __init__(self, tls: ssl.SSLContext, connections: int) -> None:
+        self._tls = tls
+        super().__init__(pool_maxsize=connections, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **keys: Any) -> None:
+        super().init_poolmanager(*args, **keys, ssl_context=self._tls)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Do nothing: `requests` would load its own authorities into the context here."""
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """Build the trust and identity of one cluster from its files; TLS 1.2 is the least accepted.
+
+    `ca_file` replaces the system's authorities. Raises: SecretError.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.sslsocket_class = _GuardedTlsSocket
+    _load_authorities(context, tls)
+    _load_identity(context, tls)
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        # Said once at every start, in the log's own form; urllib3 would say it at every call.
+        urllib3.disable_warnings(InsecureRequestWarning)
+    return context
+
+
+def _load_authorities(context: ssl.SSLContext, tls: Tls) -> None:
+    if tls.ca_file is None:
+        context.load_default_certs()
+        return
+    try:
+        context.load_verify_locations(cafile=tls.ca_file)
+    except OSError as exc:  # includes ssl.SSLError
+        raise SecretError(f"{tls.ca_file}: not a usable CA file in PEM: {_reason(exc)}") from exc
+
+
+def _load_identity(context: ssl.SSLContext, tls: Tls) -> None:
+    if tls.client_cert is None:
+        return
+    try:
+        # Without a password OpenSSL would ask the terminal for that of an encrypted key.
+        context.load_cert_chain(tls.client_cert, tls.client_key, password="")
+    except OSError as exc:
+        raise SecretError(
+            f"{tls.client_cert}: not a usable client certificate with an unencrypted key in PEM: "
+            f"{_reason(exc)}"
+        ) from exc
+
+
+class Transport:
+    """The connections to one cluster under one identity; any number of threads may use it."""
+
+    def __init__(
+        self,
+        *,
+        tls: ssl.SSLContext,
+        auth: tuple[bytes, bytes] | None,
+        timeouts: Timeouts,
+        connections: int,
+        watch: deadlines.Deadlines,
+    ) -> None:
+        """Keep up to *connections* open for each server; *auth* is a user and a password.
+
+        They are bytes because `requests` would encode text as Latin-1.
+        """
+        self._adapter = _Adapter(tls, connections)
+        self._verify = tls.verify_mode is not ssl.CERT_NONE
+        self._auth = None if auth is None else HTTPBasicAuth(*auth)
+        self._timeouts = timeouts
+        self._watch = watch
+        self._templates: dict[tuple[str, str], requests.PreparedRequest] = {}
+
+    def exchange(self, method: str, root: str, path: str, *, limit: int) -> Answer:
+        """Send one request to *root* + *path* and receive at most *limit* bytes of an answer.
+
+        A POST carries `{}`: pause and resume take it or nothing, backup insists on it. What a
+        server says beyond the limit is an error only in a 200. Raises: TransportError.
+        """
+        with self._watch.start() as deadline:
+            try:
+                answer = self._receive(self._request(method, root, path), limit)
+            except (TransportError, HTTPError, HTTPException, OSError, ValueError) as exc:
+                raise self._failure(exc, deadline) from exc
+            if deadline.is_over:
+                raise self._overdue(deadline)
+            return answer
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._adapter.close()
+
+    def _request(self, method: str, root: str, path: str) -> requests.PreparedRequest:
+        template = self._templates.get((method, root))
+        if template is None:
+            template = self._prepare(method, root)
+            self._templates[method, root] = template
+        request = template.copy()
+        request.url = (template.url or root).rstrip("/") + path
+        return request
+
+    def _prepare(self, method: str, root: str) -> requests.PreparedRequest:
+        headers, body = dict(_HEADERS), None
+        if method == "POST":
+            headers["Content-Type"], body = "application/json", b"{}"
+        return requests.Request(method, root, headers, data=body, auth=self._auth).prepare()
+
+    def _receive(self, request: requests.PreparedRequest, limit: int) -> Answer:
+        waits = (self._timeouts.connect.total_seconds(), self._timeouts.read.total_seconds())
+        with self._adapter.send(
+            request, stream=True, timeout=waits, verify=self._verify, proxies={}
+        ) as response:
+            return _read(response, limit)
+
+    def _overdue(self, deadline: deadlines.Deadline) -> TransportError:
+        message = f"no complete answer within {self._timeouts.total.total_seconds():g} s"
+        if self._watch.is_closed:
+            message = "cut off, because we are stopping"
+        return TransportError(CallError.TIMEOUT, message, may_have_sent=deadline.may_have_sent)
+
+    def _failure(self, exc: Exception, deadline: deadlines.Deadline) -> TransportError:
+        if deadline.is_over:
+            return self._overdue(deadline)
+        if isinstance(exc, TransportError):
+            return exc
+        error, message = _classify(tuple(_causes(exc)))
+        return TransportError(error, message, may_have_sent=deadline.may_have_sent)
+
+
+def _read(response: requests.Response, limit: int) -> Answer:
+    status, raw = response.status_code, response.raw
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding.strip().lower() not in {"", "identity"}:
+        raise TransportError(
+            CallError.PROTOCOL,
+            "the answer is encoded although that was not asked for",
+            status=status,
+        )
+    is_too_large = status == _OK and (raw.length_remaining or 0) > limit
+    body = b"" if is_too_large else raw.read(limit + 1, decode_content=False)
+    if is_too_large or (status == _OK and len(body) > limit):
+        raise TransportError(
+            CallError.TOO_LARGE, f"the answer is larger than {limit:,} bytes", status=status
+        )
+    if len(body) <= limit and raw.length_remaining:
+        raise TransportError(
+            CallError.PROTOCOL, "the answer ends before its Content-Length", status=status
+        )
+    return Answer(status, response.headers, body[:limit])
+
+
+def _causes(exc: BaseException | None) -> Iterator[BaseException]:
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__ or exc.__context__
+
+
+def _classify(causes: tuple[BaseException, ...]) -> tuple[CallError, str]:
+    """Name the first kind that any of the chained exceptions is; special kinds come first."""
+    for kind, error, message in _KINDS:
+        for cause in causes:
+            if isinstance(cause, kind):
+                return error, message or _reason(cause)
+    return CallError.PROTOCOL, f"the answer is not sound HTTP ({type(causes[-1]).__name__})"
+
+
+_Kind = type[BaseException] | tuple[type[BaseException], ...]
+_KINDS: tuple[tuple[_Kind, CallError, str], ...] = (
+    (socket.gaierror, CallError.DNS, "the host's name cannot be resolved"),
+    (
+        (ssl.SSLEOFError, ssl.SSLZeroReturnError),
+        CallError.RESET,
+        "the server closed the connection inside TLS",
+    ),
+    (ssl.SSLError, CallError.TLS, ""),
+    (TimeoutError, CallError.TIMEOUT, "the server kept silent for too long"),
+    (RemoteDisconnected, CallError.RESET, "the server closed the connection without an answer"),
+    ((ConnectionRefusedError, NewConnectionError), CallError.REFUSED, ""),
+    (ConnectionError, CallError.RESET, "the connection was reset"),
+)
+
+
+def _reason(exc: BaseException) -> str:
+    match exc:
+        case ssl.SSLCertVerificationError():
+            return exc.verify_message
+        case ssl.SSLError():
+            return exc.reason or "TLS failed"
+        case OSError(strerror=str(text)):
+            return text
+        case _ if exc.__cause__ is not None:
+            return _reason(exc.__cause__)
+        case _:
+            return type(exc).__name__

@@ -1,0 +1,133 @@
+"""One thread for each cluster: it makes a pass when it is woken, so that none delays another."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from daemon import logs
+from daemon.alarms import Alarms
+from daemon.backup_service import BackupService
+from daemon.cluster import ClusterSettings
+from daemon.controller import Controller, Rules
+from daemon.holdings import Holdings
+from daemon.journal import Journal, Log
+from daemon.repository import Attempt, Moment
+
+AFTER_A_BUG = timedelta(seconds=30)
+
+Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
+
+
+class Worker:
+    """Makes the passes of one cluster, one after the other, on a thread of its own."""
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        holdings: Holdings,
+        *,
+        connect: Connect,
+        log: Log,
+        clock: Callable[[], Moment],
+        alarms: Alarms,
+        rules: Callable[[], Rules],
+        before_pass: Callable[[], None],
+    ) -> None:
+        """Prepare to reach the cluster by *settings*; `start` begins."""
+        self.settings = settings
+        self._next_settings: ClusterSettings | None = None
+        self._holdings = holdings
+        self._connect = connect
+        self._log = log
+        self._clock = clock
+        self._alarms = alarms
+        self._rules = rules
+        self._before_pass = before_pass
+        self._woken = threading.Event()
+        self._interrupted = threading.Event()
+        self._is_stopping = False
+        self._reach(settings)
+        self.controller = Controller(
+            settings.name,
+            holdings,
+            service=self._service,
+            journal=Journal(settings.name, log),
+            executor=self._executor,
+            clock=clock,
+            wait=self._wait,
+        )
+        self._thread = threading.Thread(target=self._work, name=settings.name, daemon=True)
+
+    def start(self) -> None:
+        """Make the first pass, and then one whenever woken."""
+        self._thread.start()
+        self.wake()
+
+    def wake(self, *, hurry: bool = False) -> None:
+        """Ask for a pass; with *hurry* the one under way sends nothing more and ends its waits."""
+        if hurry:
+            self._interrupted.set()
+        self._woken.set()
+
+    def reconfigure(self, settings: ClusterSettings) -> None:
+        """Reach the cluster by other *settings* from the next pass on."""
+        if settings != self.settings:
+            self.settings = self._next_settings = settings
+
+    def stop(self) -> None:
+        """Start no new call; calls in flight go on until they end."""
+        self._is_stopping = True
+        self.wake(hurry=True)
+
+    def join(self, timeout: timedelta) -> bool:
+        """Wait for the end of the last pass; tell whether it came."""
+        self._thread.join(timeout.total_seconds())
+        return not self._thread.is_alive()
+
+    def _wait(self, delay: timedelta) -> bool:
+        return not self._interrupted.wait(delay.total_seconds())
+
+    def _work(self) -> None:
+        while True:
+            self._woken.wait()
+            self._woken.clear()
+            self._interrupted.clear()
+            # Asked after the flags are cleared, or a stop between the two would be lost.
+            if self._is_stopping:
+                break
+            due_in = self._make_pass()
+            self._set_alarm(due_in)
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._service.close()
+
+    def _make_pass(self) -> timedelta | None:
+        try:
+            self._before_pass()
+            self._adopt_settings()
+            return self.controller.run_pass(self._rules())
+        except Exception:  # noqa: BLE001  # the one edge: a bug in a pass must not end the passes
+            self._log.critical(logs.PASS_CRASHED, cluster=self.settings.name, exc_info=True)
+            return AFTER_A_BUG
+
+    def _set_alarm(self, due_in: timedelta | None) -> None:
+        now = self._clock().wall
+        change = self._rules().timeline.next_change(now, self.settings.name)
+        due = now + due_in if due_in is not None else None
+        at = min((instant for instant in (change, due) if instant), default=None)
+        self._alarms.set(f"cluster {self.settings.name}", at, lambda: self.wake(hurry=True))
+
+    def _adopt_settings(self) -> None:
+        settings, self._next_settings = self._next_settings, None
+        if settings:
+            old_service, old_executor = self._service, self._executor
+            self._reach(settings)
+            self.controller.reach(self._service, self._executor)
+            old_executor.shutdown(wait=False)
+            old_service.close()
+
+    def _reach(self, settings: ClusterSettings) -> None:
+        self._service = self._connect(settings, self._holdings.remember_attempt)
+        self._executor = ThreadPoolExecutor(settings.concurrency, settings.name)

@@ -1,0 +1,216 @@
+"""The ledger on a real file: what is written is there again, and what is wrong is said."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import AlreadyRunningError, LedgerError
+from daemon.ledger import SCHEMA_VERSION, Access, AppliedConfig, Ledger
+from daemon.record import LATE, Phase, Record, Suspicion
+from daemon.repository import Action, Attempt, Outcome, RepositoryKey, ScheduledRun
+from daemon.windows import CatchUp
+
+NOW = datetime(2026, 11, 23, 12, 30, 15, 250_000, tzinfo=UTC)
+FULL = Record(
+    RepositoryKey("prod", "orders"),
+    phase=Phase.RESUMING,
+    windows=("nightly", "sunday"),
+    openings=("nightly@2026-11-23T04:30:00Z",),
+    since=NOW,
+    until=NOW + timedelta(hours=2),
+    yielded=("sunday@2026-11-22T01:00:00Z",),
+    suspect_pause=Suspicion("boot", timedelta(seconds=1234.5), LATE),
+    suspect_resume=Suspicion("boot", timedelta(seconds=99), LATE),
+    missing_since=NOW,
+    scheduled=(ScheduledRun(NOW, "daily", "BACKUP"),),
+    catch_up=CatchUp.MISSED,
+    last_error="timeout",
+    next_attempt=NOW,
+)
+CONFIG = AppliedConfig("schedules.yaml", Path("/etc/cbmaintd"), b"windows: {}\n", NOW)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Name a ledger in a folder of its own that does not exist yet."""
+    return f"sqlite:///{tmp_path}/state/ledger.db"
+
+
+def file_of(url: str) -> Path:
+    """Find the file of a ledger URL."""
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def test_a_record_comes_back_as_it_was(url: str) -> None:
+    """Every field of a record survives the way to the disk and back."""
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        ledger.save([FULL])
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        records = ledger.records()
+
+    assert records == [FULL]
+
+
+def test_a_spent_record_is_removed(url: str) -> None:
+    """A record that has nothing left to remember does not stay behind."""
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        ledger.save([FULL])
+        ledger.save([Record(FULL.key)])
+        records = ledger.records()
+
+    assert records == []
+
+
+def test_a_save_is_one_transaction(url: str) -> None:
+    """A thousand records and attempts cost one commit, not a thousand."""
+    records = [Record(RepositoryKey("prod", f"r{n}"), phase=Phase.PAUSED) for n in range(1000)]
+    attempt = Attempt(
+        "prod", "r1", Action.PAUSE, ("w",), "POST", "http://x", 1, 200, Outcome.OK, None, "",
+        NOW, timedelta(milliseconds=12),
+    )  # fmt: skip
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        before = _frames(url)
+        ledger.save(records, [attempt] * 1000)
+        commits = _commits(url) - before
+
+    assert commits == 1
+
+
+def _frames(url: str) -> int:
+    return _commits(url)
+
+
+def _commits(url: str) -> int:
+    """Count the commit frames of the write-ahead log: those whose header gives a database size."""
+    wal = file_of(url).with_name("ledger.db-wal").read_bytes()
+    page = int.from_bytes(wal[8:12], "big")
+    frames = range(32, len(wal), page + 24)
+    return sum(int.from_bytes(wal[at + 4 : at + 8], "big") > 0 for at in frames)
+
+
+def test_what_is_written_is_synced(url: str) -> None:
+    """The ledger runs with WAL and `synchronous=FULL`: a power cut loses nothing committed."""
+    with Ledger.open(url, Access.DAEMON) as ledger, ledger._transaction() as connection:
+        modes = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("journal_mode", "synchronous")
+        ]
+
+    assert modes == ["wal", 2]
+
+
+def test_a_second_daemon_is_refused(url: str) -> None:
+    """A second daemon on the same ledger is refused with the holder's pid and host."""
+    with (
+        Ledger.open(url, Access.DAEMON),
+        pytest.raises(AlreadyRunningError, match=rf"pid {os.getpid()} on \S+"),
+    ):
+        Ledger.open(url, Access.DAEMON)
+
+
+def test_the_lock_dies_with_its_process(url: str) -> None:
+    """A killed daemon leaves no lock behind."""
+    script = (
+        "import os, signal, sys\n"
+        "from daemon.ledger import Access, Ledger\n"
+        "ledger = Ledger.open(sys.argv[1], Access.DAEMON)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, url], check=False)  # noqa: S603  # our own text
+
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        is_running = ledger.daemon().running
+
+    assert is_running
+
+
+def test_a_reader_sees_who_runs(url: str) -> None:
+    """`status` is told the pid while a daemon holds the ledger, and that none runs afterwards."""
+    with Ledger.open(url, Access.DAEMON), Ledger.open(url, Access.READ) as reader:
+        during = reader.daemon()
+    with Ledger.open(url, Access.READ) as reader:
+        after = reader.daemon()
+
+    assert (during.running, during.pid) == (True, os.getpid())
+    assert (after.running, after.pid) == (False, None)
+
+
+def test_a_reader_creates_nothing(url: str) -> None:
+    """Looking at a ledger that does not exist is an error that says so, and leaves no file."""
+    with pytest.raises(LedgerError, match="no daemon has run"):
+        Ledger.open(url, Access.READ)
+
+    assert not file_of(url).parent.exists()
+
+
+def test_a_newer_ledger_is_left_alone(url: str) -> None:
+    """A ledger of a newer version is refused, by number and with the way out, and not touched."""
+    with Ledger.open(url, Access.DAEMON):
+        pass
+    with sqlite3.connect(file_of(url)) as connection:
+        connection.execute("update meta set value = '99' where name = 'schema_version'")
+    connection.close()
+
+    with pytest.raises(LedgerError, match=f"version 99, newer than .*{SCHEMA_VERSION}"):
+        Ledger.open(url, Access.DAEMON)
+
+
+def test_a_damaged_ledger_is_set_aside(url: str) -> None:
+    """A file that is no database is kept under another name, and a new ledger is begun."""
+    file = file_of(url)
+    file.parent.mkdir()
+    file.write_bytes(b"this is not a database at all" * 100)
+
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        set_aside, records = ledger.set_aside, ledger.records()
+
+    assert set_aside is not None
+    assert set_aside.read_bytes().startswith(b"this is not")
+    assert records == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A ledger that cannot be created is an error with its place and a way out."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(LedgerError, match=r"file.*cannot be written.*--ledger"):
+        Ledger.open(f"sqlite:///{tmp_path}/file/ledger.db", Access.DAEMON)
+
+
+def test_another_database_is_refused() -> None:
+    """A URL of a database that this version does not speak is refused without its password."""
+    with pytest.raises(LedgerError, match="SQLite only") as caught:
+        Ledger.open("postgresql+psycopg://u:hunter2@db/cbmaintd", Access.DAEMON)
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_last_good_configuration_is_kept(url: str) -> None:
+    """The configuration in force is found again after a restart, with its folder."""
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        ledger.save_config(CONFIG)
+    with Ledger.open(url, Access.READ) as ledger:
+        last = ledger.last_good()
+
+    assert last == CONFIG
+
+
+def test_older_configurations_stay_while_something_is_held(url: str) -> None:
+    """A configuration that names a cluster we still owe a resume is not thrown away."""
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        ledger.save_config(CONFIG)
+        ledger.save([FULL])
+        ledger.save_config(CONFIG)
+        while_held = len(ledger.configs())
+        ledger.save([Record(FULL.key)])
+        ledger.save_config(CONFIG)
+        afterwards = len(ledger.configs())
+
+    assert (while_held, afterwards) == (2, 1)
