@@ -40,9 +40,7 @@ class Announcer:
             for opening in covering.values():
                 self._open(opening, timeline, known, now)
 
-    def _open(
-        self, opening: Opening, timeline: Timeline, known: KnownIds, now: datetime
-    ) -> None:
+    def _open(self, opening: Opening, timeline: Timeline, known: KnownIds, now: datetime) -> None:
         if opening.id not in self._said:
             clusters = timeline.clusters_of(opening.window)
             if not clusters <= known.keys() and now - self._started < WAIT_FOR_LOOK:

@@ -134,8 +134,8 @@ class BackupService:
         self._now = now
         self._jitter = jitter
         self._deadlines = Deadlines(settings.timeout.total)
-        self._managers = Roots(settings.discover) if settings.discover else None
-        self._services = Roots(settings.urls) if settings.urls else None
+        self._configured = Roots(settings.discover or settings.urls)
+        self._services = None if settings.discover else self._configured
         self._door = Door(settings, environ, self._deadlines)
 
     def repositories(
@@ -189,19 +189,20 @@ class BackupService:
     def _roots(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> Roots:
         """Give the service's roots, discovered anew when none of the discovered ones answers."""
         services = self._services
-        if self._managers is None or not (services is None or services.are_all_silent):
-            assert services is not None  # noqa: S101 - exactly one of urls and discover is given
-            return services
+        if services is None or (services is not self._configured and services.are_all_silent):
+            services = self._services = Roots(self._discovered(windows, keep_trying))
+        return services
+
+    def _discovered(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> tuple[str, ...]:
         call = _Call(Action.DISCOVER, "GET", discovery.PATH, windows, _read_nodes)
-        roots, _ = self._call(call, self._managers, keep_trying)
+        roots, _ = self._call(call, self._configured, keep_trying)
         if not roots:
             raise ServiceError(
                 self._settings.name,
                 CallError.NOT_FOUND,
                 "no node of the cluster runs the Backup Service where it can be reached",
             )
-        services = self._services = Roots(roots)
-        return services
+        return roots
 
     def _call(self, call: _Call[T], roots: Roots, keep_trying: KeepTrying) -> tuple[T, bool]:
         """Make the attempts of one call; give its answer and whether an earlier one is unresolved.
@@ -304,7 +305,7 @@ class BackupService:
         return ServiceError(
             self._settings.name,
             failure.error,
-            failure.message,
+            failure.message or f"HTTP status {failure.status}",
             retryable=failure.again is Again.ANYWHERE,
             unresolved=course.is_unresolved,
         )

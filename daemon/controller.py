@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import assert_never
 
-from daemon.backup_service import KeepTrying, ServiceError
-from daemon.dispatch import SEND_WITHIN, Answer, Call, Dispatch, Service
+from daemon.backup_service import ServiceError
+from daemon.dispatch import SEND_WITHIN, Answer, Call, Dispatch, Line, Time
 from daemon.errors import LedgerError
 from daemon.holdings import Holdings
 from daemon.journal import Decided, Journal
@@ -69,21 +68,16 @@ class Controller:
         self,
         cluster: str,
         holdings: Holdings,
-        *,
-        service: Service,
+        line: Line,
         journal: Journal,
-        executor: Executor,
-        clock: Callable[[], Moment],
-        wait: KeepTrying,
+        time: Time,
     ) -> None:
-        """Go on from *holdings*; *wait* waits and is False when the pass should end early."""
+        """Go on from *holdings*."""
         self.cluster = cluster
         self._holdings = holdings
-        self._service = service
+        self._line = line
         self._journal = journal
-        self._executor = executor
-        self._clock = clock
-        self._wait = wait
+        self._time = time
         self._pacing = Pacing()
         self.known_ids: frozenset[str] = frozenset()
         self.has_looked = False
@@ -98,9 +92,9 @@ class Controller:
         """How many repositories may be paused by us."""
         return len(self._holdings.holds())
 
-    def reach(self, service: Service, executor: Executor) -> None:
+    def reach(self, line: Line) -> None:
         """Use another way to the cluster from the next pass on."""
-        self._service, self._executor = service, executor
+        self._line = line
         self.forget_failures()
 
     def forget_failures(self) -> None:
@@ -119,7 +113,7 @@ class Controller:
         6. Look until every accepted call shows, at most 10 s; what never shows has failed.
         7. Record the outcomes, and only then say them.
         """
-        now = self._clock()
+        now = self._time.now()
         is_idle = not (self._holdings or rules.timeline.is_wanted(self.cluster, now.wall))
         if is_idle and self.has_looked:
             return None
@@ -139,7 +133,7 @@ class Controller:
     # 2. What is there
 
     def _look(self, windows: tuple[str, ...]) -> Observed:
-        seen = self._service.repositories(windows, self._wait)
+        seen = self._line.service.repositories(windows, self._time.wait)
         self.has_looked = True
         self._pacing.succeeded(CLUSTER)
         self.known_ids = frozenset(repository.id for repository in seen)
@@ -151,7 +145,7 @@ class Controller:
         return tuple(sorted(held))
 
     def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
-        now = self._clock()
+        now = self._time.now()
         self.has_looked = True
         distance = self._pacing.failed(
             CLUSTER, now.uptime, rules.resync, is_transient=exc.retryable
@@ -168,7 +162,7 @@ class Controller:
     # 3. What to do
 
     def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
-        now = self._clock()
+        now = self._time.now()
         known = self._holdings.ids()
         ids = observed.keys() | known | rules.timeline.plain_ids(self.cluster)
         desired = rules.timeline.desired(self.cluster, ids, now.wall)
@@ -195,7 +189,7 @@ class Controller:
 
     def _begin(self, decisions: list[Decided], observed: Observed, rules: Rules) -> list[Call]:
         """Record what was decided with the marks of all calls; give those that may be sent."""
-        now = self._clock()
+        now = self._time.now()
         calls = []
         for decided in decisions:
             decision = decided.decision
@@ -203,7 +197,7 @@ class Controller:
                 self._holdings.note(decision.record)
             elif not self._pacing.is_distant(_errand(decision), now.uptime):
                 calls.append(Call(decision, now))
-                self._holdings.note(mark(decision, now, SEND_WITHIN + 2 * LATE))
+                self._holdings.note(mark(decision, now, SEND_WITHIN + LATE))
         is_durable = self._flush()
         for decided in decisions:
             self._journal.decided(decided, now.wall)
@@ -234,20 +228,20 @@ class Controller:
 
     def _finish(self, calls: list[Call], rules: Rules) -> None:
         """Take each call to its end: seen, failed, or left marked for the next pass."""
-        dispatch = Dispatch(self._service, self._executor, self._clock, self._wait)
+        dispatch = Dispatch(self._line, self._time)
         for call in calls:
             dispatch.send(call)
         awaiting: dict[str, Answer] = {}
-        looked = self._clock().uptime
+        looked = self._time.now().uptime
         while dispatch.in_flight:
             self._take(dispatch, awaiting, rules)
-            if awaiting and self._clock().uptime - looked > LOOK_EVERY:
+            if awaiting and self._time.now().uptime - looked > LOOK_EVERY:
                 self._verify(awaiting, rules)
-                looked = self._clock().uptime
+                looked = self._time.now().uptime
         step = FIRST_LOOK
         while awaiting:
             self._verify(awaiting, rules)
-            if awaiting and not self._wait(step):
+            if awaiting and not self._time.wait(step):
                 return
             step = min(step * 2, LOOK_EVERY)
 
@@ -271,7 +265,7 @@ class Controller:
             observed = self._look(tuple(sorted(windows)))
         except ServiceError:
             observed = {}
-        now = self._clock()
+        now = self._time.now()
         shown = [answer for answer in awaiting.values() if _is_shown(answer.call, observed)]
         for answer in shown:
             del awaiting[answer.call.id]
@@ -291,7 +285,7 @@ class Controller:
     def _fail(
         self, call: Call, record: Record, error: str, rules: Rules, *, is_transient: bool
     ) -> None:
-        now = self._clock()
+        now = self._time.now()
         distance = self._pacing.failed(
             _errand(call.decision), now.uptime, rules.resync, is_transient=is_transient
         )
@@ -302,14 +296,14 @@ class Controller:
     def _catch_up(self, resumed: Iterable[Record | None], now: Moment) -> None:
         """Start the backups that were missed; after the record, so that none starts twice."""
         due = [record for record in resumed if record and _wants_catch_up(record, now)]
-        for record, error in self._executor.map(self._backup, due):
+        for record, error in self._line.executor.map(self._backup, due):
             if error:
                 self._journal.failed(record, Action.BACKUP, error, None)
 
     def _backup(self, record: Record) -> tuple[Record, CallError | None]:
         try:
             # Sent once: a backup too many loads a cluster that just left its maintenance.
-            self._service.backup(record.key.id, record.windows, lambda _: False)
+            self._line.service.backup(record.key.id, record.windows, lambda _: False)
         except ServiceError as exc:
             return record, exc.error
         return record, None
@@ -324,13 +318,13 @@ class Controller:
             self._journal.resumed(record, now.wall)
 
     def _warn_overdue(self, rules: Rules) -> None:
-        now = self._clock().wall
+        now = self._time.now().wall
         for record in self._holdings.holds():
             if record.since and now - record.since > rules.max_pause:
                 self._journal.overdue(record)
 
     def _next_due(self) -> timedelta | None:
-        due = self._pacing.next_due(self._holdings.ids(), self._clock().uptime)
+        due = self._pacing.next_due(self._holdings.ids(), self._time.now().uptime)
         if any(record.missing_since for record in self._holdings.holds()):
             return min(due or GONE_AFTER, GONE_AFTER)
         return due

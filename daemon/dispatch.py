@@ -14,7 +14,7 @@ from daemon.reconcile import Pause, Resume
 from daemon.record import LATE, Suspicion
 from daemon.repository import Action, CallError, Moment, ObservedRepository
 
-SEND_WITHIN = timedelta(minutes=10)
+SEND_WITHIN = timedelta(minutes=2)
 """How long after the durable mark a call may still leave; later ones wait for the next pass.
 
 The mark's suspicion has to outlast the last moment at which the service may act on the call.
@@ -37,6 +37,22 @@ class Service(Protocol):
 
     def backup(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
         """Start a one-off backup, as `pause` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The way to a cluster: its service, and the threads on which calls are made."""
+
+    service: Service
+    executor: Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """The clocks, and a wait that is False when the pass should end early."""
+
+    now: Callable[[], Moment]
+    wait: KeepTrying
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +104,12 @@ class Answer:
 class Dispatch:
     """The calls of one pass that have left or will; answers are taken one by one."""
 
-    def __init__(
-        self,
-        service: Service,
-        executor: Executor,
-        clock: Callable[[], Moment],
-        wait: KeepTrying,
-    ) -> None:
-        """Send through *service* on *executor*; *wait* is False when the pass should end."""
-        self._service = service
-        self._executor = executor
-        self._clock = clock
-        self._wait = wait
+    def __init__(self, line: Line, time: Time) -> None:
+        """Send on *line*; once *time* no longer waits, nothing more leaves."""
+        self._service = line.service
+        self._executor = line.executor
+        self._now = time.now
+        self._wait = time.wait
         self._answers: SimpleQueue[Answer | BaseException] = SimpleQueue()
         self.in_flight = 0
 
@@ -126,21 +136,21 @@ class Dispatch:
             self._answers.put(exc)
 
     def _call(self, call: Call) -> Answer:
-        if not (self._wait(timedelta(0)) and call.may_leave(self._clock())):
-            return Answer(call, self._clock(), was_sent=False)
+        if not (self._wait(timedelta(0)) and call.may_leave(self._now())):
+            return Answer(call, self._now(), was_sent=False)
         try:
             unresolved = self._post(call)
         except ServiceError as exc:
-            now = self._clock()
+            now = self._now()
             suspicion = Suspicion.starting(now, LATE) if exc.unresolved else None
             return Answer(call, now, True, exc.error, exc.retryable, suspicion)
-        now = self._clock()
+        now = self._now()
         suspicion = Suspicion.starting(now, LATE) if unresolved else None
         return Answer(call, now, was_sent=True, unresolved=suspicion)
 
     def _post(self, call: Call) -> bool:
         def keep_trying(delay: timedelta) -> bool:
-            return call.may_leave(self._clock(), delay) and self._wait(delay)
+            return call.may_leave(self._now(), delay) and self._wait(delay)
 
         windows = call.decision.record.windows
         match call.action:

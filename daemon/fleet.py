@@ -64,7 +64,10 @@ class Fleet:
     def dismiss_idle(self) -> None:
         """Let go of clusters that the file no longer names, once nothing is owed to them."""
         for name in self._workers.keys() - self._named:
-            if self._workers[name].controller.has_looked and not self._workers[name].controller.is_needed:
+            if (
+                self._workers[name].controller.has_looked
+                and not self._workers[name].controller.is_needed
+            ):
                 self._workers.pop(name).stop()
 
     def known_ids(self) -> dict[str, frozenset[str]]:

@@ -149,17 +149,13 @@ class Journal:
         """Say, once until it recovers, that the cluster does not answer."""
         if self._unreachable_since is None:
             self._unreachable_since = now
-            self._log.error(
-                logs.CLUSTER_UNREACHABLE, cluster=self._cluster, error=error, since=now
-            )
+            self._log.error(logs.CLUSTER_UNREACHABLE, cluster=self._cluster, error=error, since=now)
 
     def answered(self) -> None:
         """Say that the cluster answers again, if it did not."""
         if self._unreachable_since is not None:
             since, self._unreachable_since = self._unreachable_since, None
-            self._log.info(
-                logs.CLUSTER_RECOVERED, cluster=self._cluster, error=None, since=since
-            )
+            self._log.info(logs.CLUSTER_RECOVERED, cluster=self._cluster, error=None, since=since)
 
     def ledger_failed(self, error: str) -> None:
         """Say, once until it recovers, that nothing can be recorded."""

@@ -6,6 +6,7 @@ was committed). Every public method is one transaction; when it returns the rows
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
@@ -98,7 +100,7 @@ class Ledger:
             raise LedgerError(
                 f"{file or 'this ledger'}: there is no ledger here; no daemon has run with it yet"
             )
-        ledger = cls(_engine(f"file:{file}?mode=ro&uri=true"), file, None)
+        ledger = cls(_engine(file, Access.READ), file, None)
         ledger._check_version()
         return ledger
 
@@ -118,7 +120,7 @@ class Ledger:
 
     @classmethod
     def _create(cls, file: Path | None, lock: LedgerLock | None) -> Ledger:
-        ledger = cls(_engine(str(file) if file else ":memory:"), file, lock)
+        ledger = cls(_engine(file, Access.DAEMON), file, lock)
         with ledger._transaction() as connection:
             rows.METADATA.create_all(connection)
             if connection.execute(_VERSION).first() is None:
@@ -260,23 +262,27 @@ def _file_of(url: str) -> Path | None:
     return Path(parsed.database).absolute() if parsed.database else None
 
 
-def _engine(database: str) -> sa.Engine:
-    url = sa.URL.create("sqlite", database=database)
-    engine = sa.create_engine(
-        url, poolclass=StaticPool, connect_args={"check_same_thread": False, "timeout": 5.0}
-    )
+def _engine(file: Path | None, access: Access) -> sa.Engine:
+    """Connect once, for all threads; the ledger lets them in one at a time."""
+    mode = "ro" if access is Access.READ else "rwc"
+    name = f"file:{quote(str(file))}?mode={mode}" if file else ":memory:"
 
-    @sa.event.listens_for(engine, "connect")
-    def _(connection: sa.pool.PoolProxiedConnection, _: object) -> None:
-        # The driver's own implicit BEGIN is deferred: two writers would fail in mid-transaction.
-        connection.isolation_level = None  # type: ignore[attr-defined]  # sqlite3's own
-        if "mode=ro" not in database:
-            connection.cursor().execute("PRAGMA journal_mode=WAL").close()
-        connection.cursor().execute("PRAGMA synchronous=FULL").close()
+    def connect() -> sqlite3.Connection:
+        # The driver's own transactions (isolation_level) begin late, after the first read: two
+        # writers would then fail in the middle. Ours begin with the intention to write.
+        connection = sqlite3.connect(
+            name, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
+        )
+        if access is Access.DAEMON:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        connection.execute("PRAGMA synchronous=FULL").close()
+        return connection
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
 
     @sa.event.listens_for(engine, "begin")
     def _(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if "mode=ro" in database else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if access is Access.READ else "BEGIN IMMEDIATE")
 
     return engine
 

@@ -63,4 +63,4 @@ class Pacing:
 
 def _growing(resync: timedelta, failures: int) -> timedelta:
     # The exponent is bounded so that a failure of months cannot overflow.
-    return min(resync * 2 ** min(failures, 16), LONGEST)
+    return min(resync * (1 << min(failures, 16)), LONGEST)

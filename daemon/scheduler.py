@@ -27,7 +27,7 @@ from daemon.repository import Attempt, Moment
 from daemon.service_manager import ServiceManager
 from daemon.watch import Content, Watch
 from daemon.windows import Timeline
-from daemon.worker import Connect, Worker
+from daemon.worker import Connect, Equipment, Worker
 
 TICK = timedelta(milliseconds=250)
 POLL_EVERY = timedelta(seconds=1)
@@ -63,6 +63,16 @@ class Start:
     dry_run: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the process has of the world around it."""
+
+    log: Log
+    clock: Callable[[], Moment]
+    manager: ServiceManager
+    environ: Mapping[str, str]
+
+
 @dataclass(slots=True)
 class Flags:
     """What signals asked for; a handler sets a flag and nothing else."""
@@ -90,31 +100,23 @@ class Flags:
 class Daemon:
     """Runs until a signal; everything it decides with is swapped whole, never changed in place."""
 
-    def __init__(
-        self,
-        start: Start,
-        *,
-        book: Book,
-        connect: Connect,
-        log: Log,
-        clock: Callable[[], Moment],
-        manager: ServiceManager,
-        environ: Mapping[str, str],
-    ) -> None:
+    def __init__(self, start: Start, book: Book, connect: Connect, host: Host) -> None:
         """Prepare everything; nothing is sent and no thread begins before `run`."""
         self._start = start
         self._book = book
-        self._connect = connect
-        self._log = log
-        self._clock = clock
-        self._manager = manager
-        self._environ = environ
+        self._log = host.log
+        self._clock = host.clock
+        self._manager = host.manager
+        self._environ = host.environ
         self._settings = start.settings
         self._former = start.former
         self._rules = self._rules_of(start.settings)
         self._alarms = Alarms()
+        self._equipment = Equipment(
+            connect, host.log, host.clock, self._alarms, lambda: self._rules, self._announce
+        )
         self._fleet = Fleet(self._hire, start.records)
-        self._announcer = Announcer(log, clock().wall)
+        self._announcer = Announcer(host.log, host.clock().wall)
         self._watch = Watch(start.file, None if start.rejected else start.settings.text)
         self._is_rejected = start.rejected is not None
         self._offset = timedelta(0)
@@ -189,9 +191,7 @@ class Daemon:
         self._fleet.wake(hurry=True)
 
     def _announce(self) -> None:
-        self._announcer.announce(
-            self._rules.timeline, self._clock().wall, self._fleet.known_ids
-        )
+        self._announcer.announce(self._rules.timeline, self._clock().wall, self._fleet.known_ids)
 
     # The file
 
@@ -255,16 +255,7 @@ class Daemon:
     # The clusters
 
     def _hire(self, settings: ClusterSettings, records: Iterable[Record]) -> Worker:
-        return Worker(
-            settings,
-            Holdings(self._book, records),
-            connect=self._connect,
-            log=self._log,
-            clock=self._clock,
-            alarms=self._alarms,
-            rules=lambda: self._rules,
-            before_pass=self._announce,
-        )
+        return Worker(settings, Holdings(self._book, records), self._equipment)
 
     def _rules_of(self, settings: Settings) -> Rules:
         timeline = Timeline(settings.windows.values(), settings.merge_gap)

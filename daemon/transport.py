@@ -32,6 +32,7 @@ from requests.auth import HTTPBasicAuth
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, InsecureRequestWarning, NewConnectionError
+from urllib3.response import HTTPResponse
 
 from daemon import __version__, deadlines
 from daemon.cluster import Timeouts, Tls
@@ -44,6 +45,7 @@ _HEADERS = {
     "Accept-Encoding": "identity",
 }
 _OK = 200
+_PAGE_LIMIT = 64 * 1024
 
 
 class TransportError(CbmaintdError):
@@ -196,13 +198,15 @@ class Transport:
     def exchange(self, method: str, root: str, path: str, *, limit: int) -> Answer:
         """Send one request to *root* + *path* and receive at most *limit* bytes of an answer.
 
-        A POST carries `{}`: pause and resume take it or nothing, backup insists on it. What a
-        server says beyond the limit is an error only in a 200. Raises: TransportError.
+        A POST carries `{}`: pause and resume take it or nothing, backup insists on it. Only a 200
+        has to be whole: of other answers the status counts and the beginning is shown.
+        Raises: TransportError.
         """
         with self._watch.start() as deadline:
             try:
                 answer = self._receive(self._request(method, root, path), limit)
-            except (TransportError, HTTPError, HTTPException, OSError, ValueError) as exc:
+            except (HTTPError, HTTPException, OSError, ValueError) as exc:
+                # ValueError, too: nothing that a server sends shall look like a bug of ours.
                 raise self._failure(exc, deadline) from exc
             if deadline.is_over:
                 raise self._overdue(deadline)
@@ -243,38 +247,52 @@ class Transport:
     def _failure(self, exc: Exception, deadline: deadlines.Deadline) -> TransportError:
         if deadline.is_over:
             return self._overdue(deadline)
-        if isinstance(exc, TransportError):
-            return exc
-        error, message = _classify(tuple(_causes(exc)))
-        return TransportError(error, message, may_have_sent=deadline.may_have_sent)
+        match exc:
+            case _UnusableError():
+                return TransportError(exc.error, str(exc), status=_OK)
+            case _:
+                error, message = _classify(tuple(_causes(exc)))
+                return TransportError(error, message, may_have_sent=deadline.may_have_sent)
+
+
+class _UnusableError(ValueError):
+    """Raised when a 200 arrives that is not what HTTP or our limits allow."""
+
+    def __init__(self, error: CallError, message: str) -> None:
+        super().__init__(message)
+        self.error = error
 
 
 def _read(response: requests.Response, limit: int) -> Answer:
-    status, raw = response.status_code, response.raw
-    encoding = response.headers.get("Content-Encoding", "identity")
-    if encoding.strip().lower() not in {"", "identity"}:
-        raise TransportError(
-            CallError.PROTOCOL,
-            "the answer is encoded although that was not asked for",
-            status=status,
-        )
-    is_too_large = status == _OK and (raw.length_remaining or 0) > limit
-    body = b"" if is_too_large else raw.read(limit + 1, decode_content=False)
-    if is_too_large or (status == _OK and len(body) > limit):
-        raise TransportError(
-            CallError.TOO_LARGE, f"the answer is larger than {limit:,} bytes", status=status
-        )
-    if len(body) <= limit and raw.length_remaining:
-        raise TransportError(
-            CallError.PROTOCOL, "the answer ends before its Content-Length", status=status
-        )
-    return Answer(status, response.headers, body[:limit])
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    is_plain = encoding in {"", "identity"}
+    if response.status_code == _OK:
+        body = _whole(response.raw, limit, is_plain=is_plain)
+    else:
+        body = response.raw.read(_PAGE_LIMIT, decode_content=False) if is_plain else b""
+    return Answer(response.status_code, response.headers, body)
 
 
-def _causes(exc: BaseException | None) -> Iterator[BaseException]:
-    while exc is not None:
-        yield exc
-        exc = exc.__cause__ or exc.__context__
+def _whole(raw: HTTPResponse, limit: int, *, is_plain: bool) -> bytes:
+    if not is_plain:
+        raise _UnusableError(CallError.PROTOCOL, "the answer is encoded, which was not asked for")
+    too_large = _UnusableError(CallError.TOO_LARGE, f"the answer is larger than {limit:,} bytes")
+    if (raw.length_remaining or 0) > limit:
+        raise too_large
+    body = raw.read(limit + 1, decode_content=False)
+    if len(body) > limit:
+        raise too_large
+    if raw.length_remaining:
+        raise _UnusableError(CallError.PROTOCOL, "the answer ends before its Content-Length")
+    return body
+
+
+def _causes(exc: BaseException) -> Iterator[BaseException]:
+    cause: object = exc
+    while isinstance(cause, BaseException):
+        yield cause
+        # urllib3 keeps the error of `ssl` as an argument only.
+        cause = cause.__cause__ or cause.__context__ or next(iter(cause.args), None)
 
 
 def _classify(causes: tuple[BaseException, ...]) -> tuple[CallError, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 
 from daemon import logs
@@ -12,6 +13,7 @@ from daemon.alarms import Alarms
 from daemon.backup_service import BackupService
 from daemon.cluster import ClusterSettings
 from daemon.controller import Controller, Rules
+from daemon.dispatch import Line, Time
 from daemon.holdings import Holdings
 from daemon.journal import Journal, Log
 from daemon.repository import Attempt, Moment
@@ -21,43 +23,37 @@ AFTER_A_BUG = timedelta(seconds=30)
 Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
 
 
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What all workers share; `before_pass` is called at the start of each pass."""
+
+    connect: Connect
+    log: Log
+    clock: Callable[[], Moment]
+    alarms: Alarms
+    rules: Callable[[], Rules]
+    before_pass: Callable[[], None]
+
+
 class Worker:
     """Makes the passes of one cluster, one after the other, on a thread of its own."""
 
-    def __init__(
-        self,
-        settings: ClusterSettings,
-        holdings: Holdings,
-        *,
-        connect: Connect,
-        log: Log,
-        clock: Callable[[], Moment],
-        alarms: Alarms,
-        rules: Callable[[], Rules],
-        before_pass: Callable[[], None],
-    ) -> None:
+    def __init__(self, settings: ClusterSettings, holdings: Holdings, equipment: Equipment) -> None:
         """Prepare to reach the cluster by *settings*; `start` begins."""
         self.settings = settings
         self._next_settings: ClusterSettings | None = None
         self._holdings = holdings
-        self._connect = connect
-        self._log = log
-        self._clock = clock
-        self._alarms = alarms
-        self._rules = rules
-        self._before_pass = before_pass
+        self._equipment = equipment
         self._woken = threading.Event()
         self._interrupted = threading.Event()
         self._is_stopping = False
-        self._reach(settings)
+        self._line, self._hang_up = self._reach(settings)
         self.controller = Controller(
             settings.name,
             holdings,
-            service=self._service,
-            journal=Journal(settings.name, log),
-            executor=self._executor,
-            clock=clock,
-            wait=self._wait,
+            self._line,
+            Journal(settings.name, equipment.log),
+            Time(equipment.clock, self._wait),
         )
         self._thread = threading.Thread(target=self._work, name=settings.name, daemon=True)
 
@@ -100,34 +96,42 @@ class Worker:
                 break
             due_in = self._make_pass()
             self._set_alarm(due_in)
-        self._executor.shutdown(wait=True, cancel_futures=True)
-        self._service.close()
+        self._hang_up()
 
     def _make_pass(self) -> timedelta | None:
         try:
-            self._before_pass()
+            self._equipment.before_pass()
             self._adopt_settings()
-            return self.controller.run_pass(self._rules())
-        except Exception:  # noqa: BLE001  # the one edge: a bug in a pass must not end the passes
-            self._log.critical(logs.PASS_CRASHED, cluster=self.settings.name, exc_info=True)
+            return self.controller.run_pass(self._equipment.rules())
+        except Exception:  # the one edge: a bug in a pass must not end the passes
+            self._equipment.log.critical(
+                logs.PASS_CRASHED, cluster=self.settings.name, exc_info=True
+            )
             return AFTER_A_BUG
 
     def _set_alarm(self, due_in: timedelta | None) -> None:
-        now = self._clock().wall
-        change = self._rules().timeline.next_change(now, self.settings.name)
+        now = self._equipment.clock().wall
+        change = self._equipment.rules().timeline.next_change(now, self.settings.name)
         due = now + due_in if due_in is not None else None
         at = min((instant for instant in (change, due) if instant), default=None)
-        self._alarms.set(f"cluster {self.settings.name}", at, lambda: self.wake(hurry=True))
+        self._equipment.alarms.set(
+            f"cluster {self.settings.name}", at, lambda: self.wake(hurry=True)
+        )
 
     def _adopt_settings(self) -> None:
         settings, self._next_settings = self._next_settings, None
         if settings:
-            old_service, old_executor = self._service, self._executor
-            self._reach(settings)
-            self.controller.reach(self._service, self._executor)
-            old_executor.shutdown(wait=False)
-            old_service.close()
+            hang_up = self._hang_up
+            self._line, self._hang_up = self._reach(settings)
+            self.controller.reach(self._line)
+            hang_up()
 
-    def _reach(self, settings: ClusterSettings) -> None:
-        self._service = self._connect(settings, self._holdings.remember_attempt)
-        self._executor = ThreadPoolExecutor(settings.concurrency, settings.name)
+    def _reach(self, settings: ClusterSettings) -> tuple[Line, Callable[[], None]]:
+        service = self._equipment.connect(settings, self._holdings.remember_attempt)
+        executor = ThreadPoolExecutor(settings.concurrency, settings.name)
+
+        def hang_up() -> None:
+            executor.shutdown(wait=True, cancel_futures=True)
+            service.close()
+
+        return Line(service, executor), hang_up

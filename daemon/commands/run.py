@@ -20,7 +20,7 @@ from daemon.ledger import Access, AppliedConfig, Ledger
 from daemon.logs import Level, Log, LogFormat
 from daemon.record import Record
 from daemon.repository import Attempt
-from daemon.scheduler import Book, Daemon, Flags, Start
+from daemon.scheduler import Book, Daemon, Flags, Host, Start
 from daemon.secrets import read_password
 from daemon.service_manager import ServiceManager
 
@@ -36,10 +36,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     """
     file = places.find_config(args, environ)
-    settings, rejected = _read(file, environ)
-    url = places.find_ledger(args, environ, settings or places.ledger_hint(file))
-    if rejected and not places.ledger_exists(url):
-        raise rejected
+    found = _read(file, environ)
+    url = places.find_ledger(args, environ, found)
+    if isinstance(found, ConfigError) and not places.ledger_exists(url):
+        raise found
     flags = Flags()
     flags.listen()
     log = Log(
@@ -51,18 +51,12 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     )
     try:
         with _open(url, dry_run=args.dry_run) as ledger:
-            start = _start(file, settings, rejected, ledger, environ, dry_run=args.dry_run)
+            start = _start(file, found, ledger, environ, dry_run=args.dry_run)
             if ledger.set_aside:
                 log.logger.critical(logs.LEDGER_REPLACED, damaged=str(ledger.set_aside))
-            daemon = Daemon(
-                start,
-                book=_NoBook() if args.dry_run else ledger,
-                connect=_connector(log, environ),
-                log=log.logger,
-                clock=SystemClock(),
-                manager=ServiceManager(environ),
-                environ=environ,
-            )
+            host = Host(log.logger, SystemClock(), ServiceManager(environ), environ)
+            book = _NoBook() if args.dry_run else ledger
+            daemon = Daemon(start, book, _connector(log, environ), host)
             has_ended = daemon.run(flags)
     finally:
         log.close(FLUSH_WITHIN)
@@ -73,13 +67,11 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _read(
-    file: Path, environ: Mapping[str, str]
-) -> tuple[Settings, None] | tuple[None, ConfigError]:
+def _read(file: Path, environ: Mapping[str, str]) -> Settings | ConfigError:
     try:
-        return load(file, environ=environ), None
+        return load(file, environ=environ)
     except ConfigError as exc:
-        return None, exc
+        return exc
 
 
 def _open(url: str, *, dry_run: bool) -> Ledger:
@@ -92,19 +84,17 @@ def _open(url: str, *, dry_run: bool) -> Ledger:
 
 def _start(
     file: Path,
-    settings: Settings | None,
-    rejected: ConfigError | None,
+    found: Settings | ConfigError,
     ledger: Ledger,
     environ: Mapping[str, str],
     *,
     dry_run: bool,
 ) -> Start:
     """Choose what is put in force: the file, or else the last good configuration."""
+    rejected = found if isinstance(found, ConfigError) else None
+    settings = _last_good(ledger, environ) if isinstance(found, ConfigError) else found
     if settings is None:
-        settings = _last_good(ledger, environ)
-    if settings is None:
-        assert rejected is not None
-        raise rejected
+        raise found
     records = tuple(ledger.records())
     orphans = {record.key.cluster for record in records} - settings.clusters.keys()
     return Start(
@@ -152,9 +142,7 @@ def _parse_again(applied: AppliedConfig, environ: Mapping[str, str]) -> Settings
 def _connector(
     log: Log, environ: Mapping[str, str]
 ) -> Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]:
-    def connect(
-        settings: ClusterSettings, remember: Callable[[Attempt], None]
-    ) -> BackupService:
+    def connect(settings: ClusterSettings, remember: Callable[[Attempt], None]) -> BackupService:
         def on_attempt(attempt: Attempt) -> None:
             level, event, keys = logs.attempt_event(attempt)
             log.logger.log(level, event, **keys)
@@ -162,9 +150,7 @@ def _connector(
 
         with suppress(SecretError):
             log.redact(read_password(settings.password_file, settings.password_env, environ))
-        return BackupService(
-            settings, environ=environ, on_attempt=on_attempt, now=SystemClock.wall
-        )
+        return BackupService(settings, environ=environ, on_attempt=on_attempt, now=SystemClock.wall)
 
     return connect
 

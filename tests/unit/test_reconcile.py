@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from daemon.windows import CatchUp, Desired, Opening
 
 from daemon.reconcile import (
     GONE_AFTER,
@@ -33,7 +34,6 @@ from daemon.repository import (
     RepositoryState,
     ScheduledRun,
 )
-from daemon.windows import CatchUp, Desired, Opening
 
 KEY = RepositoryKey("prod", "orders")
 BOOT = "boot-1"
@@ -129,7 +129,7 @@ OUTSIDE: list[tuple[str, Record | None, str, type[Decision]]] = [
 @pytest.mark.parametrize(("record", "state", "expected"), [row[1:] for row in INSIDE],
                          ids=[row[0] for row in INSIDE])  # fmt: skip
 def test_inside_an_opening(record: Record | None, state: str, expected: type[Decision]) -> None:
-    """Inside an opening what is active is paused, unless a person said otherwise (promises 1, 3)."""
+    """Inside an opening what is active is paused, unless a person said no (promises 1, 3)."""
     decision = decide(KEY, desired(), seen(state), record, NOW)
 
     assert type(decision) is expected
@@ -137,10 +137,8 @@ def test_inside_an_opening(record: Record | None, state: str, expected: type[Dec
 
 @pytest.mark.parametrize(("record", "state", "expected"), [row[1:] for row in OUTSIDE],
                          ids=[row[0] for row in OUTSIDE])  # fmt: skip
-def test_outside_every_opening(
-    record: Record | None, state: str, expected: type[Decision]
-) -> None:
-    """Outside every opening what is ours is resumed, and nothing else is touched (promises 2, 3)."""
+def test_outside_every_opening(record: Record | None, state: str, expected: type[Decision]) -> None:
+    """Outside every opening what is ours is resumed, nothing else is touched (promises 2, 3)."""
     decision = decide(KEY, None, seen(state), record, NOW)
 
     assert type(decision) is expected

@@ -1,0 +1,84 @@
+"""Servers and clients that are closed after each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from daemon.backup_service import BackupService
+from daemon.cluster import ClusterSettings, RetryPolicy, Timeouts
+from daemon.repository import Attempt
+from tests.service.client.evil import (
+    Behaviour,
+    EvilServer,
+    silent,
+)
+from tests.service.client.kit import (
+    NOW,
+    TOTAL,
+    Client,
+    Connect,
+    Serve,
+)
+
+
+@pytest.fixture
+def cleanup() -> Iterator[ExitStack]:
+    """Close what a test opened, clients before servers."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def serve(cleanup: ExitStack) -> Serve:
+    """Start an evil server with the given behaviours."""
+
+    def start(*behaviours: Behaviour, **keys: Any) -> EvilServer:
+        return cleanup.enter_context(EvilServer(behaviours or (silent,), **keys))
+
+    return start
+
+
+@pytest.fixture
+def connect(cleanup: ExitStack) -> Connect:
+    """Make a client for the given roots with short limits, one attempt and full back-off."""
+
+    def make(*urls: str, attempts: int = 1, **keys: Any) -> Client:
+        settings = ClusterSettings(
+            "prod",
+            **{
+                "urls": urls,
+                "timeout": Timeouts(timedelta(seconds=2), timedelta(seconds=2), TOTAL),
+                "retry": RetryPolicy(attempts, timedelta(seconds=1), timedelta(seconds=30)),
+                **keys,
+            },
+        )
+        reported: list[Attempt] = []
+        service = BackupService(
+            settings, environ={}, on_attempt=reported.append, now=lambda: NOW, jitter=lambda s: s
+        )
+        cleanup.callback(service.close)
+        return Client(service, reported)
+
+    return make
+
+
+@pytest.fixture
+def password_file(tmp_path: Path) -> Path:
+    """Write a password that only its owner can read, and that Latin-1 cannot write."""
+    path = tmp_path / "prod.password"
+    path.touch(mode=0o600)
+    path.write_text("geheim→42\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    """Make an authority for the certificates of servers and clients."""
+    return trustme.CA()

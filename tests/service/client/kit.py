@@ -1,0 +1,101 @@
+"""What the tests of the client share: answers, settings, and a client that records."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from daemon.backup_service import BackupService, ServiceError
+from daemon.cluster import Tls
+from daemon.repository import Attempt, CallError, Outcome
+from tests.service.client.evil import (
+    EvilServer,
+    answer,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+TOTAL = timedelta(seconds=0.4)
+PATIENCE = timedelta(seconds=3)
+OK = answer()
+EMPTY = answer(200, b"[]")
+PROXY_404 = answer(404, b"Service backup not running on this node", Content_Type="text/plain")
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+@dataclass
+class Client:
+    """One client, what it reported, and the waits that it asked for (nobody really waits)."""
+
+    service: BackupService
+    attempts: list[Attempt]
+    waits: list[timedelta] = field(default_factory=list)
+    patience: int = 100
+
+    def keep_trying(self, delay: timedelta) -> bool:
+        """Note the wait; go on until the patience is used up."""
+        self.waits.append(delay)
+        return len(self.waits) <= self.patience
+
+    def pause(self, repository: str = "orders") -> bool:
+        """Pause a repository for one window."""
+        return self.service.pause(repository, ("nightly",), self.keep_trying)
+
+    def failure(self) -> ServiceError:
+        """Pause, which must fail."""
+        with pytest.raises(ServiceError) as caught:
+            self.pause()
+        return caught.value
+
+    def list_failure(self) -> ServiceError:
+        """List, which must fail."""
+        with pytest.raises(ServiceError) as caught:
+            self.service.repositories((), self.keep_trying)
+        return caught.value
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """The outcomes of all attempts."""
+        return [attempt.outcome for attempt in self.attempts]
+
+    @property
+    def errors(self) -> list[CallError | None]:
+        """The errors of all attempts."""
+        return [attempt.error for attempt in self.attempts]
+
+
+Connect = Callable[..., Client]
+Serve = Callable[..., EvilServer]
+
+
+def basic(user: str, password: str) -> str:
+    """Give the header that a user and a password make."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def server_context(issuer: trustme.CA, *names: str) -> ssl.SSLContext:
+    """Give a server's TLS context with a certificate for *names*."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    issuer.issue_cert(*(names or ("127.0.0.1",))).configure_cert(context)
+    return context
+
+
+def trusting(issuer: trustme.CA, folder: Path, **keys: Any) -> Tls:
+    """Give the settings of a client that trusts *issuer* alone."""
+    path = folder / "ca.pem"
+    issuer.cert_pem.write_to_path(str(path))
+    return Tls(ca_file=path, **keys)
+
+
+def closed_port() -> str:
+    """Give the root of a server that is not there."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"

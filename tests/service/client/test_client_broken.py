@@ -1,0 +1,125 @@
+"""Answers that are cut short, too long or not what was asked for."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from daemon.cluster import Timeouts
+from daemon.repository import CallError, Outcome
+from tests.service.client.evil import (
+    Behaviour,
+    answer,
+    cut,
+    flooding,
+    raw,
+    resetting,
+)
+from tests.service.client.kit import (
+    HEAD,
+    OK,
+    Connect,
+    Serve,
+)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "error"),
+    [
+        pytest.param(cut(), CallError.RESET, id="closes without a byte"),
+        pytest.param(resetting, CallError.RESET, id="resets"),
+        pytest.param(cut(b"SSH-2.0-OpenSSH_9.2\r\n"), CallError.PROTOCOL, id="is no HTTP"),
+        pytest.param(
+            cut(HEAD + b"Content-Length: 999\r\n\r\n[]"), CallError.PROTOCOL, id="cuts a body short"
+        ),
+        pytest.param(
+            cut(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
+            CallError.PROTOCOL,
+            id="breaks a chunk",
+        ),
+        pytest.param(cut(HEAD + b"A: b\r\n" * 5000), CallError.PROTOCOL, id="sends 5000 headers"),
+        pytest.param(cut(b"HTTP/1.1 200 " + b"x" * 200_000), CallError.PROTOCOL, id="long line"),
+        pytest.param(
+            answer(200, b"\x1f\x8b", Content_Encoding="gzip"), CallError.PROTOCOL, id="compresses"
+        ),
+    ],
+)
+def test_a_broken_answer_is_tried_again_and_of_unknown_fate(
+    serve: Serve, connect: Connect, behaviour: Behaviour, error: CallError
+) -> None:
+    """After a broken answer the call is tried again, and says that the first may yet count."""
+    client = connect(serve(behaviour, OK).url, attempts=2)
+
+    unresolved = client.pause()
+
+    assert unresolved
+    assert client.errors == [error, None]
+    assert client.outcomes == [Outcome.RETRY, Outcome.OK]
+    assert [attempt.attempt for attempt in client.attempts] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        pytest.param(flooding(HEAD + b"\r\n", b" " * 65536), id="endless"),
+        pytest.param(raw(HEAD + b"Content-Length: 9999999999999\r\n\r\n"), id="announced"),
+    ],
+)
+def test_a_body_over_the_limit_is_not_read(
+    serve: Serve, connect: Connect, behaviour: Behaviour
+) -> None:
+    """A POST's answer over 1 MiB ends the call as too large, with its status and once."""
+    client = connect(serve(behaviour).url, attempts=3)
+
+    failure = client.failure()
+
+    assert (failure.error, failure.retryable, failure.unresolved) == (
+        CallError.TOO_LARGE,
+        False,
+        True,
+    )
+    assert [attempt.status for attempt in client.attempts] == [200]
+
+
+def test_a_large_list_is_read(serve: Serve, connect: Connect) -> None:
+    """A list may be larger than the answer to a POST."""
+    body = json.dumps([{"id": "orders", "state": "active", "pad": "x" * (2 << 20)}]).encode()
+    client = connect(serve(answer(200, body)).url, timeout=Timeouts())
+
+    assert len(client.service.repositories()) == 1
+
+
+def test_an_endless_error_page_is_still_its_status(serve: Serve, connect: Connect) -> None:
+    """Of an error page only the beginning is wanted, so its length hides no 503."""
+    flood = flooding(b"HTTP/1.1 503 No\r\n\r\n", b"busy " * 10_000)
+    client = connect(serve(flood).url, timeout=Timeouts())
+
+    failure = client.failure()
+
+    assert (failure.error, client.attempts[0].status) == (CallError.SERVER_ERROR, 503)
+    assert len(failure.message) <= 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<html><title>Log in</title></html>", id="login page"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"[" * 100_000, id="nested"),
+        pytest.param(b'{"orders": {"state": "active"}}', id="no list"),
+        pytest.param(b'[{"id": "orders"}]', id="no state"),
+        pytest.param(b'[{"id": "orders", "state": "resting"}]', id="unknown state"),
+        pytest.param(b'[{"id": "../x", "state": "active"}]', id="an id that leaves its path"),
+        pytest.param(b"\xff\xfe[]", id="no UTF-8"),
+    ],
+)
+def test_a_list_that_is_none_is_unexpected(serve: Serve, connect: Connect, body: bytes) -> None:
+    """A 200 whose body is no list of repositories fails at once, and its line says so."""
+    client = connect(serve(answer(200, body)).url, attempts=3)
+
+    failure = client.list_failure()
+
+    assert (failure.error, failure.retryable) == (CallError.UNEXPECTED, False)
+    assert client.outcomes == [Outcome.FAILED]
+    assert client.attempts[0].status == 200

@@ -1,0 +1,82 @@
+"""Roots that the cluster manager tells."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from daemon.repository import Action, CallError
+from tests.service.client.evil import (
+    Behaviour,
+    answer,
+)
+from tests.service.client.kit import (
+    EMPTY,
+    Connect,
+    Serve,
+    closed_port,
+)
+
+
+def nodes(*urls: str) -> Behaviour:
+    """Answer like a cluster manager whose nodes run the service at *urls*."""
+    extended = [{"services": {"backupAPI": int(url.rpartition(":")[2])}} for url in urls]
+    return answer(200, json.dumps({"nodesExt": extended}).encode())
+
+
+def test_the_service_is_discovered_once(serve: Serve, connect: Connect) -> None:
+    """The cluster manager is asked where the service is before the first call, and not again."""
+    server = serve(EMPTY)
+    manager = serve(nodes(server.url))
+    client = connect(discover=(manager.url,))
+
+    client.service.repositories(("nightly",))
+    client.service.repositories()
+
+    assert [request.path for request in manager.seen] == ["/pools/default/nodeServices"]
+    assert [attempt.action for attempt in client.attempts] == [
+        Action.DISCOVER,
+        Action.LIST,
+        Action.LIST,
+    ]
+    assert client.attempts[0].windows == ("nightly",)
+
+
+def test_a_service_that_moved_is_discovered_anew(serve: Serve, connect: Connect) -> None:
+    """When no known node answers any more, the next call asks the cluster manager again."""
+    server = serve(EMPTY)
+    manager = serve(nodes(closed_port(), closed_port()), nodes(server.url))
+    client = connect(closed_port(), urls=(), discover=(closed_port(), manager.url), attempts=2)
+
+    client.list_failure()
+    client.service.repositories((), client.keep_trying)
+
+    assert [attempt.action for attempt in client.attempts] == [
+        Action.DISCOVER,
+        Action.DISCOVER,
+        Action.LIST,
+        Action.LIST,
+        Action.DISCOVER,
+        Action.LIST,
+    ]
+    assert len(manager.seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b'{"nodesExt": [{"services": {"kv": 11210}}]}', CallError.NOT_FOUND),
+        (b'{"nodes": []}', CallError.UNEXPECTED),
+    ],
+)
+def test_a_cluster_without_the_service_is_an_error(
+    serve: Serve, connect: Connect, body: bytes, error: CallError
+) -> None:
+    """A cluster in which no node runs the service, or that says nothing about it, is an error."""
+    client = connect(discover=(serve(answer(200, body)).url,))
+
+    failure = client.failure()
+
+    assert (failure.error, failure.retryable) == (error, False)
+    assert len(client.attempts) == 1

@@ -1,0 +1,111 @@
+"""Passwords that change, are missing or come back in an answer."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+from daemon.cluster import Timeouts
+from daemon.repository import CallError, Outcome
+from tests.service.client.evil import (
+    Talk,
+    answer,
+)
+from tests.service.client.kit import (
+    OK,
+    PATIENCE,
+    Connect,
+    Serve,
+    basic,
+)
+
+
+def test_a_rotated_password_is_used_at_once(
+    serve: Serve, connect: Connect, password_file: Path
+) -> None:
+    """After a 401 a changed password file is read and tried once, as an attempt of its own."""
+    server = serve(OK, answer(401), OK)
+    client = connect(server.url, username="u", password_file=password_file)
+    client.pause()
+    password_file.write_text("neu", encoding="utf-8")
+
+    client.pause()
+
+    assert [request.headers["authorization"] for request in server.seen] == [
+        basic("u", "geheim→42"),
+        basic("u", "geheim→42"),
+        basic("u", "neu"),
+    ]
+    assert client.outcomes == [Outcome.OK, Outcome.RETRY, Outcome.OK]
+    assert client.waits == [timedelta(0)]
+
+
+def test_an_unchanged_password_is_not_tried_again(
+    serve: Serve, connect: Connect, password_file: Path
+) -> None:
+    """A 401 with the same file, or with a new one that is wrong as well, ends the call."""
+    server = serve(answer(401))
+    client = connect(server.url, attempts=5, username="u", password_file=password_file)
+
+    client.failure()
+    password_file.write_text("falsch", encoding="utf-8")
+    client.failure()
+    password_file.unlink()
+    client.failure()
+
+    assert client.errors == [CallError.UNAUTHORIZED] * 4
+
+
+def test_a_rotation_serves_all_threads(serve: Serve, connect: Connect, password_file: Path) -> None:
+    """Calls that are in flight while another thread reads the new password succeed as well."""
+
+    def check(talk: Talk) -> None:
+        is_new = talk.request.headers["authorization"] == basic("u", "neu")
+        (OK if is_new else answer(401))(talk)
+
+    client = connect(
+        serve(check).url, username="u", password_file=password_file, timeout=Timeouts()
+    )
+    client.failure()
+    password_file.write_text("neu", encoding="utf-8")
+    threads = [threading.Thread(target=client.pause) for _ in range(8)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE.total_seconds())
+
+    assert client.outcomes.count(Outcome.OK) == 8
+    assert client.outcomes.count(Outcome.FAILED) == 1
+
+
+def test_a_missing_password_starts_no_request(
+    serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    """Without its password file a call fails before anything is sent, and recovers by itself."""
+    path = tmp_path / "late.password"
+    server = serve(OK)
+    client = connect(server.url, username="u", password_file=path)
+
+    failure = client.failure()
+    path.touch(mode=0o600)
+    path.write_text("da", encoding="utf-8")
+    client.pause()
+
+    assert failure.error is CallError.UNAUTHORIZED
+    assert str(path) in str(failure)
+    assert len(client.attempts) == 1
+
+
+def test_secrets_are_not_repeated(serve: Serve, connect: Connect, password_file: Path) -> None:
+    """A server that quotes the request does not get our secrets into a message."""
+    token = basic("u", "geheim→42").partition(" ")[2]
+    echo = f"bad\x1b[31m\nAuthorization: Basic {token}; geheim→42".encode()
+    client = connect(serve(answer(400, echo)).url, username="u", password_file=password_file)
+
+    failure = client.failure()
+
+    assert failure.message == r"bad\x1b[31m\nAuthorization: Basic ***; ***"
+    assert client.attempts[0].message == failure.message
+    assert "geheim" not in f"{failure!s}{failure!r}{client.service!r}"

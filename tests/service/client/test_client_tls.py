@@ -1,0 +1,132 @@
+"""Whom the client trusts, and how it shows who it is."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+
+from daemon.cluster import Timeouts, Tls
+from daemon.repository import CallError, Outcome
+from tests.service.client.kit import (
+    OK,
+    Connect,
+    Serve,
+    server_context,
+    trusting,
+)
+
+
+def test_a_trusted_server_is_served(
+    serve: Serve, connect: Connect, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """A server whose certificate the given authority signed is talked to, with kept connections."""
+    server = serve(OK, tls=server_context(authority))
+    client = connect(server.url, tls=trusting(authority, tmp_path), timeout=Timeouts())
+
+    client.pause()
+    client.pause()
+
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("problem", ["unknown authority", "other host", "system's authorities"])
+def test_an_untrusted_server_gets_nothing(
+    serve: Serve, connect: Connect, authority: trustme.CA, tmp_path: Path, problem: str
+) -> None:
+    """A certificate that does not hold ends the call at once, and no request leaves."""
+    name = "example.org" if problem == "other host" else "127.0.0.1"
+    issuer = trustme.CA() if problem == "unknown authority" else authority
+    tls = Tls() if problem == "system's authorities" else trusting(authority, tmp_path)
+    server = serve(OK, tls=server_context(issuer, name))
+    client = connect(server.url, tls=tls, attempts=3, timeout=Timeouts())
+
+    failure = client.failure()
+
+    assert (failure.error, failure.retryable, failure.unresolved) == (CallError.TLS, False, False)
+    assert not server.seen
+    assert len(client.attempts) == 1
+
+
+def test_a_renewed_authority_is_used_at_once(
+    serve: Serve, connect: Connect, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """A CA file that was replaced after the last look is read again when a server fails by it."""
+    server = serve(OK, tls=server_context(authority))
+    client = connect(server.url, tls=trusting(trustme.CA(), tmp_path), timeout=Timeouts())
+    client.failure()
+    trusting(authority, tmp_path)
+
+    client.pause()
+
+    assert client.outcomes == [Outcome.FAILED, Outcome.RETRY, Outcome.OK]
+
+
+def test_verification_can_be_switched_off(
+    serve: Serve, connect: Connect, authority: trustme.CA
+) -> None:
+    """With `verify: false` any certificate will do, and no library writes warnings."""
+    server = serve(OK, tls=server_context(authority, "example.org"))
+    client = connect(server.url, tls=Tls(verify=False), timeout=Timeouts())
+
+    assert not client.pause()
+
+
+def test_a_client_certificate_is_shown(
+    serve: Serve, connect: Connect, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """A server that asks for a client's certificate gets it; without one it refuses."""
+    context = server_context(authority)
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+    server = serve(OK, tls=context)
+    certificate = authority.issue_cert("cbmaintd@example.org")
+    key = tmp_path / "key.pem"
+    key.touch(mode=0o600)
+    certificate.private_key_pem.write_to_path(str(key))
+    chain = tmp_path / "client.pem"
+    certificate.cert_chain_pems[0].write_to_path(str(chain))
+    limits = Timeouts()
+
+    tls = trusting(authority, tmp_path, client_cert=chain, client_key=key)
+    unresolved = connect(server.url, tls=tls, timeout=limits).pause()
+    failure = connect(server.url, tls=trusting(authority, tmp_path), timeout=limits).failure()
+
+    assert not unresolved
+    assert failure.error in {CallError.TLS, CallError.RESET}
+    assert len(server.seen) == 1
+
+
+def test_old_tls_is_refused(
+    serve: Serve, connect: Connect, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """A server that speaks nothing newer than TLS 1.1 is not talked to."""
+    context = server_context(authority)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match=r"TLSv1\b"):
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    with pytest.warns(DeprecationWarning, match=r"TLSv1_1\b"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    server = serve(OK, tls=context)
+    client = connect(server.url, tls=trusting(authority, tmp_path), timeout=Timeouts())
+
+    failure = client.failure()
+
+    assert failure.error is CallError.TLS
+    assert not server.seen
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_a_broken_ca_file_is_named(connect: Connect, tmp_path: Path, content: str | None) -> None:
+    """A CA file that is missing or no PEM fails the call by its name, before anything is sent."""
+    path = tmp_path / "broken.pem"
+    if content is not None:
+        path.write_text(content)
+    client = connect("https://127.0.0.1:1", tls=Tls(ca_file=path))
+
+    failure = client.failure()
+
+    assert str(path) in str(failure)
+    assert not client.attempts
