@@ -10,14 +10,13 @@ Only PyYAML's pure reader is used: its C parser crashes the process on deep nest
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import yaml
 from yaml.events import (
     AliasEvent,
-    DocumentEndEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
@@ -30,11 +29,10 @@ from yaml.events import (
 )
 
 from daemon.errors import Fault
+from daemon.tree import Document, Entry, Mapping, Node, Path, Scalar, Sequence, Unusable, dotted
 
 SIZE_LIMIT = 4 * 1024 * 1024
 DEPTH_LIMIT = 20
-
-Path = tuple[str | int, ...]
 
 # Spelled out because PyYAML's resolvers follow YAML 1.1, where 22:00 is 1320 and `no` is false.
 # Longer integers stay text: no field takes them, and Python refuses to convert very long ones.
@@ -49,65 +47,12 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 
-# What no text may hold: controls, halves of characters, invisible marks, and what YAML 1.1 takes for
-# a line break while editors, which count the lines that we report, do not.
+# What no text may hold: controls, halves of characters, invisible marks, and what YAML 1.1 takes
+# for a line break while editors, which count the lines that we report, do not.
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _FORBIDDEN_SHOWN = 10
-
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A value of the document; `line` and `column` count from 1."""
-
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unusable(Node):
-    """A value that a fault was already reported for, such as an alias."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scalar(Node):
-    """A text, number, boolean or null; `source` is how it is written, without quotes."""
-
-    source: str
-    value: str | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Sequence(Node):
-    """A list."""
-
-    items: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A key of a mapping, where it stands, and its value."""
-
-    key: Scalar
-    value: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Mapping(Node):
-    """Entries by the text of their keys, in the order of the file."""
-
-    entries: dict[str, Entry]
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """What could be read: the tree, or None where it breaks off, and the faults of the YAML."""
-
-    root: Node | None
-    faults: tuple[Fault, ...]
 
 
 def read(content: bytes) -> Document:
@@ -118,23 +63,6 @@ def read(content: bytes) -> Document:
     except _UnreadableError as exc:
         return Document(None, exc.faults)
     return builder.document()
-
-
-def dotted(path: Path) -> str:
-    """Give a path as users read it: `windows.nightly.weekly.days[0]`."""
-    text = ""
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        else:
-            text += f"{'.' if text else ''}{step if _PLAIN_KEY.fullmatch(step) else shown(step)}"
-    return text
-
-
-def shown(text: str) -> str:
-    """Give *text* in quotes, control characters escaped, cut where it becomes tiresome."""
-    cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
-    return json.dumps(cut, ensure_ascii=not cut.isprintable())
 
 
 class _UnreadableError(Exception):
@@ -177,24 +105,177 @@ def _fault_after(before: str, message: str) -> Fault:
     return Fault(len(lines), len(lines[-1]) + 1, "", message)
 
 
+# What PyYAML says of the mistakes that people make in this file most, and what to do about them.
+_ADVICE = {
+    "found character '\\t'": "indent with spaces, not with tabs",
+    "scanning an alias": 'a glob that begins with * must be quoted: "*"',
+    "found character '%'": "quote a text that begins with %",
+    "found character '@'": "quote a text that begins with @",
+    "found character '`'": "quote a text that begins with `",
+    "expected <block end>": "look at the indentation",
+    "mapping values are not allowed": "quote a text that has a colon and a space in it",
+}
+
+
 class _Builder:
-    """Turns one text's events into a document; recursion is as deep as `DEPTH_LIMIT` at most."""
+    """Turns one text's events into a document; recurs as deep as `DEPTH_LIMIT` at most."""
 
     def __init__(self, text: str) -> None:
         self._loader = yaml.SafeLoader(text)
+        self._event: Callable[[], Event] = self._loader.get_event
         self._faults: list[Fault] = []
 
     def document(self) -> Document:
         """Read all; a syntax error or too deep a nesting ends the reading, and there is no tree."""
-        root: Node | None = None
         try:
-            self._next()
-            if isinstance(start := self._next(), DocumentStartEvent):
-                root = self._node(self._next(), ())
-                self._end()
-            if _is_nothing(root, start):
-                root = None
-                ...
+            root = self._root()
         except _UnreadableError as exc:
             return Document(None, (*self._faults, *exc.faults))
         return Document(root, tuple(self._faults))
+
+    def _root(self) -> Node:
+        self._next()
+        root: Node = Scalar(1, 1, "", None)
+        if isinstance(self._next(), DocumentStartEvent):
+            root = self._node(self._next(), ())
+            self._next()
+            self._end(self._next())
+        match root:
+            case Scalar(value=None):
+                message = "the file is empty: it must have clusters and windows"
+                raise _UnreadableError(Fault(1, 1, "", message))
+            case _:
+                return root
+
+    def _end(self, event: Event) -> None:
+        if not isinstance(event, StreamEndEvent):
+            message = "a second document begins here: only one is allowed"
+            raise _UnreadableError(_fault_at(event, (), message))
+
+    def _next(self) -> Event:
+        try:
+            return self._event()
+        except yaml.MarkedYAMLError as exc:
+            raise _UnreadableError(_syntax_fault(exc)) from exc
+        except (ValueError, OverflowError) as exc:
+            # An escape such as "\UFFFFFFFF", which no character has, is an error of Python's chr().
+            line, column = self._loader.line + 1, self._loader.column + 1
+            message = "not valid YAML: a number or an escape is out of range"
+            raise _UnreadableError(Fault(line, column, "", message)) from exc
+
+    def _node(self, event: Event, path: Path) -> Node:
+        self._refuse_extras(event, path)
+        match event:
+            case ScalarEvent():
+                return self._scalar(event, path)
+            case SequenceStartEvent() | MappingStartEvent() if len(path) >= DEPTH_LIMIT:
+                message = f"nested deeper than {DEPTH_LIMIT} levels"
+                raise _UnreadableError(_fault_at(event, path[:3], message))
+            case SequenceStartEvent():
+                return Sequence(*_position(event), tuple(self._items(path)))
+            case MappingStartEvent():
+                return Mapping(*_position(event), self._entries(path))
+            case _:
+                return Unusable(*_position(event))
+
+    def _items(self, path: Path) -> Iterator[Node]:
+        for index in itertools.count():
+            event = self._next()
+            if isinstance(event, SequenceEndEvent):
+                return
+            yield self._node(event, (*path, index))
+
+    def _entries(self, path: Path) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        while not isinstance(event := self._next(), MappingEndEvent):
+            key = self._key(event, path)
+            value = self._node(self._next(), (*path, key.source if key else "?"))
+            if key is None:
+                continue
+            if known := entries.get(key.source):
+                message = f"the key stands already in line {known.key.line}: delete one of them"
+                self._fault(key, (*path, key.source), message)
+            else:
+                entries[key.source] = Entry(key, value)
+        return entries
+
+    def _key(self, event: Event, path: Path) -> Scalar | None:
+        """Give a key that names something; None if there is no use in its value."""
+        if isinstance(event, ScalarEvent) and event.style is None and event.value == "<<":
+            self._fault(event, path, "a merge key (<<) is not allowed: write the keys out")
+            return None
+        match self._node(event, path):
+            case Scalar(value=str()) as key:
+                return key
+            case Scalar(source="") as key:
+                self._fault(key, path, "a key is missing before the colon")
+            case Scalar(source=source) as key:
+                self._fault(key, path, f"the key {source} is not a text: quote it")
+                return key
+            case Sequence() | Mapping() as key:
+                self._fault(key, path, "a key must be a text, not a list or mapping")
+            case _:
+                pass
+        return None
+
+    def _scalar(self, event: ScalarEvent, path: Path) -> Node:
+        text = event.value
+        if found := _FORBIDDEN.search(text):
+            message = f"the character {_code_point(found.group())} is not allowed, escaped or not"
+            self._fault(event, path, message)
+            return Unusable(*_position(event))
+        return Scalar(*_position(event), text, text if event.style else _resolved(text))
+
+    def _refuse_extras(self, event: Event, path: Path) -> None:
+        match event:
+            case AliasEvent(anchor=name):
+                message = f'an alias is not allowed: write the value out; quote a glob: "*{name}"'
+                self._fault(event, path, message)
+            case NodeEvent(anchor=str() as name):
+                self._fault(event, path, f"an anchor (&{name}) is not allowed: write values out")
+            case _:
+                pass
+        match event:
+            case (
+                ScalarEvent(tag=str() as tag)
+                | SequenceStartEvent(tag=str() as tag)
+                | MappingStartEvent(tag=str() as tag)
+            ):
+                message = f'a tag ({tag}) is not allowed; quote a pattern that takes away: "{tag}"'
+                self._fault(event, path, message)
+            case _:
+                pass
+
+    def _fault(self, where: Event | Node, path: Path, message: str) -> None:
+        self._faults.append(_fault_at(where, path, message))
+
+
+def _fault_at(where: Event | Node, path: Path, message: str) -> Fault:
+    line, column = _position(where)
+    return Fault(line, column, dotted(path), message)
+
+
+def _position(where: Event | Node) -> tuple[int, int]:
+    if isinstance(where, Node):
+        return where.line, where.column
+    mark = where.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
+def _resolved(text: str) -> str | float | bool | None:
+    """Give what a text without quotes means by the core rules of YAML 1.2."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return text
+
+
+def _syntax_fault(error: yaml.MarkedYAMLError) -> Fault:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    said = ", ".join(filter(None, (error.context, error.problem)))
+    advice = "".join(f" ({advice})" for text, advice in _ADVICE.items() if text in said)
+    return Fault(line, column, "", f"not valid YAML: {said}{advice}")

@@ -1,4 +1,4 @@
-"""Passwords and key files: where they are, who may read them, and a value that never shows itself."""
+"""Passwords and key files: where they are, who may read them, and a value that hides itself."""
 
 from __future__ import annotations
 
@@ -122,7 +122,9 @@ def _check_status(path: Path, status: os.stat_result, environ: Mapping[str, str]
     if mode & stat.S_IRWXO:
         raise SecretError(f"{path}: others can read or write it; {advice}")
     if mode & stat.S_IRWXG and status.st_uid != 0:
-        raise SecretError(f"{path}: its group can read or write it and root is not its owner; {advice}")
+        raise SecretError(
+            f"{path}: its group can read or write it and root is not its owner; {advice}"
+        )
 
 
 def _is_credential(path: Path, environ: Mapping[str, str]) -> bool:

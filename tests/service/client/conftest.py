@@ -20,6 +20,7 @@ from tests.service.client.evil import (
     silent,
 )
 from tests.service.client.kit import (
+    CONNECT,
     NOW,
     TOTAL,
     Client,
@@ -54,7 +55,7 @@ def connect(cleanup: ExitStack) -> Connect:
             "prod",
             **{
                 "urls": urls,
-                "timeout": Timeouts(timedelta(seconds=2), timedelta(seconds=2), TOTAL),
+                "timeout": Timeouts(CONNECT, timedelta(seconds=2), TOTAL),
                 "retry": RetryPolicy(attempts, timedelta(seconds=1), timedelta(seconds=30)),
                 **keys,
             },

@@ -23,6 +23,7 @@ from tests.service.client.evil import (
 )
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+CONNECT = timedelta(seconds=2)
 TOTAL = timedelta(seconds=0.4)
 PATIENCE = timedelta(seconds=3)
 OK = answer()

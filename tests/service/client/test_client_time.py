@@ -20,6 +20,7 @@ from tests.service.client.evil import (
     silent,
 )
 from tests.service.client.kit import (
+    CONNECT,
     HEAD,
     OK,
     PATIENCE,
@@ -68,9 +69,11 @@ def test_the_total_timeout_bounds_a_tls_handshake(serve: Serve, connect: Connect
 
     server = serve(on_accept=drip_handshake)
     client = connect(server.url.replace("http:", "https:"))
+    started = time.monotonic()
 
     failure = client.failure()
 
+    assert time.monotonic() - started < CONNECT.total_seconds()
     assert failure.error is CallError.TIMEOUT
     assert not failure.unresolved
 

@@ -9,7 +9,9 @@ import pytest
 import trustme
 
 from daemon.cluster import Timeouts, Tls
+from daemon.deadlines import Deadlines
 from daemon.repository import CallError, Outcome
+from daemon.transport import Transport, tls_context
 from tests.service.client.kit import (
     OK,
     Connect,
@@ -48,6 +50,24 @@ def test_an_untrusted_server_gets_nothing(
     assert (failure.error, failure.retryable, failure.unresolved) == (CallError.TLS, False, False)
     assert not server.seen
     assert len(client.attempts) == 1
+
+
+def test_the_given_authority_is_the_only_one(
+    serve: Serve, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """A CA file replaces all other authorities, also those that a library brings along."""
+    server = serve(OK, tls=server_context(authority))
+    context = tls_context(trusting(authority, tmp_path))
+    limits = Timeouts()
+    watch = Deadlines(limits.total)
+    transport = Transport(tls=context, auth=None, timeouts=limits, connections=1, watch=watch)
+
+    answered = transport.exchange("GET", server.url, "/", limit=100)
+
+    transport.close()
+    watch.close()
+    assert answered.status == 200
+    assert len(context.get_ca_certs()) == 1
 
 
 def test_a_renewed_authority_is_used_at_once(

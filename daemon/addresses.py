@@ -1,0 +1,127 @@
+"""How schedules.yaml writes where things are: clusters, the ledger, our own port, repositories.
+
+Readers as in `notation`. None of them repeats an address that may hold a password.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from daemon.wording import shown
+
+REPOSITORY_ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,49}$")
+URL = r"^https?://[^\s@/?#]+(/[^\s@?#]*)?$"
+LISTEN = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+LEDGER = r"^sqlite:///.+$"
+
+A_URL = "a URL: write https://host:18097"
+A_LISTENER = "an address and a port: write 127.0.0.1:9797 or, in quotes, [::1]:9797"
+A_LEDGER = "a ledger: write sqlite:////absolute/path.db"
+
+_LAST_PORT = 65535
+
+
+def url(text: str) -> str:
+    """Read the root of a service; a slash at its end is dropped."""
+    if "@" in text:
+        raise ValueError(
+            "a user in a URL is refused, since the file is no place for secrets: use username and"
+            " password_file"
+        )
+    if not re.fullmatch(URL, text) or not _has_host_and_port(text):
+        raise ValueError(f"{shown(text)} is not {A_URL}, without ? and #")
+    root = text.rstrip("/")
+    if root.endswith("/api/v1"):
+        raise ValueError(f"{shown(text)} names the API: write {root.removesuffix('/api/v1')}")
+    return root
+
+
+def _has_host_and_port(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return bool(re.fullmatch(r"[A-Za-z0-9._:-]+", parts.hostname or "")) and port != 0
+
+
+def is_plain_http_to_elsewhere(root: str) -> bool:
+    """Tell whether calls to *root* would carry credentials in the clear over a network."""
+    parts = urlsplit(root)
+    return parts.scheme == "http" and not _is_loopback(parts)
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    host = (parts.hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def listener(text: str) -> tuple[str, int]:
+    """Read the address and port to listen at; an IPv6 address stands in brackets."""
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch(LISTEN, text) or not 1 <= int(port) <= _LAST_PORT:
+        raise ValueError(f"{shown(text)} is not {A_LISTENER}")
+    if host.startswith("["):
+        host = host[1:-1]
+        try:
+            ipaddress.IPv6Address(host)
+        except ValueError:
+            raise ValueError(f"{shown(host)} is not an IPv6 address") from None
+    return host, int(port)
+
+
+def ledger(text: str) -> str:
+    """Read the ledger's URL."""
+    if not re.fullmatch(LEDGER, text):
+        # Unquoted: the URL of a database server may hold a password.
+        path = f": for this file sqlite:///{text}" if text.startswith("/") else ""
+        raise ValueError(f"this is not {A_LEDGER}{path}")
+    return text
+
+
+def variable(text: str) -> str:
+    """Read the name of an environment variable."""
+    if not re.fullmatch(VARIABLE, text):
+        # Unquoted: it may be the password itself.
+        raise ValueError("this is not the name of an environment variable: letters, digits and _")
+    return text
+
+
+def username(text: str) -> str:
+    """Read a user's name."""
+    if not text or ":" in text:
+        raise ValueError(f"{shown(text)} is not a username: it may not be empty nor have a colon")
+    return text
+
+
+def file_name(text: str) -> str:
+    """Read the name of a file."""
+    if not text.strip():
+        raise ValueError("the name of a file may not be empty")
+    return text
+
+
+def repository_pattern(text: str) -> str:
+    """Read a repository's id or a glob over ids, either after `!` to take away."""
+    pattern = text.removeprefix("!")
+    # What stands in brackets is one character to the glob; a bracket left over is itself.
+    plain = re.sub(r"\[[!^]?[^]]+\]", "?", pattern)
+    if plain == pattern and not re.search(r"[*?]", pattern):
+        if not REPOSITORY_ID.fullmatch(pattern):
+            raise ValueError(
+                f"{shown(text)} is not a repository id: letters, digits, _ and -, the first a"
+                " letter or digit, at most 50"
+            )
+    elif not re.fullmatch(r"[0-9A-Za-z*?][0-9A-Za-z*?_-]*", plain):
+        raise ValueError(
+            f"{shown(text)} can match no repository: ids have letters, digits, _ and - only"
+        )
+    return text

@@ -1,0 +1,228 @@
+"""The form of schedules.yaml: which keys stand where, and what kind of value each has.
+
+Every field may be absent here, so that what is right in a file can be looked at beside what is
+wrong; `Section.required` and `Section.exactly_one` say what a section must have.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, ClassVar, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from daemon import fields
+from daemon.fields import OneOrMore, Whole
+from daemon.recurrence import MonthDay
+from daemon.windows import CatchUp, DateRange, OnDrift
+
+Urls = Annotated[tuple[fields.Url, ...], OneOrMore("URL")]
+Weekdays = Annotated[tuple[fields.Days, ...], OneOrMore("day")]
+MonthDays = Annotated[tuple[fields.OnDay, ...], OneOrMore("day of the month")]
+Patterns = Annotated[tuple[fields.RepositoryPattern, ...], OneOrMore("repository or glob")]
+DateRanges = Annotated[tuple[fields.Dates, ...], OneOrMore("date")]
+Exclusions = Annotated[tuple[fields.Words, ...], OneOrMore("exclusion or date")]
+
+
+def _may(description: str) -> Any:
+    """Declare a field that may be absent."""
+    return Field(None, description=description)
+
+
+class Section(BaseModel):
+    """A mapping with keys of ours."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    required: ClassVar[tuple[str, ...]] = ()
+    exactly_one: ClassVar[tuple[str, ...]] = ()
+    # Keys under which the user's own names stand, and sections under these.
+    named: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def keys(cls) -> dict[str, type[Section] | None]:
+        """Give the keys, each with the kind of section that is under it, if any."""
+        return {
+            field.alias or name: _section_in(field.annotation)
+            for name, field in cls.model_fields.items()
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Add what a section must have, which its fields do not tell."""
+        reference = handler(core)
+        schema = handler.resolve_ref_schema(reference)
+        if cls.required:
+            schema["required"] = list(cls.required)
+        if cls.exactly_one:
+            schema["oneOf"] = [{"required": [key]} for key in cls.exactly_one]
+        return reference
+
+
+def _section_in(annotation: object) -> type[Section] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)
+
+
+class TlsSection(Section):
+    """Trust and identity of TLS connections. Files: absolute, a credential, or beside this file."""
+
+    ca_file: fields.FileName | None = _may("Authorities in PEM, in place of the system's.")
+    client_cert: fields.FileName | None = _may("Certificate in PEM to show; needs client_key.")
+    client_key: fields.FileName | None = _may("Its key in PEM; others must not read the file.")
+    verify: bool | None = _may("false trusts any server, and is warned about (default true).")
+
+
+class TimeoutSection(Section):
+    """Limits of one HTTP call."""
+
+    connect: fields.Limit | None = _may("For the connection (default 5s).")
+    read: fields.Limit | None = _may("For each silence of the server (default 30s).")
+    total: fields.Limit | None = _may("For the whole call, whatever drips in (default 60s).")
+
+
+class RetrySection(Section):
+    """Attempts within one pass; the next resync tries again."""
+
+    attempts: Annotated[int, Whole(1, 100)] | None = _may("How often a call is sent (default 5).")
+    first_delay: fields.Limit | None = _may("Bound of the first wait (default 500ms).")
+    max_delay: fields.Limit | None = _may("Bound of any wait, Retry-After's too (default 30s).")
+
+
+class ClusterSection(Section):
+    """A cluster and how it is reached."""
+
+    exactly_one = ("url", "discover")
+
+    url: Urls | None = _may("Backup Service, https://host:18097; of a list, each in turn.")
+    discover: Urls | None = _may("Cluster manager, https://host:18091: asked who serves backups.")
+    username: fields.Username | None = _may("A user with the role backup_admin.")
+    password_file: fields.FileName | None = _may("File with the password; others must not read it.")
+    password_env: fields.Variable | None = _may("Environment variable with the password.")
+    tls: TlsSection | None = _may("Trust and identity of TLS connections.")
+    timeout: TimeoutSection | None = _may("Limits of one HTTP call.")
+    retry: RetrySection | None = _may("Attempts within one pass.")
+    concurrency: Annotated[int, Whole(1, 64)] | None = _may("Calls in flight at once (default 8).")
+    labels: dict[fields.Name, fields.Name] | None = _may("By which windows may address clusters.")
+    allow_insecure_http: bool | None = _may("Allow http:// to hosts other than this one.")
+
+
+class WeeklySection(Section):
+    """Opens on days of the week."""
+
+    required = ("days", "start")
+    exactly_one = ("end", "duration")
+
+    days: Weekdays | None = _may("monday or mon, mon-fri, daily, weekdays, weekend.")
+    start: fields.Start | None = _may("Time of day.")
+    end: fields.End | None = _may("Time of day; before the start it is that of the next day.")
+    duration: fields.Length | None = _may("Elapsed time.")
+
+
+class MonthlySection(Section):
+    """Opens on days of the month."""
+
+    required = ("on", "start")
+    exactly_one = ("end", "duration")
+
+    on: MonthDays | None = _may("1 to 31, -1 (last) to -31, or first..fourth|last DAYNAME.")
+    offset_days: Annotated[int, Whole(-31, 31)] | None = _may("Days after `on` (default 0).")
+    start: fields.Start | None = _may("Time of day.")
+    end: fields.End | None = _may("Time of day; before the start it is that of the next day.")
+    duration: fields.Length | None = _may("Elapsed time.")
+
+
+class CronSection(Section):
+    """Opens whenever a cron expression fires."""
+
+    required = ("expression", "duration")
+
+    expression: fields.Words | None = _may("Five fields as in crontab(5), in the window's zone.")
+    duration: fields.Length | None = _may("Elapsed time.")
+
+
+class RruleSection(Section):
+    """Opens on the instances of an RFC 5545 rule."""
+
+    required = ("rule", "from", "duration")
+
+    rule: fields.Words | None = _may("RRULE without SECONDLY and MINUTELY.")
+    from_: fields.Local | None = Field(None, alias="from", description="DTSTART, local time.")
+    duration: fields.Length | None = _may("Elapsed time.")
+
+
+class OnceSection(Section):
+    """Opens a single time."""
+
+    required = ("start",)
+    exactly_one = ("end", "duration")
+
+    start: fields.Instant | None = _may("Local time, or RFC 3339 with an offset.")
+    end: fields.Instant | None = _may("Local time, or RFC 3339 with an offset.")
+    duration: fields.Length | None = _may("Elapsed time.")
+
+
+class WindowSection(Section):
+    """A window: when it opens, and what is paused meanwhile."""
+
+    required = ("repositories",)
+    exactly_one = ("weekly", "monthly", "cron", "rrule", "once")
+
+    weekly: WeeklySection | None = _may("Opens on days of the week.")
+    monthly: MonthlySection | None = _may("Opens on days of the month.")
+    cron: CronSection | None = _may("Opens whenever a cron expression fires.")
+    rrule: RruleSection | None = _may("Opens on the instances of an RFC 5545 rule.")
+    once: OnceSection | None = _may("Opens a single time.")
+    repositories: dict[fields.Words, Patterns] | None = _may(
+        "By cluster, glob over clusters or labels (env=prod): ids or globs, ! takes away."
+    )
+    timezone: fields.Zone | None = _may("IANA zone (default: the file's).")
+    exclude: Exclusions | None = _may("Days on which it does not open: exclusions, dates, A..B.")
+    pause_before: fields.Lead | None = _may("Pause earlier, so that tasks drain (default 0s).")
+    catch_up: fields.CatchUpWord | None = _may("Backup after the resume (default none).")
+    on_drift: fields.OnDriftWord | None = _may("Who wins if somebody resumes (default report).")
+    enabled: bool | None = _may("false: it never opens (default true).")
+    description: fields.Words | None = _may("For people.")
+    valid_from: fields.Day | None = _may("First day on which it may open.")
+    valid_until: fields.Day | None = _may("Last day on which it may open.")
+
+
+class FileSection(Section):
+    """schedules.yaml: the maintenance windows of cbmaintd."""
+
+    required = ("clusters", "windows")
+    named = ("clusters", "windows")
+
+    timezone: fields.Zone | None = _may("IANA zone of windows that name none (default UTC).")
+    ledger: fields.Ledger | None = _may("sqlite:////absolute/path.db (default: see --ledger).")
+    listen: fields.Listener | None = _may("HOST:PORT of metrics and health (default: off).")
+    resync: fields.Resync | None = _may("How often all is looked at, 1s to 10m (default 30s).")
+    merge_gap: fields.Lead | None = _may("Holes shorter than this are not resumed (default 0s).")
+    max_pause: fields.Length | None = _may("A longer hold is reported as an error (default 36h).")
+    clusters: dict[fields.Name, ClusterSection] | None = _may("Clusters by name.")
+    exclusions: dict[fields.Name, DateRanges] | None = _may("Sets of days by name.")
+    windows: dict[fields.Name, WindowSection] | None = _may("Windows by name.")
+
+
+class _Generator(GenerateJsonSchema):
+    """Describes the file as people write it: a key is absent, never null."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """Describe the value alone."""
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Describe the value alone; defaults stand in the descriptions."""
+        return self.generate_inner(schema["schema"])
+
+
+def json_schema() -> dict[str, object]:
+    """Give the JSON Schema (draft 2020-12) of schedules.yaml, for editors."""
+    schema = FileSection.model_json_schema(schema_generator=_Generator)
+    return {"$schema": GenerateJsonSchema.schema_dialect, **schema}

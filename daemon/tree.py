@@ -1,0 +1,75 @@
+"""The tree of a YAML document: values that know their line and column, and paths to them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from daemon.errors import Fault
+from daemon.wording import shown
+
+Path = tuple[str | int, ...]
+
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A value of the document; `line` and `column` count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable(Node):
+    """A value that a fault was already reported for, such as an alias."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar(Node):
+    """A text, number, boolean or null; `source` is how it is written, without quotes."""
+
+    source: str
+    value: str | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence(Node):
+    """A list."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key of a mapping, where it stands, and its value."""
+
+    key: Scalar
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping(Node):
+    """Entries by the text of their keys, in the order of the file."""
+
+    entries: dict[str, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What could be read: the tree, or None where it breaks off, and the faults of the YAML."""
+
+    root: Node | None
+    faults: tuple[Fault, ...]
+
+
+def dotted(path: Path) -> str:
+    """Give a path as users read it: `windows.nightly.weekly.days[0]`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += f"{'.' if text else ''}{step if _PLAIN_KEY.fullmatch(step) else shown(step)}"
+    return text

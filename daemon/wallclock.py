@@ -1,0 +1,50 @@
+"""Wall-clock times to instants, by the widest reading: no file, no clock, no log.
+
+- A start in a repeated hour is the first of both; in a gap it is the first instant after it.
+- An end in a repeated hour is the second of both; in a gap it is shifted by the gap.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+
+def exists(local: datetime, zone: ZoneInfo) -> bool:
+    """Tell whether clocks in *zone* ever show *local*: if not, it does not survive the way back."""
+    return _instant(local, zone, 0).astimezone(zone).replace(tzinfo=None) == local
+
+
+def start_instant(local: datetime, zone: ZoneInfo) -> datetime:
+    """Give the first instant (UTC) at which clocks in *zone* show *local* or later."""
+    if exists(local, zone):
+        return _instant(local, zone, 0)
+    return _end_of_gap(_instant(local, zone, 1), _instant(local, zone, 0), zone)
+
+
+def end_instant(local: datetime, zone: ZoneInfo) -> datetime:
+    """Give the last instant (UTC) at which clocks in *zone* come to *local*."""
+    return _instant(local, zone, 1 if exists(local, zone) else 0)
+
+
+def every_instant(local: datetime, zone: ZoneInfo) -> list[datetime]:
+    """List the instants (UTC) at which clocks in *zone* show *local*: none, one or two."""
+    if not exists(local, zone):
+        return []
+    return sorted({_instant(local, zone, 0), _instant(local, zone, 1)})
+
+
+def _instant(local: datetime, zone: ZoneInfo, fold: int) -> datetime:
+    return local.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+
+
+def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """Find the transition between two instants, one on each side of it, to the second."""
+    offset = before.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+        if middle.astimezone(zone).utcoffset() == offset:
+            before = middle
+        else:
+            after = middle
+    return after

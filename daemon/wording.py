@@ -1,0 +1,29 @@
+"""How faults speak: what is there is quoted, what was probably meant is suggested."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+
+_LONGEST_SHOWN = 60
+
+
+def shown(text: str) -> str:
+    """Give *text* in quotes, control characters escaped, cut where it becomes tiresome."""
+    cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    return json.dumps(cut, ensure_ascii=not cut.isprintable())
+
+
+def nearest(text: str, known: Iterable[str]) -> str:
+    """Give `; did you mean "x"?` with the *known* text that is most like *text*, or nothing."""
+    # Texts far longer than any name would cost time and mean nothing.
+    by_form = {name.casefold(): name for name in known}
+    found = difflib.get_close_matches(text[:_LONGEST_SHOWN].casefold(), by_form, n=1)
+    return f"; did you mean {shown(by_form[found[0]])}?" if found else ""
+
+
+def listed(names: Iterable[str], last: str = "or") -> str:
+    """Give names as a sentence has them: `a, b or c`."""
+    *most, end = names
+    return f"{', '.join(most)} {last} {end}" if most else end

@@ -1,0 +1,230 @@
+"""The real daemon as a process, against a real simulator, with a file and a ledger of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from daemon.simulator.server import Simulator
+
+PATIENCE_S = 30.0
+ROOT = Path(__file__).parents[2]
+
+
+def wait_until(condition: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:
+    """Wait for a condition; fail with *what* was waited for."""
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, f"waited {within_s} s for: {what}"
+        time.sleep(0.02)
+
+
+@dataclass
+class Running:
+    """A daemon that runs, and the lines of its log so far."""
+
+    process: subprocess.Popen[bytes]
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    raw: list[bytes] = field(default_factory=list)
+    _reader: threading.Thread | None = None
+
+    def follow(self, stream: IO[bytes]) -> None:
+        """Read the log on a thread until it ends."""
+        self._reader = threading.Thread(target=self._read, args=(stream,), daemon=True)
+        self._reader.start()
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with stream:
+            for line in stream:
+                self.raw.append(line)
+                if line.startswith(b"{"):
+                    self.lines.append(json.loads(line))
+
+    def events(self, event: str, **keys: object) -> list[dict[str, Any]]:
+        """List the lines of *event* whose keys have these values."""
+        return [
+            line
+            for line in list(self.lines)
+            if line["event"] == event and all(line.get(k) == v for k, v in keys.items())
+        ]
+
+    def wait_for(self, event: str, count: int = 1, **keys: object) -> list[dict[str, Any]]:
+        """Wait for so many lines of *event*."""
+        try:
+            wait_until(lambda: len(self.events(event, **keys)) >= count, f"{event} {keys}")
+        except AssertionError as exc:
+            shown = b"".join(self.raw[-30:]).decode(errors="replace")
+            raise AssertionError(f"{exc}\n{shown}") from None
+        return self.events(event, **keys)
+
+    def kill(self) -> None:
+        """Kill it, as a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.finish()
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ask it to stop, and give its exit code."""
+        self.process.send_signal(number)
+        return self.finish()
+
+    def finish(self) -> int:
+        """Wait for its end, and for the last line of its log."""
+        code = self.process.wait(PATIENCE_S)
+        if self._reader:
+            self._reader.join(PATIENCE_S)
+        return code
+
+
+@dataclass
+class Stage:
+    """A folder with a file, a password and a ledger; simulators; and daemons on them."""
+
+    folder: Path
+    password: str
+    exits: ExitStack
+    daemons: list[Running] = field(default_factory=list)
+    simulators: dict[str, Simulator] = field(default_factory=dict)
+
+    @property
+    def config(self) -> Path:
+        """The configuration file."""
+        return self.folder / "schedules.yaml"
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's URL."""
+        return f"sqlite:///{self.folder}/ledger.db"
+
+    def simulate(self, name: str, *repositories: str, **options: Any) -> Simulator:
+        """Start a simulator for the cluster *name*."""
+        simulator = Simulator(
+            repositories=repositories, users={"admin": (self.password, "backup_admin")}, **options
+        )
+        self.exits.callback(simulator.stop)
+        simulator.start()
+        self.simulators[name] = simulator
+        return simulator
+
+    def clusters(self, **more: str) -> str:
+        """Write the `clusters` section for all simulators; *more* adds a line to each."""
+        lines = ["clusters:"]
+        for name, simulator in self.simulators.items():
+            lines += [
+                f"  {name}:",
+                f"    url: {simulator.url}",
+                "    username: admin",
+                "    password_file: admin.password",
+                "    retry: {attempts: 3, first_delay: 50ms, max_delay: 200ms}",
+                "    timeout: {connect: 2s, read: 2s, total: 4s}",
+                *(f"    {key}: {value}" for key, value in more.items()),
+            ]
+        return "\n".join(lines) + "\n"
+
+    def write(self, windows: str, *, top: str = "resync: 1s\n", **cluster: str) -> None:
+        """Write the file whole, as an editor that renames does."""
+        secret = self.folder / "admin.password"
+        secret.write_text(self.password + "\n")
+        secret.chmod(0o600)
+        draft = self.folder / "draft.yaml"
+        draft.write_text(f"{top}{self.clusters(**cluster)}windows:\n{windows}")
+        draft.replace(self.config)
+
+    def command(self, *arguments: str) -> list[str]:
+        """Give the command line of cbmaintd with this file and ledger."""
+        options = ["--config", str(self.config), "--ledger", self.ledger]
+        return [sys.executable, "-m", "daemon", *options, *arguments]
+
+    def environ(self, more: Mapping[str, str]) -> dict[str, str]:
+        """Give the environment of a child."""
+        return {**os.environ, "PYTHONPATH": str(ROOT), **more}
+
+    def start(self, *arguments: str, prefix: tuple[str, ...] = ("-m", "daemon")) -> Running:
+        """Start the daemon; *prefix* says how Python is told to."""
+        plain = self.command("run", "--log-format", "json", *arguments)
+        command = [sys.executable, *prefix, *plain[3:]]
+        process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, cwd=self.folder, env=self.environ({})
+        )
+        running = Running(process)
+        assert process.stderr is not None
+        running.follow(process.stderr)
+        self.daemons.append(running)
+        return running
+
+    def ask(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        return subprocess.run(
+            self.command(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S,
+            cwd=self.folder,
+            env=self.environ(environ),
+        )
+
+    def finish(self) -> None:
+        """End all that still runs, and check what holds in every test.
+
+        Every request that a simulator saw has one `http.attempted` line, and no password is
+        anywhere.
+        """
+        for running in self.daemons:
+            if running.process.poll() is None:
+                running.kill()
+        self.exits.close()
+        self._check_secrets()
+
+    def check_attempts(self) -> None:
+        """Compare the lines `http.attempted` of all daemons with what the simulators saw."""
+        logged = sum(len(running.events("http.attempted")) for running in self.daemons)
+        saw = sum(len(simulator.requests) for simulator in self.simulators.values())
+        assert logged == saw
+
+    def _check_secrets(self) -> None:
+        said = [b"".join(running.raw) for running in self.daemons]
+        files = [path.read_bytes() for path in self.folder.glob("ledger.db*")]
+        for text in (*said, *files):
+            assert self.password.encode() not in text
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Set the stage, and strike it whatever happens."""
+    with ExitStack() as exits:
+        stage = Stage(tmp_path, f"canary-{secrets.token_hex(8)}", exits)
+        try:
+            yield stage
+        finally:
+            stage.finish()
+
+
+def moment(seconds: float) -> str:
+    """Give the first full second at least so many seconds from now, as the file takes it."""
+    instant = datetime.now(UTC) + timedelta(seconds=seconds + 1)
+    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def once(
+    name: str, start: float, end: float, repositories: str = '{prod: ["*"]}', more: str = ""
+) -> str:
+    """Write a window that opens *start* and closes *end* seconds from now."""
+    return (
+        f"  {name}:\n"
+        f"    once: {{start: {moment(start)!r}, end: {moment(end)!r}}}\n"
+        f"    repositories: {repositories}\n{more}"
+    )

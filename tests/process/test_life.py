@@ -1,0 +1,145 @@
+"""How the daemon starts, refuses, stops and outlives what is around it (promises 9, 10, 11)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from daemon.ledger import Access, Ledger
+from tests.process.conftest import Stage, once, wait_until
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_keeps_its_holds(stage: Stage, number: signal.Signals) -> None:
+    """Promise 11: SIGTERM and SIGINT end it with exit 0; what is held is resumed by the next."""
+    prod = stage.simulate("prod", "orders")
+    stage.write(once("night", -60, 6))
+    first = stage.start()
+    first.wait_for("repository.paused")
+
+    code = first.stop(number)
+    after_stop = prod.state("orders")
+    second = stage.start()
+    second.wait_for("repository.resumed")
+    second.stop()
+
+    assert code == 0
+    assert first.events("daemon.stopping")[0]["signal"] == number.name
+    assert first.events("daemon.stopped")[0]["holds"] == 1
+    assert after_stop == "paused"
+    assert prod.state("orders") == "active"
+    stage.check_attempts()
+
+
+def test_a_stop_waits_for_calls_in_flight(stage: Stage) -> None:
+    """Promise 11: a call in flight ends and is logged before the daemon does; no new one starts."""
+    prod = stage.simulate("prod", *(f"r{n}" for n in range(20)))
+    prod.fail_next("POST", ".*", count=40, delay=1.0)
+    stage.write(once("night", -60, 600), concurrency="2")
+    daemon = stage.start()
+    wait_until(lambda: any(r.method == "POST" for r in prod.requests), "the first POST")
+
+    code = daemon.stop()
+    sent = sum(request.method == "POST" for request in prod.requests)
+
+    assert code == 0
+    assert sent < 10
+    stage.check_attempts()
+
+
+def test_a_second_daemon_is_refused(stage: Stage) -> None:
+    """Promise 11: a second daemon on the same ledger exits 1 and names the first."""
+    stage.simulate("prod", "orders")
+    stage.write(once("night", 3600, 7200))
+    first = stage.start()
+    first.wait_for("config.applied")
+
+    done = stage.ask("run")
+    first.stop()
+
+    assert done.returncode == 1
+    assert f"pid {first.process.pid}" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_ledger_of_a_newer_version_is_refused(stage: Stage) -> None:
+    """A ledger that a newer version wrote is refused in one line and stays as it is."""
+    stage.simulate("prod", "orders")
+    stage.write(once("night", 3600, 7200))
+    Ledger.open(stage.ledger, Access.DAEMON).close()
+    with sqlite3.connect(stage.folder / "ledger.db") as connection:
+        connection.execute("update meta set value = '99' where name = 'schema_version'")
+    connection.close()
+
+    done = stage.ask("run")
+
+    assert done.returncode == 1
+    assert "version 99" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_ledger_that_cannot_be_written_is_refused(stage: Stage) -> None:
+    """A ledger in a place that cannot be written ends the start with exit 1 and the place."""
+    stage.simulate("prod", "orders")
+    stage.write(once("night", 3600, 7200))
+    (stage.folder / "ledger.db").mkdir()
+
+    done = stage.ask("run")
+
+    assert done.returncode == 1
+    assert "ledger.db" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_ledger_resumes_nothing(stage: Stage) -> None:
+    """Promise 6: a damaged ledger is set aside; what is found paused is left alone."""
+    prod = stage.simulate("prod", "orders")
+    prod.pause("orders")
+    stage.write(once("night", -60, 600))
+    (stage.folder / "ledger.db").write_bytes(os.urandom(8192))
+    daemon = stage.start()
+
+    replaced = daemon.wait_for("ledger.replaced")
+    daemon.wait_for("repository.left", reason="paused_elsewhere")
+    daemon.stop()
+
+    assert Path(replaced[0]["damaged"]).exists()
+    assert prod.state("orders") == "paused"
+
+
+def test_a_log_that_nobody_reads_stops_nothing(stage: Stage) -> None:
+    """Promise 10: with its log pipe full and never read, the daemon pauses and resumes in time."""
+    prod = stage.simulate("prod", *(f"r{n}" for n in range(300)))
+    stage.write(once("night", 0, 4))
+    command = stage.command("run", "--log-format", "json")
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=stage.environ({}))
+
+    wait_until(lambda: set(prod.states().values()) == {"paused"}, "all are paused")
+    wait_until(lambda: set(prod.states().values()) == {"active"}, "all are active")
+    process.send_signal(signal.SIGTERM)
+    code = process.wait(20)
+    assert process.stderr is not None
+    process.stderr.close()
+
+    assert code == 0
+
+
+def test_a_log_that_is_closed_stops_nothing(stage: Stage) -> None:
+    """Promise 10: with the reader of its log gone, the daemon pauses and resumes in time."""
+    prod = stage.simulate("prod", "orders")
+    stage.write(once("night", 1, 3))
+    command = stage.command("run", "--log-format", "json")
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, env=stage.environ({}))
+    assert process.stderr is not None
+    process.stderr.close()
+
+    wait_until(lambda: prod.state("orders") == "paused", "it is paused")
+    wait_until(lambda: prod.state("orders") == "active", "it is active")
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(20) == 0
