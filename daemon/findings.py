@@ -24,6 +24,16 @@ S = TypeVar("S", bound=Section)
 # How pydantic marks that it was the key of a mapping that it refused.
 _KEY = "[key]"
 
+# What is needed where pydantic itself found something else.
+_WANTED = {
+    "bool_type": "a boolean: write true or false",
+    "int_type": "a whole number",
+    "model_type": "a mapping of keys to values",
+    "dict_type": "a mapping of names to values",
+}
+
+_NO_VALUE = "there is no value: give one, or delete the key"
+
 _PASSWORD_ADVICE = (
     "a password is refused here, since the file is no place for secrets: write it into a file that"
     " only its owner can read and name that as password_file, or use password_env"
@@ -84,70 +94,69 @@ class Findings:
 
 
 def checked(root: Place, model: type[S], findings: Findings) -> S:
-    """Read a tree as *model*; what is wrong is noted and left out of the result.
+    """Read a mapping as *model*; what is wrong is noted and left out of the result.
 
     Left out is the innermost key whose value is at fault, so that all the rest can be looked at.
     """
     for place, section in sections(root, model):
         _check_keys(place, section, findings)
     plain = _plain(root, findings)
-    while True:
-        try:
-            return model.model_validate(plain)
-        except ValidationError as exc:
-            errors = exc.errors(include_url=False, include_input=False)
-        known = {place.path: section for place, section in sections(root, model)}
-        for error in errors:
-            _note(error, root, known, findings)
-        for error in errors:
-            _leave_out(plain, error["loc"])
+    try:
+        return model.model_validate(plain)
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False, include_input=False)
+    known = {place.path: section for place, section in sections(root, model)}
+    for error in errors:
+        _note(error, root, known, findings)
+        _leave_out(error["loc"], plain)
+    return model.model_validate(plain)
 
 
 def sections(place: Place, model: type[Section]) -> Iterator[tuple[Place, type[Section]]]:
-    """Give every section of a tree with its place, those that are no mappings left out."""
+    """Give every section of a tree with its place, but those that are no mappings."""
     if not isinstance(place.node, Mapping):
         return
     yield place, model
     for key, inner in model.keys().items():
-        if inner is None or not place.has(key):
-            continue
-        below = place.at(key)
-        names = below.names() if key in model.named else None
-        for child in [below] if names is None else [below.at(name) for name in names]:
-            yield from sections(child, inner)
+        if inner is not None and place.has(key):
+            below = place.at(key)
+            for child in map(below.at, below.names()) if key in model.named else (below,):
+                yield from sections(child, inner)
 
 
 def _check_keys(place: Place, section: type[Section], findings: Findings) -> None:
     for key in section.required:
         if not place.has(key):
-            findings.add_at_key(place, f"{key} is missing")
+            findings.add_at_key(place, f"the key {key} is missing")
     present = [key for key in section.exactly_one if place.has(key)]
-    allowed = listed(section.exactly_one)
     if section.exactly_one and not present:
-        findings.add_at_key(place, f"one of {allowed} is missing")
+        findings.add_at_key(place, f"one of the keys {listed(section.exactly_one)} is missing")
     for key in present[1:]:
-        findings.add_at_key(place.at(key), f"stands beside {present[0]}: only one of {allowed}")
+        allowed = listed(section.exactly_one)
+        message = f"there is {present[0]} already: only one of {allowed} is allowed"
+        findings.add_at_key(place.at(key), message)
 
 
 def _plain(place: Place, findings: Findings) -> Any:
-    """Give a tree as Python's own values, without what is empty or unusable."""
+    """Give a tree as Python's own values; keys without a usable value are left out."""
     match place.node:
         case Scalar(value=value):
             return value
         case Sequence(items=items):
-            below = [place.at(index) for index in range(len(items))]
-            return [_plain(item, findings) for item in below if _is_value(item, findings)]
+            return [_plain(place.at(index), findings) for index in range(len(items))]
         case Mapping(entries=entries):
-            pairs = [(key, place.at(key)) for key in entries]
-            return {key: _plain(item, findings) for key, item in pairs if _is_value(item, findings)}
+            below = {key: place.at(key) for key in entries}
+            return {
+                k: _plain(item, findings) for k, item in below.items() if _has_value(item, findings)
+            }
         case _:
             return None
 
 
-def _is_value(place: Place, findings: Findings) -> bool:
+def _has_value(place: Place, findings: Findings) -> bool:
     match place.node:
         case Scalar(value=None):
-            findings.add_at_key(place, "has no value: give it one, or delete the key")
+            findings.add_at_key(place, _NO_VALUE)
             return False
         case node:
             return not isinstance(node, Unusable)
@@ -156,32 +165,66 @@ def _is_value(place: Place, findings: Findings) -> bool:
 def _note(
     error: ErrorDetails, root: Place, known: dict[Path, type[Section]], findings: Findings
 ) -> None:
-    loc = error["loc"]
-    is_key = loc[-1:] == (_KEY,)
-    place = root.at(*(loc[:-1] if is_key else loc))
-    match error["type"]:
-        case "extra_forbidden":
-            findings.add_at_key(place, _unknown_key(place.path, known))
-        case _ if is_key:
-            findings.add_at_key(place, _refusal(error, place))
-        case _:
-            findings.add(place, _refusal(error, place))
+    *steps, last = error["loc"]
+    place = root.at(*steps) if last == _KEY else root.at(*steps, last)
+    if isinstance(place.node, Unusable):
+        return
+    if error["type"] == "extra_forbidden":
+        findings.add_at_key(place, _unknown_key(str(last), known[tuple(steps)]))
+    elif last == _KEY:
+        findings.add_at_key(place, _refusal(error, place.key or place.node))
+    else:
+        findings.add(place, _refusal(error, place.node))
 
 
-def _unknown_key(path: Path, known: dict[Path, type[Section]]) -> str:
-    *above, key = path
-    section = known[tuple(above)]
-    if str(key).casefold() in {"password", "passwd", "pass", "secret"}:
+def _leave_out(loc: tuple[int | str, ...], plain: Any) -> None:
+    """Delete the innermost key on the way to an error; an earlier error may have done so."""
+    holders = []
+    for step in loc:
+        if isinstance(plain, dict) and step in plain:
+            holders.append((plain, step))
+        elif not isinstance(plain, list):
+            break
+        plain = plain[step]
+    if holders:
+        holder, key = holders[-1]
+        del holder[key]
+
+
+def _unknown_key(key: str, section: type[Section]) -> str:
+    known = tuple(section.keys())
+    guess = nearest(key, (*known, "password"))
+    if "password_file" in known and guess == nearest("password", ["password"]):
         return _PASSWORD_ADVICE
-    allowed = section.keys()
-    return nearest(...)
+    return f"{shown(key)} is not a key that is known here{guess or f': {listed(known)}'}"
 
 
-def _refusal(error: ErrorDetails, place: Place) -> str:
-    """Say what pydantic refused, in our own words."""
-    found = _described(place.node)
-    match error["type"]:
-        case "value_error":
-            return str(error["ctx"]["error"])
-        case str() as kind if kind == NOT_TEXT:
-            ...
+def _refusal(error: ErrorDetails, node: Node) -> str:
+    """Say in our own words what pydantic refused."""
+    kind = error["type"]
+    if isinstance(node, Scalar) and node.value is None:
+        return _NO_VALUE
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    if kind == NOT_TEXT:
+        return _not_text(node, error["ctx"]["wanted"])
+    return f"{_described(node)} is not {_WANTED[kind]}"
+
+
+def _not_text(node: Node, wanted: str) -> str:
+    if isinstance(node, Scalar) and not wanted:
+        kind = "boolean" if isinstance(node.value, bool) else "number"
+        return f"{node.source} is a {kind}, and a text is needed: quote it: {shown(node.source)}"
+    return f"{_described(node)} is not {wanted or 'a text'}"
+
+
+def _described(node: Node) -> str:
+    match node:
+        case Scalar(value=str() as text):
+            return shown(text)
+        case Scalar(source=source):
+            return source
+        case Sequence():
+            return "a list"
+        case _:
+            return "a mapping"

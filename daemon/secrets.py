@@ -6,7 +6,8 @@ import hmac
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -77,7 +78,8 @@ def read_password(file: Path | None, env: str | None, environ: Mapping[str, str]
 
     """
     if file is not None:
-        text = _decoded(_read_file(file, PASSWORD_LIMIT, environ), str(file))
+        status_check = partial(_check_readers, file, environ)
+        text = _decoded(_read_file(file, PASSWORD_LIMIT, status_check), str(file))
         return _checked(re.sub(r"\r?\n\Z", "", text), str(file))
     if env is None:
         raise SecretError("neither password_file nor password_env says where the password is")
@@ -96,14 +98,29 @@ def check_file(path: Path, environ: Mapping[str, str] = os.environ) -> None:
         SecretError: it is missing, no regular file, or readable by too many.
 
     """
-    _read_file(path, _FILE_LIMIT, environ)
+    _read_file(path, _FILE_LIMIT, partial(_check_readers, path, environ))
 
 
-def _read_file(path: Path, limit: int, environ: Mapping[str, str]) -> bytes:
+def check_readable(path: Path) -> None:
+    """Check that *path* is a regular file that we can read; it is no secret.
+
+    Raises:
+        SecretError: it is missing, unreadable, or something else than a file.
+
+    """
+    _read_file(path, _FILE_LIMIT)
+
+
+def _read_file(
+    path: Path, limit: int, check: Callable[[os.stat_result], None] = lambda _: None
+) -> bytes:
     try:
         with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
             # The open file is looked at, not the path, which may mean another one by now.
-            _check_status(path, os.fstat(file.fileno()), environ)
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise SecretError(f"{path}: is not a regular file")
+            check(status)
             content = file.read(limit + 1)
     except OSError as exc:
         raise SecretError(f"{path}: {exc.strerror}") from exc
@@ -112,12 +129,10 @@ def _read_file(path: Path, limit: int, environ: Mapping[str, str]) -> bytes:
     return content
 
 
-def _check_status(path: Path, status: os.stat_result, environ: Mapping[str, str]) -> None:
-    mode = status.st_mode
-    if not stat.S_ISREG(mode):
-        raise SecretError(f"{path}: is not a regular file")
+def _check_readers(path: Path, environ: Mapping[str, str], status: os.stat_result) -> None:
     if _is_credential(path, environ):
         return
+    mode = status.st_mode
     advice = f"allow its owner alone: chmod 600 {path}"
     if mode & stat.S_IRWXO:
         raise SecretError(f"{path}: others can read or write it; {advice}")

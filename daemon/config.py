@@ -1,0 +1,163 @@
+"""schedules.yaml → `Settings`, or everything that is wrong with it at once.
+
+Three stages with three names: a *document* is a tree that knows its lines, a *section* is a part of
+it whose fields are read, *settings* are what the rest of the program uses and never checks again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from daemon import tree
+from daemon.cluster import ClusterSettings
+from daemon.cluster_checks import Surroundings, cluster_settings, warnings_of
+from daemon.document import SIZE_LIMIT, read
+from daemon.errors import ConfigError, Fault
+from daemon.findings import Findings, Place, checked
+from daemon.notation import looks_like_date
+from daemon.schema import ClusterSection, FileSection
+from daemon.window_checks import Known, window
+from daemon.windows import DateRange, Window
+
+RESYNC = timedelta(seconds=30)
+MAX_PAUSE = timedelta(hours=36)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A valid schedules.yaml: `path` as the user gave it, `text` as read, `digest` its SHA-256."""
+
+    path: str
+    text: bytes
+    digest: str
+    timezone: ZoneInfo
+    ledger: str | None
+    listen: tuple[str, int] | None
+    resync: timedelta
+    merge_gap: timedelta
+    max_pause: timedelta
+    clusters: Mapping[str, ClusterSettings]
+    windows: Mapping[str, Window]
+    warnings: tuple[str, ...]
+
+
+def load(path: Path, *, environ: Mapping[str, str]) -> Settings:
+    """Read and check the file at *path*.
+
+    Raises:
+        ConfigError: it cannot be read, or is invalid; carries all faults.
+
+    """
+    try:
+        with path.open("rb") as file:
+            # One byte more than allowed is enough to refuse a file that never ends.
+            text = file.read(SIZE_LIMIT + 1)
+    except OSError as exc:
+        fault = Fault(1, 1, "", f"the file cannot be read ({exc.strerror})")
+        raise ConfigError(str(path), (fault,)) from exc
+    return parse(text, str(path), environ=environ, folder=path.absolute().parent)
+
+
+def parse(
+    text: bytes,
+    path: str,
+    *,
+    environ: Mapping[str, str],
+    folder: Path,
+    check_secrets: bool = True,
+) -> Settings:
+    """Check the text of a file called *path*; secrets are named relative to *folder*.
+
+    Without *check_secrets* nobody looks whether password and key files are there and well kept.
+
+    Raises:
+        ConfigError: the text is invalid; carries all faults.
+
+    """
+    document = read(text)
+    findings = Findings(document.faults)
+    settings = None
+    if document.root is not None:
+        around = Surroundings(folder, environ, check_secrets)
+        settings = _Reading(Place(document.root), around, findings).settings(text, path)
+    if settings is None or findings.faults():
+        raise ConfigError(path, findings.faults())
+    return settings
+
+
+class _Reading:
+    """One file on its way from a tree to settings."""
+
+    def __init__(self, root: Place, around: Surroundings, findings: Findings) -> None:
+        self._root = root
+        self._around = around
+        self._findings = findings
+
+    def settings(self, text: bytes, path: str) -> Settings | None:
+        """Give the settings; they count for nothing if there are findings."""
+        if not isinstance(self._root.node, tree.Mapping):
+            self._findings.add(self._root, "the file must be a mapping with clusters and windows")
+            return None
+        section = checked(self._root, FileSection, self._findings)
+        clusters = self._clusters(section)
+        return Settings(
+            path=path,
+            text=text,
+            digest=hashlib.sha256(text).hexdigest(),
+            timezone=section.timezone or ZoneInfo("UTC"),
+            ledger=section.ledger,
+            listen=section.listen,
+            resync=section.resync or RESYNC,
+            merge_gap=section.merge_gap or timedelta(0),
+            max_pause=section.max_pause or MAX_PAUSE,
+            clusters=clusters,
+            windows=self._windows(section),
+            warnings=tuple(w for cluster in clusters.values() for w in warnings_of(cluster)),
+        )
+
+    def _clusters(self, section: FileSection) -> dict[str, ClusterSettings]:
+        place = self._root.at("clusters")
+        if section.clusters == {} and not place.names():
+            self._findings.add(place, "there is no cluster in it: name at least one")
+        return {
+            name: cluster_settings(place.at(name), cluster, self._around, self._findings)
+            for name, cluster in (section.clusters or {}).items()
+        }
+
+    def _windows(self, section: FileSection) -> dict[str, Window]:
+        place, known = self._root.at("windows"), self._known(section)
+        found = (
+            window(place.at(name), inner, known, self._findings)
+            for name, inner in (section.windows or {}).items()
+        )
+        return {each.name: each for each in found if each}
+
+    def _known(self, section: FileSection) -> Known:
+        """Gather what windows may refer to, parts at fault included."""
+        place, read_ones = self._root.at("clusters"), section.clusters or {}
+        labels = {name: _labels(place.at(name), read_ones.get(name)) for name in place.names()}
+        return Known(
+            clusters=labels or None,
+            exclusions=self._exclusions(section),
+            zone=section.timezone or ZoneInfo("UTC"),
+        )
+
+    def _exclusions(self, section: FileSection) -> dict[str, tuple[DateRange, ...] | None]:
+        place, read_ones = self._root.at("exclusions"), section.exclusions or {}
+        for name in filter(looks_like_date, place.names()):
+            message = f"{name} reads as a date where windows name it: call it otherwise"
+            self._findings.add_at_key(place.at(name), message)
+        return {name: read_ones.get(name) for name in place.names()}
+
+
+def _labels(place: Place, section: ClusterSection | None) -> Mapping[str, str] | None:
+    """Give a cluster's labels; None if the file has some that could not be read."""
+    if section is None or (section.labels is None and place.has("labels")):
+        return None
+    return section.labels or {}
