@@ -82,7 +82,7 @@ def ledger(text: str) -> str:
     """Read the ledger's URL."""
     if not re.fullmatch(LEDGER, text):
         # Unquoted: the URL of a database server may hold a password.
-        path = f": for this file sqlite:///{text}" if text.startswith("/") else ""
+        path = f", here sqlite:///{text}" if text.startswith("/") else ""
         raise ValueError(f"this is not {A_LEDGER}{path}")
     return text
 

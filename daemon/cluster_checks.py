@@ -1,7 +1,7 @@
 """What one cluster of schedules.yaml means: from its section to `ClusterSettings`.
 
-Here is what no single field can tell: which keys need or exclude each other, whether the secrets are
-there and who may read them. What is wrong is noted in the findings; the result then counts for
+Here is what no single field can tell: which keys need or exclude each other, whether the secrets
+are there and who may read them. What is wrong is noted in the findings; the result then counts for
 nothing.
 """
 

@@ -7,7 +7,6 @@ it whose fields are read, *settings* are what the rest of the program uses and n
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -122,42 +121,43 @@ class _Reading:
         )
 
     def _clusters(self, section: FileSection) -> dict[str, ClusterSettings]:
-        place = self._root.at("clusters")
-        if section.clusters == {} and not place.names():
-            self._findings.add(place, "there is no cluster in it: name at least one")
+        places = self._root.under("clusters")
+        if section.clusters == {} and not places:
+            message = "there is no cluster in it: name at least one"
+            self._findings.add(self._root.at("clusters"), message)
         return {
-            name: cluster_settings(place.at(name), cluster, self._around, self._findings)
+            name: cluster_settings(places[name], cluster, self._around, self._findings)
             for name, cluster in (section.clusters or {}).items()
         }
 
     def _windows(self, section: FileSection) -> dict[str, Window]:
-        place, known = self._root.at("windows"), self._known(section)
+        places, known = self._root.under("windows"), self._known(section)
         found = (
-            window(place.at(name), inner, known, self._findings)
+            window(places[name], inner, known, self._findings)
             for name, inner in (section.windows or {}).items()
         )
         return {each.name: each for each in found if each}
 
     def _known(self, section: FileSection) -> Known:
         """Gather what windows may refer to, parts at fault included."""
-        place, read_ones = self._root.at("clusters"), section.clusters or {}
-        labels = {name: _labels(place.at(name), read_ones.get(name)) for name in place.names()}
+        places, usable = self._root.under("clusters"), section.clusters or {}
+        labels = {name: _labels(place, usable.get(name)) for name, place in places.items()}
         return Known(
-            clusters=labels or None,
+            clusters=labels,
             exclusions=self._exclusions(section),
             zone=section.timezone or ZoneInfo("UTC"),
         )
 
     def _exclusions(self, section: FileSection) -> dict[str, tuple[DateRange, ...] | None]:
-        place, read_ones = self._root.at("exclusions"), section.exclusions or {}
-        for name in filter(looks_like_date, place.names()):
+        places, usable = self._root.under("exclusions"), section.exclusions or {}
+        for name in filter(looks_like_date, places):
             message = f"{name} reads as a date where windows name it: call it otherwise"
-            self._findings.add_at_key(place.at(name), message)
-        return {name: read_ones.get(name) for name in place.names()}
+            self._findings.add_at_key(places[name], message)
+        return {name: usable.get(name) for name in places}
 
 
 def _labels(place: Place, section: ClusterSection | None) -> Mapping[str, str] | None:
     """Give a cluster's labels; None if the file has some that could not be read."""
-    if section is None or (section.labels is None and place.has("labels")):
-        return None
-    return section.labels or {}
+    labels = section.labels or {} if section else {}
+    is_whole = section is not None and len(labels) == len(place.under("labels"))
+    return labels if is_whole else None

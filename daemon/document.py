@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator
 import yaml
 from yaml.events import (
     AliasEvent,
+    CollectionStartEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
     MappingStartEvent,
-    NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
@@ -38,7 +38,7 @@ DEPTH_LIMIT = 20
 # Longer integers stay text: no field takes them, and Python refuses to convert very long ones.
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
 _FLOAT = re.compile(
-    r"[-+]?(?:(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))"
+    r"(?=.*[.eE])[-+]?(?:(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))"
     r"|\.(?:nan|NaN|NAN)"
 )
 _WORDS: dict[str, bool | None] = {
@@ -204,7 +204,7 @@ class _Builder:
         if isinstance(event, ScalarEvent) and event.style is None and event.value == "<<":
             self._fault(event, path, "a merge key (<<) is not allowed: write the keys out")
             return None
-        match self._node(event, path):
+        match self._node(event, (*path, "?")):
             case Scalar(value=str()) as key:
                 return key
             case Scalar(source="") as key:
@@ -227,24 +227,21 @@ class _Builder:
         return Scalar(*_position(event), text, text if event.style else _resolved(text))
 
     def _refuse_extras(self, event: Event, path: Path) -> None:
-        match event:
-            case AliasEvent(anchor=name):
-                message = f'an alias is not allowed: write the value out; quote a glob: "*{name}"'
-                self._fault(event, path, message)
-            case NodeEvent(anchor=str() as name):
-                self._fault(event, path, f"an anchor (&{name}) is not allowed: write values out")
-            case _:
-                pass
-        match event:
-            case (
-                ScalarEvent(tag=str() as tag)
-                | SequenceStartEvent(tag=str() as tag)
-                | MappingStartEvent(tag=str() as tag)
-            ):
-                message = f'a tag ({tag}) is not allowed; quote a pattern that takes away: "{tag}"'
-                self._fault(event, path, message)
-            case _:
-                pass
+        if isinstance(event, AliasEvent):
+            message = (
+                f'an alias is not allowed: write the value out; quote a glob: "*{event.anchor}"'
+            )
+            self._fault(event, path, message)
+        if not isinstance(event, ScalarEvent | CollectionStartEvent):
+            return
+        if event.anchor is not None:
+            message = f"an anchor (&{event.anchor}) is not allowed: write values out"
+            self._fault(event, path, message)
+        if event.tag is not None:
+            # PyYAML takes the bracket after it for a part of the tag.
+            tag = event.tag.rstrip("],}")
+            message = f'a tag ({tag}) is not allowed; quote a pattern that takes away: "{tag}"'
+            self._fault(event, path, message)
 
     def _fault(self, where: Event | Node, path: Path, message: str) -> None:
         self._faults.append(_fault_at(where, path, message))
@@ -269,7 +266,7 @@ def _resolved(text: str) -> str | float | bool | None:
     if _INTEGER.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        return float(re.sub(r"\.(?=[in])", "", text.lower()))
     return text
 
 

@@ -34,7 +34,7 @@ class Text:
 
     parse: Callable[[str], object]
     wanted: str = ""
-    schema: dict[str, Any] = field(default_factory=dict)
+    schema: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
         """Let pydantic call our reader and nothing else."""

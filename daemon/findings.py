@@ -17,7 +17,7 @@ from daemon.errors import Fault
 from daemon.fields import NOT_TEXT
 from daemon.schema import Section
 from daemon.tree import Mapping, Node, Path, Scalar, Sequence, Unusable, dotted
-from daemon.wording import listed, nearest, shown
+from daemon.wording import listed, nearest, nearest_or_all, shown
 
 S = TypeVar("S", bound=Section)
 
@@ -34,7 +34,7 @@ _WANTED = {
 
 _NO_VALUE = "there is no value: give one, or delete the key"
 
-_PASSWORD_ADVICE = (
+_ADVICE = (
     "a password is refused here, since the file is no place for secrets: write it into a file that"
     " only its owner can read and name that as password_file, or use password_env"
 )
@@ -66,9 +66,12 @@ class Place:
                     return place
         return place
 
-    def names(self) -> tuple[str, ...]:
-        """Give the keys, none if this is no mapping."""
-        return tuple(self.node.entries) if isinstance(self.node, Mapping) else ()
+    def under(self, key: str) -> dict[str, Place]:
+        """Give the entries of the mapping under *key* by name; none if there is no such mapping."""
+        below = self.at(key)
+        if self.has(key) and isinstance(below.node, Mapping):
+            return {name: below.at(name) for name in below.node.entries}
+        return {}
 
 
 class Findings:
@@ -119,8 +122,8 @@ def sections(place: Place, model: type[Section]) -> Iterator[tuple[Place, type[S
     yield place, model
     for key, inner in model.keys().items():
         if inner is not None and place.has(key):
-            below = place.at(key)
-            for child in map(below.at, below.names()) if key in model.named else (below,):
+            below = place.under(key).values() if key in model.named else (place.at(key),)
+            for child in below:
                 yield from sections(child, inner)
 
 
@@ -179,24 +182,25 @@ def _note(
 
 def _leave_out(loc: tuple[int | str, ...], plain: Any) -> None:
     """Delete the innermost key on the way to an error; an earlier error may have done so."""
-    holders = []
+    holder: dict[Any, Any] = {}
+    key: str | int = ""
     for step in loc:
-        if isinstance(plain, dict) and step in plain:
-            holders.append((plain, step))
-        elif not isinstance(plain, list):
+        if isinstance(plain, dict) and step != _KEY:
+            if step not in plain:
+                return
+            holder, key = plain, step
+        elif not isinstance(plain, list) or step == _KEY:
             break
         plain = plain[step]
-    if holders:
-        holder, key = holders[-1]
-        del holder[key]
+    del holder[key]
 
 
 def _unknown_key(key: str, section: type[Section]) -> str:
     known = tuple(section.keys())
     guess = nearest(key, (*known, "password"))
     if "password_file" in known and guess == nearest("password", ["password"]):
-        return _PASSWORD_ADVICE
-    return f"{shown(key)} is not a key that is known here{guess or f': {listed(known)}'}"
+        return _ADVICE
+    return f"{shown(key)} is not a key that is known here{nearest_or_all(key, known)}"
 
 
 def _refusal(error: ErrorDetails, node: Node) -> str:

@@ -10,6 +10,9 @@ from daemon.cluster import ClusterSettings
 from daemon.record import Record
 from daemon.worker import Worker
 
+CUT_WITHIN = timedelta(seconds=2)
+"""How long calls that were cut may take to say so in the log."""
+
 Hire = Callable[[ClusterSettings, Iterable[Record]], Worker]
 
 
@@ -79,12 +82,20 @@ class Fleet:
         }
 
     def stop(self, within: timedelta) -> bool:
-        """Start no new call, wait for those in flight; tell whether all ended in time."""
-        for worker in self._workers.values():
+        """Start no new call, wait for those in flight, then cut them; tell whether all ended."""
+        workers = self._workers.values()
+        for worker in workers:
             worker.stop()
+        if self._join(within):
+            return True
+        for worker in workers:
+            worker.cut()
+        return self._join(CUT_WITHIN)
+
+    def _join(self, within: timedelta) -> bool:
         end = time.monotonic() + within.total_seconds()
-        left = [
+        ended = [
             worker.join(timedelta(seconds=max(end - time.monotonic(), 0)))
             for worker in self._workers.values()
         ]
-        return all(left)
+        return all(ended)

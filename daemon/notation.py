@@ -29,7 +29,7 @@ A_DATE = "a date: write 2026-11-12"
 A_DATE_RANGE = "a date or a range of dates: write 2026-11-12 or 2026-12-20..2027-01-03"
 A_LOCAL_TIME = "a local time: write 2026-01-25T02:00"
 AN_INSTANT = "a time: write 2026-12-24T18:00 for local time, 2026-12-24T18:00+01:00 for any other"
-A_DAY = f"a day: write monday or mon, a range such as mon-fri, {listed(('daily', 'weekdays', 'weekend'))}"
+A_DAY = "a day: write monday or mon, a range such as mon-fri, daily, weekdays or weekend"
 A_MONTH_DAY = (
     "a day of a month: write 1 to 31, -1 for the last day (to -31), or second tuesday, last friday"
 )
@@ -64,8 +64,8 @@ def zone(text: str) -> ZoneInfo:
 
 @cache
 def _zones() -> tuple[str, ...]:
-    """List the zones; ZoneInfo would also take `localtime`, and `right/…` with its leap seconds."""
-    return tuple(sorted(available_timezones()))
+    """List the zones; ZoneInfo would also take `right/…`, which counts leap seconds."""
+    return tuple(sorted(available_timezones() - {"localtime", "Factory"}))
 
 
 def _city(text: str) -> str:

@@ -6,40 +6,37 @@ No file, no clock, no log; the only place that turns rules into time:
 2. It belongs to the local date that its rule names, also where a gap moves its start.
 3. `start` and `end` are wall-clock times, read as widely as they can be; `duration` is elapsed.
 4. If both readings fall together the opening keeps its nominal length.
+5. A rule that fires in any hour fires at every real instant, so never in a gap.
 """
 
 from __future__ import annotations
 
 import calendar
-import re
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from functools import lru_cache
-from itertools import dropwhile, takewhile
-from typing import Any, assert_never
+from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
-from dateutil import rrule as rfc5545
-
+from daemon import expressions
+from daemon.expressions import Reading
 from daemon.wallclock import end_instant, every_instant, exists, start_instant
 
 DAY = timedelta(days=1)
 MARGIN = 2 * DAY
 """Whatever its zone, a local time read as UTC is off by less; so is any clock change."""
 
-HORIZON = timedelta(days=366 * 60)
-"""How far from its `from` an RRULE is followed: our own bound, the library's is the year 9999."""
-
-
-_UNTIL = re.compile(r"UNTIL=(\d{8}T\d{6})Z", re.IGNORECASE)
+FIRST, LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9900, 1, 1, tzinfo=UTC)
+"""Nothing is open outside, where the calendar's own arithmetic ends."""
 
 
 class DstEffect(StrEnum):
-    """What a clock change did to an opening."""
+    """What a clock change did to an opening; its length goes first.
+
+    Moved: its start or its end fell into a gap, and it is as long as its rule says. Shortened,
+    lengthened: more or less time elapses between `start` and `end` than their clock times say.
+    """
 
     MOVED = "moved"
     SHORTENED = "shortened"
@@ -68,8 +65,9 @@ class Hours:
     duration: timedelta | None = None
 
     def __post_init__(self) -> None:
-        """Refuse hours that are empty. Raises ValueError."""
-        if self.end is not None and self.end == _since_midnight(self.start):
+        """Refuse hours that are empty or without one end. Raises ValueError."""
+        _check_length(self.end, self.duration)
+        if self.end == _since_midnight(self.start):
             raise ValueError(
                 "start and end are equal; for a whole day write duration: 24h, or 00:00 to 24:00"
             )
@@ -90,7 +88,9 @@ class Weekly:
     duration: timedelta | None = None
 
     def __post_init__(self) -> None:
-        """Check the hours."""
+        """Check the days and the hours."""
+        if not self.days:
+            raise ValueError("there is no day in days: name at least one")
         _hours(self)
 
 
@@ -136,7 +136,9 @@ class Monthly:
     duration: timedelta | None = None
 
     def __post_init__(self) -> None:
-        """Check the hours."""
+        """Check the days and the hours."""
+        if not self.on:
+            raise ValueError("there is no day in on: name at least one")
         _hours(self)
 
 
@@ -149,17 +151,17 @@ class Cron:
 
     def __post_init__(self) -> None:
         """Refuse what crontab(5) does not know, and what never fires. Raises ValueError."""
-        if len(self.expression.split()) != 5:  # noqa: PLR2004  # minute hour day month weekday
-            raise ValueError("a cron expression has five fields: minute hour day month weekday")
-        try:
-            next(CronSim(self.expression, datetime(2000, 1, 1)))  # noqa: DTZ001  # local time
-        except (CronSimError, StopIteration) as exc:
-            raise ValueError(f"not a cron expression that ever fires ({exc!s})") from exc
+        _check_length(None, self.duration)
+        expressions.check_cron(self.expression)
 
 
 @dataclass(frozen=True, slots=True)
 class Rrule:
-    """At the times of an RFC 5545 recurrence rule from `dtstart` (local) on, for `duration`."""
+    """At the times of an RFC 5545 recurrence rule from `dtstart` (local) on, for `duration`.
+
+    An hourly rule fires in both passes of a repeated hour. As in RFC 5545's own examples, a
+    `dtstart` that the rule itself does not name is no opening.
+    """
 
     rule: str
     dtstart: datetime
@@ -167,14 +169,8 @@ class Rrule:
 
     def __post_init__(self) -> None:
         """Refuse rules that are no rule, too fine, or never fire. Raises ValueError."""
-        parts = dict(part.partition("=")[::2] for part in self.rule.upper().split(";"))
-        if parts.get("FREQ") in {"SECONDLY", "MINUTELY"}:
-            raise ValueError(f"FREQ={parts['FREQ']} is too fine; HOURLY is the finest")
-        if parts.get("INTERVAL") == "0":
-            raise ValueError("INTERVAL=0 never moves on; it must be 1 or more")
-        first = next(iter(_occurrences(self, ZoneInfo("UTC"))), None)
-        if first is None:
-            raise ValueError("this rule never fires")
+        _check_length(None, self.duration)
+        expressions.check_rrule(self.rule, self.dtstart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,31 +181,49 @@ class Once:
     end: datetime | None = None
     duration: timedelta | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse an opening that is empty, or half local. Raises ValueError."""
+        _check_length(self.end, self.duration)
+        if self.end is None:
+            return
+        if (self.start.tzinfo is None) is not (self.end.tzinfo is None):
+            raise ValueError("start and end differ in kind: give both an offset, or neither")
+        # The same for local times; for instants, two that share a zone compare by wall clock.
+        start, end = (
+            at if at.tzinfo is None else at.astimezone(UTC) for at in (self.start, self.end)
+        )
+        if end <= start:
+            raise ValueError("the end is not after the start")
+
 
 Rule = Weekly | Monthly | Cron | Rrule | Once
 
 
 def intervals(rule: Rule, zone: ZoneInfo, start: datetime, end: datetime) -> list[Interval]:
-    """List the openings of *rule* in *zone* that meet `[start, end)`, sorted by start.
+    """List the openings of *rule* in *zone* that meet `[start, end)`, sorted by start, then end.
 
-    The one place that knows when a window is open; *start* and *end* are aware.
+    Each local time that the rule names gives its own: where a gap moves the first of two, both may
+    start together. *start* and *end* are aware.
     """
-    start, end = start.astimezone(UTC), end.astimezone(UTC)
-    found = {interval.start: interval for interval in _candidates(rule, zone, start, end)}
-    return [
-        found[key] for key in sorted(found) if found[key].start < end and found[key].end > start
-    ]
+    start, end = max(start.astimezone(UTC), FIRST), min(end.astimezone(UTC), LAST)
+    if start >= end:
+        return []
+    found = _candidates(rule, zone, start, end)
+    meeting = [each for each in found if each.start < end and each.end > start]
+    return sorted(meeting, key=lambda each: (each.start, each.end, each.day))
 
 
 def _candidates(rule: Rule, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:
+    """Yield at least the openings that meet `[start, end)`."""
     match rule:
         case Weekly() | Monthly():
             hours = _hours(rule)
             for day in _days(rule, start - hours.longest, end + MARGIN):
                 yield _on_day(day, hours, zone)
         case Cron() | Rrule():
+            reading = _reading(rule)
             for local in _locals(rule, zone, start - rule.duration - MARGIN, end + MARGIN):
-                yield from _for_duration(rule, local, zone)
+                yield from _for_duration(local, rule.duration, reading, zone)
         case Once():
             yield _once(rule, zone)
         case _:
@@ -232,8 +246,8 @@ def _month_dates(rule: Monthly, start: datetime, end: datetime) -> Iterator[date
     first, last = start.date() - offset, end.date() - offset
     month = first.replace(day=1)
     while month <= last:
-        for on in rule.on:
-            day = on.in_month(month.year, month.month)
+        # Two descriptions may mean one day.
+        for day in {on.in_month(month.year, month.month) for on in rule.on}:
             if day:
                 yield day + offset
         month = (month + 31 * DAY).replace(day=1)
@@ -275,57 +289,36 @@ def _effect(
 def _locals(
     rule: Cron | Rrule, zone: ZoneInfo, start: datetime, end: datetime
 ) -> Iterator[datetime]:
-    """List the local times that a rule names, from *start* to *end* in any zone."""
-    earliest, latest = _naive(start), _naive(end)
-    named: Iterable[datetime]
-    if isinstance(rule, Cron):
-        named = CronSim(rule.expression, earliest)
-    else:
-        named = dropwhile(lambda at: at < earliest, _occurrences(rule, zone))
-    return takewhile(lambda at: at <= latest, named)
-
-
-def _for_duration(rule: Cron | Rrule, local: datetime, zone: ZoneInfo) -> Iterator[Interval]:
-    """Give the openings that begin when clocks show *local*: two, where each hour counts."""
-    if _is_hourly(rule):
-        for start in every_instant(local, zone):
-            yield Interval(start, start + rule.duration, local.date())
-    else:
-        yield _lasting(local, rule.duration, zone)
-
-
-def _is_hourly(rule: Cron | Rrule) -> bool:
+    """Yield the local times that a rule names between two instants, if these are wide enough."""
+    earliest, latest = start.replace(tzinfo=None), end.replace(tzinfo=None)
     match rule:
-        case Cron(expression=expression):
-            return expression.split()[1].startswith("*")
-        case Rrule(rule=text):
-            return "FREQ=HOURLY" in text.upper()
+        case Cron():
+            return expressions.cron_times(rule.expression, earliest, latest)
+        case Rrule():
+            return expressions.rrule_times(rule.rule, rule.dtstart, zone, earliest, latest)
         case _:
             assert_never(rule)
 
 
-@lru_cache(maxsize=4096)
-def _occurrences(rule: Rrule, zone: ZoneInfo) -> rfc5545.rrule:
-    """Build the library's rule on local times, within our bound."""
-    text = _UNTIL.sub(lambda found: _local_until(found[1], zone), rule.rule)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            parsed = rfc5545.rrulestr(text, dtstart=rule.dtstart)
-    except (ValueError, TypeError, KeyError, AttributeError, Warning) as exc:
-        raise ValueError(f"not an RFC 5545 rule ({exc})") from exc
-    if not isinstance(parsed, rfc5545.rrule):
-        raise ValueError("write one rule alone, without DTSTART or EXDATE")  # noqa: TRY004  # a value
-    # The library's own replace(until=) is refused beside COUNT.
-    within: Any = parsed
-    bound = rule.dtstart + HORIZON
-    within._until = min(within._until or bound, bound)  # noqa: SLF001
-    return parsed
+def _for_duration(
+    local: datetime, duration: timedelta, reading: Reading, zone: ZoneInfo
+) -> Iterator[Interval]:
+    """Yield the openings that begin when clocks show *local*: none, one or two."""
+    found = [] if reading is Reading.NAMED else every_instant(local, zone)
+    for start in found:
+        yield Interval(start, start + duration, local.date())
+    if not found and reading is not Reading.REAL:
+        yield _lasting(local, duration, zone)
 
 
-def _local_until(text: str, zone: ZoneInfo) -> str:
-    until = datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
-    return f"UNTIL={until.astimezone(zone):%Y%m%dT%H%M%S}"
+def _reading(rule: Cron | Rrule) -> Reading:
+    match rule:
+        case Cron():
+            return expressions.cron_reading(rule.expression)
+        case Rrule():
+            return expressions.rrule_reading(rule.rule)
+        case _:
+            assert_never(rule)
 
 
 def _once(rule: Once, zone: ZoneInfo) -> Interval:
@@ -342,12 +335,14 @@ def _hours(rule: Weekly | Monthly) -> Hours:
     return Hours(rule.start, rule.end, rule.duration)
 
 
+def _check_length(end: object, duration: timedelta | None) -> None:
+    if (end is None) is (duration is None):
+        raise ValueError("give either an end or a duration")
+    if duration is not None and duration <= timedelta(0):
+        raise ValueError("the duration is not longer than nothing")
+
+
 def _since_midnight(at: time) -> timedelta:
     return timedelta(
         hours=at.hour, minutes=at.minute, seconds=at.second, microseconds=at.microsecond
     )
-
-
-def _naive(instant: datetime) -> datetime:
-    """Read an instant as a local time somewhere: two days of margin cover every zone."""
-    return instant.astimezone(UTC).replace(tzinfo=None)

@@ -6,9 +6,7 @@ wrong; `Section.required` and `Section.exactly_one` say what a section must have
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, ClassVar, get_args
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -16,8 +14,6 @@ from pydantic_core import CoreSchema, core_schema
 
 from daemon import fields
 from daemon.fields import OneOrMore, Whole
-from daemon.recurrence import MonthDay
-from daemon.windows import CatchUp, DateRange, OnDrift
 
 Urls = Annotated[tuple[fields.Url, ...], OneOrMore("URL")]
 Weekdays = Annotated[tuple[fields.Days, ...], OneOrMore("day")]
@@ -106,7 +102,7 @@ class ClusterSection(Section):
     password_file: fields.FileName | None = _may("File with the password; others must not read it.")
     password_env: fields.Variable | None = _may("Environment variable with the password.")
     tls: TlsSection | None = _may("Trust and identity of TLS connections.")
-    timeout: TimeoutSection | None = _may("Limits of one HTTP call.")
+    timeout: TimeoutSection | None = _may("How long one HTTP call may take.")
     retry: RetrySection | None = _may("Attempts within one pass.")
     concurrency: Annotated[int, Whole(1, 64)] | None = _may("Calls in flight at once (default 8).")
     labels: dict[fields.Name, fields.Name] | None = _may("By which windows may address clusters.")
@@ -174,11 +170,11 @@ class WindowSection(Section):
     required = ("repositories",)
     exactly_one = ("weekly", "monthly", "cron", "rrule", "once")
 
-    weekly: WeeklySection | None = _may("Opens on days of the week.")
-    monthly: MonthlySection | None = _may("Opens on days of the month.")
-    cron: CronSection | None = _may("Opens whenever a cron expression fires.")
-    rrule: RruleSection | None = _may("Opens on the instances of an RFC 5545 rule.")
-    once: OnceSection | None = _may("Opens a single time.")
+    weekly: WeeklySection | None = _may("By days of the week.")
+    monthly: MonthlySection | None = _may("By days of the month.")
+    cron: CronSection | None = _may("By a cron expression.")
+    rrule: RruleSection | None = _may("By an RFC 5545 rule.")
+    once: OnceSection | None = _may("By a time of its own.")
     repositories: dict[fields.Words, Patterns] | None = _may(
         "By cluster, glob over clusters or labels (env=prod): ids or globs, ! takes away."
     )
@@ -211,7 +207,7 @@ class FileSection(Section):
 
 
 class _Generator(GenerateJsonSchema):
-    """Describes the file as people write it: a key is absent, never null."""
+    """Describes the file as people write it: a key is absent, never null; a name has its form."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
         """Describe the value alone."""
@@ -221,8 +217,20 @@ class _Generator(GenerateJsonSchema):
         """Describe the value alone; defaults stand in the descriptions."""
         return self.generate_inner(schema["schema"])
 
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """Allow no name beside those that have the form of a name."""
+        described = super().dict_schema(schema)
+        if "patternProperties" in described:
+            described["additionalProperties"] = False
+        return described
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002  # as pydantic has it
+        """Leave out titles that say the key once more."""
+        return False
+
 
 def json_schema() -> dict[str, object]:
     """Give the JSON Schema (draft 2020-12) of schedules.yaml, for editors."""
-    schema = FileSection.model_json_schema(schema_generator=_Generator)
-    return {"$schema": GenerateJsonSchema.schema_dialect, **schema}
+    described = FileSection.model_json_schema(schema_generator=_Generator)
+    head = {"$schema": GenerateJsonSchema.schema_dialect, "title": "schedules.yaml"}
+    return head | {key: value for key, value in described.items() if key != "title"}

@@ -1,7 +1,8 @@
 """What one window of schedules.yaml means: from its section to `Window`.
 
-Here is what no single field can tell: whether the rule ever fires, and which clusters and exclusions
-its names mean. What is wrong is noted in the findings; the result then counts for nothing.
+Here is what no single field can tell: whether the rule ever fires, and which clusters and
+exclusions its names mean. What is wrong is noted in the findings; the result then counts for
+nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from daemon.schema import (
     WindowSection,
 )
 from daemon.windows import CatchUp, DateRange, OnDrift, Patterns, Window
-from daemon.wording import listed, nearest, shown
+from daemon.wording import nearest, nearest_or_all, shown
 
 # Which key of a rule is to blame when its parts, each right, make no rule together.
 _BLAMED = {
@@ -44,10 +45,11 @@ Labels = Mapping[str, str]
 class Known:
     """What windows may refer to: clusters with their labels, exclusions, the default zone.
 
-    None stands for a part of the file that is itself at fault, so that nothing follows from it.
+    None stands for what is itself at fault, so that nothing follows from it; no clusters at all are
+    a fault, too.
     """
 
-    clusters: Mapping[str, Labels | None] | None
+    clusters: Mapping[str, Labels | None]
     exclusions: Mapping[str, tuple[DateRange, ...] | None]
     zone: ZoneInfo
 
@@ -55,7 +57,7 @@ class Known:
 def window(place: Place, section: WindowSection, known: Known, findings: Findings) -> Window | None:
     """Give the window at *place*; None if there is no rule, and what is wrong is noted."""
     rule = _rule(place, section, findings)
-    targets = _targets(place.at("repositories"), section, known.clusters, findings)
+    targets = _targets(place, section, known.clusters, findings)
     excluded = _excluded(place.at("exclude"), section, known.exclusions, findings)
     first, last = section.valid_from, section.valid_until
     if first and last and last < first:
@@ -124,37 +126,33 @@ def _once(start: datetime, end: datetime | None, duration: timedelta | None) -> 
 
 
 def _targets(
-    place: Place,
-    section: WindowSection,
-    clusters: Mapping[str, Labels | None] | None,
-    findings: Findings,
+    place: Place, section: WindowSection, clusters: Mapping[str, Labels | None], findings: Findings
 ) -> tuple[tuple[str, Patterns], ...]:
-    if section.repositories == {} and not place.names():
-        findings.add(place, "there is no cluster in it: name at least one")
+    places = place.under("repositories")
+    if section.repositories == {} and not places:
+        findings.add(place.at("repositories"), "there is no cluster in it: name at least one")
     targets = []
-    for key in place.names():
-        names = _addressed(place.at(key), key, clusters, findings)
+    for key, below in places.items():
         patterns = (section.repositories or {}).get(key, ())
         if patterns and all(pattern.startswith("!") for pattern in patterns):
             message = '! takes away from what other patterns match: put "*" before it'
-            findings.add(place.at(key), message)
+            findings.add(below, message)
+        names = _addressed(below, key, clusters, findings) if clusters else []
         targets += [(name, Patterns(patterns)) for name in names]
     return tuple(targets)
 
 
 def _addressed(
-    place: Place, key: str, clusters: Mapping[str, Labels | None] | None, findings: Findings
+    place: Place, key: str, clusters: Mapping[str, Labels | None], findings: Findings
 ) -> list[str]:
     """Give the clusters that a key under `repositories` means."""
-    if clusters is None:
-        return []
     if "=" in key:
         return _labelled(place, key, clusters, findings)
     found = [name for name in clusters if fnmatchcase(name, key)]
     if not found:
-        guess = nearest(key, clusters) or f"; there is {listed(clusters, 'and')}"
         kind = "matches" if re.search(r"[*?[]", key) else "is called"
-        findings.add_at_key(place, f"no cluster {kind} {shown(key)}{guess}")
+        message = f"no cluster {kind} {shown(key)}{nearest_or_all(key, clusters)}"
+        findings.add_at_key(place, message)
     return found
 
 
@@ -206,9 +204,7 @@ def _excluded_by(
         return exclusions[word] or ()
     if notation.looks_like_date(word):
         return (notation.date_range(word),)
-    guess = nearest(word, exclusions) or "; there is " + (
-        listed(exclusions, "and") if exclusions else "none"
-    )
     raise ValueError(
-        f"there is no exclusion {shown(word)}{guess}, and it is no date such as 2026-11-12"
+        f"{shown(word)} is no date such as 2026-11-12 and no exclusion of this file"
+        f"{nearest_or_all(word, exclusions)}"
     )

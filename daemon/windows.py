@@ -1,27 +1,34 @@
 """Windows, and the timeline that they make together: what is open when, and for which repository.
 
 No file, no clock, no log. Everything compares instants in UTC: two aware datetimes that share a
-zone compare by wall clock, which is wrong in the repeated hour.
+zone compare by wall clock, which is wrong in the repeated hour. What the timeline remembers only
+saves work: every answer is a function of the question.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import re
-import threading
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from daemon.recurrence import DstEffect, Rule, intervals
+from daemon.recurrence import DstEffect, Interval, Rule, intervals
 
 LOOK_AHEAD = timedelta(days=400)
 """How far ahead the next change is looked for."""
 
-_FIRST_REACH = timedelta(days=9)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BLOCK = timedelta(days=8)
+"""Openings are computed for whole blocks of time, so that those who ask share them."""
+
+_MOST_REMEMBERED = 100_000
+
+_Look = Callable[["Window", datetime, datetime], Sequence["Opening"]]
 
 
 class CatchUp(StrEnum):
@@ -47,8 +54,9 @@ class Patterns:
 
     @property
     def plain(self) -> tuple[str, ...]:
-        """The ids that are named outright."""
-        return tuple(p for p in self.patterns if not p.startswith("!") and not set(p) & set("*?["))
+        """The ids that are named outright, and not taken away."""
+        named = (p for p in self.patterns if not p.startswith("!") and not set(p) & set("*?["))
+        return tuple(p for p in named if self.matches(p))
 
     def matches(self, repository: str) -> bool:
         """Tell whether some pattern includes the id and none takes it away."""
@@ -125,22 +133,29 @@ class Window:
     valid_until: date | None = None
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
-        """List the openings that meet `[start, end)`, sorted by start."""
+        """List the openings that meet `[start, end)`, sorted by start, each start once.
+
+        Of two that a gap moved to one start the longer stands.
+        """
         if not self.enabled:
             return []
-        return [
-            Opening(
-                self.name,
-                interval.start,
-                interval.end,
-                self.zone,
-                interval.day,
-                interval.dst,
-                interval.start - self.pause_before,
-            )
-            for interval in intervals(self.rule, self.zone, start, end)
-            if self._opens_on(interval.day)
-        ]
+        found: dict[datetime, Interval] = {}
+        for interval in intervals(self.rule, self.zone, start, end):
+            if self._opens_on(interval.day):
+                other = found.setdefault(interval.start, interval)
+                found[interval.start] = max(other, interval, key=lambda each: each.end)
+        return [self._opening(interval) for interval in found.values()]
+
+    def _opening(self, interval: Interval) -> Opening:
+        return Opening(
+            window=self.name,
+            start=interval.start,
+            end=interval.end,
+            zone=self.zone,
+            day=interval.day,
+            dst=interval.dst,
+            pause_from=interval.start - self.pause_before,
+        )
 
     def patterns_for(self, cluster: str) -> tuple[Patterns, ...]:
         """Give the patterns for the repositories of *cluster*."""
@@ -158,6 +173,10 @@ class Window:
 class Desired:
     """That a repository is to be paused now, by which openings, and until when.
 
+    `until` is the end of the unbroken time for which it is paused, holes shorter than `merge_gap`
+    included. It follows openings for eight days at least; of a window that is always open it is no
+    more than that.
+
     `bridged` says that no opening holds it now, but one ended and one begins within `merge_gap`:
     what is held stays held, nothing new is paused; `windows` then names those that come.
     """
@@ -170,37 +189,62 @@ class Desired:
     bridged: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """All openings that hold something between two instants, and every edge of theirs there."""
+
+    start: datetime
+    end: datetime
+    openings: Sequence[Opening]
+    of_window: Mapping[str, Sequence[Opening]]
+    edges: Sequence[datetime]
+
+    def edge_after(self, now: datetime) -> datetime | None:
+        """Give the first edge after *now*, None if it sees none."""
+        index = bisect_right(self.edges, now)
+        return self.edges[index] if index < len(self.edges) else None
+
+
 class _Lane:
-    """The openings of one window around the present, computed as far as they are asked for."""
+    """The windows for one cluster, or all; what it remembers is swapped whole and needs no lock."""
 
-    def __init__(self, window: Window) -> None:
-        self.window = window
-        self._start = self._end = datetime.min.replace(tzinfo=UTC)
-        self._openings: list[Opening] = []
+    def __init__(self, windows: Sequence[Window], look: _Look, cluster: str | None = None) -> None:
+        self._windows, self._look = windows, look
+        self._sight: _Sight | None = None
+        self._matching: dict[Patterns, set[str]] = {}
+        for window in windows if cluster else ():
+            for patterns in window.patterns_for(cluster):
+                self._matching.setdefault(patterns, set()).add(window.name)
+        self.windows_for = lru_cache(maxsize=_MOST_REMEMBERED)(self._windows_for)
 
-    def around(self, start: datetime, reach: timedelta) -> list[Opening]:
-        """List openings that end after *start*, at least as far as *reach*."""
-        if start < self._start or start + reach > self._end:
-            self._start = start - timedelta(days=1)
-            self._end = start + reach + _FIRST_REACH
-            self._openings = self.window.openings(self._start, self._end + self.window.pause_before)
-        return [opening for opening in self._openings if opening.end > start]
+    def sight(self, start: datetime, end: datetime) -> _Sight:
+        """See what there is from *start* to *end*, and somewhat further."""
+        sight = self._sight
+        if sight is None or start < sight.start or end > sight.end:
+            sight = self._sight = self._see(_block(start), _block(end) + _BLOCK)
+        return sight
 
-    def next_change(self, now: datetime) -> datetime | None:
-        """Give the first edge after *now*, looking further ahead as long as there is none."""
-        reach = timedelta(0)
-        while reach <= LOOK_AHEAD:
-            edges = (
-                edge
-                for opening in self.around(now, reach)
-                for edge in (opening.pause_from, opening.start, opening.end)
-                if edge > now
-            )
-            found = min(edges, default=None)
-            if found is not None and found <= self._end:
-                return found
-            reach = reach * 4 + _FIRST_REACH
-        return None
+    def _see(self, start: datetime, end: datetime) -> _Sight:
+        of_window = {w.name: self._look(w, start, end + w.pause_before) for w in self._windows}
+        openings = sorted((o for found in of_window.values() for o in found), key=_by_start)
+        edges = {edge for o in openings for edge in (o.pause_from, o.start, o.end)}
+        known = sorted(edge for edge in edges if start <= edge < end)
+        return _Sight(start, end, openings, of_window, known)
+
+    def _windows_for(self, repository: str) -> tuple[str, ...]:
+        """Name the windows that are for a repository, sorted."""
+        found = [
+            names for patterns, names in self._matching.items() if patterns.matches(repository)
+        ]
+        return tuple(sorted(set[str]().union(*found)))
+
+
+def _by_start(opening: Opening) -> tuple[datetime, str]:
+    return opening.start, opening.window
+
+
+def _block(at: datetime) -> datetime:
+    return _EPOCH + (at - _EPOCH) // _BLOCK * _BLOCK
 
 
 class Timeline:
@@ -210,38 +254,36 @@ class Timeline:
         """Put *windows* on one timeline; holes shorter than *merge_gap* are bridged."""
         self.windows = {window.name: window for window in windows}
         self._merge_gap = merge_gap
-        self._lanes = {name: _Lane(window) for name, window in self.windows.items()}
-        self._of_cluster: dict[str, list[_Lane]] = {}
-        for lane in self._lanes.values():
-            for cluster in {name for name, _ in lane.window.targets}:
-                self._of_cluster.setdefault(cluster, []).append(lane)
-        self._turn = threading.Lock()
+        look = lru_cache(maxsize=2 * len(self.windows))(Window.openings)
+        self._all = _Lane(tuple(self.windows.values()), look)
+        of_cluster: dict[str, list[Window]] = {}
+        for window in self.windows.values():
+            for cluster in {name for name, _ in window.targets}:
+                of_cluster.setdefault(cluster, []).append(window)
+        self._lanes = {name: _Lane(found, look, name) for name, found in of_cluster.items()}
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """List all openings that meet `[start, end)`, sorted by start, then window."""
         found = [o for window in self.windows.values() for o in window.openings(start, end)]
-        return sorted(found, key=lambda opening: (opening.start, opening.window))
+        return sorted(found, key=_by_start)
 
     def covering(self, now: datetime) -> tuple[Opening, ...]:
         """Give the openings that are open at *now*, sorted by start, then window."""
-        with self._turn:
-            found = [
-                opening
-                for lane in self._lanes.values()
-                for opening in lane.around(now, timedelta(0))
-                if opening.start <= now
-            ]
-        return tuple(sorted(found, key=lambda opening: (opening.start, opening.window)))
+        sight = self._around(self._all, now)
+        return tuple(o for o in sight.openings if o.start <= now < o.end)
 
     def next_change(self, now: datetime, cluster: str | None = None) -> datetime | None:
         """Give the first instant after *now* at which something pauses, opens or closes.
 
         None if nothing does within 400 days. With *cluster*, only its windows count.
         """
-        lanes = self._lanes.values() if cluster is None else self._of_cluster.get(cluster, ())
-        with self._turn:
-            changes = [lane.next_change(now) for lane in lanes]
-        return min((change for change in changes if change), default=None)
+        among = self._all if cluster is None else self._lanes.get(cluster)
+        change = among and self._around(among, now).edge_after(now)
+        reach = _BLOCK
+        while among and change is None and reach < LOOK_AHEAD:
+            reach = min(reach * 4, LOOK_AHEAD)
+            change = among.sight(now, now + reach).edge_after(now)
+        return change if change and change <= now + LOOK_AHEAD else None
 
     def clusters_of(self, window: str) -> frozenset[str]:
         """Name the clusters that a window is for."""
@@ -252,8 +294,8 @@ class Timeline:
         """Name the repositories of *cluster* that windows name outright."""
         return frozenset(
             id_
-            for lane in self._of_cluster.get(cluster, ())
-            for patterns in lane.window.patterns_for(cluster)
+            for window in self.windows.values()
+            for patterns in window.patterns_for(cluster)
             for id_ in patterns.plain
         )
 
@@ -265,54 +307,82 @@ class Timeline:
         return len(named | {id_ for id_ in ids if any(each.matches(id_) for each in patterns)})
 
     def is_wanted(self, cluster: str, now: datetime) -> bool:
-        """Tell whether any window holds repositories of *cluster* now, or bridges a hole."""
-        return bool(self._holding(cluster, now))
+        """Tell whether any window holds repositories of *cluster* now, or may bridge a hole."""
+        among = self._lanes.get(cluster)
+        if among is None:
+            return False
+        near = [o for o in self._around(among, now).openings if self._is_near(o, now)]
+        return bool(_held(near, now) or self._bridging(near, now))
 
     def desired(self, cluster: str, ids: Iterable[str], now: datetime) -> dict[str, Desired]:
         """Tell which of the repositories *ids* of *cluster* are to be paused at *now*."""
-        holding = self._holding(cluster, now)
-        if not holding:
+        among = self._lanes.get(cluster)
+        if among is None:
             return {}
-        wanted = {id_: self._desired(cluster, id_, holding, now) for id_ in ids}
-        return {id_: desired for id_, desired in wanted.items() if desired}
+        sight = self._around(among, now)
+        near = {o.window for o in sight.openings if self._is_near(o, now)}
+        # Many repositories have the same windows, and so the same answer.
+        answers: dict[tuple[str, ...], Desired | None] = {}
+        wanted = {}
+        for id_ in ids if near else ():
+            names = among.windows_for(id_)
+            if names not in answers:
+                answers[names] = self._desired(names, sight, now, near)
+            if answer := answers[names]:
+                wanted[id_] = answer
+        return wanted
 
-    def _holding(self, cluster: str, now: datetime) -> list[tuple[Window, Opening]]:
-        """List what holds now, and what ended or begins within the merge gap."""
-        gap = self._merge_gap
-        with self._turn:
-            return [
-                (lane.window, opening)
-                for lane in self._of_cluster.get(cluster, ())
-                for opening in lane.around(now - gap, gap)
-                if opening.pause_from <= now + gap
-            ]
+    def _around(self, among: _Lane, now: datetime) -> _Sight:
+        return among.sight(now - self._merge_gap, self._horizon(now))
+
+    def _horizon(self, now: datetime) -> datetime:
+        """Give how far `until` follows openings: the same all along a block, for steady records."""
+        return _block(now) + 2 * _BLOCK
+
+    def _is_near(self, opening: Opening, now: datetime) -> bool:
+        return opening.pause_from <= now + self._merge_gap and opening.end > now - self._merge_gap
 
     def _desired(
-        self, cluster: str, id_: str, around: list[tuple[Window, Opening]], now: datetime
+        self, names: tuple[str, ...], sight: _Sight, now: datetime, near: set[str]
     ) -> Desired | None:
-        mine = [
-            (window, opening)
-            for window, opening in around
-            if any(patterns.matches(id_) for patterns in window.patterns_for(cluster))
-        ]
-        held = [(w, o) for w, o in mine if o.pause_from <= now < o.end]
-        if held:
-            return _wanting(held, bridged=False)
-        ended = max((o.end for _, o in mine if o.end <= now), default=None)
-        coming = [(w, o) for w, o in mine if o.pause_from > now]
-        begins = min((o.pause_from for _, o in coming), default=None)
+        if near.isdisjoint(names):
+            return None
+        found = (o for name in names for o in sight.of_window.get(name, ()))
+        mine = sorted(
+            (o for o in found if o.end > now - self._merge_gap), key=lambda o: o.pause_from
+        )
+        held = _held(mine, now)
+        holding = held or self._bridging(mine, now)
+        if not holding:
+            return None
+        windows = tuple(sorted({opening.window for opening in holding}))
+        rules = [self.windows[name] for name in windows]
+        return Desired(
+            openings=held,
+            enforce=any(window.on_drift is OnDrift.ENFORCE for window in rules),
+            catch_up=max((window.catch_up for window in rules), key=list(CatchUp).index),
+            until=self._unbroken(mine, max(o.end for o in holding), self._horizon(now)),
+            windows=windows,
+            bridged=not held,
+        )
+
+    def _bridging(self, mine: Sequence[Opening], now: datetime) -> tuple[Opening, ...]:
+        """Give the openings that come next, if the hole before them is short enough."""
+        ended = max((o.end for o in mine if o.end <= now), default=None)
+        begins = min((o.pause_from for o in mine if o.pause_from > now), default=None)
         if ended and begins and begins - ended < self._merge_gap:
-            return _wanting([(w, o) for w, o in coming if o.pause_from == begins], bridged=True)
-        return None
+            return tuple(o for o in mine if o.pause_from == begins)
+        return ()
+
+    def _unbroken(self, mine: Sequence[Opening], until: datetime, horizon: datetime) -> datetime:
+        """Follow *mine*, sorted by pause, from *until* to the first hole that is not bridged."""
+        for opening in mine:
+            hole = opening.pause_from - until
+            if opening.pause_from >= horizon or (hole > timedelta(0) and hole >= self._merge_gap):
+                break
+            until = max(until, opening.end)
+        return until
 
 
-def _wanting(held: list[tuple[Window, Opening]], *, bridged: bool) -> Desired:
-    order = list(CatchUp)
-    return Desired(
-        openings=() if bridged else tuple(opening for _, opening in held),
-        enforce=any(window.on_drift is OnDrift.ENFORCE for window, _ in held),
-        catch_up=max((window.catch_up for window, _ in held), key=order.index),
-        until=max(opening.end for _, opening in held),
-        windows=tuple(sorted({opening.window for _, opening in held})),
-        bridged=bridged,
-    )
+def _held(mine: Iterable[Opening], now: datetime) -> tuple[Opening, ...]:
+    return tuple(sorted((o for o in mine if o.pause_from <= now < o.end), key=_by_start))

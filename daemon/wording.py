@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _LONGEST_SHOWN = 60
+_MOST_LISTED = 16
 
 
 def shown(text: str) -> str:
@@ -21,6 +22,15 @@ def nearest(text: str, known: Iterable[str]) -> str:
     by_form = {name.casefold(): name for name in known}
     found = difflib.get_close_matches(text[:_LONGEST_SHOWN].casefold(), by_form, n=1)
     return f"; did you mean {shown(by_form[found[0]])}?" if found else ""
+
+
+def nearest_or_all(text: str, known: Collection[str]) -> str:
+    """Give what `nearest` gives, or else the *known* texts themselves, as far as one reads them."""
+    if guess := nearest(text, known):
+        return guess
+    few = tuple(known)[:_MOST_LISTED]
+    rest = len(known) - len(few)
+    return f"; known are: {', '.join(few) or 'none'}{f' and {rest} more' if rest else ''}"
 
 
 def listed(names: Iterable[str], last: str = "or") -> str:

@@ -47,11 +47,11 @@ class Worker:
         self._woken = threading.Event()
         self._interrupted = threading.Event()
         self._is_stopping = False
-        self._line, self._hang_up = self._reach(settings)
+        self._service, self._executor = self._reach(settings)
         self.controller = Controller(
             settings.name,
             holdings,
-            self._line,
+            Line(self._service, self._executor),
             Journal(settings.name, equipment.log),
             Time(equipment.clock, self._wait),
         )
@@ -78,6 +78,10 @@ class Worker:
         self._is_stopping = True
         self.wake(hurry=True)
 
+    def cut(self) -> None:
+        """End the calls in flight: their connections are closed, and each says so."""
+        self._service.close()
+
     def join(self, timeout: timedelta) -> bool:
         """Wait for the end of the last pass; tell whether it came."""
         self._thread.join(timeout.total_seconds())
@@ -96,7 +100,8 @@ class Worker:
                 break
             due_in = self._make_pass()
             self._set_alarm(due_in)
-        self._hang_up()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._service.close()
 
     def _make_pass(self) -> timedelta | None:
         try:
@@ -121,17 +126,13 @@ class Worker:
     def _adopt_settings(self) -> None:
         settings, self._next_settings = self._next_settings, None
         if settings:
-            hang_up = self._hang_up
-            self._line, self._hang_up = self._reach(settings)
-            self.controller.reach(self._line)
-            hang_up()
+            old_service, old_executor = self._service, self._executor
+            self._service, self._executor = self._reach(settings)
+            self.controller.reach(Line(self._service, self._executor))
+            # Between two passes no call is in flight, so this does not wait.
+            old_executor.shutdown()
+            old_service.close()
 
-    def _reach(self, settings: ClusterSettings) -> tuple[Line, Callable[[], None]]:
+    def _reach(self, settings: ClusterSettings) -> tuple[BackupService, ThreadPoolExecutor]:
         service = self._equipment.connect(settings, self._holdings.remember_attempt)
-        executor = ThreadPoolExecutor(settings.concurrency, settings.name)
-
-        def hang_up() -> None:
-            executor.shutdown(wait=True, cancel_futures=True)
-            service.close()
-
-        return Line(service, executor), hang_up
+        return service, ThreadPoolExecutor(settings.concurrency, settings.name)

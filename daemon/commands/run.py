@@ -92,9 +92,9 @@ def _start(
 ) -> Start:
     """Choose what is put in force: the file, or else the last good configuration."""
     rejected = found if isinstance(found, ConfigError) else None
-    settings = _last_good(ledger, environ) if isinstance(found, ConfigError) else found
+    settings = found if isinstance(found, Settings) else _last_good(ledger, environ)
     if settings is None:
-        raise found
+        raise rejected or AssertionError("unreachable")
     records = tuple(ledger.records())
     orphans = {record.key.cluster for record in records} - settings.clusters.keys()
     return Start(

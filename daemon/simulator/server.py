@@ -7,7 +7,6 @@ import binascii
 import contextlib
 import json
 import re
-import signal
 import socket
 import ssl
 import struct
@@ -194,7 +193,7 @@ class Simulator:
         self._faults.arm(Fault(method, re.compile(path), **what))
 
     def on_request(self, moment: str, number: int, act: Callable[[], None]) -> None:
-        """Call *act* `before` or `after` request *number* (from 1) is applied; then it is answered."""
+        """Call *act* `before` or `after` request *number* (from 1) is applied, then answer it."""
         self._hooks.append((moment, number, act))
 
     # What a request meets
@@ -386,50 +385,3 @@ def _listen(simulator: Simulator, host: str, port: int) -> _Server:
         raise HostError(
             f"cannot listen on {host}:{port} ({exc.strerror}); choose another --port"
         ) from exc
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatorOptions:
-    """What `cbmaintd simulate` was asked for."""
-
-    host: str = "127.0.0.1"
-    port: int = 8097
-    management_port: int | None = None
-    repositories: tuple[str, ...] = ("orders", "tenant-a", "tenant-b", "archive")
-    username: str = "Administrator"
-    password: str = "password"  # noqa: S105  # of a simulated service, printed in its help
-    tls_cert: Path | None = None
-    tls_key: Path | None = None
-    latency: timedelta = timedelta(0)
-    state_file: Path | None = None
-
-
-def serve(options: SimulatorOptions) -> int:
-    """Run a simulator until SIGTERM or SIGINT; its URL is the first line on stdout.
-
-    Raises:
-        HostError: a port is taken, or a TLS file or the state file cannot be used.
-
-    """
-    tls = (options.tls_cert, options.tls_key) if options.tls_cert and options.tls_key else None
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    try:
-        simulator = Simulator(
-            options.repositories,
-            {options.username: (options.password, "admin")},
-            latency=options.latency,
-            state_file=options.state_file,
-            tls=tls,
-        )
-        simulator.start(options.host, options.port, options.management_port)
-    except (OSError, ValueError) as exc:
-        raise HostError(f"the simulator cannot start: {exc}") from exc
-    sys.stdout.write(f"{simulator.url}\n")
-    sys.stdout.flush()
-    try:
-        stop.wait()
-    finally:
-        simulator.stop()
-    return 0

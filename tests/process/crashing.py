@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 
 from daemon.cli import main
+
 from daemon.ledger import Ledger
 from daemon.record import Record
 from daemon.repository import Attempt
@@ -20,9 +21,7 @@ def _arm(moment: str, number: int) -> None:
     save = Ledger.save
     count = 0
 
-    def deadly(
-        self: Ledger, records: Iterable[Record], attempts: Iterable[Attempt] = ()
-    ) -> None:
+    def deadly(self: Ledger, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         nonlocal count
         rows = list(records)
         count += bool(rows)

@@ -18,7 +18,7 @@ def test_two_clusters_through_two_windows(stage: Stage) -> None:
     is created during the window and `tenant-old` is deleted in it.
     """
     prod = stage.simulate("prod", "orders", "tenant-a", "tenant-demo", "tenant-old", "archive")
-    test = stage.simulate("test", "orders", "scratch")
+    stage.simulate("test", "orders", "scratch")
     prod.pause("archive")
     stage.write(
         once("early", 1, 5, '{prod: ["tenant-*", "!tenant-demo", archive], test: [orders]}')

@@ -1,0 +1,252 @@
+"""Cron expressions and RFC 5545 rules, to the local times that they name.
+
+No file, no clock, no log, and no zone but for an UNTIL in UTC: the libraries behind them are asked
+in local time without a zone, `recurrence` finds the instants. The only importer of both libraries.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import MAXYEAR, UTC, datetime, timedelta
+from enum import Enum, auto
+from itertools import dropwhile, takewhile
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from dateutil import rrule as rfc5545
+
+_CRON_FIELDS = 5
+
+_GREGORIAN_CYCLE = 400
+_LAST_BEGIN = MAXYEAR - 200
+"""A rule is followed for 200 years at least and 600 at most."""
+
+_EARLIEST, _LATEST = datetime(1900, 1, 1), datetime(9900, 1, 1)  # noqa: DTZ001  # local times
+
+_FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY")
+_UNTIL = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
+_WEEKDAY = re.compile(r"([+-]?[1-9]\d?)?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d{1,6}", re.ASCII)
+_RANGES = {
+    "INTERVAL": range(1, 1_000_000),
+    "COUNT": range(1, 1_000_000),
+    "BYMONTH": range(1, 13),
+    "BYWEEKNO": range(1, 54),
+    "BYYEARDAY": range(1, 367),
+    "BYMONTHDAY": range(1, 32),
+    "BYHOUR": range(24),
+    "BYMINUTE": range(60),
+    "BYSECOND": range(60),
+    "BYSETPOS": range(1, 367),
+}
+_FROM_THE_END = ("BYWEEKNO", "BYYEARDAY", "BYMONTHDAY", "BYSETPOS")
+_SINGLE = ("INTERVAL", "COUNT")
+_KNOWN = ("FREQ", "UNTIL", "WKST", "BYDAY", *_RANGES)
+# RFC 5545, 3.3.10: elsewhere these parts must not stand; libraries then ignore them silently.
+_STANDS_WITH = {
+    "BYWEEKNO": ("YEARLY",),
+    "BYYEARDAY": ("YEARLY", "HOURLY"),
+    "BYMONTHDAY": ("YEARLY", "MONTHLY", "DAILY", "HOURLY"),
+}
+
+Parts = dict[str, str]
+
+
+class Reading(Enum):
+    """At which instants a local time counts, where clocks show it twice or never."""
+
+    NAMED = auto()
+    """The rule names hours and minutes: the first instant; in a gap the end of the gap."""
+    EVERY = auto()
+    """The rule names hours, or some of them, and steps within: every instant; in a gap its end."""
+    REAL = auto()
+    """The rule fires in whatever hour there is: every instant; none in a gap."""
+
+
+def check_cron(expression: str) -> None:
+    """Refuse what crontab(5) does not know, and what never fires. Raises ValueError."""
+    if len(expression.split()) != _CRON_FIELDS:
+        raise ValueError(
+            "a cron expression has five fields: minute, hour, day of month, month, day of week;"
+            " there are no seconds and no @ names"
+        )
+    try:
+        next(CronSim(expression, datetime(2000, 1, 1)))  # noqa: DTZ001  # a local time
+    except StopIteration as exc:
+        raise ValueError("this cron expression never fires") from exc
+    except (CronSimError, ValueError) as exc:
+        wrong = str(exc).removeprefix("Bad ") if isinstance(exc, CronSimError) else "a number"
+        raise ValueError(
+            f"{wrong} of this cron expression is not as in crontab(5), or never comes"
+        ) from exc
+
+
+def cron_reading(expression: str) -> Reading:
+    """Tell how the times of a cron expression are read."""
+    minute, hour = expression.split()[:2]
+    if hour.startswith("*"):
+        return Reading.REAL
+    return Reading.EVERY if minute.startswith("*") else Reading.NAMED
+
+
+def cron_times(expression: str, earliest: datetime, latest: datetime) -> Iterator[datetime]:
+    """Yield the local times of a cron expression after *earliest*, up to *latest*."""
+    return takewhile(lambda at: at <= latest, CronSim(expression, earliest))
+
+
+def check_rrule(rule: str, dtstart: datetime) -> None:
+    """Refuse what RFC 5545 does not know, what is too fine, and what never fires.
+
+    Raises:
+        ValueError: the text says which part is wrong, and what is allowed.
+
+    """
+    if dtstart.tzinfo is not None:
+        raise ValueError("the start of a rule is a local time, without offset")
+    parts = _parts(rule)
+    _check_frequency(parts)
+    for name, value in parts.items():
+        _check_part(name, value)
+    _check_company(parts)
+    # The zone is not known yet, and moves UNTIL by less than a day.
+    until = _until(parts, ZoneInfo("UTC")) + timedelta(days=1)
+    try:
+        first = next(_followed(parts, dtstart), None)
+    except (ValueError, TypeError) as exc:
+        raise ValueError(f"this rule never fires ({exc})") from exc
+    if first is None or first > until:
+        raise ValueError("this rule never fires")
+
+
+def rrule_reading(rule: str) -> Reading:
+    """Tell how the times of a rule are read."""
+    parts = _parts(rule)
+    if parts["FREQ"] != "HOURLY":
+        return Reading.NAMED
+    is_plain = "BYHOUR" not in parts and int(parts.get("INTERVAL", "1")) == 1
+    return Reading.REAL if is_plain else Reading.EVERY
+
+
+def rrule_times(
+    rule: str, dtstart: datetime, zone: ZoneInfo, earliest: datetime, latest: datetime
+) -> Iterator[datetime]:
+    """Yield the local times of a rule that began at *dtstart*, *earliest* to *latest* inclusive.
+
+    *zone* is where an UNTIL in UTC is read; one that is a date alone includes the whole day.
+    """
+    parts = _parts(rule)
+    last = min(latest, _until(parts, zone))
+    begin = dtstart + _whole_periods(parts, earliest - dtstart)
+    times = dropwhile(lambda at: at < earliest, _followed(parts, begin))
+    return takewhile(lambda at: at <= last, times)
+
+
+def _followed(parts: Parts, begin: datetime) -> Iterator[datetime]:
+    """Follow a rule within our own bound; the library's is the year 9999, seconds away.
+
+    The calendar repeats every 400 years to the weekday, so the rule is followed as near to the
+    library's bound as is long enough.
+    """
+    cycles = (_LAST_BEGIN - begin.year) // _GREGORIAN_CYCLE * _GREGORIAN_CYCLE
+    text = ";".join(f"{name}={value}" for name, value in parts.items() if name != "UNTIL")
+    shifted = begin.replace(year=begin.year + cycles)
+    for at in rfc5545.rrulestr(text, dtstart=shifted):
+        yield at.replace(year=at.year - cycles)
+
+
+def _whole_periods(parts: Parts, distance: timedelta) -> timedelta:
+    """Give how far a rule may be taken to begin later and name the same times from then on."""
+    weeks = {"HOURLY": 0, "DAILY": 0, "WEEKLY": 1}.get(parts["FREQ"])
+    if weeks is None or "COUNT" in parts:
+        return timedelta(0)
+    # As many days as the step has hours bring an hourly rule back to the same hour.
+    period = timedelta(days=int(parts.get("INTERVAL", "1")) * (7 if weeks else 1))
+    return max(distance // period, 0) * period
+
+
+def _until(parts: Parts, zone: ZoneInfo) -> datetime:
+    match = _UNTIL.fullmatch(parts.get("UNTIL", "99001231"))
+    if match is None:
+        raise ValueError("UNTIL is a date such as 20261231, or a time such as 20261231T010000Z")
+    day, clock, utc = match.groups()
+    until = datetime.strptime(day + (clock or "235959"), "%Y%m%d%H%M%S")  # noqa: DTZ007  # local
+    until = min(max(until, _EARLIEST), _LATEST)
+    return until.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) if utc else until
+
+
+def _parts(rule: str) -> Parts:
+    """Take a rule apart. Raises ValueError for what no rule of RFC 5545 has."""
+    parts: Parts = {"WKST": "MO"}
+    seen = set()
+    for part in rule.upper().removeprefix("RRULE:").split(";"):
+        name, _, value = part.partition("=")
+        if name not in _KNOWN or not value:
+            raise ValueError(
+                f"{part[:40]!r} is no part of a rule such as FREQ=WEEKLY;BYDAY=SU;"
+                f" known are {', '.join(_KNOWN)}"
+            )
+        if name in seen:
+            raise ValueError(f"{name} is there twice")
+        seen.add(name)
+        parts[name] = value
+    return parts
+
+
+def _check_frequency(parts: Parts) -> None:
+    frequency = parts.get("FREQ")
+    if frequency in {"SECONDLY", "MINUTELY"}:
+        raise ValueError(f"FREQ={frequency} is too fine; HOURLY is the finest")
+    if frequency not in _FREQUENCIES:
+        raise ValueError(f"FREQ is missing or unknown: it is one of {', '.join(_FREQUENCIES)}")
+
+
+def _check_part(name: str, value: str) -> None:
+    if name in _RANGES:
+        _check_numbers(name, value)
+    elif name == "BYDAY" and not all(map(_WEEKDAY.fullmatch, value.split(","))):
+        raise ValueError("BYDAY is a list of MO TU WE TH FR SA SU, with numbers as in 2TU or -1SU")
+    elif name == "WKST" and not re.fullmatch("MO|TU|WE|TH|FR|SA|SU", value):
+        raise ValueError("WKST is one of MO TU WE TH FR SA SU")
+
+
+def _check_numbers(name: str, value: str) -> None:
+    allowed = _RANGES[name]
+    numbers = [value] if name in _SINGLE else value.split(",")
+    for number in numbers:
+        if not _NUMBER.fullmatch(number) or not _is_allowed(name, int(number)):
+            signed = f", or -{allowed[0]} to -{allowed[-1]}" if name in _FROM_THE_END else ""
+            raise ValueError(
+                f"{name}={number[:20]} is not a number from {allowed[0]} to {allowed[-1]}{signed}"
+            )
+
+
+def _is_allowed(name: str, number: int) -> bool:
+    return (abs(number) if name in _FROM_THE_END else number) in _RANGES[name]
+
+
+def _check_company(parts: Parts) -> None:
+    """Check which parts stand together."""
+    frequency = parts["FREQ"]
+    for name, frequencies in _STANDS_WITH.items():
+        if name in parts and frequency not in frequencies:
+            raise ValueError(f"{name} does not go with FREQ={frequency}")
+    if "COUNT" in parts and "UNTIL" in parts:
+        raise ValueError("COUNT and UNTIL exclude each other")
+    if "BYSETPOS" in parts and not any(
+        name.startswith("BY") for name in parts.keys() - {"BYSETPOS"}
+    ):
+        raise ValueError("BYSETPOS chooses among what another BY part names; there is none")
+    _check_weekdays(parts)
+
+
+def _check_weekdays(parts: Parts) -> None:
+    days = parts.get("BYDAY", "").split(",")
+    numbered = [day for day in days if day[:-2]]
+    if not numbered:
+        return
+    if parts["FREQ"] not in {"YEARLY", "MONTHLY"} or "BYWEEKNO" in parts:
+        raise ValueError(f"BYDAY={numbered[0]}: numbers go with FREQ=MONTHLY or YEARLY alone")
+    # The library would take the days that are in both.
+    if len(numbered) < len(days):
+        raise ValueError("BYDAY mixes days with and without numbers: write two windows")
