@@ -158,6 +158,7 @@ class _Reading:
 
 def _labels(place: Place, section: ClusterSection | None) -> Mapping[str, str] | None:
     """Give a cluster's labels; None if the file has some that could not be read."""
-    labels = section.labels or {} if section else {}
-    is_whole = section is not None and len(labels) == len(place.under("labels"))
-    return labels if is_whole else None
+    if section is None or (section.labels is None and place.has("labels")):
+        return None
+    labels = section.labels or {}
+    return labels if len(labels) == len(place.under("labels")) else None

@@ -120,7 +120,7 @@ def sections(place: Place, model: type[Section]) -> Iterator[tuple[Place, type[S
     if not isinstance(place.node, Mapping):
         return
     yield place, model
-    for key, inner in model.keys().items():
+    for key, inner in model.known_keys().items():
         if inner is not None and place.has(key):
             below = place.under(key).values() if key in model.named else (place.at(key),)
             for child in below:
@@ -185,18 +185,18 @@ def _leave_out(loc: tuple[int | str, ...], plain: Any) -> None:
     holder: dict[Any, Any] = {}
     key: str | int = ""
     for step in loc:
-        if isinstance(plain, dict) and step != _KEY:
+        if isinstance(plain, dict) and isinstance(step, str) and step != _KEY:
             if step not in plain:
                 return
             holder, key = plain, step
-        elif not isinstance(plain, list) or step == _KEY:
+        elif not (isinstance(plain, list) and isinstance(step, int)):
             break
         plain = plain[step]
     del holder[key]
 
 
 def _unknown_key(key: str, section: type[Section]) -> str:
-    known = tuple(section.keys())
+    known = tuple(section.known_keys())
     guess = nearest(key, (*known, "password"))
     if "password_file" in known and guess == nearest("password", ["password"]):
         return _ADVICE

@@ -39,7 +39,7 @@ class Section(BaseModel):
     named: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def keys(cls) -> dict[str, type[Section] | None]:
+    def known_keys(cls) -> dict[str, type[Section] | None]:
         """Give the keys, each with the kind of section that is under it, if any."""
         return {
             field.alias or name: _section_in(field.annotation)

@@ -208,14 +208,22 @@ class _Sight:
 class _Lane:
     """The windows for one cluster, or all; what it remembers is swapped whole and needs no lock."""
 
-    def __init__(self, windows: Sequence[Window], look: _Look, cluster: str | None = None) -> None:
+    def __init__(self, windows: Sequence[Window], look: _Look, cluster: str = "") -> None:
         self._windows, self._look = windows, look
         self._sight: _Sight | None = None
+        self._named: dict[str, set[str]] = {}
         self._matching: dict[Patterns, set[str]] = {}
-        for window in windows if cluster else ():
+        for window in windows:
             for patterns in window.patterns_for(cluster):
-                self._matching.setdefault(patterns, set()).add(window.name)
+                self._index(patterns, window.name)
         self.windows_for = lru_cache(maxsize=_MOST_REMEMBERED)(self._windows_for)
+
+    def _index(self, patterns: Patterns, window: str) -> None:
+        if patterns.plain != patterns.patterns:
+            self._matching.setdefault(patterns, set()).add(window)
+            return
+        for id_ in patterns.plain:
+            self._named.setdefault(id_, set()).add(window)
 
     def sight(self, start: datetime, end: datetime) -> _Sight:
         """See what there is from *start* to *end*, and somewhat further."""
@@ -233,10 +241,11 @@ class _Lane:
 
     def _windows_for(self, repository: str) -> tuple[str, ...]:
         """Name the windows that are for a repository, sorted."""
-        found = [
-            names for patterns, names in self._matching.items() if patterns.matches(repository)
-        ]
-        return tuple(sorted(set[str]().union(*found)))
+        found = set(self._named.get(repository, ()))
+        for patterns, names in self._matching.items():
+            if patterns.matches(repository):
+                found |= names
+        return tuple(sorted(found))
 
 
 def _by_start(opening: Opening) -> tuple[datetime, str]:
@@ -277,12 +286,13 @@ class Timeline:
 
         None if nothing does within 400 days. With *cluster*, only its windows count.
         """
-        among = self._all if cluster is None else self._lanes.get(cluster)
-        change = among and self._around(among, now).edge_after(now)
-        reach = _BLOCK
-        while among and change is None and reach < LOOK_AHEAD:
+        lane = self._all if cluster is None else self._lanes.get(cluster)
+        if lane is None:
+            return None
+        change, reach = self._around(lane, now).edge_after(now), _BLOCK
+        while change is None and reach < LOOK_AHEAD:
             reach = min(reach * 4, LOOK_AHEAD)
-            change = among.sight(now, now + reach).edge_after(now)
+            change = lane.sight(now, now + reach).edge_after(now)
         return change if change and change <= now + LOOK_AHEAD else None
 
     def clusters_of(self, window: str) -> frozenset[str]:
@@ -308,35 +318,36 @@ class Timeline:
 
     def is_wanted(self, cluster: str, now: datetime) -> bool:
         """Tell whether any window holds repositories of *cluster* now, or may bridge a hole."""
-        among = self._lanes.get(cluster)
-        if among is None:
+        lane = self._lanes.get(cluster)
+        if lane is None:
             return False
-        near = [o for o in self._around(among, now).openings if self._is_near(o, now)]
+        near = [o for o in self._around(lane, now).openings if self._is_near(o, now)]
         return bool(_held(near, now) or self._bridging(near, now))
 
     def desired(self, cluster: str, ids: Iterable[str], now: datetime) -> dict[str, Desired]:
         """Tell which of the repositories *ids* of *cluster* are to be paused at *now*."""
-        among = self._lanes.get(cluster)
-        if among is None:
+        lane = self._lanes.get(cluster)
+        if lane is None:
             return {}
-        sight = self._around(among, now)
+        sight = self._around(lane, now)
         near = {o.window for o in sight.openings if self._is_near(o, now)}
         # Many repositories have the same windows, and so the same answer.
         answers: dict[tuple[str, ...], Desired | None] = {}
         wanted = {}
         for id_ in ids if near else ():
-            names = among.windows_for(id_)
+            names = lane.windows_for(id_)
             if names not in answers:
                 answers[names] = self._desired(names, sight, now, near)
             if answer := answers[names]:
                 wanted[id_] = answer
         return wanted
 
-    def _around(self, among: _Lane, now: datetime) -> _Sight:
-        return among.sight(now - self._merge_gap, self._horizon(now))
+    def _around(self, lane: _Lane, now: datetime) -> _Sight:
+        gap = self._merge_gap
+        return lane.sight(now - gap, max(now + gap, self._horizon(now)))
 
     def _horizon(self, now: datetime) -> datetime:
-        """Give how far `until` follows openings: the same all along a block, for steady records."""
+        """Give how far `until` follows openings: steady along a block, for records to be steady."""
         return _block(now) + 2 * _BLOCK
 
     def _is_near(self, opening: Opening, now: datetime) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 16
+_SHORTEST_PART = 3
 
 
 def shown(text: str) -> str:
@@ -19,9 +20,11 @@ def shown(text: str) -> str:
 def nearest(text: str, known: Iterable[str]) -> str:
     """Give `; did you mean "x"?` with the *known* text that is most like *text*, or nothing."""
     # Texts far longer than any name would cost time and mean nothing.
+    word = text[:_LONGEST_SHOWN].casefold()
     by_form = {name.casefold(): name for name in known}
-    found = difflib.get_close_matches(text[:_LONGEST_SHOWN].casefold(), by_form, n=1)
-    return f"; did you mean {shown(by_form[found[0]])}?" if found else ""
+    alike = difflib.get_close_matches(word, by_form, n=1)
+    parts = [form for form in by_form if word in form] if len(word) >= _SHORTEST_PART else []
+    return f"; did you mean {shown(by_form[(alike + parts)[0]])}?" if alike or parts else ""
 
 
 def nearest_or_all(text: str, known: Collection[str]) -> str:

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     file = places.find_config(args, environ)
     found = _read(file, environ)
-    url = places.find_ledger(args, environ, found)
+    url = places.find_ledger(args, environ, found if isinstance(found, Settings) else file)
     if isinstance(found, ConfigError) and not places.ledger_exists(url):
         raise found
     flags = Flags()

@@ -363,7 +363,7 @@ URL = "url: https://a:18097\n"
         (URL + LOGIN + "tls: {client_key: c}", "7:11: @.tls.client_key: client_cert is missing"),
         (URL + LOGIN + "tls: {ca_file: c}", "7:20: @.tls.ca_file: /nowhere/c: No such file"),
         (URL + LOGIN + "tls: {verify: 1}", "1 is not a boolean: write true or false"),
-        (URL + LOGIN + "tls: {certs: c}", 'did you mean "client_cert"?'),
+        (URL + LOGIN + "tls: {cert: c}", 'did you mean "client_cert"?'),
         (URL + LOGIN + "tls: true", "true is not a mapping of keys to values"),
         (URL + LOGIN + "timeout: {read: 61s, total: 60s}", "@.timeout.read: longer than total"),
         (URL + LOGIN + "timeout: {read: 0s}", "out of bounds: 1ms to 1h are allowed"),
@@ -562,9 +562,9 @@ def test_text_is_shown_without_its_control_characters_and_not_at_length() -> Non
     assert "é" * 61 not in found
 
 
-@pytest.mark.parametrize("spoil", [Path.touch, Path.mkdir, lambda path: None])
+@pytest.mark.parametrize("spoil", [Path.touch, Path.mkdir, Path.exists])
 def test_a_file_that_cannot_be_read_is_a_fault(
-    tmp_path: Path, spoil: Callable[[Path], None]
+    tmp_path: Path, spoil: Callable[[Path], object]
 ) -> None:
     """An empty file, a folder and no file at all are said in the form of any other fault."""
     path = tmp_path / "schedules.yaml"

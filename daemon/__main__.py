@@ -1,0 +1,9 @@
+"""`python -m daemon` is `cbmaintd`."""
+
+from __future__ import annotations
+
+import sys
+
+from daemon.cli import main
+
+sys.exit(main())

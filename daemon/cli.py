@@ -1,0 +1,209 @@
+"""The command line: what can be asked for, and the one place that turns an error into an exit code.
+
+Only the standard library is imported here: `--version` and `--help` should not wait for the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn, cast
+
+from daemon import __version__
+from daemon.errors import CbmaintdError, ConfigError, UsageError
+
+INTERRUPTED = 130
+LAST_PORT = 65535
+OUTPUTS = ("table", "json")
+EPILOG = """\
+first steps:
+  cbmaintd demo                          watch it work, against a simulated service
+  cbmaintd -c schedules.yaml check       every fault of the file, with line and column
+  cbmaintd -c schedules.yaml calendar    what opens when
+
+exit codes: 0 done, 1 it could not be done, 2 bad usage or invalid file, 130 interrupted
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, with the nearest word that exists."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = [str(each) for each in action.choices]
+            name = action.metavar or "/".join(action.option_strings)
+            near = _near(str(value), known)
+            self.error(f"unknown {name} {value}{near}; there are: {', '.join(known)}")
+
+    def options(self) -> list[str]:
+        """List the options that it takes."""
+        return list(self._option_string_actions)
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, 1)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code; nothing else ends the process."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except ConfigError as exc:
+        # Faults stand at the start of their lines, where editors look for a place to jump to.
+        return _fail(str(exc), exc.exit_code)
+    except CbmaintdError as exc:
+        return _fail(f"cbmaintd: {exc}", exc.exit_code)
+    except KeyboardInterrupt:
+        return _fail("cbmaintd: interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader had enough (`| head`); flushing at exit would complain once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as exc:  # noqa: BLE001  # the last edge: a traceback is not for users
+        return _bug(exc)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    parser, verbs = _build()
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        verb = verbs.get(args.verb, parser)
+        raise UsageError(f"unknown argument {unknown[0]}{_near(unknown[0], verb.options())}")
+    if args.version:
+        sys.stdout.write(f"cbmaintd {__version__}\n")
+        return 0
+    if args.verb is None:
+        sys.stderr.write(parser.format_help())
+        return UsageError.exit_code
+    command = importlib.import_module(f"daemon.commands.{args.verb}")
+    run = cast("Callable[[argparse.Namespace, Mapping[str, str]], int]", command.run)
+    return run(args, os.environ)
+
+
+def _fail(text: str, code: int) -> int:
+    sys.stderr.write(f"{text}\n")
+    return code
+
+
+def _bug(exc: Exception) -> int:
+    if os.environ.get("CBMAINTD_DEBUG"):
+        raise exc
+    return _fail(
+        f"cbmaintd: a bug: {type(exc).__name__}: {' '.join(str(exc).split())[:200]}; please report it, with"
+        " what CBMAINTD_DEBUG=1 shows",
+        1,
+    )
+
+
+def _build() -> tuple[_Parser, dict[str, _Parser]]:
+    parser = _Parser(
+        prog="cbmaintd",
+        description="Pauses Couchbase backups while your maintenance windows are open.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_globals(parser, default=None)
+    commands = parser.add_subparsers(dest="verb", metavar="COMMAND", parser_class=_Parser)
+    verbs = {}
+    for name, text, declare in _VERBS:
+        verbs[name] = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+        _add_globals(verbs[name], default=argparse.SUPPRESS)
+        declare(verbs[name])
+    return parser, verbs
+
+
+def _add_globals(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """Let the options that every command has stand before or after it."""
+    is_version = False if default is None else default
+    parser.add_argument("-c", "--config", metavar="PATH", default=default, help="schedules.yaml")
+    parser.add_argument("--ledger", metavar="URL", default=default, help="the ledger")
+    parser.add_argument("--version", action="store_true", default=is_version)
+
+
+def _declare_run(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--dry-run", action="store_true", help="decide, but send no POST")
+    formats = ("auto", "json", "console")
+    verb.add_argument(
+        "--log-format", choices=formats, default="auto", help="of the lines on stderr"
+    )
+    levels = ("debug", "info", "warning", "error", "critical")
+    verb.add_argument("--log-level", choices=levels, default="info", help="the least that is said")
+
+
+def _declare_check(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--online", action="store_true", help="also ask every cluster")
+
+
+def _declare_calendar(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--from", dest="start", metavar="T", help="from this time on; default: now")
+    verb.add_argument(
+        "--days", type=_days, default=14, metavar="N", help="so many days; default 14"
+    )
+    verb.add_argument(
+        "--window", action="append", metavar="W", help="only this one; may be repeated"
+    )
+    verb.add_argument(
+        "--output", choices=(*OUTPUTS, "ics"), default="table", help="how to print it"
+    )
+
+
+def _declare_status(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
+
+
+def _declare_demo(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--seconds", type=_days, default=6, metavar="N", help="how long the window is; default 6"
+    )
+
+
+def _declare_simulate(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--host", default="127.0.0.1")
+    verb.add_argument("--port", type=_port, default=8097, help="0 takes a free one; default 8097")
+    verb.add_argument("--management-port", type=_port, default=None, help="default: a free one")
+    verb.add_argument("--repositories", default="orders,tenant-a,tenant-b,archive", metavar="A,B,…")
+    verb.add_argument("--username", default="Administrator")
+    verb.add_argument("--password", default="password")
+    verb.add_argument("--tls-cert", metavar="FILE")
+    verb.add_argument("--tls-key", metavar="FILE")
+    verb.add_argument("--latency", default="0s", metavar="D", help="before each answer, as 50ms")
+    verb.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
+
+
+def _declare_schema(_verb: argparse.ArgumentParser) -> None:
+    """Declare nothing: it takes no options of its own."""
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
+
+
+_VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
+    ("run", "Run the daemon in the foreground.", _declare_run),
+    ("check", "Validate the file, and ask the clusters.", _declare_check),
+    ("calendar", "Show the openings to come.", _declare_calendar),
+    ("status", "Show what is open and what is held.", _declare_status),
+    ("demo", "Watch the daemon work on a simulated service.", _declare_demo),
+    ("simulate", "Serve a simulated Backup Service.", _declare_simulate),
+    ("schema", "Print the JSON Schema of schedules.yaml.", _declare_schema),
+)

@@ -1,0 +1,107 @@
+"""`cbmaintd calendar`: the openings to come, as a table, as JSON or for a calendar program."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+
+from icalendar import Calendar, Event
+from rich.table import Table
+
+from daemon import __version__, places
+from daemon.config import Settings, load
+from daemon.errors import UsageError
+from daemon.presentation import clock, console, opening_json, print_json, span
+from daemon.windows import Opening, Timeline, Window
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print the openings that meet the days asked for.
+
+    Raises:
+        ConfigError: the file is invalid.
+        UsageError: a window, a time or a number that does not make sense.
+
+    """
+    settings = load(places.find_config(args, environ), environ=environ)
+    start = _from(args.start, settings)
+    windows = [_window(name, settings) for name in args.window or settings.windows]
+    openings = Timeline(windows).openings(start, _until(start, args.days))
+    match args.output:
+        case "json":
+            print_json([opening_json(opening) for opening in openings])
+        case "ics":
+            sys.stdout.buffer.write(_ics(openings, settings))
+        case _:
+            _print_table(openings, args.days)
+    return 0
+
+
+def _from(text: str | None, settings: Settings) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise UsageError(
+            f"--from {text}: not a time; write 2026-01-31, 2026-01-31T02:00 or 2026-01-31T02:00:00Z"
+        ) from exc
+    return instant if instant.tzinfo else instant.replace(tzinfo=settings.timezone)
+
+
+def _until(start: datetime, days: int) -> datetime:
+    try:
+        return start.astimezone(UTC) + timedelta(days=days)
+    except OverflowError as exc:
+        raise UsageError(f"--days {days}: that is beyond the calendar") from exc
+
+
+def _window(name: str, settings: Settings) -> Window:
+    if name in settings.windows:
+        return settings.windows[name]
+    near = difflib.get_close_matches(name, settings.windows, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise UsageError(f"--window {name}: the file has no such window{hint}")
+
+
+def _print_table(openings: list[Opening], days: int) -> None:
+    if not openings:
+        console().print(f"no window opens within {days} days")
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("WINDOW", "OPENS", "CLOSES", "LENGTH"):
+        table.add_column(title, no_wrap=title != "WINDOW", overflow="fold")
+    for opening in openings:
+        start, end = opening.local_start, opening.local_end
+        short = f"{end:%H:%M %Z}" if end.date() == start.date() else f"{end:%a %H:%M %Z}"
+        if end - start >= timedelta(days=6):
+            short = clock(end)
+        length = span(opening.end - opening.start)
+        note = f"{length} ({opening.dst})" if opening.dst else length
+        table.add_row(opening.window, clock(start), short, note)
+    console().print(table)
+
+
+def _ics(openings: list[Opening], settings: Settings) -> bytes:
+    calendar = Calendar()
+    calendar.add("prodid", f"-//cbmaintd//{__version__}//EN")
+    calendar.add("version", "2.0")
+    for opening in openings:
+        event = Event()
+        event.add("uid", f"{opening.id}@cbmaintd")
+        event.add("dtstamp", opening.start)
+        event.add("dtstart", opening.start)
+        event.add("dtend", opening.end)
+        event.add("summary", f"backups paused: {opening.window}")
+        event.add("description", _description(settings.windows[opening.window]))
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())
+
+
+def _description(window: Window) -> str:
+    targets = (f"{cluster}: {', '.join(patterns.patterns)}" for cluster, patterns in window.targets)
+    return "\n".join(chain([window.description] if window.description else [], targets))

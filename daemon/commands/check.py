@@ -1,0 +1,129 @@
+"""`cbmaintd check`: whether the file is valid, and with `--online`, whether clusters accept us."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from daemon import places
+from daemon.backup_service import BackupService, ServiceError
+from daemon.cluster import ClusterSettings
+from daemon.config import Settings, load
+from daemon.presentation import clock
+from daemon.repository import ObservedRepository, RepositoryState
+from daemon.windows import LOOK_AHEAD, Opening, Timeline
+
+ASK_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What one cluster said: a line for people, what must be mended, what is worth knowing."""
+
+    line: str
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Validate the file, and ask every cluster with `--online`; 1 if one has a problem.
+
+    Raises:
+        ConfigError: the file is invalid; carries every fault.
+
+    """
+    settings = load(places.find_config(args, environ), environ=environ)
+    now = datetime.now(UTC)
+    for warning in settings.warnings:
+        _warn(warning)
+    _say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
+    for window in settings.windows.values():
+        _say(f"  {window.name}: {_next(window.openings(now, now + LOOK_AHEAD))}")
+    return _check_online(settings, environ, now) if args.online else 0
+
+
+def _next(openings: list[Opening]) -> str:
+    if not openings:
+        return "does not open within 400 days"
+    first = openings[0]
+    verb = "open since" if first.start <= datetime.now(UTC) else "opens"
+    return f"{verb} {clock(first.local_start)}, until {clock(first.local_end)}"
+
+
+def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime) -> int:
+    timeline = Timeline(settings.windows.values(), settings.merge_gap)
+    with ThreadPoolExecutor(ASK_AT_ONCE) as pool:
+        reports = list(
+            pool.map(
+                lambda cluster: _ask(cluster, timeline, environ, now), settings.clusters.values()
+            )
+        )
+    for report in reports:
+        _say(report.line)
+        for warning in report.warnings:
+            _warn(warning)
+        for problem in report.problems:
+            sys.stderr.write(f"problem: {problem}\n")
+    return 1 if any(report.problems for report in reports) else 0
+
+
+def _ask(
+    cluster: ClusterSettings, timeline: Timeline, environ: Mapping[str, str], now: datetime
+) -> _Report:
+    service = BackupService(
+        cluster, environ=environ, on_attempt=lambda _: None, now=lambda: datetime.now(UTC)
+    )
+    try:
+        found = service.repositories()
+    except ServiceError as exc:
+        return _Report(f"  {cluster.name}: no", (str(exc),))
+    finally:
+        service.close()
+    paused = sum(repository.state is RepositoryState.PAUSED for repository in found)
+    return _Report(
+        f"  {cluster.name}: answers; repositories: {len(found)}, paused now: {paused}",
+        tuple(_missing(cluster.name, found, timeline)),
+        tuple(_worth_knowing(cluster.name, found, timeline, now)),
+    )
+
+
+def _missing(
+    cluster: str, found: tuple[ObservedRepository, ...], timeline: Timeline
+) -> Iterator[str]:
+    for id_ in sorted(timeline.plain_ids(cluster) - {repository.id for repository in found}):
+        yield f"{cluster} has no repository {id_}, but a window names it"
+
+
+def _worth_knowing(
+    cluster: str, found: tuple[ObservedRepository, ...], timeline: Timeline, now: datetime
+) -> Iterator[str]:
+    for window in timeline.windows.values():
+        patterns = window.patterns_for(cluster)
+        matched = [each for each in found if any(p.matches(each.id) for p in patterns)]
+        if patterns and not matched:
+            yield f"{window.name} matches no repository of {cluster}"
+        for opening in window.openings(now, now + LOOK_AHEAD)[:1]:
+            yield from _lost_runs(cluster, opening, matched)
+
+
+def _lost_runs(cluster: str, opening: Opening, matched: list[ObservedRepository]) -> Iterator[str]:
+    for repository in matched:
+        for run_ in repository.scheduled:
+            if opening.pause_from <= run_.next_run < opening.end:
+                at = clock(run_.next_run.astimezone(opening.zone))
+                yield (
+                    f"{opening.window}: {run_.task_type} {run_.task} of {cluster}/{repository.id}"
+                    f" at {at} falls into the next opening and will be lost"
+                )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"warning: {text}\n")

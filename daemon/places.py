@@ -1,0 +1,76 @@
+"""Where the file and the ledger are, when nobody says so."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from daemon.config import Settings
+from daemon.errors import UsageError
+
+IN_MEMORY = "sqlite://"
+_SYSTEM_CONFIG = Path("/etc/cbmaintd/schedules.yaml")
+
+
+def find_config(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
+    """Find schedules.yaml: as asked for, else the first that exists.
+
+    Raises:
+        UsageError: there is none; names the places.
+
+    """
+    asked = args.config or environ.get("CBMAINTD_CONFIG")
+    if asked:
+        return Path(asked)
+    places = (Path("schedules.yaml"), _SYSTEM_CONFIG)
+    for place in places:
+        if place.exists():
+            return place
+    raise UsageError(
+        "no schedules.yaml: name it with --config or $CBMAINTD_CONFIG, or put it at"
+        f" ./{places[0]} or {places[1]}"
+    )
+
+
+def find_ledger(
+    args: argparse.Namespace, environ: Mapping[str, str], found: Settings | Path | None
+) -> str:
+    """Find the ledger's URL: as asked for, as the file says, else in the usual folder.
+
+    *found* is the configuration, or a file that is invalid but may still say where its ledger is.
+    """
+    asked = args.ledger or environ.get("CBMAINTD_LEDGER")
+    if asked:
+        return _url(asked)
+    named = found.ledger if isinstance(found, Settings) else _hint(found)
+    if named:
+        return _url(named)
+    return _url(str(_state_folder(environ) / "ledger.db"))
+
+
+def ledger_exists(url: str) -> bool:
+    """Tell whether there is a ledger at *url* already."""
+    return Path(url.removeprefix("sqlite:///")).exists()
+
+
+def _hint(file: Path | None) -> str | None:
+    """Read where an invalid file says that its ledger is: a bad edit must not hide the holds."""
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace") if file else ""
+    except OSError:
+        return None
+    matched = re.search(r"^ledger:\s*[\"']?([^\s\"'#]+)", text, re.MULTILINE)
+    return matched[1] if matched else None
+
+
+def _state_folder(environ: Mapping[str, str]) -> Path:
+    if environ.get("STATE_DIRECTORY"):
+        return Path(environ["STATE_DIRECTORY"].split(":")[0])
+    home = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or "/") / ".local" / "state"
+    return Path(home) / "cbmaintd"
+
+
+def _url(text: str) -> str:
+    return text if "://" in text else f"sqlite:///{Path(text).absolute()}"

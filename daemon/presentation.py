@@ -1,0 +1,52 @@
+"""How openings and spans of time are shown, to programs and to people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime, timedelta
+
+from rich.console import Console
+
+from daemon.windows import Opening
+
+MINUTE = timedelta(minutes=1)
+
+
+def opening_json(opening: Opening) -> dict[str, str]:
+    """Give an opening as `calendar` and `status` print it; times have the zone's offset."""
+    shown = {
+        "window": opening.window,
+        "start": opening.local_start.isoformat(),
+        "end": opening.local_end.isoformat(),
+        "timezone": opening.zone.key,
+    }
+    return shown | ({"dst": opening.dst.value} if opening.dst else {})
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+
+
+def console() -> Console:
+    """Give the terminal; colours and width follow NO_COLOR, COLUMNS and whether it is one."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def span(length: timedelta) -> str:
+    """Give a span as people say it, its two largest units: `2 h 10 min`."""
+    units = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", MINUTE))
+    if length < MINUTE:
+        return f"{max(round(length.total_seconds()), 0)} s"
+    parts, rest = [], length
+    for name, unit in units:
+        count, rest = divmod(rest, unit)
+        if count:
+            parts.append(f"{count} {name}")
+    return " ".join(parts[:2])
+
+
+def clock(instant: datetime) -> str:
+    """Give a local time as people read it, with its weekday and zone."""
+    return f"{instant:%a %Y-%m-%d %H:%M %Z}"

@@ -1,0 +1,93 @@
+"""The JSON Schema of the file, and the sections that it is made from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from daemon.schema import FileSection, Section, json_schema
+
+SCHEMA: dict[str, Any] = json_schema()
+
+
+def all_sections(section: type[Section]) -> Iterator[type[Section]]:
+    """Give a section and every one below it."""
+    yield section
+    for inner in section.known_keys().values():
+        if inner is not None:
+            yield from all_sections(inner)
+
+
+SECTIONS = sorted(set(all_sections(FileSection)), key=lambda section: section.__name__)
+
+
+def described(section: type[Section]) -> dict[str, Any]:
+    """Give what the schema says of a section."""
+    found: dict[str, Any] = SCHEMA if section is FileSection else SCHEMA["$defs"][section.__name__]
+    return found
+
+
+def nodes(value: Any) -> Iterator[dict[str, Any]]:
+    """Give every mapping inside a JSON value."""
+    if isinstance(value, dict):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value:
+        if isinstance(inner, dict | list):
+            yield from nodes(inner)
+
+
+def test_it_is_a_schema_of_2020() -> None:
+    """The dialect is named, and all of it is JSON."""
+    assert SCHEMA["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert json.loads(json.dumps(SCHEMA)) == SCHEMA
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_schema_has_the_keys_of_the_models(section: type[Section]) -> None:
+    """A section's keys are those that are read, described each, and no others are allowed."""
+    schema = described(section)
+
+    assert schema["properties"].keys() == section.known_keys().keys()
+    assert schema["additionalProperties"] is False
+    assert all(field["description"] for field in schema["properties"].values())
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_schema_says_what_a_section_must_have(section: type[Section]) -> None:
+    """Keys that must stand, and those of which one must, are keys of the section."""
+    schema = described(section)
+
+    assert tuple(schema.get("required", ())) == section.required
+    assert [each["required"] for each in schema.get("oneOf", ())] == [
+        [key] for key in section.exactly_one
+    ]
+    assert {*section.required, *section.exactly_one, *section.named} <= section.known_keys().keys()
+
+
+def test_references_lead_somewhere_and_patterns_compile() -> None:
+    """Every reference names a definition; every pattern is anchored and matches its examples."""
+    for node in nodes(SCHEMA):
+        if isinstance(reference := node.get("$ref"), str):
+            assert reference.removeprefix("#/$defs/") in SCHEMA["$defs"]
+        if isinstance(pattern := node.get("pattern"), str):
+            assert pattern.startswith("^")
+            assert pattern.endswith("$")
+            assert all(re.search(pattern, example) for example in node.get("examples", ()))
+
+
+def test_no_key_may_be_null() -> None:
+    """A key without a value is a fault, so that the schema never offers null."""
+    assert not [node for node in nodes(SCHEMA) if node.get("type") == "null" or "default" in node]
+
+
+def test_names_have_their_form() -> None:
+    """Under clusters, exclusions and windows no key is allowed but a name."""
+    for key in ("clusters", "exclusions", "windows"):
+        named = SCHEMA["properties"][key]
+
+        assert list(named["patternProperties"]) == ["^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"]
+        assert named["additionalProperties"] is False
