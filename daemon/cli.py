@@ -99,11 +99,9 @@ def _fail(text: str, code: int) -> int:
 def _bug(exc: Exception) -> int:
     if os.environ.get("CBMAINTD_DEBUG"):
         raise exc
-    return _fail(
-        f"cbmaintd: a bug: {type(exc).__name__}: {' '.join(str(exc).split())[:200]}; please report it, with"
-        " what CBMAINTD_DEBUG=1 shows",
-        1,
-    )
+    what = f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
+    advice = "please report it, with what CBMAINTD_DEBUG=1 shows"
+    return _fail(f"cbmaintd: a bug: {what}; {advice}", 1)
 
 
 def _build() -> tuple[_Parser, dict[str, _Parser]]:

@@ -46,8 +46,8 @@ class Settings:
     warnings: tuple[str, ...]
 
 
-def load(path: Path, *, environ: Mapping[str, str]) -> Settings:
-    """Read and check the file at *path*.
+def load(path: Path, *, environ: Mapping[str, str], check_secrets: bool = True) -> Settings:
+    """Read and check the file at *path*; *check_secrets* as in `parse`.
 
     Raises:
         ConfigError: it cannot be read, or is invalid; carries all faults.
@@ -60,7 +60,8 @@ def load(path: Path, *, environ: Mapping[str, str]) -> Settings:
     except OSError as exc:
         fault = Fault(1, 1, "", f"the file cannot be read ({exc.strerror})")
         raise ConfigError(str(path), (fault,)) from exc
-    return parse(text, str(path), environ=environ, folder=path.absolute().parent)
+    folder = path.absolute().parent
+    return parse(text, str(path), environ=environ, folder=folder, check_secrets=check_secrets)
 
 
 def parse(

@@ -50,7 +50,8 @@ def _configured(args: argparse.Namespace, environ: Mapping[str, str]) -> Setting
     """Read the file only for where it says that the ledger is; it need not even be there."""
     if not (args.ledger or environ.get("CBMAINTD_LEDGER")):
         with suppress(CbmaintdError):
-            return load(places.find_config(args, environ), environ=environ)
+            file = places.find_config(args, environ)
+            return load(file, environ=environ, check_secrets=False)
     return None
 
 

@@ -197,7 +197,7 @@ class Stage:
 
     def _check_secrets(self) -> None:
         said = [b"".join(running.raw) for running in self.daemons]
-        files = [path.read_bytes() for path in self.folder.glob("ledger.db*")]
+        files = [path.read_bytes() for path in self.folder.glob("ledger.db*") if path.is_file()]
         for text in (*said, *files):
             assert self.password.encode() not in text
 
