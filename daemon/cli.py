@@ -6,7 +6,6 @@ Only the standard library is imported here: `--version` and `--help` should not 
 from __future__ import annotations
 
 import argparse
-import difflib
 import importlib
 import os
 import sys
@@ -15,6 +14,7 @@ from typing import NoReturn, cast
 
 from daemon import __version__
 from daemon.errors import CbmaintdError, ConfigError, UsageError
+from daemon.wording import nearest, shown
 
 INTERRUPTED = 130
 LAST_PORT = 65535
@@ -39,17 +39,12 @@ class _Parser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             known = [str(each) for each in action.choices]
             name = action.metavar or "/".join(action.option_strings)
-            near = _near(str(value), known)
-            self.error(f"unknown {name} {value}{near}; there are: {', '.join(known)}")
+            near = nearest(str(value), known)
+            self.error(f"unknown {name} {shown(str(value))}{near}; there are: {', '.join(known)}")
 
     def options(self) -> list[str]:
         """List the options that it takes."""
         return list(self._option_string_actions)
-
-
-def _near(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, 1)
-    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -76,10 +71,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     parser, verbs = _build()
+    _check_first(arguments, parser, verbs)
     args, unknown = parser.parse_known_args(arguments)
     if unknown:
         verb = verbs.get(args.verb, parser)
-        raise UsageError(f"unknown argument {unknown[0]}{_near(unknown[0], verb.options())}")
+        raise _unknown(unknown[0], verb.options())
     if args.version:
         sys.stdout.write(f"cbmaintd {__version__}\n")
         return 0
@@ -89,6 +85,20 @@ def _run(arguments: list[str]) -> int:
     command = importlib.import_module(f"daemon.commands.{args.verb}")
     run = cast("Callable[[argparse.Namespace, Mapping[str, str]], int]", command.run)
     return run(args, os.environ)
+
+
+def _check_first(arguments: Sequence[str], parser: _Parser, verbs: Mapping[str, _Parser]) -> None:
+    """Refuse an unknown option before the verb: argparse would take its value for the verb."""
+    first = arguments[0].partition("=")[0] if arguments else ""
+    if first.startswith("--") and first not in parser.options():
+        if any(first in verb.options() for verb in verbs.values()):
+            raise UsageError(f"{first} stands after the command; see {parser.prog} --help")
+        raise _unknown(first, parser.options())
+
+
+def _unknown(argument: str, known: Sequence[str]) -> UsageError:
+    word = argument.partition("=")[0]
+    return UsageError(f"unknown argument {shown(argument)}{nearest(word, known)}")
 
 
 def _fail(text: str, code: int) -> int:

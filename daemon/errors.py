@@ -23,7 +23,7 @@ class UsageError(CbmaintdError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One thing wrong in schedules.yaml: where it stands (from 1), the path to it, what is allowed."""
+    """One thing wrong in schedules.yaml: where (from 1), the path to it, what is allowed."""
 
     line: int
     column: int

@@ -8,10 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from daemon.config import Settings
+from daemon.document import SIZE_LIMIT
 from daemon.errors import UsageError
 
 IN_MEMORY = "sqlite://"
 _SYSTEM_CONFIG = Path("/etc/cbmaintd/schedules.yaml")
+_LEDGER_LINE = re.compile(
+    r"""^ledger:[ ]+(?:(?P<quote>["'])(?P<quoted>[^"'\n]+)(?P=quote)|(?P<plain>[^\s"'#]+))""",
+    re.MULTILINE,
+)
 
 
 def find_config(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
@@ -57,12 +62,15 @@ def ledger_exists(url: str) -> bool:
 
 def _hint(file: Path | None) -> str | None:
     """Read where an invalid file says that its ledger is: a bad edit must not hide the holds."""
+    if file is None:
+        return None
     try:
-        text = file.read_text(encoding="utf-8", errors="replace") if file else ""
+        with file.open(encoding="utf-8", errors="replace") as opened:
+            text = opened.read(SIZE_LIMIT)
     except OSError:
         return None
-    matched = re.search(r"^ledger:\s*[\"']?([^\s\"'#]+)", text, re.MULTILINE)
-    return matched[1] if matched else None
+    matched = _LEDGER_LINE.search(text)
+    return matched["quoted"] or matched["plain"] if matched else None
 
 
 def _state_folder(environ: Mapping[str, str]) -> Path:

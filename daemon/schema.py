@@ -6,6 +6,7 @@ wrong; `Section.required` and `Section.exactly_one` say what a section must have
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
@@ -39,6 +40,7 @@ class Section(BaseModel):
     named: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
+    @cache
     def known_keys(cls) -> dict[str, type[Section] | None]:
         """Give the keys, each with the kind of section that is under it, if any."""
         return {

@@ -40,6 +40,8 @@ def _instant(local: datetime, zone: ZoneInfo, fold: int) -> datetime:
 
 def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     """Find the transition between two instants, one on each side of it, to the second."""
+    # Clocks change at whole seconds, whatever fraction the time in the gap has.
+    before, after = before.replace(microsecond=0), after.replace(microsecond=0)
     offset = before.astimezone(zone).utcoffset()
     while after - before > timedelta(seconds=1):
         middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))

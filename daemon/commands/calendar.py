@@ -51,12 +51,16 @@ def _from(text: str | None, settings: Settings) -> datetime:
         raise UsageError(
             f"--from {text}: not a time; write 2026-01-31, 2026-01-31T02:00 or 2026-01-31T02:00:00Z"
         ) from exc
-    return instant if instant.tzinfo else instant.replace(tzinfo=settings.timezone)
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=settings.timezone)
+    try:
+        return aware.astimezone(UTC)
+    except OverflowError as exc:
+        raise UsageError(f"--from {text}: that is beyond the calendar") from exc
 
 
 def _until(start: datetime, days: int) -> datetime:
     try:
-        return start.astimezone(UTC) + timedelta(days=days)
+        return start + timedelta(days=days)
     except OverflowError as exc:
         raise UsageError(f"--days {days}: that is beyond the calendar") from exc
 
@@ -93,7 +97,7 @@ def _ics(openings: list[Opening], settings: Settings) -> bytes:
     calendar.add("version", "2.0")
     for opening in openings:
         event = Event()
-        event.add("uid", f"{opening.id}@cbmaintd")
+        event.add("uid", opening.id)
         event.add("dtstamp", opening.start)
         event.add("dtstart", opening.start)
         event.add("dtend", opening.end)

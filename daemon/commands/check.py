@@ -80,7 +80,7 @@ def _ask(
     try:
         found = service.repositories()
     except ServiceError as exc:
-        return _Report(f"  {cluster.name}: no", (str(exc),))
+        return _Report(f"  {cluster.name}: cannot be used", (str(exc),))
     finally:
         service.close()
     paused = sum(repository.state is RepositoryState.PAUSED for repository in found)

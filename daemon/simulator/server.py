@@ -75,7 +75,7 @@ class Simulator:
         self._turn = threading.RLock()
         self._faults = Faults()
         self._seen: list[Seen] = []
-        self._hooks: list[tuple[str, int, Callable[[], None]]] = []
+        self._hooks: list[tuple[tuple[str, str, int], Callable[[], None]]] = []
         self._servers: list[_Server] = []
         self._stopping = threading.Event()
 
@@ -192,9 +192,9 @@ class Simulator:
         """Arm a `Fault` for the next requests of *method* whose path matches the regex *path*."""
         self._faults.arm(Fault(method, re.compile(path), **what))
 
-    def on_request(self, moment: str, number: int, act: Callable[[], None]) -> None:
-        """Call *act* `before` or `after` request *number* (from 1) is applied, then answer it."""
-        self._hooks.append((moment, number, act))
+    def on_request(self, moment: str, method: str, number: int, act: Callable[[], None]) -> None:
+        """Call *act* `before` or `after` the nth request (from 1) of *method* is applied."""
+        self._hooks.append(((moment, method, number), act))
 
     # What a request meets
 
@@ -206,19 +206,19 @@ class Simulator:
         wait = self._latency.total_seconds() + (fault.delay if fault else 0.0)
         if wait and self._stopping.wait(wait):
             return None
-        self._hook("before", number)
+        self._hook("before", handler.command, number)
         reply = self._meet(fault, handler, unquote(path), query)
-        self._hook("after", number)
+        self._hook("after", handler.command, number)
         return reply
 
     def _note(self, method: str, path: str, user: str) -> int:
         with self._turn:
             self._seen.append(Seen(method, path, user, datetime.now(UTC)))
-            return len(self._seen)
+            return sum(seen.method == method for seen in self._seen)
 
-    def _hook(self, moment: str, number: int) -> None:
-        for when, which, act in self._hooks:
-            if (when, which) == (moment, number):
+    def _hook(self, *point: str | int) -> None:
+        for at, act in self._hooks:
+            if at == point:
                 act()
 
     def _meet(self, fault: Fault | None, handler: _Handler, path: str, query: str) -> Reply | None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.process.conftest import ROOT, Running, Stage, once, wait_until
+from daemon.simulator.server import Simulator
+from tests.process.conftest import ROOT, Running, Stage, moment, once, wait_until
 
 OURS = ("orders", "tenant-a")
-WINDOW_S = 3
-WRITES = [(moment, number) for number in range(1, 5) for moment in ("before", "after")]
-CALLS = [(moment, number) for number in range(1, 9) for moment in ("before", "after")]
+MOMENTS = ("before", "after")
+WRITES = [(moment, str(number)) for number in range(1, 5) for moment in MOMENTS]
+CALLS = [
+    (moment, method, number)
+    for method, last in (("GET", 3), ("POST", 4))
+    for number in range(1, last + 1)
+    for moment in MOMENTS
+]
 
 
-def play(folder: Path, die: tuple[str, int], *, at_write: bool) -> list[str]:
+def play(folder: Path, die: tuple[str, ...] | tuple[str, str, int]) -> list[str]:
     """Let a daemon die at one point, and another start after the window's end.
 
     Lists what is wrong at the end; nothing, if all is well.
@@ -25,23 +32,43 @@ def play(folder: Path, die: tuple[str, int], *, at_write: bool) -> list[str]:
         stage = Stage(folder, f"canary-{folder.name}-{time.monotonic_ns()}", exits)
         prod = stage.simulate("prod", *OURS, "archive")
         prod.pause("archive")
-        stage.write(once("night", -60, WINDOW_S))
-        end = time.monotonic() + WINDOW_S + 1
-        if at_write:
-            first = stage.start(prefix=(str(ROOT / "tests/process/crashing.py"), *map(str, die)))
-        else:
-            first = stage.start()
-            prod.on_request(*die, first.process.kill)
-        killed = first.finish() != 0
-        wait_until(lambda: time.monotonic() > end, "the window is over")
+        window = once("night", -60, 600)
+        stage.write(window)
+        first = start_doomed(stage, prod, die)
+        wait_until(lambda: is_dead(first) or len(first.events("repository.paused")) == 2, "paused")
+        stage.write(window.replace(end_of(window), moment(-2)))
+        first.finish()
         second = finish_with_another(stage)
         states = prod.states()
         stage.finish()
     expected = {"orders": "active", "tenant-a": "active", "archive": "paused"}
-    faults = [] if killed else [f"{die}: it was not killed"]
-    if states != expected:
-        faults.append(f"{die}: {states}\n{b''.join(second.raw).decode()}")
-    return faults
+    if states == expected:
+        return []
+    return [f"{die}: {states}\n{b''.join(second.raw).decode()}"]
+
+
+def start_doomed(
+    stage: Stage, prod: Simulator, die: tuple[str, ...] | tuple[str, str, int]
+) -> Running:
+    """Start a daemon that dies at a write (two words) or at a request (three)."""
+    match die:
+        case (when, str(method), int(number)):
+            first = stage.start()
+            prod.on_request(when, method, number, first.process.kill)
+            return first
+        case _:
+            crashing = str(ROOT / "tests/process/crashing.py")
+            return stage.start(prefix=(crashing, *map(str, die)))
+
+
+def is_dead(running: Running) -> bool:
+    """Tell whether the process has ended."""
+    return running.process.poll() is not None
+
+
+def end_of(window: str) -> str:
+    """Find the end in the text of a window."""
+    return window.partition("end: '")[2].partition("'")[0]
 
 
 def finish_with_another(stage: Stage) -> Running:
@@ -58,21 +85,16 @@ def finish_with_another(stage: Stage) -> Running:
 
 def test_killed_at_each_durable_write(tmp_path: Path) -> None:
     """Whichever durable write it dies before or after, the next start puts everything right."""
-    with ThreadPoolExecutor(4) as pool:
-        played = pool.map(
-            lambda die: play(tmp_path / f"{die[0]}{die[1]}", die, at_write=True), WRITES
-        )
-        faults = [fault for faults in played for fault in faults]
-
-    assert faults == []
+    assert play_all(tmp_path, WRITES) == []
 
 
 def test_killed_at_each_call(tmp_path: Path) -> None:
     """Whichever request it dies in, before or after it is applied, the next start mends it."""
-    with ThreadPoolExecutor(4) as pool:
-        played = pool.map(
-            lambda die: play(tmp_path / f"{die[0]}{die[1]}", die, at_write=False), CALLS
-        )
-        faults = [fault for faults in played for fault in faults]
+    assert play_all(tmp_path, CALLS) == []
 
-    assert faults == []
+
+def play_all(folder: Path, points: Sequence[tuple[str, ...] | tuple[str, str, int]]) -> list[str]:
+    """Play every point, some at a time."""
+    with ThreadPoolExecutor(4) as pool:
+        played = pool.map(lambda die: play(folder / "-".join(map(str, die)), die), points)
+        return [fault for faults in played for fault in faults]
