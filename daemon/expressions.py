@@ -167,10 +167,13 @@ def _whole_periods(parts: Parts, distance: timedelta) -> timedelta:
 
 def _until(parts: Parts, zone: ZoneInfo) -> datetime:
     match = _UNTIL.fullmatch(parts.get("UNTIL", "99001231"))
-    if match is None:
-        raise ValueError("UNTIL is a date such as 20261231, or a time such as 20261231T010000Z")
-    day, clock, utc = match.groups()
-    until = datetime.strptime(day + (clock or "235959"), "%Y%m%d%H%M%S")  # noqa: DTZ007  # local
+    day, clock, utc = match.groups() if match else ("", "", "")
+    try:
+        until = datetime.strptime(day + (clock or "235959"), "%Y%m%d%H%M%S")  # noqa: DTZ007  # local
+    except ValueError:
+        raise ValueError(
+            "UNTIL is a date such as 20261231, or a time such as 20261231T010000Z"
+        ) from None
     until = min(max(until, _EARLIEST), _LATEST)
     return until.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) if utc else until
 

@@ -6,8 +6,10 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from threading import Event
 
 from daemon import places
 from daemon.backup_service import BackupService, ServiceError
@@ -15,7 +17,7 @@ from daemon.cluster import ClusterSettings
 from daemon.config import Settings, load
 from daemon.presentation import clock
 from daemon.repository import ObservedRepository, RepositoryState
-from daemon.windows import LOOK_AHEAD, Opening, Timeline
+from daemon.windows import LOOK_AHEAD, Opening, Patterns, Timeline
 
 ASK_AT_ONCE = 16
 
@@ -55,34 +57,58 @@ def _next(openings: list[Opening]) -> str:
 
 
 def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime) -> int:
-    timeline = Timeline(settings.windows.values(), settings.merge_gap)
-    with ThreadPoolExecutor(ASK_AT_ONCE) as pool:
-        reports = list(
-            pool.map(
-                lambda cluster: _ask(cluster, timeline, environ, now), settings.clusters.values()
-            )
-        )
-    for report in reports:
+    timeline = Timeline(window for window in settings.windows.values() if window.enabled)
+    has_problems = False
+    for report in _ask_all(settings, timeline, environ, now):
         _say(report.line)
         for warning in report.warnings:
             _warn(warning)
         for problem in report.problems:
             sys.stderr.write(f"problem: {problem}\n")
-    return 1 if any(report.problems for report in reports) else 0
+        has_problems = has_problems or bool(report.problems)
+    return 1 if has_problems else 0
+
+
+def _ask_all(
+    settings: Settings, timeline: Timeline, environ: Mapping[str, str], now: datetime
+) -> list[_Report]:
+    """Ask all clusters at once; an interrupt cuts off the calls in flight."""
+    stopping = Event()
+
+    def ask(service: BackupService, cluster: ClusterSettings) -> _Report:
+        return _ask(service, cluster, timeline, stopping, now)
+
+    with ThreadPoolExecutor(ASK_AT_ONCE) as pool, ExitStack() as stack:
+        clusters = list(settings.clusters.values())
+        services = [stack.enter_context(closing(_service(each, environ))) for each in clusters]
+        stack.callback(stopping.set)
+        return list(pool.map(ask, services, clusters))
+
+
+def _service(cluster: ClusterSettings, environ: Mapping[str, str]) -> BackupService:
+    # Somebody waits for the answer: what fails twice is told.
+    retry = replace(cluster.retry, attempts=min(cluster.retry.attempts, 2))
+    return BackupService(
+        replace(cluster, retry=retry),
+        environ=environ,
+        on_attempt=lambda _: None,
+        now=lambda: datetime.now(UTC),
+    )
 
 
 def _ask(
-    cluster: ClusterSettings, timeline: Timeline, environ: Mapping[str, str], now: datetime
+    service: BackupService,
+    cluster: ClusterSettings,
+    timeline: Timeline,
+    stopping: Event,
+    now: datetime,
 ) -> _Report:
-    service = BackupService(
-        cluster, environ=environ, on_attempt=lambda _: None, now=lambda: datetime.now(UTC)
-    )
     try:
-        found = service.repositories()
+        found = service.repositories(
+            keep_trying=lambda delay: not stopping.wait(delay.total_seconds())
+        )
     except ServiceError as exc:
         return _Report(f"  {cluster.name}: cannot be used", (str(exc),))
-    finally:
-        service.close()
     paused = sum(repository.state is RepositoryState.PAUSED for repository in found)
     return _Report(
         f"  {cluster.name}: answers; repositories: {len(found)}, paused now: {paused}",
@@ -104,10 +130,16 @@ def _worth_knowing(
     for window in timeline.windows.values():
         patterns = window.patterns_for(cluster)
         matched = [each for each in found if any(p.matches(each.id) for p in patterns)]
-        if patterns and not matched:
-            yield f"{window.name} matches no repository of {cluster}"
+        for glob in _globs(patterns):
+            if not any(Patterns((glob,)).matches(each.id) for each in found):
+                yield f"{window.name}: {glob} matches no repository of {cluster}"
         for opening in window.openings(now, now + LOOK_AHEAD)[:1]:
             yield from _lost_runs(cluster, opening, matched)
+
+
+def _globs(patterns: tuple[Patterns, ...]) -> list[str]:
+    including = (p for each in patterns for p in each.patterns if not p.startswith("!"))
+    return [pattern for pattern in including if not Patterns((pattern,)).plain]
 
 
 def _lost_runs(cluster: str, opening: Opening, matched: list[ObservedRepository]) -> Iterator[str]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from daemon import places
 from daemon.config import Settings, load, parse
-from daemon.errors import CbmaintdError, ConfigError
+from daemon.errors import ConfigError, UsageError
 from daemon.ledger import Access, DaemonState, Ledger
 from daemon.presentation import clock, console, opening_json, print_json, span
 from daemon.record import Record
@@ -46,13 +46,18 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _configured(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings | None:
+def _configured(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings | Path | None:
     """Read the file only for where it says that the ledger is; it need not even be there."""
-    if not (args.ledger or environ.get("CBMAINTD_LEDGER")):
-        with suppress(CbmaintdError):
-            file = places.find_config(args, environ)
-            return load(file, environ=environ, check_secrets=False)
-    return None
+    if args.ledger or environ.get("CBMAINTD_LEDGER"):
+        return None
+    try:
+        file = places.find_config(args, environ)
+    except UsageError:
+        return None
+    try:
+        return load(file, environ=environ, check_secrets=False)
+    except ConfigError:
+        return file
 
 
 def _read(ledger: Ledger, environ: Mapping[str, str]) -> _Status:

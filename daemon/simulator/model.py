@@ -238,11 +238,11 @@ class Model:
         now = self.now()
         if repository.pending and _instant(repository.pending[1]) <= now:
             repository.state, repository.pending = repository.pending[0], None
+        if repository.state == "active":
+            self._run_slots(repository, now)
         for run in repository.runs:
             if run["status"] == "running" and _instant(run["until"]) <= now:
                 run.update(status="done", end=run["until"])
-        if repository.state == "active":
-            self._run_slots(repository, now)
         repository.ticked = _text(now)
         del repository.runs[self.config["history_rotation_size"] :]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from daemon import __version__
 from daemon.cli import main
+from daemon.ledger import Access, Ledger
 
 ROOT = Path(__file__).parents[2]
 VERBS = ("run", "check", "calendar", "status", "demo", "simulate", "schema")
@@ -113,6 +115,8 @@ def test_every_verb_has_help(verb: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
+        (["rnu"], 'did you mean "run"?'),
+        (["run", "--dry-rum"], 'did you mean "--dry-run"?'),
         (["calender"], 'unknown COMMAND "calender"; did you mean "calendar"?'),
         (["calendar", "--widnow", "x"], '"--widnow"; did you mean "--window"?'),
         (["calendar", "--widnow=x"], 'did you mean "--window"?'),
@@ -166,12 +170,29 @@ def test_an_invalid_file_is_two_and_faults_start_their_lines(
     assert all(line.startswith(f"{file}:") for line in ended.err.splitlines())
 
 
-def test_what_cannot_be_done_is_one(cbmaintd: Command, tmp_path: Path) -> None:
-    """A ledger that is not there is an error of one line, with code 1."""
+def test_a_status_without_a_ledger_says_so(cbmaintd: Command, tmp_path: Path) -> None:
+    """What cannot be done, as a status where no daemon has run, is one line and code 1."""
     ended = cbmaintd("status", "--ledger", str(tmp_path / "none.db"))
 
     assert (ended.code, ended.out) == (1, "")
+    assert "no daemon has run" in ended.err
     assert len(ended.err.splitlines()) == 1
+
+
+def test_a_status_needs_only_the_ledger(cbmaintd: Command, tmp_path: Path) -> None:
+    """`status --output json` has the contract's shape with a ledger and nothing else."""
+    path = tmp_path / "ledger.db"
+    Ledger.open(f"sqlite:///{path}", Access.DAEMON).close()
+
+    ended = cbmaintd("status", "--ledger", str(path), "--output", "json")
+
+    assert ended.code == 0
+    assert json.loads(ended.out) == {
+        "daemon": {"running": False, "pid": None, "host": None, "since": None, "config": "ok"},
+        "open": [],
+        "next": [],
+        "holds": [],
+    }
 
 
 @pytest.fixture
@@ -228,10 +249,15 @@ def test_the_module_is_the_command(valid: str) -> None:
     assert started("nonsense").code == 2
 
 
-def test_schema_is_one_json_document() -> None:
-    """`schema` prints a JSON Schema of the file."""
-    ended = started("schema")
+def test_the_schema_is_json(cbmaintd: Command) -> None:
+    """`schema` prints one JSON document that names its dialect."""
+    ended = cbmaintd("schema")
 
     assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith("{")
-    assert '"clusters"' in ended.out
+    assert "$schema" in json.loads(ended.out)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_readme_has_every_command(verb: str) -> None:
+    """The README's table of commands has every verb."""
+    assert f"| `{verb}" in (ROOT / "README.md").read_text()

@@ -94,6 +94,14 @@ def test_dst_is_told_only_where_it_matters(calendar: Calendar) -> None:
     )
 
 
+def test_a_start_in_a_gap_is_told(calendar: Calendar) -> None:
+    """A start that the clock passes over comes at the first instant after the gap."""
+    (found,) = openings(calendar, "--from", "2026-03-29", "--days", "1", "--window", "sunday")
+
+    assert found["dst"] == "shortened"
+    assert found["start"] == "2026-03-29T03:00:00+02:00"
+
+
 def test_openings_are_sorted_by_instant_then_window(calendar: Calendar) -> None:
     """The order is that of the instants, whatever the zones; names decide between equals."""
     found = openings(calendar, "--from", "2026-11-24T05:00", "--days", "1")
@@ -172,7 +180,7 @@ def test_the_table_fits_a_terminal(calendar: Calendar, file: Path) -> None:
 
     assert max(map(len, lines)) <= 80
     assert "…" not in "".join(lines)
-    assert "".join(line.split()[0] for line in lines if line.startswith("n" * 5)) == long
+    assert "".join(word for line in lines if set(word := line.split()[0]) == {"n"}) == long
     assert any("lengthened" in line for line in lines)
 
 
@@ -187,6 +195,7 @@ def test_ics_is_read_by_calendar_programs(calendar: Calendar) -> None:
         *("--output", "ics", "--from", "2026-11-23", "--days", "2", "--window", "nightly")
     )
 
+    event: Any
     (event,) = icalendar.Calendar.from_ical(text).walk("VEVENT")
 
     assert event["UID"] == "nightly@2026-11-24T04:30:00Z"

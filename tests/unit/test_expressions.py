@@ -154,11 +154,11 @@ def test_rules_of_rfc_5545(rule: str, expected: list[str]) -> None:
         ("FREQ=DAILY;BYSETPOS=1", "BYSETPOS chooses"),
         ("FREQ=DAILY;COUNT=2;UNTIL=20270101", "exclude each other"),
         ("FREQ=DAILY;UNTIL=tomorrow", "UNTIL is a date"),
-        ("FREQ=DAILY;UNTIL=20260230", "does not match|out of range|day"),
+        ("FREQ=DAILY;UNTIL=20260230", "UNTIL is a date"),
     ],
 )
 def test_no_rule_of_rfc_5545(rule: str, complaint: str) -> None:
-    """What the RFC does not know, or libraries would read silently as something else, is an error."""
+    """What the RFC does not know, or libraries silently read as something else, is an error."""
     with pytest.raises(ValueError, match=complaint):
         check_rrule(rule, BEGIN)
 

@@ -1,4 +1,4 @@
-"""Times on the clock, read in zones whose clocks jump: `windows` and time, rule 2 of the contract."""
+"""Times on the clock, read in zones whose clocks jump: rule 2 of windows and time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ REPEATED: list[Case] = [
 
 @pytest.mark.parametrize(("zone", "local", "start", "end"), [*PLAIN, *GAPS, *REPEATED])
 def test_the_widest_reading(zone: str, local: str, start: str, end: str) -> None:
-    """Rule 2: a start is the first instant or the end of its gap, an end the last or shifted by it."""
+    """Rule 2: a start is the first instant or the end of its gap, an end the last or shifted."""
     at, in_zone = datetime.fromisoformat(local), ZoneInfo(zone)
 
     assert start_instant(at, in_zone) == datetime.fromisoformat(start)

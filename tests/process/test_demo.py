@@ -1,0 +1,118 @@
+"""The demo as people run it: what it shows, what it leaves behind, and how it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from daemon.commands import demo
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60.0
+LONG = ("--seconds", "600")
+
+
+@contextmanager
+def playing(folder: Path, *arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
+    """Start the demo with *folder* for its temporary files; it is gone at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "daemon", "demo", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(folder), **environ},
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def pid_of_daemon(process: subprocess.Popen[str]) -> int:
+    """Read on until the demo tells that its daemon has started; give the daemon's pid."""
+    assert process.stdout is not None
+    line = next(line for line in process.stdout if "the daemon started" in line)
+    return int(line.split()[-1])
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs."""
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_the_demo_shows_pause_and_resume(tmp_path: Path) -> None:
+    """Each repository of the window is told to be paused and resumed, the foreign one left."""
+    with playing(tmp_path, "--seconds", "1") as process:
+        out, err = process.communicate(timeout=PATIENCE_S)
+
+    assert (process.returncode, err) == (0, "")
+    told = [line.split(maxsplit=4)[1:4] for line in out.splitlines()]
+    assert all(["→", id_, "paused,"] in told for id_ in demo.OURS)
+    assert all(["←", id_, "resumed,"] in told for id_ in demo.OURS)
+    assert ["·", demo.THEIRS, "left"] in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_lines_fit_a_terminal(tmp_path: Path) -> None:
+    """Piped, the story has no colours and no line over 80 columns."""
+    with playing(tmp_path, "--seconds", "1") as process:
+        out, _ = process.communicate(timeout=PATIENCE_S)
+
+    assert "\x1b" not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_stopped_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """Stopped in the middle it ends with 130, its daemon is gone, and so are its files."""
+    with playing(tmp_path, *LONG) as process:
+        pid = pid_of_daemon(process)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=PATIENCE_S)
+
+    assert (process.returncode, err) == (130, "cbmaintd: interrupted\n")
+    assert not is_alive(pid)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_daemon_that_dies_ends_the_demo(tmp_path: Path) -> None:
+    """When the daemon goes away, the demo waits for nothing more: code 1, and its last words."""
+    with playing(tmp_path, *LONG) as process:
+        pid = pid_of_daemon(process)
+        os.kill(pid, signal.SIGKILL)
+        _, err = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 1
+    assert err.startswith("cbmaintd: the demo did not come out as it should")
+    assert '"event": "daemon.started"' in err or '"event":"daemon.started"' in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_foreign_package_of_our_name_is_not_run(tmp_path: Path) -> None:
+    """A folder `daemon` where the user stands does not take the place of the real one."""
+    home = tmp_path / "home"
+    (home / "daemon").mkdir(parents=True)
+    (home / "daemon" / "__init__.py").touch()
+    (home / "daemon" / "__main__.py").write_text("raise SystemExit('not ours')\n")
+    code = "import sys; from daemon.cli import main; sys.exit(main(['demo', '--seconds', '1']))"
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=home,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=PATIENCE_S,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,0 +1,195 @@
+"""`cbmaintd check`: what it says of a good file, and of the clusters when it asks them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from daemon.cli import main
+from daemon.simulator.server import Simulator
+
+PASSWORD = "correct horse"
+ALWAYS = "once: {start: 2020-01-01T00:00, end: 2090-01-01T00:00}"
+RARE = "weekly: {days: [mon], start: 02:00, end: 02:01}"
+GONE = "once: {start: 2020-01-01T02:00, end: 2020-01-01T03:00}"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a check ended, and what it said, line by line."""
+
+    code: int
+    out: list[str]
+    err: list[str]
+
+
+Check = Callable[..., Ended]
+
+
+@pytest.fixture
+def check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Check:
+    """Give a way to check a file that has these clusters and windows."""
+    monkeypatch.setenv("PW", PASSWORD)
+    file = tmp_path / "schedules.yaml"
+
+    def run(text: str, *arguments: str) -> Ended:
+        file.write_text(text)
+        code = main(["-c", str(file), "check", *arguments])
+        said = capsys.readouterr()
+        assert PASSWORD not in said.out + said.err
+        return Ended(code, said.out.splitlines(), said.err.splitlines())
+
+    return run
+
+
+@pytest.fixture
+def service() -> Iterator[Simulator]:
+    """Give a service with two repositories."""
+    with Simulator(["orders", "archive"], {"u": (PASSWORD, "backup_admin")}) as simulator:
+        yield simulator
+
+
+def cluster(name: str, url: str, more: str = "") -> str:
+    """Give the lines of a cluster that is not asked for long."""
+    retry = "retry: {attempts: 2, first_delay: 1ms, max_delay: 1ms}"
+    return f'  {name}: {{url: "{url}", username: u, password_env: PW, {retry}{more}}}\n'
+
+
+def text(clusters: str, **windows: tuple[str, str]) -> str:
+    """Give a file; a window is its rule and its repositories."""
+    lines = [
+        f"  {name}:\n    {rule}\n    repositories: {repositories}\n"
+        for name, (rule, repositories) in windows.items()
+    ]
+    return f"timezone: Europe/Berlin\nclusters:\n{clusters}windows:\n{''.join(lines)}"
+
+
+def test_a_good_file_is_summed_up(check: Check) -> None:
+    """Each window is shown with the local time of its next opening and the zone."""
+    file = text(
+        cluster("a", "http://localhost:1"),
+        rare=(RARE, '{a: ["*"]}'),
+        gone=(GONE, '{a: ["*"]}'),
+        always=(ALWAYS, '{a: ["*"]}'),
+    )
+
+    ended = check(file)
+
+    summary, rare, gone, always = ended.out
+    assert (ended.code, ended.err) == (0, [])
+    assert "valid" in summary
+    assert "clusters: 1" in summary
+    assert rare.startswith("  rare: open")
+    assert "02:00 CE" in rare
+    assert "does not open" in gone
+    assert always.startswith("  always: open since Wed 2020-01-01 00:00 CET")
+
+
+def test_what_is_dangerous_is_warned_about(check: Check) -> None:
+    """A file may be valid and still be warned about, on stderr, with code 0."""
+    file = text(
+        cluster("a", "https://localhost:1", ", tls: {verify: false}"), w=(RARE, '{a: ["*"]}')
+    )
+
+    ended = check(file)
+
+    (warning,) = ended.err
+    assert ended.code == 0
+    assert warning.startswith("warning: ")
+    assert "verify" in warning
+
+
+def test_offline_nobody_is_asked(check: Check, service: Simulator) -> None:
+    """Without `--online` no cluster hears of the check."""
+    check(text(cluster("a", service.url), w=(RARE, '{a: ["*"]}')))
+
+    assert not service.requests
+
+
+def test_online_a_good_cluster_is_counted(check: Check, service: Simulator) -> None:
+    """A cluster that answers is told with its repositories, and changed in no way."""
+    service.pause("archive")
+
+    ended = check(text(cluster("a", service.url), w=(GONE, "{a: [orders]}")), "--online")
+
+    assert (ended.code, ended.err) == (0, [])
+    assert ended.out[-1] == "  a: answers; repositories: 2, paused now: 1"
+    assert {seen.method for seen in service.requests} == {"GET"}
+
+
+def test_online_a_missing_repository_is_a_problem(check: Check, service: Simulator) -> None:
+    """A repository that a window names and the cluster does not have is told, with code 1."""
+    file = text(cluster("a", service.url), w=(RARE, "{a: [ordres, archive]}"))
+
+    ended = check(file, "--online")
+
+    assert ended.code == 1
+    assert ended.err[-1] == "problem: a has no repository ordres, but a window names it"
+
+
+def test_online_a_disabled_window_asks_for_nothing(check: Check, service: Simulator) -> None:
+    """What a disabled window names may be missing."""
+    file = text(cluster("a", service.url), w=(f"{RARE}\n    enabled: false", "{a: [ordres]}"))
+
+    assert check(file, "--online").code == 0
+
+
+def test_online_a_glob_that_matches_nothing_is_warned_about(
+    check: Check, service: Simulator
+) -> None:
+    """Each glob stands for itself; a warning leaves the code at 0."""
+    file = text(cluster("a", service.url), w=(GONE, '{a: [orders, "t-*", "arch*", "!x*"]}'))
+
+    ended = check(file, "--online")
+
+    assert ended.code == 0
+    assert ended.err == ["warning: w: t-* matches no repository of a"]
+
+
+def test_online_runs_that_will_be_lost_are_warned_about(check: Check, service: Simulator) -> None:
+    """A run of a repository that falls into the next opening is named with its local time."""
+    file = text(cluster("a", service.url), w=(ALWAYS, "{a: [orders]}"))
+
+    ended = check(file, "--online")
+
+    assert ended.code == 0
+    assert ended.err
+    assert all(line.startswith("warning: w: ") for line in ended.err)
+    assert all("of a/orders at " in line for line in ended.err)
+
+
+def test_online_every_cluster_has_its_say(check: Check, service: Simulator) -> None:
+    """One cluster that is down and one that refuses us do not hide the one that is well."""
+    with Simulator(["orders"], {"u": ("another", "admin")}) as strict:
+        clusters = (
+            cluster("down", "http://127.0.0.1:1")
+            + cluster("strict", strict.url)
+            + cluster("well", service.url)
+        )
+
+        ended = check(text(clusters, w=(GONE, '{"*": [orders]}')), "--online")
+
+    assert ended.code == 1
+    assert [line.split(":")[0].strip() for line in ended.out[-3:]] == ["down", "strict", "well"]
+    assert [line.split(":")[:2] for line in ended.err] == [
+        ["problem", " down"],
+        ["problem", " strict"],
+    ]
+    assert "refused" in ended.err[0]
+    assert "unauthorized" in ended.err[1]
+
+
+def test_online_nobody_waits_for_long(check: Check, service: Simulator) -> None:
+    """However often the daemon would try, a check tries twice."""
+    service.fail_next("GET", ".*", count=10, status=503)
+    more = cluster("a", service.url).replace("attempts: 2", "attempts: 9")
+
+    ended = check(text(more, w=(GONE, "{a: [orders]}")), "--online")
+
+    assert ended.code == 1
+    assert len(service.requests) == 2
