@@ -101,7 +101,8 @@ class Ledger:
                 f"{file or 'this ledger'}: there is no ledger here; no daemon has run with it yet"
             )
         ledger = cls(_engine(file, Access.READ), file, None)
-        ledger._check_version()
+        with ledger._closed_on_error():
+            ledger._check_version()
         return ledger
 
     @classmethod
@@ -121,14 +122,26 @@ class Ledger:
     @classmethod
     def _create(cls, file: Path | None, lock: LedgerLock | None) -> Ledger:
         ledger = cls(_engine(file, Access.DAEMON), file, lock)
-        with ledger._transaction() as connection:
+        with ledger._closed_on_error():
+            ledger._create_tables()
+            ledger._check_version()
+        return ledger
+
+    @contextmanager
+    def _closed_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except LedgerError:
+            self._engine.dispose()
+            raise
+
+    def _create_tables(self) -> None:
+        with self._transaction() as connection:
             rows.METADATA.create_all(connection)
             if connection.execute(_VERSION).first() is None:
                 connection.execute(
                     sa.insert(rows.meta).values(name="schema_version", value=str(SCHEMA_VERSION))
                 )
-        ledger._check_version()
-        return ledger
 
     def _check_version(self) -> None:
         with self._transaction() as connection:

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from rich.console import Console
 
-from daemon.windows import Opening
+from daemon.windows import LOOK_AHEAD, Opening, Window
 
 MINUTE = timedelta(minutes=1)
+_FIRST_LOOK = timedelta(days=1)
+
+
+def ahead(window: Window, now: datetime) -> Iterator[Opening]:
+    """Give the openings from *now* on, one that is open included, for 400 days.
+
+    It looks further only while somebody wants more: of a window that opens every minute the next
+    opening is known at once, all of a year's are not.
+    """
+    start, length, end = now, _FIRST_LOOK, now + LOOK_AHEAD
+    while start < end:
+        stop = min(start + length, end)
+        for opening in window.openings(start, stop):
+            # One that began before a later look was given by the look before.
+            if start == now or opening.start >= start:
+                yield opening
+        start, length = stop, length * 4
 
 
 def opening_json(opening: Opening) -> dict[str, str]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from daemon import places
 from daemon.config import Settings, load, parse
 from daemon.errors import ConfigError, UsageError
 from daemon.ledger import Access, DaemonState, Ledger
-from daemon.presentation import clock, console, opening_json, print_json, span
+from daemon.presentation import ahead, clock, console, opening_json, print_json, span
 from daemon.record import Record
-from daemon.windows import LOOK_AHEAD, Opening, Timeline
+from daemon.windows import Opening, Timeline, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +63,18 @@ def _configured(args: argparse.Namespace, environ: Mapping[str, str]) -> Setting
 def _read(ledger: Ledger, environ: Mapping[str, str]) -> _Status:
     now = datetime.now(UTC)
     timeline = _timeline(ledger, environ)
-    covering = timeline.covering(now)
-    open_names = {opening.window for opening in covering}
-    coming = [
-        window.openings(now, now + LOOK_AHEAD)[:1]
-        for window in timeline.windows.values()
-        if window.name not in open_names
-    ]
+    coming = (_next(window, now) for window in timeline.windows.values())
     return _Status(
         now,
         ledger.daemon(),
-        list(covering),
-        sorted((o for found in coming for o in found), key=lambda o: (o.start, o.window)),
+        list(timeline.covering(now)),
+        sorted(filter(None, coming), key=lambda opening: (opening.start, opening.window)),
         [record for record in ledger.records() if record.is_hold],
     )
+
+
+def _next(window: Window, now: datetime) -> Opening | None:
+    return next((opening for opening in ahead(window, now) if opening.start > now), None)
 
 
 def _timeline(ledger: Ledger, environ: Mapping[str, str]) -> Timeline:
@@ -126,57 +124,65 @@ def _text(instant: datetime | None) -> str | None:
 
 def _print(status: _Status) -> None:
     out = console()
-    out.print(_daemon_line(status))
-    if status.daemon.config == "rejected":
-        out.print(
-            "[bold red]the file was rejected; the last good configuration is in force."
-            " Run: cbmaintd check[/]"
-        )
-    for opening in status.open:
-        out.print(
-            f"open: [bold]{opening.window}[/], until {clock(opening.local_end)}"
-            f" (in {span(opening.end - status.now)})"
-        )
-    for opening in status.next:
-        out.print(
-            f"next: {opening.window}, {clock(opening.local_start)}"
-            f" (in {span(opening.start - status.now)})"
-        )
-    _print_holds(status, out)
+    out.print(*_daemon_lines(status), sep="\n")
+    out.print()
+    if status.open or status.next:
+        out.print(_openings(status))
+        out.print()
+    out.print(_holds(status) if status.holds else "No repository is held.")
 
 
-def _daemon_line(status: _Status) -> str:
+def _daemon_lines(status: _Status) -> Iterator[str]:
     daemon = status.daemon
-    if not daemon.running:
-        return "[bold yellow]no daemon runs on this ledger[/]"
-    since = f", for {span(status.now - daemon.since)}" if daemon.since else ""
-    return f"daemon: running, pid {daemon.pid} on {daemon.host}{since}"
+    if daemon.running:
+        since = f", for {span(status.now - daemon.since)}" if daemon.since else ""
+        yield f"The daemon runs: pid {daemon.pid} on {daemon.host}{since}."
+    else:
+        yield "[bold yellow]No daemon runs on this ledger.[/]"
+        if status.holds:
+            yield "[bold red]What it holds stays paused until one does: cbmaintd run[/]"
+    if daemon.config == "rejected":
+        yield "[bold red]The file was rejected; the last good one is in force: cbmaintd check[/]"
 
 
-def _print_holds(status: _Status, out: Console) -> None:
-    if not status.holds:
-        out.print("nothing is held")
-        return
-    table = Table(box=None, pad_edge=False)
-    for title in ("REPOSITORY", "PHASE", "FOR", "WINDOWS", "TROUBLE"):
-        table.add_column(title, overflow="fold")
+def _openings(status: _Status) -> Table:
+    table = _table("WINDOW", "", "WHEN")
+    for opening in status.open:
+        when = f"ends in {span(opening.end - status.now)}, {clock(opening.local_end)}"
+        table.add_row(opening.window, Text("open", "bold"), when)
+    for opening in status.next:
+        when = f"opens in {span(opening.start - status.now)}, {clock(opening.local_start)}"
+        table.add_row(opening.window, "next", when)
+    return table
+
+
+def _holds(status: _Status) -> Table:
+    table = _table("REPOSITORY", "STATE", "SINCE", "WINDOWS", "TROUBLE")
     for hold in status.holds:
         is_overdue = hold.until is not None and hold.until <= status.now
-        table.add_row(
+        cells = (
             str(hold.key),
             str(hold.phase),
-            span(status.now - hold.since) if hold.since else "",
+            f"{span(status.now - hold.since)} ago" if hold.since else "",
             ", ".join(hold.windows),
-            _trouble(hold, status.now, is_overdue=is_overdue),
-            style="bold red" if is_overdue else None,
+            ", ".join(_troubles(hold, status.now, is_overdue=is_overdue)),
         )
-    out.print(table)
+        # As text: what looks like markup in the id of a repository is none.
+        table.add_row(*map(Text, cells), style="bold red" if is_overdue else None)
+    return table
 
 
-def _trouble(hold: Record, now: datetime, *, is_overdue: bool) -> str:
-    parts = ["OVERDUE"] if is_overdue else []
+def _table(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    return table
+
+
+def _troubles(hold: Record, now: datetime, *, is_overdue: bool) -> Iterator[str]:
+    if is_overdue and hold.until:
+        yield f"overdue for {span(now - hold.until)}"
     if hold.last_error:
-        parts.append(hold.last_error)
+        yield hold.last_error
     if hold.next_attempt and hold.next_attempt > now:
-        parts.append(f"again in {span(hold.next_attempt - now)}")
-    return ", ".join(parts)
+        yield f"again in {span(hold.next_attempt - now)}"

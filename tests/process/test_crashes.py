@@ -38,6 +38,7 @@ def play(folder: Path, die: tuple[str, ...] | tuple[str, str, int]) -> list[str]
         wait_until(lambda: is_dead(first) or len(first.events("repository.paused")) == 2, "paused")
         stage.write(window.replace(end_of(window), moment(-2)))
         first.finish()
+        first.was_killed = True
         second = finish_with_another(stage)
         states = prod.states()
         stage.finish()

@@ -19,8 +19,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from daemon.recurrence import Once
-from daemon.windows import Patterns, Timeline, Window
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -32,6 +30,7 @@ from daemon.holdings import Holdings
 from daemon.journal import Journal
 from daemon.ledger import MEMORY, Access, Ledger
 from daemon.record import LATE, Phase, Record
+from daemon.recurrence import Once
 from daemon.repository import (
     Action,
     Attempt,
@@ -40,6 +39,7 @@ from daemon.repository import (
     ObservedRepository,
     RepositoryState,
 )
+from daemon.windows import Patterns, Timeline, Window
 
 EPOCH = datetime(2026, 11, 22)  # noqa: DTZ001  # a window's times are local
 BEGIN = EPOCH.replace(tzinfo=UTC)
@@ -315,9 +315,11 @@ class Machine(RuleBasedStateMachine):
             self.make_pass()
 
         assert self.world.violations == []
+        left = self.ledger.records()
+        self.ledger.close()
         ours = [id_ for id_, by in self.world.paused_by.items() if by == "daemon"]
         assert ours == [], f"I1: left paused: {ours}"
-        assert self.ledger.records() == []
+        assert left == []
 
 
 SHORT = settings(

@@ -86,7 +86,7 @@ RULES = (
 def rules(draw: st.DrawFn, near: datetime) -> Rule:
     """Draw a rule of any kind that opens around *near* (local)."""
     start, length = draw(TIMES), draw(LENGTHS)
-    end = draw(st.none() | st.integers(1, 24).map(lambda hours: hours * HOUR + MINUTE - MINUTE))
+    end = draw(st.none() | st.integers(1, 24).map(lambda hours: hours * HOUR))
     if end == timedelta(hours=start.hour, minutes=start.minute):
         end = None
     duration = None if end else length
@@ -102,7 +102,8 @@ def rules(draw: st.DrawFn, near: datetime) -> Rule:
         st.builds(Once, st.just(near), st.none(), st.just(length)),
         st.builds(Once, st.just(near), st.just(near + length)),
     )
-    return draw(st.one_of(*kinds))
+    rule: Rule = draw(st.one_of(*kinds))
+    return rule
 
 
 @st.composite
@@ -196,7 +197,7 @@ def test_openings_are_whole(drawn: tuple[list[Window], timedelta, datetime]) -> 
 def test_what_covers_is_what_is_listed(
     drawn: tuple[list[Window], timedelta, datetime], minutes: list[int]
 ) -> None:
-    """Rule 1: an opening covers an instant if and only if it is listed and the instant lies in it."""
+    """Rule 1: an opening covers an instant if and only if one listed has it in `[start, end)`."""
     timeline = Timeline(drawn[0], drawn[1])
     listed = timeline.openings(drawn[2] - 5000 * MINUTE, drawn[2] + 5001 * MINUTE)
 
@@ -213,9 +214,14 @@ def test_the_next_change_is_the_first(
 
     change = timeline.next_change(now)
 
-    openings = timeline.openings(now, (change or now + 400 * DAY) + DAY)
-    edges = {edge for o in openings for edge in (o.pause_from, o.start, o.end) if edge > now}
-    assert change is None or change == min(edges)
+    end = change or now + 400 * DAY
+    edges = {
+        edge
+        for opening in timeline.openings(now, end + DAY)
+        for edge in (opening.pause_from, opening.start, opening.end)
+        if now < edge <= end
+    }
+    assert change == min(edges, default=None)
     for step in range(10 if change else 0):
         between = now + (change - now) * step / 10 if change else now
         assert state(timeline, between) == state(timeline, now)
@@ -256,7 +262,7 @@ def answers(timeline: Timeline, now: datetime) -> Sequence[object]:
 def test_a_repository_is_held_until_the_end(
     drawn: tuple[list[Window], timedelta, datetime], minute: int
 ) -> None:
-    """Rule 3: what is held stays held, bridged or not, until `until`, and is wanted all the time."""
+    """Rule 3: what is held stays held, bridged or not, and wanted until `until`."""
     timeline, now = Timeline(drawn[0], drawn[1]), drawn[2] + minute * MINUTE
 
     held = timeline.desired("prod", IDS, now)

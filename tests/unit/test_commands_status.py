@@ -1,0 +1,292 @@
+"""`cbmaintd status`: what it reads from the ledger, as one JSON document and as people read it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.cli import main
+from daemon.ledger import Access, AppliedConfig, Ledger
+from daemon.record import Phase, Record
+from daemon.repository import RepositoryKey
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document on stdout."""
+        return dict(json.loads(self.out))
+
+    @property
+    def words(self) -> str:
+        """What stands on stdout, with single spaces: a table may break its lines anywhere."""
+        return " ".join(self.out.split())
+
+
+Status = Callable[..., Ended]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Give where the ledger is."""
+    return tmp_path / "ledger.db"
+
+
+def opened(file: Path) -> Ledger:
+    """Open the ledger as a daemon does."""
+    return Ledger.open(f"sqlite:///{file}", Access.DAEMON)
+
+
+@pytest.fixture
+def ledger(file: Path) -> Iterator[Ledger]:
+    """Give a ledger that a daemon, this process, has open."""
+    with opened(file) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def status(file: Path, capsys: pytest.CaptureFixture[str]) -> Status:
+    """Give a way to ask for the state of the ledger."""
+
+    def run(*arguments: str) -> Ended:
+        code = main(["--ledger", f"sqlite:///{file}", "status", *arguments])
+        said = capsys.readouterr()
+        return Ended(code, said.out, said.err)
+
+    return run
+
+
+def applied(ledger: Ledger, *windows: str) -> None:
+    """Put windows in force: lines of the file, as `once` gives them."""
+    head = 'clusters:\n  a: {url: "http://localhost:1", username: u, password_file: gone}\n'
+    text = f"{head}windows:\n{''.join(windows)}"
+    ledger.save_config(AppliedConfig("s.yaml", Path("/nowhere"), text.encode(), NOW))
+
+
+def once(name: str, start: datetime, end: datetime) -> str:
+    """Write a window that opens once, shown in New York."""
+    return (
+        f'  {name}:\n    once: {{start: "{start.isoformat()}", end: "{end.isoformat()}"}}\n'
+        '    timezone: America/New_York\n    repositories: {a: ["*"]}\n'
+    )
+
+
+def hold(id_: str = "orders", **keys: Any) -> Record:
+    """Give a hold that is an hour old and has an hour to go, but for *keys*."""
+    usual: dict[str, Any] = {
+        "phase": Phase.PAUSED,
+        "windows": ("night",),
+        "since": NOW - HOUR,
+        "until": NOW + HOUR,
+    }
+    return Record(RepositoryKey("a", id_), **(usual | keys))
+
+
+def test_json_tells_everything(ledger: Ledger, status: Status) -> None:
+    """The document has the daemon, what is open, what opens next, and each hold."""
+    applied(
+        ledger,
+        once("later", NOW + 2 * HOUR, NOW + 3 * HOUR),
+        once("soon", NOW + HOUR, NOW + 2 * HOUR),
+        once("night", NOW - HOUR, NOW + HOUR),
+        once("over", NOW - 3 * HOUR, NOW - 2 * HOUR),
+    )
+    ledger.save([hold(last_error="timeout", next_attempt=NOW + MINUTE)])
+
+    document = status("--output", "json").document
+
+    assert list(document) == ["daemon", "open", "next", "holds"]
+    assert set(document["daemon"]) == {"running", "pid", "host", "since", "config"}
+    assert [opening["window"] for opening in document["open"]] == ["night"]
+    assert [opening["window"] for opening in document["next"]] == ["soon", "later"]
+    assert document["holds"] == [
+        {
+            "cluster": "a",
+            "repository": "orders",
+            "phase": "paused",
+            "since": (NOW - HOUR).isoformat(),
+            "windows": ["night"],
+            "last_error": "timeout",
+            "next_attempt": (NOW + MINUTE).isoformat(),
+        }
+    ]
+
+
+def test_openings_are_those_of_calendar(ledger: Ledger, status: Status) -> None:
+    """An opening has the keys that `calendar` gives it, with the offset of its own zone."""
+    applied(ledger, once("night", NOW - HOUR, NOW + HOUR))
+
+    (opening,) = status("--output", "json").document["open"]
+
+    assert list(opening) == ["window", "start", "end", "timezone"]
+    assert opening["timezone"] == "America/New_York"
+    assert datetime.fromisoformat(opening["end"]) == NOW + HOUR
+    assert not opening["end"].endswith("+00:00")
+
+
+def test_an_open_window_has_a_next_opening(ledger: Ledger, status: Status) -> None:
+    """`next` has the next opening of every window, of one that is open now the one after."""
+    rule = "{expression: '0 0 * * *', duration: 24h}"
+    applied(ledger, f"  daily:\n    cron: {rule}\n    repositories: {{a: ['*']}}\n")
+
+    document = status("--output", "json").document
+
+    (now,), (later,) = document["open"], document["next"]
+    assert datetime.fromisoformat(later["start"]) == datetime.fromisoformat(now["end"])
+
+
+def test_the_lock_tells_whether_a_daemon_runs(file: Path, status: Status) -> None:
+    """A daemon is named by pid while it holds the ledger, and is gone with its lock."""
+    with opened(file):
+        running = status("--output", "json").document["daemon"]
+    stopped = status("--output", "json").document["daemon"]
+
+    assert (running["running"], running["pid"], running["config"]) == (True, os.getpid(), "ok")
+    assert datetime.fromisoformat(running["since"]).tzinfo
+    assert stopped == {
+        "running": False,
+        "pid": None,
+        "host": None,
+        "since": None,
+        "config": "ok",
+    }
+
+
+def test_a_ledger_without_configuration_has_no_openings(ledger: Ledger, status: Status) -> None:
+    """Holds are shown also when nothing was in force yet, or it can be read no more."""
+    ledger.save([hold()])
+    fresh = status("--output", "json").document
+    ledger.save_config(AppliedConfig("s.yaml", Path("/nowhere"), b"nonsense", NOW))
+    unreadable = status("--output", "json").document
+
+    for document in (fresh, unreadable):
+        assert (document["open"], document["next"]) == ([], [])
+        assert len(document["holds"]) == 1
+
+
+def test_people_are_told_in_their_words(ledger: Ledger, status: Status) -> None:
+    """The table has relative times, what is open first."""
+    applied(
+        ledger,
+        once("soon", NOW + 3 * HOUR + MINUTE, NOW + 4 * HOUR),
+        once("night", NOW - HOUR, NOW + 2 * HOUR + MINUTE / 2),
+    )
+    ledger.save([hold(since=NOW - 2 * HOUR)])
+
+    said = status().words
+
+    assert "The daemon runs: pid" in said
+    assert "night open ends in 2 h, " in said
+    assert "soon next opens in 3 h, " in said
+    assert "a/orders paused 2 h ago night" in said
+
+
+def test_a_quiet_ledger_says_so(file: Path, status: Status) -> None:
+    """Without holds there is a sentence, not an empty table."""
+    opened(file).close()
+
+    said = status().out
+
+    assert "No daemon runs" in said
+    assert "No repository is held." in said
+
+
+def test_a_hold_that_is_overdue_stands_out(ledger: Ledger, status: Status) -> None:
+    """A hold beyond its end says for how long, what failed, and when it is tried again."""
+    ledger.save(
+        [
+            hold(
+                phase=Phase.RESUMING,
+                until=NOW - 2 * HOUR,
+                last_error="refused",
+                next_attempt=NOW + HOUR + MINUTE / 2,
+            )
+        ]
+    )
+
+    said = status().words
+
+    assert "overdue for 2 h" in said
+    assert "refused" in said
+    assert "again in 1 h" in said
+
+
+def test_holds_without_a_daemon_are_a_warning(file: Path, status: Status) -> None:
+    """When nobody is there to resume what is held, the reader is told what to do."""
+    with opened(file) as ledger:
+        ledger.save([hold()])
+
+    assert "stays paused until one does: cbmaintd run" in status().words
+
+
+def test_a_rejected_file_is_told(ledger: Ledger, status: Status) -> None:
+    """That the last good configuration is in force stands in the JSON and in the table."""
+    ledger.set_config_state("rejected")
+
+    assert status("--output", "json").document["daemon"]["config"] == "rejected"
+    assert "The file was rejected" in status().out
+
+
+def test_markup_in_an_id_is_text(ledger: Ledger, status: Status) -> None:
+    """What looks like markup in the id of a repository is shown as it is."""
+    ledger.save([hold("[red]x[/]")])
+
+    assert "a/[red]x[/]" in status().out
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_the_table_fits(
+    ledger: Ledger, status: Status, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No line is longer than the terminal, however long the names; piped, it has no colours."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    long = "w" * 63
+    applied(ledger, once(long, NOW - HOUR, NOW + HOUR))
+    ledger.save([hold("r" * 50, windows=(long, "night"), until=NOW - HOUR, last_error="timeout")])
+
+    said = status().out
+
+    assert max(map(len, said.splitlines())) <= columns
+    assert "\x1b" not in said
+
+
+def test_a_missing_ledger_is_one_line(status: Status, file: Path) -> None:
+    """Where no daemon has run yet the ledger's place is named, with code 1; nothing is created."""
+    ended = status()
+
+    assert (ended.code, ended.out) == (1, "")
+    assert str(file) in ended.err
+    assert "no daemon has run" in ended.err
+    assert not list(file.parent.iterdir())
+
+
+def test_an_invalid_file_still_leads_to_the_ledger(
+    ledger: Ledger, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A bad edit does not hide the holds: the ledger that the file names is read."""
+    ledger.save([hold()])
+    bad = tmp_path / "schedules.yaml"
+    bad.write_text(f"ledger: sqlite:///{file}\nclusters: 7\n")
+
+    code = main(["-c", str(bad), "status", "--output", "json"])
+
+    assert code == 0
+    assert len(json.loads(capsys.readouterr().out)["holds"]) == 1
