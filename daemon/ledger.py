@@ -286,9 +286,13 @@ def _engine(file: Path | None, access: Access) -> sa.Engine:
         connection = sqlite3.connect(
             name, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
         )
-        if access is Access.DAEMON:
-            connection.execute("PRAGMA journal_mode=WAL").close()
-        connection.execute("PRAGMA synchronous=FULL").close()
+        try:
+            if access is Access.DAEMON:
+                connection.execute("PRAGMA journal_mode=WAL").close()
+            connection.execute("PRAGMA synchronous=FULL").close()
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
