@@ -240,7 +240,8 @@ class Daemon:
         self._log.error(logs.CONFIG_REJECTED, path=exc.file, faults=faults)
 
     def _warn(self, settings: Settings) -> None:
-        for warning in settings.warnings:
+        unserved = ("listen: this version serves no metrics and no health",)
+        for warning in settings.warnings + (unserved if settings.listen else ()):
             self._log.warning(logs.CONFIG_WARNED, path=settings.path, warning=warning)
 
     def _record(self, write: Callable[[], None]) -> None:
