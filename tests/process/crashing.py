@@ -11,7 +11,6 @@ import sys
 from collections.abc import Iterable
 
 from daemon.cli import main
-
 from daemon.ledger import Ledger
 from daemon.record import Record
 from daemon.repository import Attempt

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from daemon.windows import CatchUp
 
 from daemon.errors import AlreadyRunningError, LedgerError
 from daemon.ledger import SCHEMA_VERSION, Access, AppliedConfig, Ledger
 from daemon.record import LATE, Phase, Record, Suspicion
 from daemon.repository import Action, Attempt, Outcome, RepositoryKey, ScheduledRun
+from daemon.windows import CatchUp
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 250_000, tzinfo=UTC)
 FULL = Record(

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from daemon.windows import CatchUp, Desired, Opening
 
 from daemon.reconcile import (
     GONE_AFTER,
@@ -34,6 +33,7 @@ from daemon.repository import (
     RepositoryState,
     ScheduledRun,
 )
+from daemon.windows import CatchUp, Desired, Opening
 
 KEY = RepositoryKey("prod", "orders")
 BOOT = "boot-1"

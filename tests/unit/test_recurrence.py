@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -333,89 +332,3 @@ def test_an_rrule_stays_on_the_clock() -> None:
         "07-26T02:00+0200/07-26T08:00+0200",
         "10-25T02:00+0200/10-25T07:00+0100",
     ]
-
-
-@pytest.mark.parametrize(
-    ("rule", "expected"),
-    [
-        (Once(at("2026-12-24T18:00"), at("2026-12-27T06:00")), "12-24T18:00-0500/12-27T06:00-0500"),
-        (Once(at("2026-12-24T18:00:30"), None, HOUR), "12-24T18:00-0500/12-24T19:00-0500"),
-        (
-            Once(at("2026-12-24T18:00+01:00"), at("2026-12-27T06:00Z")),
-            "12-24T12:00-0500/12-27T01:00-0500",
-        ),
-        (Once(at("2026-12-24T18:00Z"), None, HOUR), "12-24T13:00-0500/12-24T14:00-0500"),
-    ],
-)
-def test_once(rule: Rule, expected: str) -> None:
-    """A single opening is in local times, or between instants with an offset of their own."""
-    assert opened(rule, "America/New_York", "2026-12-24") == [expected]
-
-
-def test_once_counts_seconds() -> None:
-    """A single opening begins at the second that is given."""
-    rule = Once(at("2026-12-24T18:00:30"), at("2026-12-24T18:01:45"))
-
-    (found,) = intervals(rule, ZoneInfo("UTC"), at("2026-12-24T00:00Z"), at("2026-12-25T00:00Z"))
-
-    assert (found.start, found.end) == (at("2026-12-24T18:00:30Z"), at("2026-12-24T18:01:45Z"))
-
-
-def test_instants_that_share_a_zone() -> None:
-    """Rule 5: an end in the second pass of an hour may follow a start that reads later."""
-    berlin = ZoneInfo("Europe/Berlin")
-    first, second = at("2026-10-25T00:45Z"), at("2026-10-25T01:15Z")
-
-    (found,) = intervals(
-        Once(first.astimezone(berlin), second.astimezone(berlin)), berlin, first, second
-    )
-
-    assert found.end - found.start == timedelta(minutes=30)
-
-
-@pytest.mark.parametrize(
-    ("make", "complaint"),
-    [
-        (lambda: Weekly(frozenset(), time(2), None, HOUR), "no day"),
-        (lambda: Weekly(DAILY, time(2)), "either an end or a duration"),
-        (lambda: Weekly(DAILY, time(2), 3 * HOUR, HOUR), "either an end or a duration"),
-        (lambda: Weekly(DAILY, time(2), None, timedelta(0)), "longer than nothing"),
-        (monthly, "no day"),
-        (lambda: Monthly((DayNumber(1),), 0, time(2), 2 * HOUR), "equal"),
-        (lambda: Cron("0 2 * * *", -HOUR), "longer than nothing"),
-        (lambda: Cron("0 0 30 2 *", HOUR), "never comes"),
-        (lambda: Rrule("FREQ=DAILY", at("2026-01-01T00:00"), timedelta(0)), "longer than nothing"),
-        (lambda: Rrule("FREQ=SECONDLY", at("2026-01-01T00:00"), HOUR), "too fine"),
-        (lambda: Once(at("2026-01-01T00:00")), "either an end or a duration"),
-        (lambda: Once(at("2026-01-01T00:00"), at("2026-01-01T00:00")), "not after the start"),
-        (lambda: Once(at("2026-01-01T00:00Z"), at("2026-01-01T01:00+02:00")), "not after"),
-        (lambda: Once(at("2026-01-01T00:00Z"), at("2026-01-02T00:00")), "differ in kind"),
-    ],
-)  # fmt: skip
-def test_no_rule(make: Callable[[], Rule], complaint: str) -> None:
-    """Rules 1 and 5: what is empty, endless, contradictory or impossible is an error."""
-    with pytest.raises(ValueError, match=complaint):
-        make()
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        daily("02:00", "06:00"),
-        monthly(DayNumber(1)),
-        Cron("0 0 29 2 *", HOUR),
-        Rrule("FREQ=YEARLY", at("2026-01-01T00:00"), HOUR),
-        Once(at("2026-01-01T00:00"), None, HOUR),
-    ],
-)
-def test_the_ends_of_the_calendar(rule: Rule) -> None:
-    """Rule 5: nothing overflows, however far away one looks."""
-    zone, week = ZoneInfo("Pacific/Kiritimati"), timedelta(days=7)
-    first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-
-    found = [
-        *intervals(rule, zone, first, first + week),
-        *intervals(rule, zone, last - week, last),
-    ]
-
-    assert not found
