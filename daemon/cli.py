@@ -1,4 +1,4 @@
-"""The command line: what can be asked for, and the one place that turns an error into an exit code.
+"""The command line from end to end: the one place that turns an error into an exit code.
 
 Only the standard library is imported here: `--version` and `--help` should not wait for the rest.
 """
@@ -7,52 +7,24 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn, cast
+from typing import cast
 
 from daemon import __version__
+from daemon.commands import arguments
 from daemon.errors import CbmaintdError, ConfigError, UsageError
-from daemon.wording import nearest, shown
 
 INTERRUPTED = 130
-LAST_PORT = 65535
-OUTPUTS = ("table", "json")
-EPILOG = """\
-first steps:
-  cbmaintd demo                          watch it work, against a simulated service
-  cbmaintd -c schedules.yaml check       every fault of the file, with line and column
-  cbmaintd -c schedules.yaml calendar    what opens when
-
-exit codes: 0 done, 1 it could not be done, 2 bad usage or invalid file, 130 interrupted
-"""
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, with the nearest word that exists."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
-
-    def _check_value(self, action: argparse.Action, value: object) -> None:
-        if action.choices is not None and value not in action.choices:
-            known = [str(each) for each in action.choices]
-            name = action.metavar or "/".join(action.option_strings)
-            near = nearest(str(value), known)
-            self.error(f"unknown {name} {shown(str(value))}{near}; there are: {', '.join(known)}")
-
-    def options(self) -> list[str]:
-        """List the options that it takes."""
-        return list(self._option_string_actions)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; nothing else ends the process."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    _prepare_streams()
     try:
-        code = _run(arguments)
-        sys.stdout.flush()
+        return _run_to_the_last_byte(sys.argv[1:] if argv is None else argv)
     except ConfigError as exc:
         # Faults stand at the start of their lines, where editors look for a place to jump to.
         return _fail(str(exc), exc.exit_code)
@@ -60,45 +32,57 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"cbmaintd: {exc}", exc.exit_code)
     except KeyboardInterrupt:
         return _fail("cbmaintd: interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader had enough (`| head`); flushing at exit would complain once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except OSError as exc:
+        return _refused(exc)
     except Exception as exc:  # noqa: BLE001  # the last edge: a traceback is not for users
         return _bug(exc)
-    return code
 
 
-def _run(arguments: list[str]) -> int:
-    parser, verbs = _build()
-    _check_first(arguments, parser, verbs)
-    args, unknown = parser.parse_known_args(arguments)
-    if unknown:
-        verb = verbs.get(args.verb, parser)
-        raise _unknown(unknown[0], verb.options())
+def _prepare_streams() -> None:
+    """Be ready for streams that are closed (`>&-`), and for those that take ASCII alone.
+
+    A closed one is opened on nothing: otherwise the next file, the ledger perhaps, would get its
+    number, and what is meant for the stream would be written into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _run_to_the_last_byte(argv: Sequence[str]) -> int:
+    """Run, and write all that was printed: a full disk is no success."""
+    try:
+        return _run(argv)
+    finally:
+        sys.stdout.flush()
+
+
+def _run(argv: Sequence[str]) -> int:
+    args = arguments.read(argv)
     if args.version:
         sys.stdout.write(f"cbmaintd {__version__}\n")
         return 0
     if args.verb is None:
-        sys.stderr.write(parser.format_help())
+        sys.stderr.write(arguments.help_text())
         return UsageError.exit_code
     command = importlib.import_module(f"daemon.commands.{args.verb}")
     run = cast("Callable[[argparse.Namespace, Mapping[str, str]], int]", command.run)
     return run(args, os.environ)
 
 
-def _check_first(arguments: Sequence[str], parser: _Parser, verbs: Mapping[str, _Parser]) -> None:
-    """Refuse an unknown option before the verb: argparse would take its value for the verb."""
-    first = arguments[0].partition("=")[0] if arguments else ""
-    if first.startswith("--") and first not in parser.options():
-        if any(first in verb.options() for verb in verbs.values()):
-            raise UsageError(f"{first} stands after the command; see {parser.prog} --help")
-        raise _unknown(first, parser.options())
-
-
-def _unknown(argument: str, known: Sequence[str]) -> UsageError:
-    word = argument.partition("=")[0]
-    return UsageError(f"unknown argument {shown(argument)}{nearest(word, known)}")
+def _refused(exc: OSError) -> int:
+    # What is still to be written goes nowhere: flushing at exit would complain once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(exc, BrokenPipeError):
+        # The reader had enough (`| head`): that is no complaint of ours.
+        return 1
+    return _fail(f"cbmaintd: the system refuses: {exc}", 1)
 
 
 def _fail(text: str, code: int) -> int:
@@ -112,106 +96,3 @@ def _bug(exc: Exception) -> int:
     what = f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
     advice = "please report it, with what CBMAINTD_DEBUG=1 shows"
     return _fail(f"cbmaintd: a bug: {what}; {advice}", 1)
-
-
-def _build() -> tuple[_Parser, dict[str, _Parser]]:
-    parser = _Parser(
-        prog="cbmaintd",
-        description="Pauses Couchbase backups while your maintenance windows are open.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    _add_globals(parser, default=None)
-    commands = parser.add_subparsers(dest="verb", metavar="COMMAND", parser_class=_Parser)
-    verbs = {}
-    for name, text, declare in _VERBS:
-        verbs[name] = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        _add_globals(verbs[name], default=argparse.SUPPRESS)
-        declare(verbs[name])
-    return parser, verbs
-
-
-def _add_globals(parser: argparse.ArgumentParser, default: str | None) -> None:
-    """Let the options that every command has stand before or after it."""
-    is_version = False if default is None else default
-    parser.add_argument("-c", "--config", metavar="PATH", default=default, help="schedules.yaml")
-    parser.add_argument("--ledger", metavar="URL", default=default, help="the ledger")
-    parser.add_argument("--version", action="store_true", default=is_version)
-
-
-def _declare_run(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--dry-run", action="store_true", help="decide, but send no POST")
-    formats = ("auto", "json", "console")
-    verb.add_argument(
-        "--log-format", choices=formats, default="auto", help="of the lines on stderr"
-    )
-    levels = ("debug", "info", "warning", "error", "critical")
-    verb.add_argument("--log-level", choices=levels, default="info", help="the least that is said")
-
-
-def _declare_check(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--online", action="store_true", help="also ask every cluster")
-
-
-def _declare_calendar(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--from", dest="start", metavar="T", help="from this time on; default: now")
-    verb.add_argument(
-        "--days", type=_days, default=14, metavar="N", help="so many days; default 14"
-    )
-    verb.add_argument(
-        "--window", action="append", metavar="W", help="only this one; may be repeated"
-    )
-    verb.add_argument(
-        "--output", choices=(*OUTPUTS, "ics"), default="table", help="how to print it"
-    )
-
-
-def _declare_status(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
-
-
-def _declare_demo(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "--seconds", type=_days, default=6, metavar="N", help="how long the window is; default 6"
-    )
-
-
-def _declare_simulate(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--host", default="127.0.0.1")
-    verb.add_argument("--port", type=_port, default=8097, help="0 takes a free one; default 8097")
-    verb.add_argument("--management-port", type=_port, default=None, help="default: a free one")
-    verb.add_argument("--repositories", default="orders,tenant-a,tenant-b,archive", metavar="A,B,…")
-    verb.add_argument("--username", default="Administrator")
-    verb.add_argument("--password", default="password")
-    verb.add_argument("--tls-cert", metavar="FILE")
-    verb.add_argument("--tls-key", metavar="FILE")
-    verb.add_argument("--latency", default="0s", metavar="D", help="before each answer, as 50ms")
-    verb.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
-
-
-def _declare_schema(_verb: argparse.ArgumentParser) -> None:
-    """Declare nothing: it takes no options of its own."""
-
-
-def _days(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
-    return int(text)
-
-
-_VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
-    ("run", "Run the daemon in the foreground.", _declare_run),
-    ("check", "Validate the file, and ask the clusters.", _declare_check),
-    ("calendar", "Show the openings to come.", _declare_calendar),
-    ("status", "Show what is open and what is held.", _declare_status),
-    ("demo", "Watch the daemon work on a simulated service.", _declare_demo),
-    ("simulate", "Serve a simulated Backup Service.", _declare_simulate),
-    ("schema", "Print the JSON Schema of schedules.yaml.", _declare_schema),
-)

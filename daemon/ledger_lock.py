@@ -27,7 +27,7 @@ class LedgerLock:
 
     def __init__(self, descriptor: int) -> None:
         """Wrap an open and locked file; use `take`."""
-        self._descriptor = descriptor
+        self._descriptor: int | None = descriptor
 
     @classmethod
     def take(cls, ledger: Path) -> LedgerLock:
@@ -55,8 +55,10 @@ class LedgerLock:
         return cls(descriptor)
 
     def release(self) -> None:
-        """Give the lock back."""
-        os.close(self._descriptor)
+        """Give the lock back; a second time does nothing: the number may be another file's."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def read_holder(ledger: Path) -> Holder | None:

@@ -68,3 +68,8 @@ def span(length: timedelta) -> str:
 def clock(instant: datetime) -> str:
     """Give a local time as people read it, with its weekday and zone."""
     return f"{instant:%a %Y-%m-%d %H:%M %Z}"
+
+
+def clock_with_offset(instant: datetime) -> str:
+    """Give a local time as `clock` does, and what it is from UTC, for zones nobody knows."""
+    return f"{clock(instant)} ({instant.isoformat()[-6:]})"

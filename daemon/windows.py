@@ -135,15 +135,14 @@ class Window:
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """List the openings that meet `[start, end)`, sorted by start, each start once.
 
-        Of two that a gap moved to one start the longer stands.
+        Two that a gap moved to one start are as long as each other, and one.
         """
         if not self.enabled:
             return []
         found: dict[datetime, Interval] = {}
         for interval in intervals(self.rule, self.zone, start, end):
             if self._opens_on(interval.day):
-                other = found.setdefault(interval.start, interval)
-                found[interval.start] = max(other, interval, key=lambda each: each.end)
+                found.setdefault(interval.start, interval)
         return [self._opening(interval) for interval in found.values()]
 
     def _opening(self, interval: Interval) -> Opening:

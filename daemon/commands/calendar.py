@@ -18,6 +18,9 @@ from daemon.errors import UsageError
 from daemon.presentation import clock, console, opening_json, print_json, span
 from daemon.windows import Opening, Timeline, Window
 
+MOST_DAYS = 3660
+"""Ten years: further ahead nobody knows what clocks will do, and nobody should wait for it."""
+
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the openings that meet the days asked for.
@@ -59,6 +62,8 @@ def _from(text: str | None, settings: Settings) -> datetime:
 
 
 def _until(start: datetime, days: int) -> datetime:
+    if days > MOST_DAYS:
+        raise UsageError(f"--days {days}: that is beyond the calendar; at most {MOST_DAYS}")
     try:
         return start + timedelta(days=days)
     except OverflowError as exc:

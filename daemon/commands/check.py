@@ -9,17 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from threading import Event
 
 from daemon import places
 from daemon.backup_service import BackupService, ServiceError
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, load
-from daemon.presentation import clock
+from daemon.presentation import ahead, clock, clock_with_offset
 from daemon.repository import ObservedRepository, RepositoryState
-from daemon.windows import LOOK_AHEAD, Opening, Patterns, Timeline
+from daemon.windows import LOOK_AHEAD, Opening, Patterns, Timeline, Window
 
 ASK_AT_ONCE = 16
+MOST_RUNS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,19 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _warn(warning)
     _say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
-        _say(f"  {window.name}: {_next(window.openings(now, now + LOOK_AHEAD))}")
+        _say(f"  {window.name}: {_next(window, now)}")
     return _check_online(settings, environ, now) if args.online else 0
 
 
-def _next(openings: list[Opening]) -> str:
-    if not openings:
-        return "does not open within 400 days"
-    first = openings[0]
-    verb = "open since" if first.start <= datetime.now(UTC) else "opens"
-    return f"{verb} {clock(first.local_start)}, until {clock(first.local_end)}"
+def _next(window: Window, now: datetime) -> str:
+    if not window.enabled:
+        return "disabled"
+    first = next(ahead(window, now), None)
+    if first is None:
+        return f"does not open within {LOOK_AHEAD.days} days"
+    verb = "open since" if first.start <= now else "opens"
+    start, end = clock_with_offset(first.local_start), clock_with_offset(first.local_end)
+    return f"{verb} {start}, until {end}"
 
 
 def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime) -> int:
@@ -133,8 +138,12 @@ def _worth_knowing(
         for glob in _globs(patterns):
             if not any(Patterns((glob,)).matches(each.id) for each in found):
                 yield f"{window.name}: {glob} matches no repository of {cluster}"
-        for opening in window.openings(now, now + LOOK_AHEAD)[:1]:
-            yield from _lost_runs(cluster, opening, matched)
+        for opening in islice(ahead(window, now), 1):
+            lost = list(_lost_runs(cluster, opening, matched))
+            yield from lost[:MOST_RUNS_SHOWN]
+            if lost[MOST_RUNS_SHOWN:]:
+                more = len(lost) - MOST_RUNS_SHOWN
+                yield f"{window.name}: so do {more} more runs of {cluster}"
 
 
 def _globs(patterns: tuple[Patterns, ...]) -> list[str]:

@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from daemon.addresses import REPOSITORY_ID
 from daemon.durations import parse_duration
 from daemon.errors import UsageError
 from daemon.simulator.standalone import SimulatorOptions, serve
+from daemon.wording import shown
 
 
 def run(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
@@ -30,7 +32,7 @@ def run(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
             host=args.host,
             port=args.port,
             management_port=args.management_port,
-            repositories=tuple(id_ for id_ in args.repositories.split(",") if id_),
+            repositories=_repositories(args.repositories),
             username=args.username,
             password=args.password,
             tls_cert=_path(args.tls_cert),
@@ -39,6 +41,17 @@ def run(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
             state_file=_path(args.state_file),
         )
     )
+
+
+def _repositories(text: str) -> tuple[str, ...]:
+    ids = tuple(id_.strip() for id_ in text.split(",") if id_.strip())
+    for id_ in ids:
+        if not REPOSITORY_ID.fullmatch(id_):
+            raise UsageError(
+                f"--repositories: {shown(id_)} is no id of a repository: letters, digits, _ and -,"
+                " at most 50, the first a letter or digit"
+            )
+    return ids
 
 
 def _path(text: str | None) -> Path | None:

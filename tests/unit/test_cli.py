@@ -126,6 +126,9 @@ def test_every_verb_has_help(verb: str) -> None:
         (["check", "surplus"], 'unknown argument "surplus"'),
         (["run", "--log-format", "jsn"], 'did you mean "json"?'),
         (["calendar", "--days"], "--days: expected one argument"),
+        (["check", "-c", ""], "--config: its value is empty"),
+        (["--ledger=", "status"], "--ledger: its value is empty"),
+        (["simulate", "--repositories", "a,b c"], '"b c" is no id of a repository'),
         (["calendar", "--days", "0"], "at least 1"),
         (["calendar", "--days", "x"], "at least 1"),
         (["simulate", "--port", "65536"], "0 to 65535"),
@@ -240,6 +243,74 @@ def test_a_reader_that_leaves_is_no_complaint() -> None:
     os.close(writing)
 
     assert done.stderr == b""
+
+
+def redirected(arguments: list[str], to: str, **environ: str) -> Ended:
+    """Run a command whose streams a shell has redirected."""
+    script = f'exec "$0" -m daemon "$@" {to}'
+    done = subprocess.run(
+        ["/bin/sh", "-c", script, sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | environ,
+        timeout=60,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("arguments", [["schema"], ["--version"]], ids=" ".join)
+def test_a_full_disk_is_no_success(arguments: list[str]) -> None:
+    """What cannot be written is one line on stderr, with code 1."""
+    ended = redirected(arguments, ">/dev/full")
+
+    assert ended.code == 1
+    assert "No space left on device" in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["schema"], ["--help"], ["--version"]], ids=" ".join)
+def test_a_closed_stdout_is_silence(arguments: list[str]) -> None:
+    """Whoever closes stdout wants to see nothing, and gets the usual code."""
+    assert redirected(arguments, ">&-") == Ended(0, "", "")
+
+
+def test_a_closed_stderr_leaves_the_code() -> None:
+    """With stderr closed a wrong command is silent, and ends with its code."""
+    assert redirected(["nonsense"], "2>&-") == Ended(2, "", "")
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    """A ledger that is opened while the streams are closed is not written over with messages."""
+    ledger = tmp_path / "ledger.db"
+    Ledger.open(f"sqlite:///{ledger}", Access.DAEMON).close()
+    before = ledger.read_bytes()
+
+    ended = redirected(["status", "--ledger", str(ledger)], "<&- >&- 2>&-")
+
+    assert ended.code == 0
+    assert ledger.read_bytes() == before
+
+
+def test_a_narrow_encoding_stops_nothing() -> None:
+    """Where the terminal takes ASCII alone, help and schema are printed all the same."""
+    ended = redirected(["simulate", "--help"], "", PYTHONIOENCODING="ascii")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.isascii()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_examples_that_exist(verb: str) -> None:
+    """Each verb's help ends with examples, and the command line accepts the options in them."""
+    help_text = started(verb, "--help").out
+    examples = [line.split() for line in help_text.partition("examples:")[2].splitlines() if line]
+    options = {word for words in examples for word in words if word.startswith("--")}
+
+    assert examples
+    assert all(words[:2] == ["cbmaintd", verb] for words in examples)
+    assert all(f"  {option} " in help_text for option in options)
 
 
 def test_the_module_is_the_command(valid: str) -> None:

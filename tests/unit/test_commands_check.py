@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,14 @@ def test_a_good_file_is_summed_up(check: Check) -> None:
     assert rare.startswith("  rare: open")
     assert "02:00 CE" in rare
     assert "does not open" in gone
-    assert always.startswith("  always: open since Wed 2020-01-01 00:00 CET")
+    assert always.startswith("  always: open since Wed 2020-01-01 00:00 CET (+01:00), until ")
+
+
+def test_a_disabled_window_is_called_so(check: Check) -> None:
+    """A window that is switched off is listed as such, not as one that never opens."""
+    file = text(cluster("a", "http://localhost:1"), w=(f"{RARE}\n    enabled: false", '{a: ["*"]}'))
+
+    assert check(file).out[-1] == "  w: disabled"
 
 
 def test_what_is_dangerous_is_warned_about(check: Check) -> None:
@@ -161,6 +169,15 @@ def test_online_runs_that_will_be_lost_are_warned_about(check: Check, service: S
     assert ended.err
     assert all(line.startswith("warning: w: ") for line in ended.err)
     assert all("of a/orders at " in line for line in ended.err)
+
+
+def test_online_many_lost_runs_are_counted(check: Check) -> None:
+    """Of very many runs that will be lost some are named and the others counted."""
+    with Simulator([f"r{n}" for n in range(9)], {"u": (PASSWORD, "backup_admin")}) as simulator:
+        ended = check(text(cluster("a", simulator.url), w=(ALWAYS, '{a: ["*"]}')), "--online")
+
+    assert len(ended.err) == 21
+    assert re.fullmatch(r"warning: w: so do \d+ more runs of a", ended.err[-1])
 
 
 def test_online_every_cluster_has_its_say(check: Check, service: Simulator) -> None:

@@ -103,6 +103,15 @@ def test_a_pause_begins_ahead() -> None:
     assert found[1].openings == tuple(window.openings(at("02:00"), at("03:00")))
 
 
+def test_a_pause_begins_weeks_ahead() -> None:
+    """A repository is held by an opening that is still far beyond what `until` looks at."""
+    window = once("w", "2027-01-20T02:00", "2027-01-20T06:00", pause_before=60 * DAY)
+
+    found = [desired([window], now) for now in ("2026-11-21T01:59", "2026-11-21T02:00")]
+
+    assert [bool(each) for each in found] == [False, True]
+
+
 def test_the_strongest_wish_wins() -> None:
     """Of windows that hold, one that enforces is enough, and the strongest catch_up counts."""
     windows = [

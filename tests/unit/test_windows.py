@@ -137,7 +137,7 @@ def test_an_exclusion_and_a_missing_day(excluded: int, expected: list[str]) -> N
 
 
 def test_one_start_is_one_opening() -> None:
-    """Rule 4: two openings that a gap moves to one start are one, the longer."""
+    """Rule 4: two openings that a gap moves to one start are one."""
     window = Window("w", Cron("0,30 2 * * *", HOUR), BERLIN, EVERYTHING)
 
     found = window.openings(at("2026-03-29T00:00"), at("2026-03-29T12:00"))
@@ -196,6 +196,18 @@ def test_next_change_looks_400_days_ahead(days: int, is_seen: bool) -> None:
     timeline.next_change(now + 20 * DAY)
 
     assert timeline.next_change(now) == (now + days * DAY if is_seen else None)
+
+
+def test_next_change_passes_over_no_window() -> None:
+    """The end of an opening that is long open does not hide what opens before it."""
+    windows = [
+        once("long", "2026-11-01T00:00", "2027-09-01T00:00"),
+        once("b", "2027-03-01T00:00", "2027-03-01T01:00"),
+    ]
+
+    found = Timeline(windows).next_change(at("00:00"))
+
+    assert found == at("2027-03-01T00:00")
 
 
 def test_next_change_of_nothing() -> None:

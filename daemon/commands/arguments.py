@@ -1,0 +1,247 @@
+"""What can be asked for on the command line, and how a slip of the pen is answered.
+
+Only the standard library is imported here: `--version` and `--help` should not wait for the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from daemon.errors import UsageError
+from daemon.wording import nearest, shown
+
+LAST_PORT = 65535
+OUTPUTS = ("table", "json")
+EPILOG = """\
+first steps:
+  cbmaintd demo                          watch it work, against a simulated service
+  cbmaintd -c schedules.yaml check       every fault of the file, with line and column
+  cbmaintd -c schedules.yaml calendar    what opens when
+
+exit codes: 0 done, 1 it could not be done, 2 bad usage or invalid file, 130 interrupted
+"""
+EXAMPLES = {
+    "run": """\
+examples:
+  cbmaintd run                              as the service does
+  cbmaintd run --dry-run                    see what it would do, and do nothing
+""",
+    "check": """\
+examples:
+  cbmaintd check                            every fault of the file, with line and column
+  cbmaintd check --online                   also: do the clusters answer and accept us?
+""",
+    "calendar": """\
+examples:
+  cbmaintd calendar --days 60 --window nightly
+  cbmaintd calendar --from 2026-10-25 --days 1
+  cbmaintd calendar --days 365 --output ics > maintenance.ics
+""",
+    "status": """\
+examples:
+  cbmaintd status
+  cbmaintd status --output json | jq '.holds[] | select(.last_error)'
+""",
+    "demo": """\
+examples:
+  cbmaintd demo                             about ten seconds; touches nothing of yours
+  cbmaintd demo --seconds 30                with time to look around
+""",
+    "simulate": """\
+examples:
+  cbmaintd simulate --port 8097 --repositories orders,archive
+  cbmaintd simulate --port 0 --latency 50ms --state-file state.json
+""",
+    "schema": """\
+examples:
+  cbmaintd schema > schedules.schema.json   for an editor that knows JSON Schema
+""",
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, with the nearest word that exists."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = [str(each) for each in action.choices]
+            name = action.metavar or "/".join(action.option_strings)
+            near = nearest(str(value), known)
+            self.error(f"unknown {name} {shown(str(value))}{near}; there are: {', '.join(known)}")
+
+    def options(self) -> list[str]:
+        """List the options that it takes."""
+        return list(self._option_string_actions)
+
+
+def read(arguments: Sequence[str]) -> argparse.Namespace:
+    """Take the arguments apart; `verb` is None if there is none.
+
+    Raises:
+        UsageError: one of them is unknown, or makes no sense.
+        SystemExit: help was asked for, and has been printed.
+
+    """
+    parser, verbs = _build()
+    _check_first(arguments, parser, verbs)
+    args, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        verb = verbs.get(args.verb, parser)
+        raise _unknown(unknown[0], verb.options())
+    return args
+
+
+def help_text() -> str:
+    """Give what `--help` prints."""
+    parser, _ = _build()
+    return parser.format_help()
+
+
+def _check_first(arguments: Sequence[str], parser: _Parser, verbs: Mapping[str, _Parser]) -> None:
+    """Refuse an unknown option before the verb: argparse would take its value for the verb."""
+    first = arguments[0].partition("=")[0] if arguments else ""
+    if first.startswith("--") and first not in parser.options():
+        if any(first in verb.options() for verb in verbs.values()):
+            raise UsageError(f"{first} stands after the command; see {parser.prog} --help")
+        raise _unknown(first, parser.options())
+
+
+def _unknown(argument: str, known: Sequence[str]) -> UsageError:
+    word = argument.partition("=")[0]
+    return UsageError(f"unknown argument {shown(argument)}{nearest(word, known)}")
+
+
+def _build() -> tuple[_Parser, dict[str, _Parser]]:
+    parser = _Parser(
+        prog="cbmaintd",
+        description="Pauses Couchbase backups while your maintenance windows are open.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_globals(parser, default=None)
+    commands = parser.add_subparsers(dest="verb", metavar="COMMAND", parser_class=_Parser)
+    verbs = {}
+    for name, text, declare in _VERBS:
+        verbs[name] = commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=EXAMPLES[name],
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        _add_globals(verbs[name], default=argparse.SUPPRESS)
+        declare(verbs[name])
+    return parser, verbs
+
+
+def _add_globals(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """Let the options that every command has stand before or after it."""
+    is_version = False if default is None else default
+    parser.add_argument(
+        *("-c", "--config"),
+        type=_filled,
+        metavar="PATH",
+        default=default,
+        help="default: $CBMAINTD_CONFIG, ./schedules.yaml, /etc/cbmaintd/schedules.yaml",
+    )
+    parser.add_argument(
+        "--ledger",
+        type=_filled,
+        metavar="URL",
+        default=default,
+        help="default: $CBMAINTD_LEDGER, what the file says, the state directory",
+    )
+    parser.add_argument(
+        "--version", action="store_true", default=is_version, help="show it and exit"
+    )
+
+
+def _declare_run(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--dry-run", action="store_true", help="decide, but send no POST")
+    formats = ("auto", "json", "console")
+    verb.add_argument(
+        "--log-format", choices=formats, default="auto", help="of the lines on stderr"
+    )
+    levels = ("debug", "info", "warning", "error", "critical")
+    verb.add_argument("--log-level", choices=levels, default="info", help="the least that is said")
+
+
+def _declare_check(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--online", action="store_true", help="also ask every cluster")
+
+
+def _declare_calendar(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--from", dest="start", metavar="T", help="from this time on; default: now")
+    verb.add_argument(
+        "--days", type=_days, default=14, metavar="N", help="so many days; default 14"
+    )
+    verb.add_argument(
+        "--window", action="append", metavar="W", help="only this one; may be repeated"
+    )
+    verb.add_argument(
+        "--output", choices=(*OUTPUTS, "ics"), default="table", help="how to print it"
+    )
+
+
+def _declare_status(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
+
+
+def _declare_demo(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--seconds", type=_days, default=6, metavar="N", help="how long the window is; default 6"
+    )
+
+
+def _declare_simulate(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--host", default="127.0.0.1")
+    verb.add_argument("--port", type=_port, default=8097, help="0 takes a free one; default 8097")
+    verb.add_argument("--management-port", type=_port, default=None, help="default: a free one")
+    verb.add_argument("--repositories", default="orders,tenant-a,tenant-b,archive", metavar="A,B,…")
+    verb.add_argument("--username", default="Administrator")
+    verb.add_argument("--password", default="password")
+    verb.add_argument("--tls-cert", metavar="FILE")
+    verb.add_argument("--tls-key", metavar="FILE")
+    verb.add_argument("--latency", default="0s", metavar="D", help="before each answer, as 50ms")
+    verb.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
+
+
+def _declare_schema(_verb: argparse.ArgumentParser) -> None:
+    """Declare nothing: it takes no options of its own."""
+
+
+def _filled(text: str) -> str:
+    # `-c "$FILE"` with FILE unset must not fall back to some other file.
+    if not text:
+        raise argparse.ArgumentTypeError("its value is empty")
+    return text
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
+
+
+_VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
+    ("run", "Run the daemon in the foreground.", _declare_run),
+    ("check", "Validate the file, and ask the clusters.", _declare_check),
+    ("calendar", "Show the openings to come.", _declare_calendar),
+    ("status", "Show what is open and what is held.", _declare_status),
+    ("demo", "Watch the daemon work on a simulated service.", _declare_demo),
+    ("simulate", "Serve a simulated Backup Service.", _declare_simulate),
+    ("schema", "Print the JSON Schema of schedules.yaml.", _declare_schema),
+)
