@@ -139,11 +139,16 @@ def _repository(item: object) -> ObservedRepository:
             return ObservedRepository(
                 name,
                 RepositoryState(state),
+                _uuid(rest.get("repo")),
                 scheduled=tuple(sorted(_scheduled(rest.get("scheduled")))),
                 running=tuple(sorted(_names(rest))),
             )
         case _:
             raise ValueError("the list has an entry without a proper id and state")
+
+
+def _uuid(repo: object) -> str:
+    return repo if isinstance(repo, str) else ""
 
 
 def _scheduled(tasks: object) -> Iterator[ScheduledRun]:

@@ -50,12 +50,16 @@ Observed = dict[str, ObservedRepository]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a pass goes by: one immutable object, swapped whole at a reload."""
+    """What a pass goes by: one immutable object, swapped whole at a reload.
+
+    `has_lost_ledger`: what the first look finds paused may be ours, and is reported.
+    """
 
     timeline: Timeline
     resync: timedelta
     max_pause: timedelta
     dry_run: bool = False
+    has_lost_ledger: bool = False
 
 
 class Controller:
@@ -81,6 +85,7 @@ class Controller:
         self._pacing = Pacing()
         self.known_ids: frozenset[str] = frozenset()
         self.has_looked = False
+        self._has_reported = False
 
     @property
     def is_needed(self) -> bool:
@@ -121,6 +126,8 @@ class Controller:
             observed = self._look(self._held_windows())
         except ServiceError as exc:
             return self._give_up(exc, rules)
+        if rules.has_lost_ledger and not self._has_reported:
+            self._report_paused(observed)
         decisions = self._decide(observed, rules)
         if rules.dry_run:
             self._rehearse(decisions)
@@ -139,6 +146,13 @@ class Controller:
         self.known_ids = frozenset(repository.id for repository in seen)
         self._journal.answered()
         return {repository.id: repository for repository in seen}
+
+    def _report_paused(self, observed: Observed) -> None:
+        """Name what a lost ledger may have held: people must judge, nothing is guessed."""
+        self._has_reported = True
+        for repository in observed.values():
+            if repository.state is RepositoryState.PAUSED and not self._holdings.get(repository.id):
+                self._journal.found_paused(repository.id)
 
     def _held_windows(self) -> tuple[str, ...]:
         held = {window for record in self._holdings.holds() for window in record.windows}

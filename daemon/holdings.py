@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Protocol
 
+from daemon.errors import LedgerError
 from daemon.record import Record
 from daemon.repository import Attempt
 
@@ -76,7 +77,12 @@ class Holdings:
         attempts = list(self._attempts)
         if not (self._unsaved or attempts):
             return
-        self._store.save(self._unsaved.values(), attempts)
+        try:
+            self._store.save(self._unsaved.values(), attempts)
+        except LedgerError:
+            # It may be another file that takes records again: then it has to learn all of them.
+            self._unsaved = {**self._records, **self._unsaved}
+            raise
         self._unsaved.clear()
         for _ in attempts:
             self._attempts.popleft()

@@ -145,6 +145,16 @@ class Journal:
         if self._is_news(record.key.id, "overdue", (str(record.since),)):
             self.failed(record, Action.RESUME, "max_pause", record.until)
 
+    def found_paused(self, repository: str) -> None:
+        """Say of a repository that a lost ledger may have known it as ours."""
+        self._log.warning(
+            logs.REPOSITORY_LEFT,
+            cluster=self._cluster,
+            repository=repository,
+            windows=[],
+            reason=Reason.LEDGER_LOST,
+        )
+
     def unreachable(self, error: CallError, now: datetime) -> None:
         """Say, once until it recovers, that the cluster does not answer."""
         if self._unreachable_since is None:

@@ -6,28 +6,33 @@ was committed). Every public method is one transaction; when it returns the rows
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Self
-from urllib.parse import quote
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.pool import StaticPool
 
+from daemon import ledger_file
 from daemon import ledger_rows as rows
 from daemon.errors import LedgerError
+from daemon.ledger_file import DamagedError, Loss, LossReason, Mode, UnusableError
 from daemon.ledger_lock import LedgerLock, read_holder
 from daemon.record import Record
 from daemon.repository import Attempt, RepositoryKey
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MEMORY = "sqlite://"
+
+_MIGRATIONS = {1: ("ALTER TABLE record ADD COLUMN uuid TEXT NOT NULL DEFAULT ''",)}
+"""What makes a ledger of one schema version one of the next."""
+
+T = TypeVar("T")
 
 
 class Access(Enum):
@@ -61,97 +66,132 @@ class AppliedConfig:
 class Ledger:
     """One open ledger; safe to use from several threads."""
 
-    def __init__(self, engine: sa.Engine, file: Path | None, lock: LedgerLock | None) -> None:
-        """Wrap an engine whose schema was checked; use `open`."""
-        self._engine = engine
+    def __init__(self, file: Path | None, lock: LedgerLock | None, access: Access) -> None:
+        """Connect; use `open`, which checks what is there."""
         self._file = file
         self._lock = lock
-        self._turn = threading.Lock()
-        self.set_aside: Path | None = None
+        self._access = access
+        mode = Mode.WRITE if access is Access.DAEMON else Mode.READ
+        self._engine = ledger_file.connect(file, mode)
+        self._is_closed_to_writes = False
+        self._identity: tuple[int, int] | None = None
+        self._turn = threading.RLock()
+        self._last_config: AppliedConfig | None = None
+        self.loss: Loss | None = None
 
     @classmethod
     def open(cls, url: str, access: Access) -> Ledger:
         """Open the ledger at *url* (`sqlite:///relative` or `sqlite:////absolute`).
 
-        `DAEMON` creates what is missing and holds the lock until `close`. A file that is no
-        database is then set aside (`set_aside` names it) and a new one begun: nothing found paused
-        is ours, so nothing is resumed by guess.
+        `DAEMON` creates what is missing and holds the lock until `close`. Where there was a ledger
+        and it is gone or damaged, what is left is set aside and a new one begun (`loss` says so):
+        nothing found paused is ours then, so nothing is resumed by guess. On a disk that is full or
+        read-only it can be read, and is written to as soon as the disk allows: each write tries.
 
         Raises:
             LedgerError: it is missing, unreadable, not writable, or of a newer version.
             AlreadyRunningError: another daemon holds it.
 
         """
-        file = _file_of(url)
-        if access is Access.READ:
-            return cls._open_to_read(file)
-        if file is None:
-            return cls._create(None, None)
-        lock = LedgerLock.take(file)
-        try:
-            return cls._create_or_replace(file, lock)
-        except LedgerError:
-            lock.release()
-            raise
-
-    @classmethod
-    def _open_to_read(cls, file: Path | None) -> Ledger:
-        if file is None or not file.exists():
+        file = ledger_file.file_of(url)
+        if access is Access.READ and (file is None or not file.exists()):
             raise LedgerError(
                 f"{file or 'this ledger'}: there is no ledger here; no daemon has run with it yet"
             )
-        ledger = cls(_engine(file, Access.READ), file, None)
-        with ledger._closed_on_error():
-            ledger._check_version()
-        return ledger
-
-    @classmethod
-    def _create_or_replace(cls, file: Path, lock: LedgerLock) -> Ledger:
+        lock = LedgerLock.take(file) if file and access is Access.DAEMON else None
+        ledger = cls(file, lock, access)
         try:
-            return cls._create(file, lock)
-        except _NotADatabaseError:
-            aside = file.with_name(f"{file.name}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
-            for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
-                file.with_name(name).exists() and file.with_name(name).rename(
-                    file.with_name(name.replace(file.name, aside.name))
-                )
-            ledger = cls._create(file, lock)
-            ledger.set_aside = aside
-            return ledger
-
-    @classmethod
-    def _create(cls, file: Path | None, lock: LedgerLock | None) -> Ledger:
-        ledger = cls(_engine(file, Access.DAEMON), file, lock)
-        with ledger._closed_on_error():
-            ledger._create_tables()
-            ledger._check_version()
-        return ledger
-
-    @contextmanager
-    def _closed_on_error(self) -> Iterator[None]:
-        try:
-            yield
+            if access is Access.READ:
+                ledger._check_version()
+            else:
+                ledger._prepare_or_replace()
         except LedgerError:
-            self._engine.dispose()
+            ledger.close()
             raise
+        return ledger
 
-    def _create_tables(self) -> None:
+    def _prepare_or_replace(self) -> None:
+        try:
+            self._prepare()
+        except DamagedError:
+            self._begin_anew()
+        except UnusableError:
+            if not (self._file and self._file.exists()):
+                raise
+            # What is held has to be resumed all the same: to know of it, reading is enough.
+            self._connect(ledger_file.rescue_mode(self._file))
+            self._check_version()
+            self._is_closed_to_writes = True
+
+    def _prepare(self) -> None:
+        """Create or migrate the tables, and see that every row can be read."""
         with self._transaction() as connection:
-            rows.METADATA.create_all(connection)
-            if connection.execute(_VERSION).first() is None:
-                connection.execute(
-                    sa.insert(rows.meta).values(name="schema_version", value=str(SCHEMA_VERSION))
-                )
+            if not sa.inspect(connection).has_table(rows.meta.name):
+                self._create(connection)
+            self._migrate(connection)
+            ledger_file.check_health(connection, self._file)
+            number = connection.execute(_meta("ledger_id")).scalar()
+            if number is None:
+                number = str(uuid.uuid4())
+                _put_meta(connection, "ledger_id", number)
+        self.records()
+        self._last_config = self._last_config or self.last_good()
+        if self._file:
+            ledger_file.remember_number(self._file, number)
+            self._identity = ledger_file.identify(self._file)
+
+    def _create(self, connection: sa.Connection) -> None:
+        rows.METADATA.create_all(connection)
+        values = {"schema_version": str(SCHEMA_VERSION)}
+        known = ledger_file.known_number(self._file) if self._file else None
+        if known:
+            values["ledger_id"] = known
+            self.loss = self.loss or Loss(LossReason.MISSING, None)
+        for name, value in values.items():
+            connection.execute(sa.insert(rows.meta).values(name=name, value=value))
+
+    def _migrate(self, connection: sa.Connection) -> None:
+        version = self._read_version(connection)
+        for number in range(version, SCHEMA_VERSION):
+            for statement in _MIGRATIONS[number]:
+                connection.exec_driver_sql(statement)
+        if version != SCHEMA_VERSION:
+            _put_meta(connection, "schema_version", str(SCHEMA_VERSION))
 
     def _check_version(self) -> None:
         with self._transaction() as connection:
-            version = int(connection.execute(_VERSION).scalar_one())
+            version = self._read_version(connection)
+        if version < SCHEMA_VERSION:
+            raise LedgerError(
+                f"{self._file}: this ledger is of an older version; it is brought up to date when"
+                " the daemon starts"
+            )
+
+    def _read_version(self, connection: sa.Connection) -> int:
+        version = int(connection.execute(_meta("schema_version")).scalar_one())
         if version > SCHEMA_VERSION:
             raise LedgerError(
                 f"{self._file}: this ledger has schema version {version}, newer than this program"
                 f" knows ({SCHEMA_VERSION}); install the cbmaintd that wrote it, or name another"
                 " ledger with --ledger"
             )
+        return version
+
+    def _begin_anew(self) -> None:
+        """Set aside what is left of the file, and begin a new one in its place."""
+        with self._turn:
+            self._identity = None
+            self._engine.dispose()
+            aside = ledger_file.set_aside(self._file) if self._file else None
+            self.loss = Loss(LossReason.DAMAGED if aside else LossReason.MISSING, aside)
+            self._connect(Mode.WRITE)
+            self._prepare()
+            if self._last_config:
+                self.save_config(self._last_config)
+
+    def _connect(self, mode: Mode) -> None:
+        self._engine.dispose()
+        self._engine = ledger_file.connect(self._file, mode)
 
     def __enter__(self) -> Self:
         """Close at the end of the block."""
@@ -172,17 +212,22 @@ class Ledger:
         """List all records, ordered by cluster and repository. Raises LedgerError."""
         query = sa.select(rows.record).order_by(rows.record.c.cluster, rows.record.c.repository)
         with self._transaction() as connection:
-            return [rows.to_record(row) for row in connection.execute(query)]
+            return [self._parse(rows.to_record, row) for row in connection.execute(query)]
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write *records* and append *attempts* in one durable transaction. Raises LedgerError.
+        """Write *records* and append *attempts* in one durable transaction.
 
         A record that is spent is removed.
+
+        Raises:
+            LedgerError: nothing was written. If the file was damaged, emptied or deleted while
+                in use, a new one has been begun, and everything that is known belongs into it.
+
         """
         changed = list(records)
         sent = [rows.from_attempt(attempt) for attempt in attempts]
         kept = [rows.from_record(record) for record in changed if not record.is_spent]
-        with self._transaction() as connection:
+        with self._writing() as connection:
             if changed:
                 connection.execute(_DELETE_RECORD, [_bound(record.key) for record in changed])
             if kept:
@@ -194,24 +239,23 @@ class Ledger:
         """Tell who runs on this ledger now; the lock, not the row, decides. Raises LedgerError."""
         holder = read_holder(self._file) if self._file else None
         with self._transaction() as connection:
-            query = sa.select(rows.meta.c.value).where(rows.meta.c.name == "config")
-            config = connection.execute(query).scalar() or "ok"
+            config = connection.execute(_meta("config")).scalar() or "ok"
         if holder is None:
             return DaemonState(running=False, pid=None, host=None, since=None, config=config)
         return DaemonState(True, holder.pid, holder.host, holder.since, config)
 
     def set_config_state(self, state: str) -> None:
         """Note whether the file was accepted (`ok`) or `rejected`. Raises LedgerError."""
-        with self._transaction() as connection:
-            connection.execute(sa.delete(rows.meta).where(rows.meta.c.name == "config"))
-            connection.execute(sa.insert(rows.meta).values(name="config", value=state))
+        with self._writing() as connection:
+            _put_meta(connection, "config", state)
 
     def save_config(self, config: AppliedConfig) -> None:
         """Keep *config* as the last good one. Raises LedgerError.
 
         Older ones stay while anything is held: a cluster that an edit removed is found in them.
         """
-        with self._transaction() as connection:
+        self._last_config = config
+        with self._writing() as connection:
             held = sa.select(sa.func.count()).select_from(rows.record)
             if connection.execute(held).scalar_one() == 0:
                 connection.execute(sa.delete(rows.config))
@@ -227,14 +271,43 @@ class Ledger:
         """List the configurations kept, the newest first. Raises LedgerError."""
         query = sa.select(rows.config).order_by(rows.config.c.id.desc())
         with self._transaction() as connection:
-            return [
-                AppliedConfig(row.path, Path(row.folder), row.text, rows.to_instant(row.applied))
-                for row in connection.execute(query)
-            ]
+            return [self._parse(_to_config, row) for row in connection.execute(query)]
 
     def last_good(self) -> AppliedConfig | None:
         """Give the configuration that was in force last. Raises LedgerError."""
         return next(iter(self.configs()), None)
+
+    def _parse(self, read: Callable[[sa.Row[Any]], T], row: sa.Row[Any]) -> T:
+        try:
+            return read(row)
+        except (ValueError, TypeError) as exc:
+            # Bits that rotted inside a value: SQLite's own checks do not see them.
+            raise DamagedError(f"{self._file}: the ledger is damaged ({exc})") from exc
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """Write, unless the file is no longer there or no longer whole: then begin a new one."""
+        with self._turn:
+            try:
+                self._open_for_writes()
+                self._check_place()
+                with self._transaction() as connection:
+                    yield connection
+            except DamagedError:
+                self._begin_anew()
+                raise
+
+    def _open_for_writes(self) -> None:
+        if self._is_closed_to_writes:
+            self._connect(Mode.WRITE)
+            self._prepare()
+            self._is_closed_to_writes = False
+
+    def _check_place(self) -> None:
+        if self._file and self._lock:
+            self._lock.renew(self._file)
+            if self._identity and ledger_file.identify(self._file) != self._identity:
+                raise DamagedError(f"{self._file}: another file was put in the ledger's place")
 
     @contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
@@ -243,14 +316,18 @@ class Ledger:
                 with self._engine.begin() as connection:
                     yield connection
             except sa.exc.DatabaseError as exc:
-                raise _translate(exc, self._file) from exc
+                raise ledger_file.translate(exc, self._file) from exc
 
 
-class _NotADatabaseError(LedgerError):
-    """Raised when the file is damaged or something else altogether."""
+def _meta(name: str) -> sa.Select[str]:
+    return sa.select(rows.meta.c.value).where(rows.meta.c.name == name)
 
 
-_VERSION = sa.select(rows.meta.c.value).where(rows.meta.c.name == "schema_version")
+def _put_meta(connection: sa.Connection, name: str, value: str) -> None:
+    connection.execute(sa.delete(rows.meta).where(rows.meta.c.name == name))
+    connection.execute(sa.insert(rows.meta).values(name=name, value=value))
+
+
 _DELETE_RECORD = sa.delete(rows.record).where(
     rows.record.c.cluster == sa.bindparam("in_cluster"),
     rows.record.c.repository == sa.bindparam("with_id"),
@@ -261,51 +338,5 @@ def _bound(key: RepositoryKey) -> dict[str, str]:
     return {"in_cluster": key.cluster, "with_id": key.id}
 
 
-def _file_of(url: str) -> Path | None:
-    """Find the file behind *url*; None for a ledger in memory."""
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        raise LedgerError(f"{url}: not a ledger URL; write sqlite:////absolute/path.db") from None
-    if parsed.get_backend_name() != "sqlite":
-        raise LedgerError(
-            f"{parsed.render_as_string()}: this version keeps its ledger in SQLite only;"
-            " write sqlite:////absolute/path.db"
-        )
-    return Path(parsed.database).absolute() if parsed.database else None
-
-
-def _engine(file: Path | None, access: Access) -> sa.Engine:
-    """Connect once, for all threads; the ledger lets them in one at a time."""
-    mode = "ro" if access is Access.READ else "rwc"
-    name = f"file:{quote(str(file))}?mode={mode}" if file else ":memory:"
-
-    def connect() -> sqlite3.Connection:
-        # The driver's own transactions (isolation_level) begin late, after the first read: two
-        # writers would then fail in the middle. Ours begin with the intention to write.
-        connection = sqlite3.connect(
-            name, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
-        )
-        try:
-            if access is Access.DAEMON:
-                connection.execute("PRAGMA journal_mode=WAL").close()
-            connection.execute("PRAGMA synchronous=FULL").close()
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
-
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
-
-    @sa.event.listens_for(engine, "begin")
-    def _(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if access is Access.READ else "BEGIN IMMEDIATE")
-
-    return engine
-
-
-def _translate(exc: sa.exc.DatabaseError, file: Path | None) -> LedgerError:
-    what = str(exc.orig)
-    if "not a database" in what or "malformed" in what:
-        return _NotADatabaseError(f"{file}: the ledger is damaged ({what})")
-    return LedgerError(f"{file}: the ledger cannot be used ({what}); check the disk and its rights")
+def _to_config(row: sa.Row[Any]) -> AppliedConfig:
+    return AppliedConfig(row.path, Path(row.folder), row.text, rows.to_instant(row.applied))

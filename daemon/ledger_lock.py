@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -38,21 +39,23 @@ class LedgerLock:
             AlreadyRunningError: another process has it.
 
         """
+        return cls(_take(ledger))
+
+    def renew(self, ledger: Path) -> None:
+        """Lock again if the lock file was deleted: a second daemon would not find ours.
+
+        Raises:
+            LedgerError: another daemon was faster, or the folder cannot be written.
+
+        """
+        if self._descriptor is None or _is_in_place(self._descriptor, ledger):
+            return
         try:
-            ledger.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(_lock_file(ledger), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as exc:
-            raise LedgerError(
-                f"{exc.filename}: the ledger cannot be written ({exc.strerror}); give the daemon's"
-                " user the right to write there, or name another ledger with --ledger"
-            ) from exc
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise AlreadyRunningError(_describe(ledger)) from None
-        _write_holder(descriptor)
-        return cls(descriptor)
+            descriptor = _take(ledger)
+        except AlreadyRunningError as exc:
+            raise LedgerError(f"{exc}; the file of our lock was deleted: stop one of both") from exc
+        os.close(self._descriptor)
+        self._descriptor = descriptor
 
     def release(self) -> None:
         """Give the lock back; a second time does nothing: the number may be another file's."""
@@ -75,6 +78,43 @@ def read_holder(ledger: Path) -> Holder | None:
         return None
     finally:
         os.close(descriptor)
+
+
+def _take(ledger: Path) -> int:
+    try:
+        ledger.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = _open(_lock_file(ledger))
+    except OSError as exc:
+        raise LedgerError(
+            f"{exc.filename}: the ledger cannot be written ({exc.strerror}); give the daemon's"
+            " user the right to write there, or name another ledger with --ledger"
+        ) from exc
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AlreadyRunningError(_describe(ledger)) from None
+    _write_holder(descriptor)
+    return descriptor
+
+
+def _open(lock: Path) -> int:
+    try:
+        return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as exc:
+        if exc.errno != errno.EROFS:
+            raise
+        # On a disk that became read-only, what is held has to be resumed all the same.
+        return os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _is_in_place(descriptor: int, ledger: Path) -> bool:
+    try:
+        there = _lock_file(ledger).stat()
+    except OSError:
+        return False
+    ours = os.fstat(descriptor)
+    return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
 
 def _lock_file(ledger: Path) -> Path:

@@ -44,6 +44,7 @@ record = sa.Table(
     sa.Column("catch_up", _TEXT, nullable=False),
     sa.Column("last_error", _TEXT),
     sa.Column("next_attempt", _TEXT),
+    sa.Column("uuid", _TEXT, nullable=False, server_default=""),
     sqlite_strict=True,
 )
 
@@ -124,6 +125,7 @@ def from_record(value: Record) -> dict[str, Any]:
         "catch_up": value.catch_up,
         "last_error": value.last_error,
         "next_attempt": from_instant(value.next_attempt),
+        "uuid": value.uuid,
     }
 
 
@@ -132,6 +134,7 @@ def to_record(row: sa.Row[Any]) -> Record:
     return Record(
         key=RepositoryKey(row.cluster, row.repository),
         phase=Phase(row.phase) if row.phase else None,
+        uuid=row.uuid,
         windows=tuple(json.loads(row.windows)),
         openings=tuple(json.loads(row.openings)),
         since=_to_optional(row.since),

@@ -10,6 +10,7 @@ No clock, no file, no network, no log: everything enters as a value, every decis
    overruled (`enforce`).
 5. Between two openings nearer than `merge_gap` what is held stays held, and nothing new is paused.
 6. A hold acts on what was recorded, never on today's reading of the globs.
+7. A repository that was given the id of another one is not that one.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class Reason(StrEnum):
     GONE = "gone"
     NEVER_PAUSED = "never_paused"
     DRY_RUN = "dry_run"
+    LEDGER_LOST = "ledger_lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def decide(
     *record* None when the ledger knows nothing of it.
     """
     known = record or Record(key)
-    if observed is None:
+    if observed is None or _is_another(known, observed):
         return _decide_missing(known, desired, now)
     is_paused = observed.state is RepositoryState.PAUSED
     known = _settle(replace(known, missing_since=None), now, is_paused=is_paused)
@@ -132,6 +134,11 @@ def _settle(record: Record, now: Moment, *, is_paused: bool) -> Record:
     if record.phase is None and pause and is_paused:
         return replace(record, phase=Phase.PAUSING)
     return record
+
+
+def _is_another(record: Record, observed: ObservedRepository) -> bool:
+    """Tell whether the id belongs to another repository than the one that is remembered."""
+    return record.uuid != observed.uuid and "" not in {record.uuid, observed.uuid}
 
 
 def _is_ours(record: Record) -> bool:
@@ -232,7 +239,12 @@ def _unclaimed(record: Record, desired: Desired) -> Record:
 
 def _intent(record: Record, observed: ObservedRepository) -> Record:
     """Note what the service plans before it forgets: `scheduled` is absent while paused."""
-    return replace(record, phase=Phase.PAUSING, scheduled=observed.scheduled)
+    return replace(
+        record,
+        phase=Phase.PAUSING,
+        uuid=observed.uuid or record.uuid,
+        scheduled=observed.scheduled,
+    )
 
 
 # What a call did to a record: `mark` before it leaves, one of the others after it.

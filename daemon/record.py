@@ -64,12 +64,14 @@ class Record:
     """One repository that is ours, may be, or was taken from us by a person; instants are UTC.
 
     A record with a `phase` is a hold. One without is kept for a suspicion, or for the openings in
-    which a person overruled us (`yielded`). `until` is the end of the openings it is held for, as
-    computed when it was last looked at: an edit or a new zone database cannot lose it.
+    which a person overruled us (`yielded`). `uuid` says which repository it was, should its id be
+    given to another; empty where that is not known. `until` is the end of the openings it is held
+    for, as computed when it was last looked at: an edit or a new zone database cannot lose it.
     """
 
     key: RepositoryKey
     phase: Phase | None = None
+    uuid: str = ""
     windows: tuple[str, ...] = ()
     openings: tuple[str, ...] = ()
     since: datetime | None = None

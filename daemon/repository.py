@@ -42,10 +42,15 @@ class ScheduledRun:
 
 @dataclass(frozen=True, slots=True)
 class ObservedRepository:
-    """What one list call says of one repository; `running` names tasks in progress."""
+    """What one list call says of one repository; `running` names tasks in progress.
+
+    `uuid` is the service's `repo`, the archive's own number: it tells a repository from another
+    one that was given the same id, here or on another cluster. Empty where the list lacks it.
+    """
 
     id: str
     state: RepositoryState
+    uuid: str = ""
     scheduled: tuple[ScheduledRun, ...] = ()
     running: tuple[str, ...] = ()
 

@@ -52,7 +52,11 @@ class Book(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """All that a daemon starts with; `rejected` says why the file itself could not be used."""
+    """All that a daemon starts with; `rejected` says why the file itself could not be used.
+
+    `has_lost_ledger`: there was a ledger and there is none any more, so that what is found paused
+    may be ours.
+    """
 
     settings: Settings
     file: Path
@@ -60,6 +64,7 @@ class Start:
     records: tuple[Record, ...]
     former: Mapping[str, ClusterSettings]
     rejected: ConfigError | None = None
+    has_lost_ledger: bool = False
     dry_run: bool = False
 
 
@@ -260,7 +265,14 @@ class Daemon:
 
     def _rules_of(self, settings: Settings) -> Rules:
         timeline = Timeline(settings.windows.values(), settings.merge_gap)
-        return Rules(timeline, settings.resync, settings.max_pause, self._start.dry_run)
+        start = self._start
+        return Rules(
+            timeline,
+            settings.resync,
+            settings.max_pause,
+            dry_run=start.dry_run,
+            has_lost_ledger=start.has_lost_ledger,
+        )
 
     # The service manager
 

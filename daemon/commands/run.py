@@ -17,6 +17,7 @@ from daemon.cluster import ClusterSettings
 from daemon.config import Settings, load, parse
 from daemon.errors import ConfigError, SecretError
 from daemon.ledger import Access, AppliedConfig, Ledger
+from daemon.ledger_file import Loss
 from daemon.logs import Level, Log, LogFormat
 from daemon.record import Record
 from daemon.repository import Attempt
@@ -52,8 +53,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     try:
         with _open(url, dry_run=args.dry_run) as ledger:
             start = _start(file, found, ledger, environ, dry_run=args.dry_run)
-            if ledger.set_aside:
-                log.logger.critical(logs.LEDGER_REPLACED, damaged=str(ledger.set_aside))
+            if ledger.loss:
+                _say_lost(log, ledger.loss)
             host = Host(log.logger, SystemClock(), ServiceManager(environ), environ)
             book = _NoBook() if args.dry_run else ledger
             daemon = Daemon(start, book, _connector(log, environ), host)
@@ -82,6 +83,11 @@ def _open(url: str, *, dry_run: bool) -> Ledger:
     return Ledger.open(places.IN_MEMORY, Access.DAEMON)
 
 
+def _say_lost(log: Log, loss: Loss) -> None:
+    damaged = str(loss.aside) if loss.aside else None
+    log.logger.critical(logs.LEDGER_REPLACED, reason=loss.reason, damaged=damaged)
+
+
 def _start(
     file: Path,
     found: Settings | ConfigError,
@@ -104,6 +110,7 @@ def _start(
         records=records,
         former=_former_clusters(orphans, ledger.configs(), environ) if orphans else {},
         rejected=rejected,
+        has_lost_ledger=ledger.loss is not None,
         dry_run=dry_run,
     )
 

@@ -103,11 +103,60 @@ def test_a_damaged_ledger_resumes_nothing(stage: Stage) -> None:
     daemon = stage.start()
 
     replaced = daemon.wait_for("ledger.replaced")
+    daemon.wait_for("repository.left", reason="ledger_lost")
     daemon.wait_for("repository.left", reason="paused_elsewhere")
+
     daemon.stop()
 
+    assert replaced[0]["reason"] == "damaged"
     assert Path(replaced[0]["damaged"]).exists()
     assert prod.state("orders") == "paused"
+
+
+@pytest.mark.parametrize("is_emptied", [True, False])
+def test_a_lost_ledger_is_reported(stage: Stage, *, is_emptied: bool) -> None:
+    """Promise 6: with its ledger emptied or deleted, what is found paused is named, not resumed."""
+    prod = stage.simulate("prod", "orders", "tenant-a")
+    stage.write(once("night", -60, 600))
+    first = stage.start()
+    first.wait_for("repository.paused", 2)
+    first.kill()
+    for companion in ("-wal", "-shm"):
+        (stage.folder / f"ledger.db{companion}").unlink()
+    if is_emptied:
+        (stage.folder / "ledger.db").write_bytes(b"")
+    else:
+        (stage.folder / "ledger.db").unlink()
+    stage.write(once("other", 3600, 7200))
+    second = stage.start()
+
+    second.wait_for("repository.left", 2, reason="ledger_lost")
+    second.stop()
+
+    assert second.events("ledger.replaced")[0]["reason"] == "missing"
+    assert set(prod.states().values()) == {"paused"}
+
+
+def test_a_ledger_deleted_in_use_loses_no_resume(stage: Stage) -> None:
+    """Promise 2: whoever deletes the ledger under a daemon loses nothing, even over a crash."""
+    prod = stage.simulate("prod", "orders")
+    stage.write(once("night", -60, 600))
+    first = stage.start()
+    first.wait_for("repository.paused")
+    for file in stage.folder.glob("ledger.db*"):
+        file.unlink()
+    prod.create("tenant-new")
+    first.wait_for("repository.paused", repository="tenant-new")
+    first.kill()
+    stage.write(once("other", 3600, 7200))
+    second = stage.start()
+
+    second.wait_for("repository.resumed", 2)
+    second.stop()
+
+    assert first.events("ledger.failed")
+    assert first.events("ledger.recovered")
+    assert set(prod.states().values()) == {"active"}
 
 
 def test_a_log_that_nobody_reads_stops_nothing(stage: Stage) -> None:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +18,7 @@ import pytest
 
 from daemon.errors import AlreadyRunningError, LedgerError
 from daemon.ledger import SCHEMA_VERSION, Access, AppliedConfig, Ledger
+from daemon.ledger_file import Loss, LossReason
 from daemon.record import LATE, Phase, Record, Suspicion
 from daemon.repository import Action, Attempt, Outcome, RepositoryKey, ScheduledRun
 from daemon.windows import CatchUp
@@ -21,6 +27,7 @@ NOW = datetime(2026, 11, 23, 12, 30, 15, 250_000, tzinfo=UTC)
 FULL = Record(
     RepositoryKey("prod", "orders"),
     phase=Phase.RESUMING,
+    uuid="6f1d",
     windows=("nightly", "sunday"),
     openings=("nightly@2026-11-23T04:30:00Z",),
     since=NOW,
@@ -169,11 +176,102 @@ def test_a_damaged_ledger_is_set_aside(url: str) -> None:
     file.write_bytes(b"this is not a database at all" * 100)
 
     with Ledger.open(url, Access.DAEMON) as ledger:
-        set_aside, records = ledger.set_aside, ledger.records()
+        loss, records = ledger.loss, ledger.records()
 
-    assert set_aside is not None
-    assert set_aside.read_bytes().startswith(b"this is not")
+    assert loss is not None
+    assert loss.reason is LossReason.DAMAGED
+    assert loss.aside is not None
+    assert loss.aside.read_bytes().startswith(b"this is not")
     assert records == []
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"")])
+def test_a_lost_ledger_is_noticed(url: str, damage: Callable[[Path], object]) -> None:
+    """A ledger that was deleted or emptied is no first start; that is said once."""
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        first_loss = ledger.loss
+        ledger.save([FULL])
+    damage(file_of(url))
+
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        loss, records = ledger.loss, ledger.records()
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        later_loss = ledger.loss
+
+    assert loss == Loss(LossReason.MISSING, None)
+    assert (first_loss, later_loss) == (None, None)
+    assert records == []
+
+
+@pytest.mark.parametrize("column", ["windows", "since", "suspect_pause", "catch_up"])
+def test_rotten_bits_are_noticed(url: str, column: str) -> None:
+    """A value that cannot be read any more makes the ledger a damaged one, not a bug."""
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        ledger.save([FULL])
+    with sqlite3.connect(file_of(url)) as connection:
+        connection.execute(f"update record set {column} = 'r\x07t'")  # noqa: S608  # our column
+    connection.close()
+
+    with Ledger.open(url, Access.READ) as reading, pytest.raises(LedgerError, match="damaged"):
+        reading.records()
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        loss = ledger.loss
+
+    assert loss is not None
+    assert loss.reason is LossReason.DAMAGED
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(Path.unlink, id="deleted"),
+        pytest.param(lambda file: file.write_bytes(b""), id="emptied"),
+        pytest.param(lambda file: file.with_name("other").replace(file), id="replaced"),
+    ],
+)
+def test_a_ledger_lost_in_use_is_begun_anew(url: str, damage: Callable[[Path], object]) -> None:
+    """A ledger lost while it is in use fails one save; the next ones go into a new one."""
+    file = file_of(url)
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        file.with_name("other").write_text("something else")
+        ledger.save_config(CONFIG)
+        damage(file)
+        with pytest.raises(LedgerError):
+            ledger.save([FULL])
+        ledger.save([FULL])
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        found = ledger.loss, ledger.records(), ledger.last_good()
+
+    assert found == (None, [FULL], CONFIG)
+
+
+def test_a_deleted_lock_is_taken_again(url: str) -> None:
+    """Whoever deletes all files of a ledger in use does not make room for a second daemon."""
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        for file in file_of(url).parent.iterdir():
+            file.unlink()
+        with pytest.raises(LedgerError):
+            ledger.save([FULL])
+
+        with pytest.raises(AlreadyRunningError):
+            Ledger.open(url, Access.DAEMON)
+
+
+def test_an_older_ledger_is_brought_up_to_date(url: str) -> None:
+    """A ledger of schema version 1 keeps its records; they gain what they lacked."""
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        ledger.save([FULL])
+    with sqlite3.connect(file_of(url)) as connection:
+        connection.execute("alter table record drop column uuid")
+        connection.execute("update meta set value = '1' where name = 'schema_version'")
+    connection.close()
+
+    with pytest.raises(LedgerError, match="brought up to date"):
+        Ledger.open(url, Access.READ)
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        records = ledger.records()
+
+    assert records == [replace(FULL, uuid="")]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
@@ -214,3 +312,32 @@ def test_older_configurations_stay_while_something_is_held(url: str) -> None:
         afterwards = len(ledger.configs())
 
     assert (while_held, afterwards) == (2, 1)
+
+
+def test_a_ledger_on_a_full_disk_can_be_read(url: str) -> None:
+    """A daemon that finds no room at its start knows what it holds, and writes when there is."""
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        ledger.save([FULL])
+    with no_file_larger_than(0):
+        ledger = Ledger.open(url, Access.DAEMON)
+        records, loss = ledger.records(), ledger.loss
+        with pytest.raises(LedgerError, match="check the disk"):
+            ledger.save([Record(FULL.key)])
+    ledger.save([Record(FULL.key)])
+    afterwards = ledger.records()
+    ledger.close()
+
+    assert (records, loss, afterwards) == ([FULL], None, [])
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond *size* bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)

@@ -228,6 +228,36 @@ def test_a_deleted_repository_is_let_go() -> None:
     assert decision == Leave(Record(KEY), Reason.GONE)
 
 
+@pytest.mark.parametrize("wanted", [None, desired()])
+def test_another_repository_of_the_same_id_is_not_ours(wanted: Desired | None) -> None:
+    """A repository that got the id of the one we paused is neither resumed nor kept paused."""
+    other = replace(seen("paused"), uuid="b")
+    record = held(Phase.PAUSED, uuid="a", missing_since=NOW.wall - GONE_AFTER)
+
+    early = decide(KEY, wanted, other, replace(record, missing_since=None), NOW)
+    late = decide(KEY, wanted, other, record, NOW)
+
+    assert isinstance(early, Keep)
+    assert late == Leave(Record(KEY), Reason.GONE)
+
+
+@pytest.mark.parametrize(("known", "found"), [("a", "a"), ("", "a"), ("a", "")])
+def test_a_repository_is_known_by_its_number_or_by_its_id(known: str, found: str) -> None:
+    """Where the ledger or the list lacks the number, the id alone has to do."""
+    record = held(Phase.PAUSED, uuid=known)
+
+    decision = decide(KEY, None, replace(seen("paused"), uuid=found), record, NOW)
+
+    assert isinstance(decision, Resume)
+
+
+def test_a_pause_notes_which_repository_it_is() -> None:
+    """The intent to pause carries the repository's number from the list."""
+    decision = decide(KEY, desired(), replace(seen("active"), uuid="a"), None, NOW)
+
+    assert decision.record.uuid == "a"
+
+
 def test_a_missing_repository_is_kept_while_a_call_may_land() -> None:
     """A missing repository is not forgotten while a pause of ours may still take effect."""
     record = held(Phase.PAUSING, missing_since=START, suspect_pause=LIVE)

@@ -1,0 +1,188 @@
+"""The file behind an SQLite ledger: how it is opened, known again, and set aside when damaged."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+
+from daemon.errors import LedgerError
+
+# SQLite gives its reasons as text alone.
+_DAMAGED = ("not a database", "malformed", "no such table")
+_COMPANIONS = ("", "-wal", "-shm")
+
+
+class Mode(StrEnum):
+    """How the file is opened, as SQLite's URI says it; alone: surely nobody writes meanwhile."""
+
+    WRITE = "mode=rwc"
+    READ = "mode=ro"
+    READ_ALONE = "mode=ro&immutable=1"
+
+
+class LossReason(StrEnum):
+    """What became of a ledger that had been there."""
+
+    DAMAGED = "damaged"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A ledger in whose place a new one was begun; `aside` is where the damaged one is kept."""
+
+    reason: LossReason
+    aside: Path | None
+
+
+class DamagedError(LedgerError):
+    """Raised when the file is damaged, gone, or something else altogether."""
+
+
+class UnusableError(LedgerError):
+    """Raised when the disk refuses: full, read-only, failing, or not ours."""
+
+
+def file_of(url: str) -> Path | None:
+    """Find the file behind *url*; None for a ledger in memory. Raises LedgerError."""
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise LedgerError(f"{url}: not a ledger URL; write sqlite:////absolute/path.db") from None
+    if parsed.get_backend_name() != "sqlite":
+        raise LedgerError(
+            f"{parsed.render_as_string()}: this version keeps its ledger in SQLite only;"
+            " write sqlite:////absolute/path.db"
+        )
+    return Path(parsed.database).absolute() if parsed.database else None
+
+
+def rescue_mode(file: Path) -> Mode:
+    """Choose how the owner of *file* can read it on a disk that is full or read-only.
+
+    SQLite makes an index of a WAL to read it, and such a disk does not take one. With no WAL left
+    behind none is needed; with one, the index was left behind as well.
+    """
+    try:
+        is_whole = _beside(file, "-wal").stat().st_size == 0
+    except OSError:
+        is_whole = True
+    return Mode.READ_ALONE if is_whole else Mode.READ
+
+
+def connect(file: Path | None, mode: Mode) -> sa.Engine:
+    """Connect once, for all threads; the ledger lets them in one at a time."""
+    name = f"file:{quote(str(file))}?{mode}" if file else ":memory:"
+
+    def open_file() -> sqlite3.Connection:
+        # The driver's own transactions (isolation_level) begin late, after the first read: two
+        # writers would then fail in the middle. Ours begin with the intention to write.
+        connection = sqlite3.connect(
+            name, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
+        )
+        try:
+            if mode is Mode.WRITE:
+                connection.execute("PRAGMA journal_mode=WAL").close()
+            connection.execute("PRAGMA synchronous=FULL").close()
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    engine = sa.create_engine("sqlite://", creator=open_file, poolclass=StaticPool)
+
+    @sa.event.listens_for(engine, "begin")
+    def _(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if mode is Mode.WRITE else "BEGIN")
+
+    return engine
+
+
+def translate(exc: sa.exc.DatabaseError, file: Path | None) -> LedgerError:
+    """Say what SQLite refused, and what to do about it."""
+    what = str(exc.orig)
+    if any(sign in what for sign in _DAMAGED):
+        return DamagedError(f"{file}: the ledger is damaged ({what})")
+    return UnusableError(
+        f"{file}: the ledger cannot be used ({what}); check the disk and its rights"
+    )
+
+
+def check_health(connection: sa.Connection, file: Path | None) -> None:
+    """Let SQLite look through the whole file. Raises DamagedError."""
+    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if found != "ok":
+        raise DamagedError(f"{file}: the ledger is damaged ({found})")
+
+
+def identify(file: Path) -> tuple[int, int]:
+    """Give what tells this file from another one of the same name. Raises DamagedError."""
+    try:
+        found = file.stat()
+    except OSError as exc:
+        raise DamagedError(f"{file}: the ledger is gone ({exc.strerror})") from exc
+    if found.st_size == 0:
+        raise DamagedError(f"{file}: the ledger was emptied")
+    return found.st_dev, found.st_ino
+
+
+def set_aside(file: Path) -> Path | None:
+    """Rename what is left of a damaged ledger, and give its new name; None if nothing is.
+
+    Raises:
+        LedgerError: the folder cannot be written.
+
+    """
+    aside = _free_name(file)
+    try:
+        for companion in _COMPANIONS:
+            with suppress(FileNotFoundError):
+                _beside(file, companion).rename(_beside(aside, companion))
+    except OSError as exc:
+        raise LedgerError(f"{file}: the damaged ledger cannot be renamed ({exc.strerror})") from exc
+    return aside if aside.exists() else None
+
+
+def _free_name(file: Path) -> Path:
+    stem = f"{file.name}.corrupt-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    names = [stem, *(f"{stem}-{number}" for number in range(2, 1000))]
+    return next(place for name in names if not (place := file.with_name(name)).exists())
+
+
+# A ledger that was emptied or deleted is, to SQLite, a new one. So its number is kept in a file
+# beside it as well: where that is and the ledger's own is not, there was a ledger.
+
+
+def known_number(file: Path) -> str | None:
+    """Give the number of the ledger that was here; None if there never was one."""
+    try:
+        return _beside(file, ".id").read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def remember_number(file: Path, number: str) -> None:
+    """Keep the number of the ledger that is here; a full disk must not stop a start."""
+    if known_number(file) == number:
+        return
+    place = _beside(file, ".id")
+    draft = place.with_name(f"{place.name}.new")
+    with suppress(OSError):
+        with draft.open("w", encoding="ascii") as written:
+            written.write(f"{number}\n")
+            written.flush()
+            os.fsync(written.fileno())
+        draft.replace(place)
+
+
+def _beside(file: Path, suffix: str) -> Path:
+    return file.with_name(f"{file.name}{suffix}")
