@@ -72,7 +72,7 @@ def desired(*windows: str, enforce: bool = False, bridged: bool = False) -> Desi
 def seen(state: str) -> ObservedRepository:
     """Build what a list call says."""
     runs = (ScheduledRun(NOW.wall, "daily", "BACKUP"),) if state == "active" else ()
-    return ObservedRepository("orders", RepositoryState(state), runs)
+    return ObservedRepository("orders", RepositoryState(state), scheduled=runs)
 
 
 def held(phase: Phase | None, **changes: object) -> Record:
