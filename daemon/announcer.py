@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from daemon import logs
 from daemon.journal import Log
-from daemon.windows import Opening, Timeline
+from daemon.timeline import Timeline
+from daemon.windows import Opening
 
 WAIT_FOR_LOOK = timedelta(seconds=5)
 """How long an opening found at the start stays unsaid while clusters have not been listed yet."""

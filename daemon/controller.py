@@ -32,7 +32,8 @@ from daemon.repository import (
     RepositoryKey,
     RepositoryState,
 )
-from daemon.windows import CatchUp, Desired, Timeline
+from daemon.timeline import Desired, Timeline
+from daemon.windows import CatchUp
 
 VERIFY_WITHIN = timedelta(seconds=10)
 """How long after a 200 its effect may take to show before the call counts as failed."""

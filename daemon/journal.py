@@ -10,7 +10,7 @@ from daemon import logs
 from daemon.reconcile import Adopt, Decision, Drifted, Leave, Missing, Pause, Reason, Resumed
 from daemon.record import Record
 from daemon.repository import Action, CallError, ObservedRepository, RepositoryState
-from daemon.windows import Desired
+from daemon.timeline import Desired
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from rich.console import Console
 
-from daemon.windows import LOOK_AHEAD, Opening, Window
+from daemon.timeline import LOOK_AHEAD
+from daemon.windows import Opening, Window
 
 MINUTE = timedelta(minutes=1)
 _FIRST_LOOK = timedelta(days=1)

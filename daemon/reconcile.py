@@ -22,7 +22,7 @@ from typing import assert_never
 
 from daemon.record import Phase, Record, Suspicion
 from daemon.repository import Moment, ObservedRepository, RepositoryKey, RepositoryState
-from daemon.windows import Desired
+from daemon.timeline import Desired
 
 GONE_AFTER = timedelta(seconds=5)
 """Two looks this far apart must miss a repository before its record is closed."""

@@ -25,8 +25,8 @@ from daemon.ledger import AppliedConfig
 from daemon.record import Record
 from daemon.repository import Attempt, Moment
 from daemon.service_manager import ServiceManager
+from daemon.timeline import Timeline
 from daemon.watch import Content, Watch
-from daemon.windows import Timeline
 from daemon.worker import Connect, Equipment, Worker
 
 TICK = timedelta(milliseconds=250)

@@ -16,7 +16,8 @@ from daemon import __version__, places
 from daemon.config import Settings, load
 from daemon.errors import UsageError
 from daemon.presentation import clock, console, opening_json, print_json, span
-from daemon.windows import Opening, Timeline, Window
+from daemon.timeline import Timeline
+from daemon.windows import Opening, Window
 
 MOST_DAYS = 3660
 """Ten years: further ahead nobody knows what clocks will do, and nobody should wait for it."""

@@ -18,7 +18,8 @@ from daemon.cluster import ClusterSettings
 from daemon.config import Settings, load
 from daemon.presentation import ahead, clock, clock_with_offset
 from daemon.repository import ObservedRepository, RepositoryState
-from daemon.windows import LOOK_AHEAD, Opening, Patterns, Timeline, Window
+from daemon.timeline import LOOK_AHEAD, Timeline
+from daemon.windows import Opening, Patterns, Window
 
 ASK_AT_ONCE = 16
 MOST_RUNS_SHOWN = 20

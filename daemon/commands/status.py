@@ -17,7 +17,8 @@ from daemon.errors import ConfigError, UsageError
 from daemon.ledger import Access, DaemonState, Ledger
 from daemon.presentation import ahead, clock, console, opening_json, print_json, span
 from daemon.record import Record
-from daemon.windows import Opening, Timeline, Window
+from daemon.timeline import Timeline
+from daemon.windows import Opening, Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daemon.recurrence import Once, Rrule, Weekly
-from daemon.windows import CatchUp, Desired, OnDrift, Patterns, Timeline, Window
+from daemon.timeline import Desired, Timeline
+from daemon.windows import CatchUp, OnDrift, Patterns, Window
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 DAILY = frozenset(range(7))

@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "cluster", "repository", "wallclock", "expressions"),
     ("recurrence", "pacing"),
     ("windows",),
-    ("record",),
+    ("record", "timeline"),
     ("reconcile",),
     ("wording", "deadlines", "discovery", "log_writer", "alarms", "service_manager", "watch"),
     ("addresses", "durations", "clock", "ledger_lock", "logs", "secrets", "transport", "tree"),

@@ -9,7 +9,8 @@ import pytest
 
 from daemon.presentation import ahead, span
 from daemon.recurrence import Cron, Once, Rule
-from daemon.windows import LOOK_AHEAD, Window
+from daemon.timeline import LOOK_AHEAD
+from daemon.windows import Window
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -18,7 +18,8 @@ from daemon.journal import Decided
 from daemon.reconcile import Pause, Resume, confirm
 from daemon.record import Record, Suspicion
 from daemon.repository import Attempt, Moment
-from tests.unit.protocol_machine import FaultyStore, Machine, ViolatedError
+from tests.unit.protocol_machine import Machine
+from tests.unit.protocol_world import FaultyStore, ViolatedError
 
 SHORT = settings(
     max_examples=1000,

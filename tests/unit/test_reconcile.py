@@ -33,7 +33,8 @@ from daemon.repository import (
     RepositoryState,
     ScheduledRun,
 )
-from daemon.windows import CatchUp, Desired, Opening
+from daemon.timeline import Desired
+from daemon.windows import CatchUp, Opening
 
 KEY = RepositoryKey("prod", "orders")
 BOOT = "boot-1"

@@ -22,7 +22,8 @@ from daemon.recurrence import (
     Weekly,
     intervals,
 )
-from daemon.windows import Opening, Patterns, Timeline, Window
+from daemon.timeline import Timeline
+from daemon.windows import Opening, Patterns, Window
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 ZONES = tuple(sorted(available_timezones()))

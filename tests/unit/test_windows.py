@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daemon.recurrence import Cron, DayNumber, DstEffect, Monthly, Once, Weekly
-from daemon.windows import DateRange, Desired, Patterns, Timeline, Window
+from daemon.timeline import Desired, Timeline
+from daemon.windows import DateRange, Patterns, Window
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 DAILY = frozenset(range(7))
