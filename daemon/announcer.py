@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from daemon import logs
@@ -36,7 +37,9 @@ class Announcer:
             known = known_ids()
             covering = {opening.id: opening for opening in timeline.covering(now)}
             for opening in [o for id_, o in self._said.items() if id_ not in covering]:
-                self._say(logs.WINDOW_CLOSED, opening, timeline, known)
+                # A person, or an edit, may have ended it before its time.
+                ended = replace(opening, end=min(opening.end, now))
+                self._say(logs.WINDOW_CLOSED, ended, timeline, known)
                 del self._said[opening.id]
             for opening in covering.values():
                 self._open(opening, timeline, known, now)

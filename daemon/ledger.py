@@ -23,6 +23,7 @@ from daemon import ledger_rows as rows
 from daemon.errors import LedgerError
 from daemon.ledger_file import DamagedError, Loss, LossReason, Mode, UnusableError
 from daemon.ledger_lock import LedgerLock, read_holder
+from daemon.overrides import Override
 from daemon.record import Record
 from daemon.repository import Attempt, RepositoryKey
 
@@ -36,9 +37,10 @@ T = TypeVar("T")
 
 
 class Access(Enum):
-    """Whether a ledger is opened to look, or by the one daemon that owns it."""
+    """Whether a ledger is opened to look, to add to it beside the daemon, or to own it."""
 
     READ = "read"
+    EDIT = "edit"
     DAEMON = "daemon"
 
 
@@ -71,12 +73,13 @@ class Ledger:
         self._file = file
         self._lock = lock
         self._access = access
-        mode = Mode.WRITE if access is Access.DAEMON else Mode.READ
+        mode = Mode.READ if access is Access.READ else Mode.WRITE
         self._engine = ledger_file.connect(file, mode)
         self._is_closed_to_writes = False
         self._identity: tuple[int, int] | None = None
         self._turn = threading.RLock()
         self._last_config: AppliedConfig | None = None
+        self._decided: list[Override] = []
         self.loss: Loss | None = None
 
     @classmethod
@@ -94,17 +97,17 @@ class Ledger:
 
         """
         file = ledger_file.file_of(url)
-        if access is Access.READ and (file is None or not file.exists()):
+        if access is not Access.DAEMON and (file is None or not file.exists()):
             raise LedgerError(
                 f"{file or 'this ledger'}: there is no ledger here; no daemon has run with it yet"
             )
         lock = LedgerLock.take(file) if file and access is Access.DAEMON else None
         ledger = cls(file, lock, access)
         try:
-            if access is Access.READ:
-                ledger._check_version()
-            else:
+            if access is Access.DAEMON:
                 ledger._prepare_or_replace()
+            else:
+                ledger._check_version()
         except LedgerError:
             ledger.close()
             raise
@@ -126,8 +129,10 @@ class Ledger:
     def _prepare(self) -> None:
         """Create or migrate the tables, and see that every row can be read."""
         with self._transaction() as connection:
-            if not sa.inspect(connection).has_table(rows.meta.name):
-                self._create(connection)
+            is_new = not sa.inspect(connection).has_table(rows.meta.name)
+            rows.METADATA.create_all(connection)
+            if is_new:
+                self._fill(connection)
             self._migrate(connection)
             ledger_file.check_health(connection, self._file)
             number = connection.execute(_meta("ledger_id")).scalar()
@@ -135,13 +140,13 @@ class Ledger:
                 number = str(uuid.uuid4())
                 _put_meta(connection, "ledger_id", number)
         self.records()
+        self.overrides()
         self._last_config = self._last_config or self.last_good()
         if self._file:
             ledger_file.remember_number(self._file, number)
             self._identity = ledger_file.identify(self._file)
 
-    def _create(self, connection: sa.Connection) -> None:
-        rows.METADATA.create_all(connection)
+    def _fill(self, connection: sa.Connection) -> None:
         values = {"schema_version": str(SCHEMA_VERSION)}
         known = ledger_file.known_number(self._file) if self._file else None
         if known:
@@ -180,12 +185,15 @@ class Ledger:
     def _begin_anew(self) -> None:
         """Set aside what is left of the file, and begin a new one in its place."""
         with self._turn:
+            decided = self._decided
             self._identity = None
             self._engine.dispose()
             aside = ledger_file.set_aside(self._file) if self._file else None
             self.loss = Loss(LossReason.DAMAGED if aside else LossReason.MISSING, aside)
             self._connect(Mode.WRITE)
             self._prepare()
+            for override in decided:
+                self.add_override(override)
             if self._last_config:
                 self.save_config(self._last_config)
 
@@ -266,6 +274,36 @@ class Ledger:
                 "applied": rows.from_instant(config.applied),
             }
             connection.execute(sa.insert(rows.config).values(values))
+
+    def overrides(self) -> list[Override]:
+        """List what people decided beside the file, in their order. Raises LedgerError."""
+        query = sa.select(rows.override).order_by(rows.override.c.id)
+        with self._transaction() as connection:
+            self._decided = [
+                self._parse(rows.to_override, row) for row in connection.execute(query)
+            ]
+        return self._decided
+
+    def count_overrides(self) -> int:
+        """Count the decisions; cheap enough to ask all the time. Raises LedgerError."""
+        with self._transaction() as connection:
+            query = sa.select(sa.func.count()).select_from(rows.override)
+            return connection.execute(query).scalar_one()
+
+    def add_override(self, override: Override) -> None:
+        """Keep a decision; the daemon here sees it within a second. Raises LedgerError."""
+        with self._transaction() as connection:
+            connection.execute(sa.insert(rows.override).values(rows.from_override(override)))
+
+    def attempts(self, since: datetime) -> list[Attempt]:
+        """List what was sent to repositories since then, the oldest first. Raises LedgerError."""
+        query = (
+            sa.select(rows.attempt)
+            .where(rows.attempt.c.started >= rows.from_instant(since))
+            .order_by(rows.attempt.c.started, rows.attempt.c.id)
+        )
+        with self._transaction() as connection:
+            return [self._parse(rows.to_attempt, row) for row in connection.execute(query)]
 
     def configs(self) -> list[AppliedConfig]:
         """List the configurations kept, the newest first. Raises LedgerError."""

@@ -11,9 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from daemon.overrides import Override, OverrideKind
 from daemon.record import Phase, Record, Suspicion
-from daemon.repository import Attempt, RepositoryKey, ScheduledRun
-from daemon.windows import CatchUp
+from daemon.repository import Action, Attempt, CallError, Outcome, RepositoryKey, ScheduledRun
+from daemon.windows import CatchUp, Patterns
 
 METADATA = sa.MetaData()
 _TEXT = sa.Text
@@ -63,6 +64,21 @@ attempt = sa.Table(
     sa.Column("status", sa.Integer),
     sa.Column("error", _TEXT),
     sa.Column("message", _TEXT, nullable=False),
+    sqlite_strict=True,
+)
+
+override = sa.Table(
+    "override",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", _TEXT, nullable=False),
+    sa.Column("window", _TEXT, nullable=False),
+    sa.Column("start", _TEXT, nullable=False),
+    sa.Column("end", _TEXT),
+    sa.Column("made", _TEXT, nullable=False),
+    sa.Column("by", _TEXT, nullable=False),
+    sa.Column("reason", _TEXT, nullable=False),
+    sa.Column("targets", _TEXT, nullable=False),
     sqlite_strict=True,
 )
 
@@ -150,6 +166,55 @@ def to_record(row: sa.Row[Any]) -> Record:
         catch_up=CatchUp(row.catch_up),
         last_error=row.last_error,
         next_attempt=_to_optional(row.next_attempt),
+    )
+
+
+def from_override(value: Override) -> dict[str, Any]:
+    """Turn a decision into a row."""
+    return {
+        "kind": value.kind,
+        "window": value.window,
+        "start": from_instant(value.start),
+        "end": from_instant(value.end),
+        "made": from_instant(value.made),
+        "by": value.by,
+        "reason": value.reason,
+        "targets": json.dumps([[name, patterns.patterns] for name, patterns in value.targets]),
+    }
+
+
+def to_override(row: sa.Row[Any]) -> Override:
+    """Turn a row into a decision."""
+    return Override(
+        kind=OverrideKind(row.kind),
+        window=row.window,
+        start=to_instant(row.start),
+        end=_to_optional(row.end),
+        made=to_instant(row.made),
+        by=row.by,
+        reason=row.reason,
+        targets=tuple(
+            (name, Patterns(tuple(patterns))) for name, patterns in json.loads(row.targets)
+        ),
+    )
+
+
+def to_attempt(row: sa.Row[Any]) -> Attempt:
+    """Turn a row into an attempt; its URL is not kept, the cluster and repository say it."""
+    return Attempt(
+        cluster=row.cluster,
+        repository=row.repository,
+        action=Action(row.action),
+        windows=tuple(json.loads(row.windows)),
+        method="POST",
+        url="",
+        attempt=row.attempt,
+        status=row.status,
+        outcome=Outcome(row.outcome),
+        error=CallError(row.error) if row.error else None,
+        message=row.message,
+        started=to_instant(row.started),
+        duration=timedelta(milliseconds=row.duration_ms),
     )
 
 

@@ -51,6 +51,7 @@ CLUSTER_UNKNOWN: Final = "cluster.unknown"
 CONFIG_WARNED: Final = "config.warned"
 LEDGER_FAILED: Final = "ledger.failed"
 LEDGER_RECOVERED: Final = "ledger.recovered"
+WINDOW_CHANGED: Final = "window.changed"
 LEDGER_REPLACED: Final = "ledger.replaced"
 PASS_CRASHED: Final = "pass.crashed"  # noqa: S105  # a pass over a cluster, not a password
 

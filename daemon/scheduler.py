@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from daemon import __version__, logs
+from daemon import __version__, logs, overrides
 from daemon.alarms import Alarms
 from daemon.announcer import Announcer
 from daemon.cluster import ClusterSettings
@@ -22,10 +22,10 @@ from daemon.fleet import Fleet
 from daemon.holdings import Holdings
 from daemon.journal import Log
 from daemon.ledger import AppliedConfig
+from daemon.overrides import Override
 from daemon.record import Record
 from daemon.repository import Attempt, Moment
 from daemon.service_manager import ServiceManager
-from daemon.timeline import Timeline
 from daemon.watch import Content, Watch
 from daemon.worker import Connect, Equipment, Worker
 
@@ -49,6 +49,12 @@ class Book(Protocol):
     def set_config_state(self, state: str) -> None:
         """Note whether the file was accepted; raises LedgerError."""
 
+    def count_overrides(self) -> int:
+        """Count what people decided beside the file; raises LedgerError."""
+
+    def overrides(self) -> list[Override]:
+        """List what people decided beside the file; raises LedgerError."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -63,6 +69,7 @@ class Start:
     folder: Path
     records: tuple[Record, ...]
     former: Mapping[str, ClusterSettings]
+    overrides: tuple[Override, ...] = ()
     rejected: ConfigError | None = None
     has_lost_ledger: bool = False
     dry_run: bool = False
@@ -114,6 +121,7 @@ class Daemon:
         self._manager = host.manager
         self._environ = host.environ
         self._settings = start.settings
+        self._overrides = start.overrides
         self._former = start.former
         self._rules = self._rules_of(start.settings)
         self._alarms = Alarms()
@@ -174,6 +182,7 @@ class Daemon:
     def _tick(self) -> None:
         now = self._clock()
         self._guard_clock(now)
+        self._look_for_overrides()
         if now.uptime - self._polled >= POLL_EVERY:
             self._polled = now.uptime
             content = self._watch.poll()
@@ -258,14 +267,30 @@ class Daemon:
         except LedgerError as exc:
             self._log.error(logs.LEDGER_FAILED, cluster=None, error=str(exc))
 
+    def _look_for_overrides(self) -> None:
+        """Put in force what people decided by `open`, `close`, `extend` and `skip`."""
+        try:
+            if self._book.count_overrides() == len(self._overrides):
+                return
+            found = tuple(self._book.overrides())
+        except LedgerError:
+            # The passes write all the time, and say what is wrong with it.
+            return
+        new, self._overrides = found[len(self._overrides) :], found
+        self._rules = self._rules_of(self._settings)
+        for override in new:
+            self._log.info(logs.WINDOW_CHANGED, **_said(override))
+        self._fleet.wake(hurry=True)
+
     # The clusters
 
     def _hire(self, settings: ClusterSettings, records: Iterable[Record]) -> Worker:
         return Worker(settings, Holdings(self._book, records), self._equipment)
 
     def _rules_of(self, settings: Settings) -> Rules:
-        timeline = Timeline(settings.windows.values(), settings.merge_gap)
-        start = self._start
+        now, start = self._clock().wall, self._start
+        relevant = [override for override in self._overrides if override.matters(now)]
+        timeline = overrides.timeline(settings.windows.values(), relevant, settings.merge_gap)
         return Rules(
             timeline,
             settings.resync,
@@ -308,6 +333,17 @@ class Daemon:
         ended = self._fleet.stop(STOP_WITHIN)
         self._log.info(logs.DAEMON_STOPPED, holds=self._fleet.holds)
         return ended
+
+
+def _said(override: Override) -> dict[str, object]:
+    return {
+        "change": override.kind,
+        "window": override.window,
+        "start": override.start,
+        "end": override.end,
+        "by": override.by,
+        "reason": override.reason,
+    }
 
 
 def _offset(now: Moment) -> timedelta:

@@ -102,7 +102,11 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A named rule of the file, and what it is for; targets are clusters with their patterns."""
+    """A named rule, and what it is for; targets are clusters with their patterns.
+
+    `skipped` are starts of openings that people cancelled, `moved` starts of those whose end they
+    moved, with the new end; all in UTC.
+    """
 
     name: str
     rule: Rule
@@ -116,6 +120,8 @@ class Window:
     description: str = ""
     valid_from: date | None = None
     valid_until: date | None = None
+    skipped: frozenset[datetime] = frozenset()
+    moved: tuple[tuple[datetime, datetime], ...] = ()
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """List the openings that meet `[start, end)`, sorted by start, each start once.
@@ -125,16 +131,31 @@ class Window:
         if not self.enabled:
             return []
         found: dict[datetime, Interval] = {}
-        for interval in intervals(self.rule, self.zone, start, end):
-            if self._opens_on(interval.day):
+        for interval in self._intervals(start, end):
+            if self._opens_on(interval.day) and interval.start not in self.skipped:
                 found.setdefault(interval.start, interval)
-        return [self._opening(interval) for interval in found.values()]
+        if not self.moved:
+            return [self._opening(interval, interval.end) for interval in found.values()]
+        ends = dict(self.moved)
+        openings = [self._opening(each, ends.get(each.start, each.end)) for each in found.values()]
+        # One that was ended at once is empty, and no opening.
+        meeting = [opening for opening in openings if opening.end > max(start, opening.start)]
+        return sorted(meeting, key=lambda opening: opening.start)
 
-    def _opening(self, interval: Interval) -> Opening:
+    def _intervals(self, start: datetime, end: datetime) -> list[Interval]:
+        """Give what the rule says, and what it said earlier if its end was moved into the range."""
+        found = list(intervals(self.rule, self.zone, start, end))
+        for began, ends in self.moved:
+            if began < start < ends:
+                earlier = intervals(self.rule, self.zone, began, began + timedelta.resolution)
+                found += [interval for interval in earlier if interval.start == began]
+        return found
+
+    def _opening(self, interval: Interval, end: datetime) -> Opening:
         return Opening(
             window=self.name,
             start=interval.start,
-            end=interval.end,
+            end=end,
             zone=self.zone,
             day=interval.day,
             dst=interval.dst,

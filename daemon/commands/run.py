@@ -19,6 +19,7 @@ from daemon.errors import ConfigError, SecretError
 from daemon.ledger import Access, AppliedConfig, Ledger
 from daemon.ledger_file import Loss
 from daemon.logs import Level, Log, LogFormat
+from daemon.overrides import Override
 from daemon.record import Record
 from daemon.repository import Attempt
 from daemon.scheduler import Book, Daemon, Flags, Host, Start
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             if ledger.loss:
                 _say_lost(log, ledger.loss)
             host = Host(log.logger, SystemClock(), ServiceManager(environ), environ)
-            book = _NoBook() if args.dry_run else ledger
+            book = _NoBook(ledger) if args.dry_run else ledger
             daemon = Daemon(start, book, _connector(log, environ), host)
             has_ended = daemon.run(flags)
     finally:
@@ -108,6 +109,7 @@ def _start(
         file=file,
         folder=file.absolute().parent,
         records=records,
+        overrides=tuple(ledger.overrides()),
         former=_former_clusters(orphans, ledger.configs(), environ) if orphans else {},
         rejected=rejected,
         has_lost_ledger=ledger.loss is not None,
@@ -163,7 +165,10 @@ def _connector(
 
 
 class _NoBook(Book):
-    """Where a dry run writes: nowhere."""
+    """Where a dry run writes: nowhere; it reads what there is."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         pass
@@ -173,3 +178,9 @@ class _NoBook(Book):
 
     def set_config_state(self, state: str) -> None:
         pass
+
+    def count_overrides(self) -> int:
+        return self._ledger.count_overrides()
+
+    def overrides(self) -> list[Override]:
+        return self._ledger.overrides()
