@@ -128,7 +128,10 @@ def repositories(body: bytes) -> tuple[ObservedRepository, ...]:
     document = read_json(body)
     if not isinstance(document, list):
         raise ValueError("the answer is not a list of repositories")  # noqa: TRY004 - data, no bug
-    return tuple(_repository(item) for item in document)
+    found = tuple(_repository(item) for item in document)
+    if len({repository.id for repository in found}) != len(found):
+        raise ValueError("the list has a repository more than once")
+    return found
 
 
 def _repository(item: object) -> ObservedRepository:

@@ -14,7 +14,7 @@ import trustme
 from daemon.backup_service import BackupService
 from daemon.cluster import ClusterSettings, RetryPolicy, Timeouts
 from daemon.repository import Attempt
-from tests.service.client.evil import (
+from tests.evil.server import (
     Behaviour,
     EvilServer,
     silent,

@@ -17,7 +17,7 @@ import trustme
 from daemon.backup_service import BackupService, ServiceError
 from daemon.cluster import Tls
 from daemon.repository import Attempt, CallError, Outcome
-from tests.service.client.evil import (
+from tests.evil.server import (
     EvilServer,
     answer,
 )

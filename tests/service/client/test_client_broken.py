@@ -8,7 +8,7 @@ import pytest
 
 from daemon.cluster import Timeouts
 from daemon.repository import CallError, Outcome
-from tests.service.client.evil import (
+from tests.evil.server import (
     Behaviour,
     answer,
     cut,

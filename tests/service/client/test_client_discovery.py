@@ -7,7 +7,7 @@ import json
 import pytest
 
 from daemon.repository import Action, CallError
-from tests.service.client.evil import (
+from tests.evil.server import (
     Behaviour,
     answer,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from daemon.repository import CallError
-from tests.service.client.evil import (
+from tests.evil.server import (
     answer,
 )
 from tests.service.client.kit import (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from daemon.cluster import Timeouts
 from daemon.repository import CallError, Outcome
-from tests.service.client.evil import (
+from tests.evil.server import (
     Talk,
     answer,
 )

@@ -10,7 +10,7 @@ import pytest
 
 from daemon import __version__
 from daemon.repository import Action, Attempt, Outcome, RepositoryState
-from tests.service.client.evil import (
+from tests.evil.server import (
     answer,
 )
 from tests.service.client.kit import (

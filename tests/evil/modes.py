@@ -1,0 +1,207 @@
+"""Every way in which a server, or what stands before it, is known to misbehave.
+
+Each is met by single requests: it may let the request take effect (`forward`) before, after or
+never. What the client has to make of it stands beside it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from daemon.repository import CallError
+from tests.evil.server import (
+    Behaviour,
+    HangUp,
+    Talk,
+    answer,
+    cut,
+    dripping,
+    flooding,
+    raw,
+    resetting,
+    silent,
+)
+
+LATE_S = 3.0
+"""How long after a lost answer the service still acts, in the mode that is late."""
+
+Forward = Callable[[], bytes]
+"""Lets the request take effect, and gives the honest answer as it would be on the wire."""
+
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+_LOGIN = b"<!DOCTYPE html><title>Log in</title><form action=/uilogin method=post></form>"
+_BACKUP_ABSENT = b"Service backup not running on this node"
+_PERMISSIONS = b'{"message":"Forbidden.","permissions":["cluster.backup!all"]}'
+_BUSY = b'{"status":500,"msg":"internal server error","extras":"no leader\\u0007\\u001b[31m"}'
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One way to misbehave: the error of a list and of a POST that meet it, None for success.
+
+    `applies`: whether a POST takes effect `never`, `once` or `late`. `is_unsure`: whether the
+    client cannot know, and has to say so.
+    """
+
+    name: str
+    behave: Callable[[Talk, Forward], None]
+    on_list: CallError | None
+    on_post: CallError | None
+    applies: str = "never"
+    is_unsure: bool = True
+
+
+def _never(behaviour: Behaviour) -> Callable[[Talk, Forward], None]:
+    """Misbehave, and let nothing take effect."""
+    return lambda talk, _forward: behaviour(talk)
+
+
+def _first(behaviour: Behaviour) -> Callable[[Talk, Forward], None]:
+    """Let the request take effect, and then misbehave."""
+
+    def behave(talk: Talk, forward: Forward) -> None:
+        forward()
+        behaviour(talk)
+
+    return behave
+
+
+def _late(talk: Talk, forward: Forward) -> None:
+    """Never answer, and act when nobody waits any more."""
+
+    def act() -> None:
+        with suppress(OSError):  # the service itself may be gone by then
+            forward()
+
+    timer = threading.Timer(LATE_S, act)
+    timer.daemon = True
+    timer.start()
+    silent(talk)
+
+
+def _short(talk: Talk, forward: Forward) -> None:
+    """Announce the whole answer, and close before its end; one without a body is whole anyway."""
+    talk.send(forward()[:-2])
+    raise HangUp
+
+
+def _mistyped(talk: Talk, forward: Forward) -> None:
+    """Call the honest answer a page of text."""
+    talk.send(forward().replace(b"application/json", b"text/html; charset=latin-1"))
+
+
+def _idle(talk: Talk, forward: Forward) -> None:
+    """Take a POST with a 200 that means nothing."""
+    talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" if _is_post(talk) else forward())
+
+
+def _is_post(talk: Talk) -> bool:
+    return talk.request.method == "POST"
+
+
+def _list_of(*entries: object) -> Behaviour:
+    return answer(200, json.dumps(entries).encode(), Content_Type="application/json")
+
+
+_TIMEOUT, _RESET, _PROTOCOL = CallError.TIMEOUT, CallError.RESET, CallError.PROTOCOL
+_UNEXPECTED, _THROTTLED = CallError.UNEXPECTED, CallError.THROTTLED
+_SERVER_ERROR = CallError.SERVER_ERROR
+_REPEATED = {"id": "orders", "state": "active"}
+
+
+def _times_out(name: str, behaviour: Behaviour, applies: str = "never") -> Mode:
+    when = _never if applies == "never" else _first
+    return Mode(name, when(behaviour), _TIMEOUT, _TIMEOUT, applies)
+
+
+def _breaks(
+    name: str, behaviour: Behaviour, error: CallError = _PROTOCOL, applies: str = "never"
+) -> Mode:
+    when = _never if applies == "never" else _first
+    return Mode(name, when(behaviour), error, error, applies)
+
+
+def _refuses(name: str, behaviour: Behaviour, error: CallError, *, is_unsure: bool = False) -> Mode:
+    return Mode(name, _never(behaviour), error, error, is_unsure=is_unsure)
+
+
+def _lies(name: str, behaviour: Behaviour) -> Mode:
+    """Give a list that is none; a POST's 200 is taken, and its effect then is not seen."""
+    return Mode(name, _never(behaviour), _UNEXPECTED, None, is_unsure=False)
+
+
+_ALL = (
+    _times_out("never answers", silent),
+    _times_out("acts and never answers", silent, applies="once"),
+    Mode("acts late", _late, _TIMEOUT, _TIMEOUT, applies="late"),
+    _times_out("drips a header", dripping(b"HTTP/1.1 200 OK\r\nX: ", b"y")),
+    _times_out(
+        "drips a body", dripping(_HEAD + b"Content-Length: 999\r\n\r\n", b" "), applies="once"
+    ),
+    _times_out(
+        "drips chunks", dripping(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n")
+    ),
+    _times_out("drips 100 Continue", dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n")),
+    _times_out("floods 100 Continue", flooding(b"", b"HTTP/1.1 100 Continue\r\n\r\n")),
+    _breaks("closes without a byte", cut(), _RESET),
+    _breaks("acts and closes without a byte", cut(), _RESET, applies="once"),
+    _breaks("resets", resetting, _RESET),
+    _breaks("acts and resets", resetting, _RESET, applies="once"),
+    Mode("truncates by length", _short, _PROTOCOL, None, applies="once", is_unsure=False),
+    _breaks(
+        "truncates a chunk",
+        cut(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n64\r\n[{"),
+        applies="once",
+    ),
+    Mode(
+        "truncates at the close",
+        _never(cut(_HEAD + b"Connection: close\r\n\r\n[{")),
+        _UNEXPECTED,
+        None,
+        is_unsure=False,
+    ),
+    Mode("calls JSON text", _mistyped, None, None, applies="once", is_unsure=False),
+    _lies("shows a login page", answer(200, _LOGIN, Content_Type="text/html")),
+    _refuses("302 elsewhere", answer(302, Location="http://127.0.0.9:9/"), CallError.REDIRECT),
+    _refuses("307 elsewhere", answer(307, Location="http://127.0.0.9:9/"), CallError.REDIRECT),
+    _breaks("gzip bomb", answer(200, gzip.compress(b" " * 20_000_000), Content_Encoding="gzip")),
+    _breaks("never stops", flooding(_HEAD + b"\r\n[", b" " * 65536), CallError.TOO_LARGE),
+    _breaks(
+        "announces far too much",
+        raw(_HEAD + b"Content-Length: 99999999999\r\n\r\n"),
+        CallError.TOO_LARGE,
+    ),
+    _lies("nests 100,000 deep", answer(200, b"[" * 100_000, Content_Type="application/json")),
+    _lies("lists other ids", _list_of({"id": "../../plan", "state": "active"})),
+    _lies("lists control characters", _list_of({"id": "a\r\nb", "state": "active"})),
+    _lies("lists an unknown state", _list_of({"id": "orders", "state": "melting"})),
+    _lies("lists no ids", _list_of({"state": "active"}, 7, None)),
+    _lies("lists one twice", _list_of(_REPEATED, _REPEATED | {"state": "paused"})),
+    _refuses("401", answer(401, b"Authentication Failure.\n"), CallError.UNAUTHORIZED),
+    _refuses("403", answer(403, _PERMISSIONS), CallError.FORBIDDEN),
+    _refuses("404 of the proxy", answer(404, _BACKUP_ABSENT), CallError.NOT_FOUND),
+    _refuses("503 of the proxy", answer(503, b"upstream"), _SERVER_ERROR, is_unsure=True),
+    _refuses("500 of the service", answer(500, _BUSY), _SERVER_ERROR, is_unsure=True),
+    Mode("500 although it acts", _first(answer(500, _BUSY)), _SERVER_ERROR, _SERVER_ERROR, "once"),
+    _refuses("429", answer(429), _THROTTLED),
+    _refuses("429 for a second", answer(429, Retry_After="1"), _THROTTLED),
+    _refuses("429 for ever", answer(429, Retry_After="1000000000"), _THROTTLED),
+    _refuses("429 with nonsense", answer(429, Retry_After="-soon"), _THROTTLED),
+    _refuses(
+        "503 until a date",
+        answer(503, Retry_After="Fri, 31 Dec 9999 23:59:59 GMT"),
+        _SERVER_ERROR,
+        is_unsure=True,
+    ),
+    Mode("200 without effect", _idle, None, None, is_unsure=False),
+    _breaks("is no HTTP", cut(b"SSH-2.0-OpenSSH_9.2\r\n")),
+    _breaks("sends 5,000 headers", cut(_HEAD + b"A: b\r\n" * 5000)),
+    _breaks("sends a line of 200 kB", cut(b"HTTP/1.1 200 " + b"x" * 200_000)),
+)
+
+MODES = {mode.name: mode for mode in _ALL}
