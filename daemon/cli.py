@@ -19,6 +19,9 @@ from daemon.errors import CbmaintdError, ConfigError, UsageError
 
 INTERRUPTED = 130
 
+_SHARED = {"close": "changes", "extend": "changes", "skip": "changes"}
+"""Verbs of one family live in one module; the others in one of their own name."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code; nothing else ends the process."""
@@ -71,7 +74,8 @@ def _run(argv: Sequence[str]) -> int:
     if args.verb is None:
         sys.stderr.write(arguments.help_text())
         return UsageError.exit_code
-    command = importlib.import_module(f"daemon.commands.{args.verb}")
+    module = _SHARED.get(args.verb, args.verb)
+    command = importlib.import_module(f"daemon.commands.{module}")
     run = cast("Callable[[argparse.Namespace, Mapping[str, str]], int]", command.run)
     return run(args, os.environ)
 

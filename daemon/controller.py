@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import assert_never
 
 from daemon.backup_service import ServiceError
+from daemon.backups import Backups
 from daemon.dispatch import SEND_WITHIN, Answer, Call, Dispatch, Line, Time
 from daemon.errors import LedgerError
 from daemon.holdings import Holdings
@@ -15,6 +14,7 @@ from daemon.journal import Decided, Journal
 from daemon.pacing import Errand, Pacing
 from daemon.reconcile import (
     GONE_AFTER,
+    CatchUp,
     Pause,
     Resume,
     Resumed,
@@ -26,14 +26,12 @@ from daemon.reconcile import (
 from daemon.record import LATE, Phase, Record, Suspicion
 from daemon.repository import (
     Action,
-    CallError,
     Moment,
     ObservedRepository,
     RepositoryKey,
     RepositoryState,
 )
 from daemon.timeline import Desired, Timeline
-from daemon.windows import CatchUp
 
 VERIFY_WITHIN = timedelta(seconds=10)
 """How long after a 200 its effect may take to show before the call counts as failed."""
@@ -84,6 +82,7 @@ class Controller:
         self._journal = journal
         self._time = time
         self._pacing = Pacing()
+        self._backups = Backups(holdings, journal, time)
         self.known_ids: frozenset[str] = frozenset()
         self.has_looked = False
         self._has_reported = False
@@ -118,6 +117,7 @@ class Controller:
         5. Send resumes before pauses, `concurrency` at a time.
         6. Look until every accepted call shows, at most 10 s; what never shows has failed.
         7. Record the outcomes, and only then say them.
+        8. Start one of the backups that are owed after resumes, if its turn has come.
         """
         now = self._time.now()
         is_idle = not (self._holdings or rules.timeline.is_wanted(self.cluster, now.wall))
@@ -133,7 +133,9 @@ class Controller:
         if rules.dry_run:
             self._rehearse(decisions)
             return None
+        owed = self._choose_backup(decisions)
         self._finish(self._begin(decisions, observed, rules), rules)
+        self._start_backup(owed)
         self._flush()
         self._warn_overdue(rules)
         return self._next_due()
@@ -208,8 +210,10 @@ class Controller:
         calls = []
         for decided in decisions:
             decision = decided.decision
-            if not isinstance(decision, Pause | Resume):
-                self._holdings.note(decision.record)
+            if isinstance(decision, Resumed) and decided.before:
+                self._holdings.note(self._backups.owe(decided.before, decision.record, now))
+            elif not isinstance(decision, Pause | Resume):
+                self._holdings.note(_with_tasks(decision.record, observed))
             elif not self._pacing.is_distant(_errand(decision), now.uptime):
                 calls.append(Call(decision, now))
                 self._holdings.note(mark(decision, now, SEND_WITHIN + LATE))
@@ -217,7 +221,6 @@ class Controller:
         for decided in decisions:
             self._journal.decided(decided, now.wall)
             self._journal.busy(decided, observed.get(decided.record.key.id), now.wall)
-        self._catch_up((d.before for d in decisions if isinstance(d.decision, Resumed)), now)
         if not is_durable:
             calls = self._without_pauses(calls, rules)
         # Safety first: what must end is sent before what must begin.
@@ -285,17 +288,22 @@ class Controller:
         for answer in shown:
             del awaiting[answer.call.id]
             self._pacing.succeeded(_errand(answer.call.decision))
-            self._holdings.note(confirm(answer.call.decision, answer.unresolved))
+            self._holdings.note(self._confirmed(answer, observed, now))
         self._flush()
         for answer in shown:
             self._say_done(answer.call, now)
-        resumed = (a.call.decision for a in shown if isinstance(a.call.decision, Resume))
-        self._catch_up((decision.record for decision in resumed), now)
         late = [a for a in awaiting.values() if now.uptime - a.at.uptime > VERIFY_WITHIN]
         for answer in late:
             del awaiting[answer.call.id]
             record = fail(answer.call.decision, Suspicion.starting(now, LATE), UNVERIFIED)
             self._fail(answer.call, record, UNVERIFIED, rules, is_transient=True)
+
+    def _confirmed(self, answer: Answer, observed: Observed, now: Moment) -> Record:
+        decision = answer.call.decision
+        record = confirm(decision, answer.unresolved)
+        if isinstance(decision, Resume):
+            return self._backups.owe(decision.record, record, now)
+        return _with_tasks(record, observed)
 
     def _fail(
         self, call: Call, record: Record, error: str, rules: Rules, *, is_transient: bool
@@ -308,20 +316,24 @@ class Controller:
         self._holdings.note(replace(record, last_error=error, next_attempt=due))
         self._journal.failed(record, call.action, error, due)
 
-    def _catch_up(self, resumed: Iterable[Record | None], now: Moment) -> None:
-        """Start the backups that were missed; after the record, so that none starts twice."""
-        due = [record for record in resumed if record and _wants_catch_up(record, now)]
-        for record, error in self._line.executor.map(self._backup, due):
-            if error:
-                self._journal.failed(record, Action.BACKUP, error, None)
+    # 8. What is owed
 
-    def _backup(self, record: Record) -> tuple[Record, CallError | None]:
-        try:
-            # Sent once: a backup too many loads a cluster that just left its maintenance.
-            self._line.service.backup(record.key.id, record.windows, lambda _: False)
-        except ServiceError as exc:
-            return record, exc.error
-        return record, None
+    def _choose_backup(self, decisions: list[Decided]) -> Decided | None:
+        """Choose whose turn it is; what is not chosen goes on owing it."""
+        due = {d.record.key.id: d for d in decisions if isinstance(d.decision, CatchUp)}
+        owing = [decided.before for decided in due.values() if decided.before]
+        chosen = self._backups.take_turns(owing, self._time.now())
+        for id_ in due.keys() - ({chosen.key.id} if chosen else set()):
+            decisions.remove(due[id_])
+        return due[chosen.key.id] if chosen else None
+
+    def _start_backup(self, owed: Decided | None) -> None:
+        """Start it, unless the ledger does not know that it is no longer owed."""
+        if owed and owed.before:
+            if self._holdings.is_saved(owed.record.key.id):
+                self._backups.start(owed.before, self._line)
+            else:
+                self._holdings.note(owed.before)
 
     # 7. What is said, and when to come again
 
@@ -339,7 +351,12 @@ class Controller:
                 self._journal.overdue(record)
 
     def _next_due(self) -> timedelta | None:
-        due = self._pacing.next_due(self._holdings.ids(), self._time.now().uptime)
+        now = self._time.now()
+        waits = (
+            self._pacing.next_due(self._holdings.ids(), now.uptime),
+            self._backups.next_due(now),
+        )
+        due = min((wait for wait in waits if wait is not None), default=None)
         if any(record.missing_since for record in self._holdings.holds()):
             return min(due or GONE_AFTER, GONE_AFTER)
         return due
@@ -356,13 +373,7 @@ def _is_shown(call: Call, observed: Observed) -> bool:
     return seen is not None and seen.state is wanted
 
 
-def _wants_catch_up(record: Record, now: Moment) -> bool:
-    match record.catch_up:
-        case CatchUp.NONE:
-            return False
-        case CatchUp.MISSED:
-            return any(run.task_type == "BACKUP" for run in record.missed(now.wall))
-        case CatchUp.ALWAYS:
-            return True
-        case _:
-            assert_never(record.catch_up)
+def _with_tasks(record: Record, observed: Observed) -> Record:
+    """Note which tasks still run in a repository that we hold: a pause does not end them."""
+    seen = observed.get(record.key.id)
+    return replace(record, running=seen.running) if seen and record.is_hold else record

@@ -51,6 +51,10 @@ class Holdings:
         """List the records of repositories that may be paused by us."""
         return [record for record in self._records.values() if record.is_hold]
 
+    def owed(self) -> list[Record]:
+        """List the records of repositories of which a backup is still to be started."""
+        return [record for record in self._records.values() if record.backup_due]
+
     def remember_attempt(self, attempt: Attempt) -> None:
         """Keep an attempt on a repository for the history; safe from any thread."""
         if attempt.repository is not None:
@@ -66,6 +70,10 @@ class Holdings:
             self._records.pop(repository, None)
         else:
             self._records[repository] = record
+
+    def is_saved(self, repository: str) -> bool:
+        """Tell whether the ledger has the latest record of a repository."""
+        return repository not in self._unsaved
 
     def flush(self) -> None:
         """Write what was noted in one durable transaction.

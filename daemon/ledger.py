@@ -30,7 +30,13 @@ from daemon.repository import Attempt, RepositoryKey
 SCHEMA_VERSION = 2
 MEMORY = "sqlite://"
 
-_MIGRATIONS = {1: ("ALTER TABLE record ADD COLUMN uuid TEXT NOT NULL DEFAULT ''",)}
+_MIGRATIONS = {
+    1: (
+        "ALTER TABLE record ADD COLUMN uuid TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE record ADD COLUMN running TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE record ADD COLUMN backup_due TEXT",
+    )
+}
 """What makes a ledger of one schema version one of the next."""
 
 T = TypeVar("T")

@@ -46,6 +46,8 @@ record = sa.Table(
     sa.Column("last_error", _TEXT),
     sa.Column("next_attempt", _TEXT),
     sa.Column("uuid", _TEXT, nullable=False, server_default=""),
+    sa.Column("running", _TEXT, nullable=False, server_default="[]"),
+    sa.Column("backup_due", _TEXT),
     sqlite_strict=True,
 )
 
@@ -142,6 +144,8 @@ def from_record(value: Record) -> dict[str, Any]:
         "last_error": value.last_error,
         "next_attempt": from_instant(value.next_attempt),
         "uuid": value.uuid,
+        "running": json.dumps(value.running),
+        "backup_due": from_instant(value.backup_due),
     }
 
 
@@ -163,7 +167,9 @@ def to_record(row: sa.Row[Any]) -> Record:
             ScheduledRun(to_instant(when), task, kind)
             for when, task, kind in json.loads(row.scheduled)
         ),
+        running=tuple(json.loads(row.running)),
         catch_up=CatchUp(row.catch_up),
+        backup_due=_to_optional(row.backup_due),
         last_error=row.last_error,
         next_attempt=_to_optional(row.next_attempt),
     )

@@ -9,20 +9,17 @@ Pure: the windows of the file and the decisions in, the windows that are in forc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from daemon.recurrence import Once
-from daemon.timeline import Timeline
 from daemon.windows import Patterns, Window
 
 RELEVANT = timedelta(days=400)
 """How long after its opening a decision may still matter: openings may be that long."""
-
-_UTC = ZoneInfo("UTC")
 
 
 class OverrideKind(StrEnum):
@@ -57,33 +54,29 @@ class Override:
         return now < self.start + RELEVANT
 
 
-def in_force(windows: Iterable[Window], overrides: Sequence[Override]) -> tuple[Window, ...]:
-    """Give the windows as people changed them, and those that they opened by hand."""
+def in_force(
+    windows: Iterable[Window], overrides: Sequence[Override], zone: ZoneInfo
+) -> tuple[Window, ...]:
+    """Give the windows as people changed them, and those that they opened by hand, in *zone*."""
     found = {window.name: window for window in windows}
+    planned = frozenset(found)
     for override in overrides:
         if override.kind is OverrideKind.OPEN:
-            unplanned = _unplanned(override, taken=found.keys())
+            unplanned = _unplanned(override, planned, zone)
             found[unplanned.name] = unplanned
         elif override.window in found:
             found[override.window] = _changed(found[override.window], override)
     return tuple(found.values())
 
 
-def timeline(
-    windows: Iterable[Window], overrides: Sequence[Override], merge_gap: timedelta
-) -> Timeline:
-    """Put the windows that are in force on one timeline."""
-    return Timeline(in_force(windows, overrides), merge_gap)
-
-
-def _unplanned(override: Override, taken: Iterable[str]) -> Window:
+def _unplanned(override: Override, planned: Collection[str], zone: ZoneInfo) -> Window:
     assert override.end is not None  # noqa: S101  # an unplanned window has an end
     # The file may have got a window of that name since; what has begun goes on beside it.
-    name = override.window if override.window not in taken else f"{override.window} (unplanned)"
+    name = override.window if override.window not in planned else f"{override.window} (unplanned)"
     return Window(
         name=name,
         rule=Once(override.start, override.end),
-        zone=_UTC,
+        zone=zone,
         targets=override.targets,
         description=override.reason,
     )

@@ -56,6 +56,13 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Start the backup that is owed; the record no longer owes it, so that none starts twice."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
 class Adopt:
     """Take as done a pause of ours that was not confirmed when it was sent."""
 
@@ -98,7 +105,7 @@ class Missing:
     record: Record
 
 
-Decision = Pause | Resume | Adopt | Resumed | Drifted | Leave | Keep | Missing
+Decision = Pause | Resume | CatchUp | Adopt | Resumed | Drifted | Leave | Keep | Missing
 
 
 def decide(
@@ -119,7 +126,7 @@ def decide(
     is_paused = observed.state is RepositoryState.PAUSED
     known = _settle(replace(known, missing_since=None), now, is_paused=is_paused)
     if desired is None:
-        return _decide_outside(known, is_paused=is_paused)
+        return _decide_outside(known, now, is_paused=is_paused)
     return _decide_inside(known, desired, observed, now, is_paused=is_paused)
 
 
@@ -161,7 +168,7 @@ def _decide_missing(record: Record, desired: Desired | None, now: Moment) -> Dec
     return Leave(gone, Reason.GONE) if record.is_hold else Keep(gone)
 
 
-def _decide_outside(record: Record, *, is_paused: bool) -> Decision:
+def _decide_outside(record: Record, now: Moment, *, is_paused: bool) -> Decision:
     record = replace(record, yielded=())
     if is_paused:
         if _is_ours(record):
@@ -169,7 +176,7 @@ def _decide_outside(record: Record, *, is_paused: bool) -> Decision:
         return Keep(record.released())
     match record.phase:
         case None:
-            return Keep(record.released())
+            return _decide_idle(record, now)
         case Phase.PAUSING:
             return Leave(record.released(), Reason.NEVER_PAUSED)
         case Phase.PAUSED:
@@ -178,6 +185,13 @@ def _decide_outside(record: Record, *, is_paused: bool) -> Decision:
             return Resumed(record.released())
         case _:
             assert_never(record.phase)
+
+
+def _decide_idle(record: Record, now: Moment) -> Decision:
+    """Decide on a repository that is active, as it should be, and of which something is left."""
+    if record.backup_due and record.backup_due <= now.wall:
+        return CatchUp(replace(record.released(), backup_due=None))
+    return Keep(record.released())
 
 
 def _decide_inside(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import assert_never
 
 from daemon.repository import Moment, RepositoryKey, ScheduledRun
 from daemon.windows import CatchUp
@@ -63,10 +64,11 @@ class Suspicion:
 class Record:
     """One repository that is ours, may be, or was taken from us by a person; instants are UTC.
 
-    A record with a `phase` is a hold. One without is kept for a suspicion, or for the openings in
-    which a person overruled us (`yielded`). `uuid` says which repository it was, should its id be
-    given to another; empty where that is not known. `until` is the end of the openings it is held
-    for, as computed when it was last looked at: an edit or a new zone database cannot lose it.
+    A record with a `phase` is a hold. One without is kept for a suspicion, for the openings in
+    which a person overruled us (`yielded`), or for a backup that is owed (`backup_due`). `uuid`
+    says which repository it was, should its id be given to another; empty where that is unknown.
+    `until` is the end of the openings it is held for, as computed when it was last looked at: an
+    edit or a new zone database cannot lose it. `running` names tasks that the pause did not end.
     """
 
     key: RepositoryKey
@@ -81,7 +83,9 @@ class Record:
     suspect_resume: Suspicion | None = None
     missing_since: datetime | None = None
     scheduled: tuple[ScheduledRun, ...] = ()
+    running: tuple[str, ...] = ()
     catch_up: CatchUp = CatchUp.NONE
+    backup_due: datetime | None = None
     last_error: str | None = None
     next_attempt: datetime | None = None
 
@@ -93,7 +97,8 @@ class Record:
     @property
     def is_spent(self) -> bool:
         """Tell whether nothing is left to remember."""
-        return not (self.phase or self.yielded or self.suspect_pause or self.suspect_resume)
+        is_suspected = self.suspect_pause or self.suspect_resume
+        return not (self.phase or self.yielded or is_suspected or self.backup_due)
 
     @property
     def opened(self) -> datetime | None:
@@ -105,17 +110,30 @@ class Record:
         """Name the runs that fell due while it was paused; the service never catches up on them."""
         return tuple(run for run in self.scheduled if run.next_run <= now)
 
+    def wants_catch_up(self, now: datetime) -> bool:
+        """Tell whether a backup is to be started after its resume."""
+        match self.catch_up:
+            case CatchUp.NONE:
+                return False
+            case CatchUp.MISSED:
+                return any(run.task_type == "BACKUP" for run in self.missed(now))
+            case CatchUp.ALWAYS:
+                return True
+            case _:
+                assert_never(self.catch_up)
+
     def released(self) -> Record:
         """Give up the hold; what is suspected stays, and so does what a person decided."""
         return replace(
             self,
             phase=None,
-            windows=(),
+            windows=self.windows if self.backup_due else (),
             openings=(),
             since=None,
             until=None,
             missing_since=None,
             scheduled=(),
+            running=(),
             catch_up=CatchUp.NONE,
             last_error=None,
             next_attempt=None,

@@ -26,6 +26,7 @@ from daemon.overrides import Override
 from daemon.record import Record
 from daemon.repository import Attempt, Moment
 from daemon.service_manager import ServiceManager
+from daemon.timeline import Timeline
 from daemon.watch import Content, Watch
 from daemon.worker import Connect, Equipment, Worker
 
@@ -290,9 +291,9 @@ class Daemon:
     def _rules_of(self, settings: Settings) -> Rules:
         now, start = self._clock().wall, self._start
         relevant = [override for override in self._overrides if override.matters(now)]
-        timeline = overrides.timeline(settings.windows.values(), relevant, settings.merge_gap)
+        windows = overrides.in_force(settings.windows.values(), relevant, settings.timezone)
         return Rules(
-            timeline,
+            Timeline(windows, settings.merge_gap),
             settings.resync,
             settings.max_pause,
             dry_run=start.dry_run,

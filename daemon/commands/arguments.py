@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import NoReturn
 
+from daemon.durations import parse_duration
 from daemon.errors import UsageError
 from daemon.wording import nearest, shown
 
@@ -43,6 +45,42 @@ examples:
 examples:
   cbmaintd status
   cbmaintd status --output json | jq '.holds[] | select(.last_error)'
+""",
+    "history": """\
+examples:
+  cbmaintd history --since 2h
+  cbmaintd history --repository prod/orders --since 2026-11-01
+  cbmaintd history --output json | jq '.[] | select(.outcome == "failed")'
+""",
+    "why": """\
+examples:
+  cbmaintd why prod/orders                  what covers it now, and what does not
+  cbmaintd why prod/orders --at 2026-12-24T20:00
+""",
+    "open": """\
+examples:
+  cbmaintd open kernel-patch --repository 'prod/*' --for 2h --reason "CVE-2026-1234" --wait
+  cbmaintd open move --repository prod/orders --repository 'test/tenant-*' --until 18:00
+""",
+    "close": """\
+examples:
+  cbmaintd close nightly --reason "done early"
+""",
+    "extend": """\
+examples:
+  cbmaintd extend nightly --for 1h          an hour longer than planned
+  cbmaintd extend nightly --until 07:30
+""",
+    "skip": """\
+examples:
+  cbmaintd skip nightly                     its next opening
+  cbmaintd skip nightly --opening 2026-12-24
+""",
+    "release": """\
+examples:
+  cbmaintd release                          everything that is held, on every cluster
+  cbmaintd release --repository 'prod/*' '*/orders'
+  cbmaintd release --ledger /var/lib/cbmaintd/ledger.db
 """,
     "demo": """\
 examples:
@@ -194,6 +232,71 @@ def _declare_status(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
 
 
+def _declare_history(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--since", metavar="T", help="from this time, or so long ago, as 2h; default 14d"
+    )
+    verb.add_argument("--repository", metavar="C/R", help="only this one")
+    verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
+
+
+def _declare_why(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("repository", metavar="CLUSTER/REPOSITORY", type=_filled)
+    verb.add_argument("--at", metavar="T", help="then instead of now")
+
+
+def _declare_open(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", type=_filled, help="of the new window")
+    verb.add_argument(
+        "--repository",
+        action="extend",
+        nargs="+",
+        required=True,
+        metavar="C/PATTERN",
+        help="what it is for, as prod/orders or 'prod/*'; may be repeated",
+    )
+    _add_end(verb, "so long from now, as 2h")
+    _add_reason(verb)
+    verb.add_argument("--wait", action="store_true", help="until all of it is paused")
+
+
+def _declare_close(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", type=_filled, help="of a window that is open")
+    _add_reason(verb)
+
+
+def _declare_extend(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", type=_filled, help="of a window that is open")
+    _add_end(verb, "so much longer than it would last, as 1h")
+    _add_reason(verb)
+
+
+def _declare_skip(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", type=_filled, help="of a window")
+    verb.add_argument("--opening", metavar="T", help="its day or start; default: the next one")
+    _add_reason(verb)
+
+
+def _add_end(verb: argparse.ArgumentParser, meaning: str) -> None:
+    end = verb.add_mutually_exclusive_group(required=True)
+    end.add_argument("--for", dest="duration", type=_length, metavar="D", help=meaning)
+    end.add_argument("--until", metavar="T", help="until this time, as 18:00 or 2026-01-31T02:00")
+
+
+def _add_reason(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--reason", metavar="TEXT", help="for history and the log")
+
+
+def _declare_release(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--repository",
+        action="extend",
+        nargs="+",
+        metavar="C/PATTERN",
+        help="only these, as prod/orders or 'prod/*'; may be repeated",
+    )
+
+
 def _declare_demo(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--seconds", type=_days, default=6, metavar="N", help="how long the window is; default 6"
@@ -224,6 +327,16 @@ def _filled(text: str) -> str:
     return text
 
 
+def _length(text: str) -> timedelta:
+    try:
+        length = parse_duration(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+    if not length:
+        raise argparse.ArgumentTypeError(f"{text} is no time at all")
+    return length
+
+
 def _days(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
@@ -241,6 +354,13 @@ _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] =
     ("check", "Validate the file, and ask the clusters.", _declare_check),
     ("calendar", "Show the openings to come.", _declare_calendar),
     ("status", "Show what is open and what is held.", _declare_status),
+    ("history", "Show what was done to which repository.", _declare_history),
+    ("why", "Explain which windows hold a repository.", _declare_why),
+    ("open", "Open an unplanned window, from now.", _declare_open),
+    ("close", "End a window that is open.", _declare_close),
+    ("extend", "Move the end of a window that is open.", _declare_extend),
+    ("skip", "Cancel an opening to come.", _declare_skip),
+    ("release", "Resume now what is held, without a daemon.", _declare_release),
     ("demo", "Watch the daemon work on a simulated service.", _declare_demo),
     ("simulate", "Serve a simulated Backup Service.", _declare_simulate),
     ("schema", "Print the JSON Schema of schedules.yaml.", _declare_schema),

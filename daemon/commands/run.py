@@ -10,11 +10,11 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-from daemon import logs, places
+from daemon import former, logs, places
 from daemon.backup_service import BackupService
 from daemon.clock import SystemClock
 from daemon.cluster import ClusterSettings
-from daemon.config import Settings, load, parse
+from daemon.config import Settings, load
 from daemon.errors import ConfigError, SecretError
 from daemon.ledger import Access, AppliedConfig, Ledger
 from daemon.ledger_file import Loss
@@ -99,7 +99,7 @@ def _start(
 ) -> Start:
     """Choose what is put in force: the file, or else the last good configuration."""
     rejected = found if isinstance(found, ConfigError) else None
-    settings = found if isinstance(found, Settings) else _last_good(ledger, environ)
+    settings = found if isinstance(found, Settings) else former.last_good(ledger, environ)
     if settings is None:
         raise rejected or AssertionError("unreachable")
     records = tuple(ledger.records())
@@ -110,42 +110,11 @@ def _start(
         folder=file.absolute().parent,
         records=records,
         overrides=tuple(ledger.overrides()),
-        former=_former_clusters(orphans, ledger.configs(), environ) if orphans else {},
+        former=former.clusters(orphans, ledger.configs(), environ) if orphans else {},
         rejected=rejected,
         has_lost_ledger=ledger.loss is not None,
         dry_run=dry_run,
     )
-
-
-def _last_good(ledger: Ledger, environ: Mapping[str, str]) -> Settings | None:
-    last = ledger.last_good()
-    return _parse_again(last, environ) if last else None
-
-
-def _former_clusters(
-    names: set[str], configs: Iterable[AppliedConfig], environ: Mapping[str, str]
-) -> dict[str, ClusterSettings]:
-    """Find how clusters that the file no longer names were reached; the newest wins."""
-    found: dict[str, ClusterSettings] = {}
-    for applied in configs:
-        settings = _parse_again(applied, environ)
-        if settings:
-            wanted = names & settings.clusters.keys() - found.keys()
-            found |= {name: settings.clusters[name] for name in wanted}
-    return found
-
-
-def _parse_again(applied: AppliedConfig, environ: Mapping[str, str]) -> Settings | None:
-    """Read a configuration that was in force; a secret gone since then must not stop a resume."""
-    with suppress(ConfigError):
-        return parse(
-            applied.text,
-            applied.path,
-            environ=environ,
-            folder=applied.folder,
-            check_secrets=False,
-        )
-    return None
 
 
 def _connector(

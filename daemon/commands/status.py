@@ -6,18 +6,14 @@ import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from daemon import places
-from daemon.config import Settings, load, parse
-from daemon.errors import ConfigError, UsageError
+from daemon import agenda, places
 from daemon.ledger import Access, DaemonState, Ledger
 from daemon.presentation import ahead, clock, console, opening_json, print_json, span
 from daemon.record import Record
-from daemon.timeline import Timeline
 from daemon.windows import Opening, Window
 
 
@@ -37,8 +33,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         LedgerError: there is no ledger, or it cannot be read.
 
     """
-    url = places.find_ledger(args, environ, _configured(args, environ))
-    with Ledger.open(url, Access.READ) as ledger:
+    found = agenda.read_settings(args, environ)
+    with Ledger.open(places.find_ledger(args, environ, found), Access.READ) as ledger:
         status = _read(ledger, environ)
     if args.output == "json":
         print_json(_document(status))
@@ -47,23 +43,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _configured(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings | Path | None:
-    """Read the file only for where it says that the ledger is; it need not even be there."""
-    if args.ledger or environ.get("CBMAINTD_LEDGER"):
-        return None
-    try:
-        file = places.find_config(args, environ)
-    except UsageError:
-        return None
-    try:
-        return load(file, environ=environ, check_secrets=False)
-    except ConfigError:
-        return file
-
-
 def _read(ledger: Ledger, environ: Mapping[str, str]) -> _Status:
     now = datetime.now(UTC)
-    timeline = _timeline(ledger, environ)
+    timeline = agenda.in_force(ledger, environ).timeline
     coming = (_next(window, now) for window in timeline.windows.values())
     return _Status(
         now,
@@ -76,20 +58,6 @@ def _read(ledger: Ledger, environ: Mapping[str, str]) -> _Status:
 
 def _next(window: Window, now: datetime) -> Opening | None:
     return next((opening for opening in ahead(window, now) if opening.start > now), None)
-
-
-def _timeline(ledger: Ledger, environ: Mapping[str, str]) -> Timeline:
-    last = ledger.last_good()
-    if last is None:
-        return Timeline(())
-    try:
-        settings = parse(
-            last.text, last.path, environ=environ, folder=last.folder, check_secrets=False
-        )
-    except ConfigError:
-        # Another version wrote it; the holds are still worth showing.
-        return Timeline(())
-    return Timeline(settings.windows.values(), settings.merge_gap)
 
 
 def _document(status: _Status) -> dict[str, object]:
@@ -113,6 +81,7 @@ def _document(status: _Status) -> dict[str, object]:
                 "windows": list(hold.windows),
                 "last_error": hold.last_error,
                 "next_attempt": _text(hold.next_attempt),
+                "running": list(hold.running),
             }
             for hold in status.holds
         ],
@@ -183,6 +152,8 @@ def _table(*titles: str) -> Table:
 def _troubles(hold: Record, now: datetime, *, is_overdue: bool) -> Iterator[str]:
     if is_overdue and hold.until:
         yield f"overdue for {span(now - hold.until)}"
+    if hold.running:
+        yield f"still running: {', '.join(hold.running)}"
     if hold.last_error:
         yield hold.last_error
     if hold.next_attempt and hold.next_attempt > now:

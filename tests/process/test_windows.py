@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from tests.process.conftest import Stage, once, wait_until
 
 
@@ -128,6 +130,29 @@ def test_a_lost_answer_leads_to_a_resume(stage: Stage) -> None:
     daemon.stop()
 
     assert paused(stage, "prod") == set()
+
+
+def test_missed_backups_start_in_turn(stage: Stage) -> None:
+    """`catch_up` starts one backup for each repository after its resume, one after the other."""
+    prod = stage.simulate("prod", "orders", "tenant-a")
+    stage.write(once("night", -60, 2, more="    catch_up: always\n"))
+    daemon = stage.start()
+
+    daemon.wait_for("http.attempted", 2, action="backup")
+    daemon.stop()
+    wait_until(lambda: set(prod.states().values()) == {"active"}, "all are active")
+    first, second = daemon.events("http.attempted", action="backup")
+
+    assert [first["outcome"], second["outcome"]] == ["ok", "ok"]
+    assert {first["repository"], second["repository"]} == {"orders", "tenant-a"}
+    assert first["windows"] == second["windows"] == ["night"]
+    assert seconds_between(first, second) > 8
+
+
+def seconds_between(first: dict[str, str], second: dict[str, str]) -> float:
+    """Give how much later the second line was written."""
+    instants = [datetime.fromisoformat(line["timestamp"]) for line in (first, second)]
+    return (instants[1] - instants[0]).total_seconds()
 
 
 def test_a_dry_run_sends_nothing(stage: Stage) -> None:

@@ -126,6 +126,7 @@ def test_json_tells_everything(ledger: Ledger, status: Status) -> None:
             "windows": ["night"],
             "last_error": "timeout",
             "next_attempt": (NOW + MINUTE).isoformat(),
+            "running": [],
         }
     ]
 
@@ -217,6 +218,7 @@ def test_a_hold_that_is_overdue_stands_out(ledger: Ledger, status: Status) -> No
                 phase=Phase.RESUMING,
                 until=NOW - 2 * HOUR,
                 last_error="refused",
+                running=("daily",),
                 next_attempt=NOW + HOUR + MINUTE / 2,
             )
         ]
@@ -227,6 +229,7 @@ def test_a_hold_that_is_overdue_stands_out(ledger: Ledger, status: Status) -> No
     assert "overdue for 2 h" in said
     assert "refused" in said
     assert "again in 1 h" in said
+    assert "still running: daily" in said
 
 
 def test_holds_without_a_daemon_are_a_warning(file: Path, status: Status) -> None:

@@ -37,7 +37,9 @@ FULL = Record(
     suspect_resume=Suspicion("boot", timedelta(seconds=99), LATE),
     missing_since=NOW,
     scheduled=(ScheduledRun(NOW, "daily", "BACKUP"),),
+    running=("daily",),
     catch_up=CatchUp.MISSED,
+    backup_due=NOW + timedelta(hours=3),
     last_error="timeout",
     next_attempt=NOW,
 )
@@ -262,7 +264,8 @@ def test_an_older_ledger_is_brought_up_to_date(url: str) -> None:
     with Ledger.open(url, Access.DAEMON) as ledger:
         ledger.save([FULL])
     with sqlite3.connect(file_of(url)) as connection:
-        connection.execute("alter table record drop column uuid")
+        for column in ("uuid", "running", "backup_due"):
+            connection.execute(f"alter table record drop column {column}")
         connection.execute("update meta set value = '1' where name = 'schema_version'")
     connection.close()
 
@@ -271,7 +274,7 @@ def test_an_older_ledger_is_brought_up_to_date(url: str) -> None:
     with Ledger.open(url, Access.DAEMON) as ledger:
         records = ledger.records()
 
-    assert records == [replace(FULL, uuid="")]
+    assert records == [replace(FULL, uuid="", running=(), backup_due=None)]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -8,17 +8,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from daemon.overrides import Override, OverrideKind, in_force, timeline
+from daemon.overrides import Override, OverrideKind, in_force
 from daemon.recurrence import Weekly
+from daemon.timeline import Timeline
 from daemon.windows import Patterns, Window
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 START = DAY + 2 * HOUR
+UTC_ZONE = ZoneInfo("UTC")
 NIGHTLY = Window(
     name="nightly",
     rule=Weekly(frozenset(range(7)), time(2), duration=4 * HOUR),
-    zone=ZoneInfo("UTC"),
+    zone=UTC_ZONE,
     targets=(("prod", Patterns(("*",))),),
 )
 
@@ -30,7 +32,7 @@ def decision(kind: OverrideKind, end: datetime | None = None, start: datetime = 
 
 def spans(*overrides: Override, days: int = 1) -> list[tuple[float, float]]:
     """List the openings of some days, in hours since the day began."""
-    (window,) = in_force([NIGHTLY], overrides)
+    (window,) = in_force([NIGHTLY], overrides, UTC_ZONE)
     found = window.openings(DAY, DAY + timedelta(days=days))
     return [((o.start - DAY) / HOUR, (o.end - DAY) / HOUR) for o in found]
 
@@ -58,7 +60,7 @@ def test_decisions_change_one_opening(
 def test_an_extended_opening_is_found_beyond_its_old_end() -> None:
     """Who asks about a time after the planned end, and before the moved one, finds the opening."""
     extended = decision(OverrideKind.EXTEND, DAY + 100 * HOUR)
-    (window,) = in_force([NIGHTLY], [extended])
+    (window,) = in_force([NIGHTLY], [extended], UTC_ZONE)
 
     found = window.openings(DAY + 75 * HOUR, DAY + 76 * HOUR)
 
@@ -78,7 +80,7 @@ def test_an_unplanned_window_opens_once() -> None:
         "kernel",
         (("prod", Patterns(("orders",))),),
     )
-    found = timeline([NIGHTLY], [opened], timedelta(0))
+    found = Timeline(in_force([NIGHTLY], [opened], UTC_ZONE))
 
     wanted = found.desired("prod", ["orders", "other"], START)
 
@@ -92,7 +94,7 @@ def test_a_new_window_of_the_same_name_takes_nothing_away() -> None:
     """An unplanned window goes on beside one that the file gets under its name later."""
     opened = Override(OverrideKind.OPEN, "nightly", START, START + HOUR, START, "ana@host")
 
-    names = [window.name for window in in_force([NIGHTLY], [opened])]
+    names = [window.name for window in in_force([NIGHTLY], [opened], UTC_ZONE)]
 
     assert names == ["nightly", "nightly (unplanned)"]
 
@@ -101,7 +103,17 @@ def test_a_decision_on_a_window_that_is_gone_is_idle() -> None:
     """What people decided about a window that an edit removed changes nothing else."""
     gone = replace(decision(OverrideKind.SKIP), window="gone")
 
-    assert in_force([NIGHTLY], [gone]) == (NIGHTLY,)
+    assert in_force([NIGHTLY], [gone], UTC_ZONE) == (NIGHTLY,)
+
+
+def test_a_name_can_be_used_again() -> None:
+    """A second unplanned window of a name takes the place of the first, which is over."""
+    first = Override(OverrideKind.OPEN, "patch", START, START + HOUR, START, "ana@host")
+    second = replace(first, start=START + 2 * HOUR, end=START + 3 * HOUR)
+
+    (window,) = in_force([], [first, second], UTC_ZONE)
+
+    assert [o.start for o in window.openings(DAY, DAY + 24 * HOUR)] == [second.start]
 
 
 def test_old_decisions_do_not_matter() -> None:

@@ -25,6 +25,9 @@ from daemon.reconcile import (
     fail,
     mark,
 )
+from daemon.reconcile import (
+    CatchUp as StartBackup,
+)
 from daemon.record import LATE, Phase, Record, Suspicion
 from daemon.repository import (
     Moment,
@@ -312,6 +315,30 @@ def test_a_confirmed_resume_leaves_nothing() -> None:
     record = confirm(Resume(held(Phase.RESUMING)), unresolved=None)
 
     assert record.is_spent
+
+
+def test_an_owed_backup_starts_once_it_is_due() -> None:
+    """A backup that is owed starts when its turn has come, and is then owed no more."""
+    owing = Record(KEY, windows=("sunday",), backup_due=NOW.wall)
+
+    due = decide(KEY, None, seen("active"), owing, NOW)
+    later = replace(owing, backup_due=NOW.wall + timedelta(seconds=1))
+    early = decide(KEY, None, seen("active"), later, NOW)
+
+    assert due == StartBackup(Record(KEY, windows=("sunday",)))
+    assert early == Keep(later)
+
+
+@pytest.mark.parametrize("phase", [None, Phase.PAUSED])
+def test_an_owed_backup_waits_for_an_opening(phase: Phase | None) -> None:
+    """While an opening wants the repository paused, what it is owed is kept for afterwards."""
+    state = "active" if phase is None else "paused"
+    owing = held(phase, backup_due=NOW.wall)
+
+    decision = decide(KEY, desired(), seen(state), owing, NOW)
+
+    assert not isinstance(decision, StartBackup)
+    assert decision.record.backup_due == NOW.wall
 
 
 def test_a_refused_pause_is_not_ours() -> None:

@@ -1,0 +1,43 @@
+"""Configurations that were in force once, as the ledger keeps them, and what they still tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from daemon.cluster import ClusterSettings
+from daemon.config import Settings, parse
+from daemon.errors import ConfigError
+from daemon.ledger import AppliedConfig, Ledger
+
+
+def last_good(ledger: Ledger, environ: Mapping[str, str]) -> Settings | None:
+    """Give what was in force last; None if nothing was, or it is valid no more."""
+    last = ledger.last_good()
+    return read_again(last, environ) if last else None
+
+
+def clusters(
+    names: set[str], configs: Iterable[AppliedConfig], environ: Mapping[str, str]
+) -> dict[str, ClusterSettings]:
+    """Find how clusters that the file no longer names were reached; *configs*, the newest first."""
+    found: dict[str, ClusterSettings] = {}
+    for applied in configs:
+        settings = read_again(applied, environ)
+        if settings:
+            wanted = names & settings.clusters.keys() - found.keys()
+            found |= {name: settings.clusters[name] for name in wanted}
+    return found
+
+
+def read_again(applied: AppliedConfig, environ: Mapping[str, str]) -> Settings | None:
+    """Read a configuration again; a secret gone since then must not stop a resume."""
+    with suppress(ConfigError):
+        return parse(
+            applied.text,
+            applied.path,
+            environ=environ,
+            folder=applied.folder,
+            check_secrets=False,
+        )
+    return None

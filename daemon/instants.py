@@ -1,0 +1,57 @@
+"""Instants as people write them on the command line."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from daemon.durations import parse_duration
+from daemon.errors import UsageError
+
+FORMS = "2026-01-31, 2026-01-31T02:00 or 2026-01-31T02:00:00Z"
+
+_TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
+
+
+def read_instant(option: str, text: str, zone: ZoneInfo) -> datetime:
+    """Read what was given for *option*, local in *zone* if it has no offset; gives UTC.
+
+    Raises:
+        UsageError: it is no time, or beyond the calendar.
+
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise UsageError(f"{option} {text}: not a time; write {FORMS}") from exc
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=zone)
+    try:
+        return aware.astimezone(UTC)
+    except OverflowError as exc:
+        raise UsageError(f"{option} {text}: that is beyond the calendar") from exc
+
+
+def read_future(option: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """Read an instant after *now*; a time of day is the next one. Raises UsageError."""
+    if match := _TIME_OF_DAY.fullmatch(text):
+        local = now.astimezone(zone).replace(
+            hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0, fold=0
+        )
+        days = (timedelta(days=days) for days in (0, 1, 2))
+        coming = ((local + day).astimezone(UTC) for day in days)
+        return next(instant for instant in coming if instant > now)
+    instant = read_instant(option, text, zone)
+    if instant <= now:
+        raise UsageError(f"{option} {text}: that is past; it is {now.astimezone(zone):%F %T %Z}")
+    return instant
+
+
+def read_past(option: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:
+    """Read an instant, or how long ago it was (`2h`). Raises UsageError."""
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        return read_instant(option, text, zone)
+    except OverflowError as exc:
+        raise UsageError(f"{option} {text}: that is beyond the calendar") from exc

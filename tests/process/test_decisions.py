@@ -1,0 +1,78 @@
+"""What people decide while the daemon runs: `open`, `close`, `extend` and `skip`."""
+
+from __future__ import annotations
+
+import json
+
+from tests.process.conftest import Stage, once, wait_until
+
+
+def test_an_unplanned_window_from_open_to_close(stage: Stage) -> None:
+    """`open --wait` ends when all is paused, a restart keeps the window, `close` ends it."""
+    prod = stage.simulate("prod", "orders", "tenant-a", "archive")
+    prod.pause("archive")
+    stage.write(once("later", 3600, 7200))
+    first = stage.start()
+    first.wait_for("config.applied")
+
+    opened = stage.ask("open", "patch", "--repository", "prod/*", "--for", "1h", "--wait")
+    while_open = prod.states()
+    first.kill()
+    second = stage.start()
+    second.wait_for("window.opened", window="patch")
+    closed = stage.ask("close", "patch", "--reason", "done")
+    second.wait_for("repository.resumed", 2)
+    history = json.loads(stage.ask("history", "--output", "json").stdout)
+    second.stop()
+
+    assert opened.returncode == 0
+    assert "2 paused: prod/orders, prod/tenant-a" in opened.stdout
+    assert set(while_open.values()) == {"paused"}
+    assert closed.returncode == 0
+    assert second.events("window.changed", change="close")[0]["reason"] == "done"
+    assert second.events("window.closed", window="patch")
+    assert prod.states() == {"orders": "active", "tenant-a": "active", "archive": "paused"}
+    actions = [event["action"] for event in history]
+    assert actions == ["open", "pause", "pause", "close", "resume", "resume"]
+
+
+def test_a_planned_window_is_extended_and_another_skipped(stage: Stage) -> None:
+    """`extend` keeps an opening beyond its end, `skip` keeps another from beginning."""
+    prod = stage.simulate("prod", "orders", "tenant-a")
+    stage.write(
+        once("night", -60, 4, "{prod: [orders]}") + once("patch", 3, 60, "{prod: [tenant-a]}")
+    )
+    daemon = stage.start()
+    daemon.wait_for("repository.paused", repository="orders")
+
+    skipped = stage.ask("skip", "patch")
+    extended = stage.ask("extend", "night", "--for", "3s")
+    closed = daemon.wait_for("window.closed", window="night")[0]
+    daemon.wait_for("repository.resumed", repository="orders")
+    daemon.stop()
+
+    assert (skipped.returncode, extended.returncode) == (0, 0)
+    assert closed["end"] == daemon.events("window.changed", change="extend")[0]["end"]
+    assert not daemon.events("window.opened", window="patch")
+    assert not daemon.events("http.attempted", repository="tenant-a")
+    assert set(prod.states().values()) == {"active"}
+
+
+def test_waiting_names_what_is_not_paused(stage: Stage) -> None:
+    """`open --wait` exits 1 and names what somebody else paused or the cluster does not have."""
+    prod = stage.simulate("prod", "orders", "archive")
+    prod.pause("archive")
+    stage.write(once("later", 3600, 7200))
+    daemon = stage.start()
+    daemon.wait_for("config.applied")
+
+    done = stage.ask(
+        *("open", "patch", "--wait", "--for", "4s"),
+        *("--repository", "prod/orders", "prod/archive", "prod/gone"),
+    )
+    wait_until(lambda: prod.state("orders") == "active", "the window is over")
+    daemon.stop()
+
+    assert done.returncode == 1
+    assert "not paused: prod/archive, prod/gone" in done.stderr
+    assert prod.state("archive") == "paused"

@@ -1,0 +1,326 @@
+"""`open`, `close`, `extend`, `skip`, `history` and `why` on a ledger beside the daemon."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.cli import main
+from daemon.ledger import Access, AppliedConfig, Ledger
+from daemon.overrides import Override, OverrideKind
+from daemon.record import Phase, Record
+from daemon.repository import Action, Attempt, CallError, Outcome, RepositoryKey
+from daemon.windows import Patterns
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+
+
+def once(name: str, start: datetime, end: datetime, more: str = "") -> str:
+    """Write a window that opens once."""
+    return (
+        f'  {name}:\n    once: {{start: "{start.isoformat()}", end: "{end.isoformat()}"}}\n'
+        f'    repositories: {{prod: ["*", "!archive"]}}\n{more}'
+    )
+
+
+TEXT = (
+    'timezone: Europe/Berlin\nclusters:\n  prod: {url: "http://localhost:1", username: u,'
+    ' password_file: gone}\n  prod-us: {url: "http://localhost:2", username: u, password_file: x}\n'
+    "windows:\n"
+    + once("night", NOW - HOUR, NOW + HOUR)
+    + once("later", NOW + 2 * HOUR, NOW + 3 * HOUR)
+    + once("over", NOW - 3 * HOUR, NOW - 2 * HOUR)
+    + once("frozen", NOW - HOUR, NOW + HOUR, "    valid_until: 2020-01-01\n")
+    + once("off", NOW - HOUR, NOW + HOUR, "    enabled: false\n")
+    + "  elsewhere:\n    weekly: {days: [daily], start: 02:00, end: 03:00}\n"
+    "    repositories: {prod-us: [orders]}\n"
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def words(self) -> str:
+        """What stands on stdout, with single spaces: a table may break its lines anywhere."""
+        return " ".join(self.out.split())
+
+
+Ask = Callable[..., Ended]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """Give a ledger that a daemon, this process, has open with the file in force."""
+    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db", Access.DAEMON) as ledger:
+        ledger.save_config(AppliedConfig("s.yaml", tmp_path, TEXT.encode(), NOW))
+        yield ledger
+
+
+@pytest.fixture
+def ask(tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Give a way to run a command beside that daemon."""
+    assert ledger.records() == []
+    (tmp_path / "s.yaml").write_text(TEXT)
+
+    def run(*arguments: str) -> Ended:
+        places = ("--config", f"{tmp_path}/s.yaml", "--ledger", f"sqlite:///{tmp_path}/ledger.db")
+        code = main([*places, *arguments])
+        said = capsys.readouterr()
+        return Ended(code, said.out, said.err)
+
+    return run
+
+
+def test_open_keeps_what_was_asked_for(ledger: Ledger, ask: Ask) -> None:
+    """An unplanned window has its clusters by glob, patterns, end, reason and who opened it."""
+    done = ask("open", "patch", "--repository", "prod*/ord*", "prod/a", "--for", "2h",
+               "--reason", "kernel")  # fmt: skip
+    (kept,) = ledger.overrides()
+
+    assert (done.code, done.err) == (0, "")
+    assert "patch is open until" in done.out
+    assert kept.kind is OverrideKind.OPEN
+    assert kept.targets == (("prod", Patterns(("ord*", "a"))), ("prod-us", Patterns(("ord*",))))
+    assert kept.end == kept.start + 2 * HOUR
+    assert abs(kept.start - NOW) < 30 * MINUTE
+    assert kept.reason == "kernel"
+    assert "@" in kept.by
+
+
+def test_an_open_window_is_seen(ask: Ask) -> None:
+    """`status` and `why` know an unplanned window at once, and `close` ends it."""
+    ask("open", "patch", "--repository", "prod/archive", "--for", "2h")
+
+    status = json.loads(ask("status", "--output", "json").out)
+    why = ask("why", "prod/archive")
+    closed = ask("close", "patch")
+    after = ask("why", "prod/archive")
+
+    assert [opening["window"] for opening in status["open"]] == ["night", "patch"]
+    assert "prod/archive is to be paused by patch" in why.out
+    assert "ends now" in closed.out
+    assert "prod/archive is not to be paused" in after.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (("open", "night", "--repository", "prod/a", "--for", "1h"), 2, "the file has a window"),
+        (("open", "b d", "--repository", "prod/a", "--for", "1h"), 2, "not a name for a window"),
+        (("open", "x", "--repository", "prod", "--for", "1h"), 2, "write CLUSTER/PATTERN"),
+        (("open", "x", "--repository", "pord/a", "--for", "1h"), 2, 'did you mean "prod"?'),
+        (("open", "x", "--repository", "prod/a", "--until", "2020-01-01"), 2, "that is past"),
+        (("open", "x", "--repository", "prod/a", "--until", "soon"), 2, "not a time"),
+        (("open", "x", "--repository", "prod/a", "--for", "90"), 2, "a bare number has no unit"),
+        (("open", "x", "--repository", "prod/a", "--for", "0s"), 2, "no time at all"),
+        (("open", "x", "--repository", "prod/a"), 2, "--for --until is required"),
+        (("open", "x", "--for", "1h"), 2, "--repository"),
+        (("close", "nihgt"), 2, 'did you mean "night"?'),
+        (("close", "later"), 1, "is not open now; it opens"),
+        (("close", "over"), 1, "is not open now (open now: night)"),
+        (("extend", "later", "--for", "1h"), 1, "is not open now"),
+        (("extend", "night", "--until", "2020-01-01T00:00"), 2, "that is past"),
+        (("skip", "night"), 1, "does not open again"),
+        (("skip", "later", "--opening", "2020-01-01"), 2, "does not open then; it opens"),
+        (("skip", "night", "--opening", (NOW - HOUR).isoformat()), 1, "to end it, use close"),
+        (("why", "orders"), 2, "write CLUSTER/REPOSITORY"),
+        (("why", "prdo/orders"), 2, "there is no cluster prdo"),
+        (("history", "--repository", "orders"), 2, "write CLUSTER/REPOSITORY"),
+        (("history", "--since", "once"), 2, "not a time"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused(
+    ledger: Ledger, ask: Ask, arguments: tuple[str, ...], code: int, complaint: str
+) -> None:
+    """A name, an opening or a time that makes no sense is one line, and changes nothing."""
+    done = ask(*arguments)
+
+    assert complaint in done.err
+    assert done.code == code
+    assert len(done.err.splitlines()) == 1
+    assert ledger.overrides() == []
+
+
+def test_a_name_is_taken_while_it_is_open(ledger: Ledger, ask: Ask) -> None:
+    """An unplanned window cannot be opened twice, but again after it was closed."""
+    command = ("open", "patch", "--repository", "prod/a", "--for", "1h")
+    ask(*command)
+
+    second = ask(*command)
+    ask("close", "patch")
+    third = ask(*command)
+
+    assert (second.code, third.code) == (2, 0)
+    assert "patch is open already" in second.err
+    assert len(ledger.overrides()) == 3
+
+
+def test_extend_moves_the_end(ledger: Ledger, ask: Ask) -> None:
+    """`--for` adds to the planned end, `--until` names another, and the last one counts."""
+    first = ask("extend", "night", "--for", "30m")
+    ask("extend", "night", "--until", (NOW + 5 * HOUR).isoformat())
+    status = json.loads(ask("status", "--output", "json").out)
+
+    assert "night now ends" in first.out
+    assert ledger.overrides()[0].end == NOW + HOUR + 30 * MINUTE
+    assert datetime.fromisoformat(status["open"][0]["end"]) == NOW + 5 * HOUR
+
+
+def test_until_takes_a_time_of_day(ledger: Ledger, ask: Ask) -> None:
+    """`--until 18:00` is the next time the clock in the file's zone shows that."""
+    ask("open", "patch", "--repository", "prod/a", "--until", "18:00")
+    (kept,) = ledger.overrides()
+
+    assert kept.end is not None
+    assert timedelta(0) < kept.end - NOW <= 24 * HOUR + MINUTE
+    assert kept.end.minute == 0
+
+
+def test_skip_cancels_an_opening(ask: Ask) -> None:
+    """The next opening, or the one named by its day or its start, does not open."""
+    done = ask("skip", "later")
+    status = json.loads(ask("status", "--output", "json").out)
+    again = ask("skip", "later")
+
+    assert "later will not open" in done.out
+    assert "later" not in [opening["window"] for opening in status["next"]]
+    assert again.code == 1
+
+
+def test_skip_takes_a_day_or_a_start(ledger: Ledger, ask: Ask) -> None:
+    """An opening to skip is named by the local day on which it opens, or by its start."""
+    by_start = ask("skip", "later", "--opening", (NOW + 2 * HOUR).isoformat())
+    coming = json.loads(ask("status", "--output", "json").out)["next"]
+    day = next(o for o in coming if o["window"] == "elsewhere")["start"][:10]
+    by_day = ask("skip", "elsewhere", "--opening", day)
+
+    assert (by_start.code, by_day.code) == (0, 0)
+    assert [override.window for override in ledger.overrides()] == ["later", "elsewhere"]
+
+
+def test_the_ledger_is_enough(tmp_path: Path, ledger: Ledger, ask: Ask) -> None:
+    """With `--ledger`, `close` and `history` need no valid file: the last good one will do."""
+    (tmp_path / "s.yaml").write_text("windows: [")
+
+    closed = ask("close", "night")
+    history = ask("history")
+
+    assert (closed.code, history.code) == (0, 0)
+    assert ledger.overrides()[0].window == "night"
+    assert "close" in history.out
+
+
+def test_who_decides_alone_is_told(tmp_path: Path, ledger: Ledger, ask: Ask) -> None:
+    """Without a daemon on the ledger a decision is kept, and that nobody acts yet is said."""
+    ledger.close()
+
+    done = ask("close", "night")
+    waiting = ask("open", "x", "--repository", "prod/a", "--for", "1h", "--wait")
+
+    assert done.code == 0
+    assert "no daemon runs on this ledger" in done.err
+    assert waiting.code == 1
+    assert tmp_path.exists()
+
+
+def test_why_explains_every_window(ask: Ask) -> None:
+    """Each window says whether it matches and is open, or what keeps it from that."""
+    ask("skip", "later")
+
+    done = ask("why", "prod/orders")
+    then = ask("why", "prod/orders", "--at", (NOW + 150 * MINUTE).isoformat())
+
+    lines = {line.partition(":")[0]: line for line in done.out.splitlines()}
+    assert done.out.startswith("prod/orders is to be paused by night at ")
+    assert "The next change on prod: " in done.out
+    assert "matches, and is open until" in lines["night"]
+    assert "does not open again" in lines["over"]
+    assert "outside valid_from and valid_until" in lines["frozen"]
+    assert "is not enabled" in lines["off"]
+    assert "is not for prod" in lines["elsewhere"]
+    assert "a person skipped this opening" in then.out
+
+
+def test_why_shows_the_hold(ledger: Ledger, ask: Ask) -> None:
+    """What the ledger holds of the repository is said as well."""
+    key = RepositoryKey("prod", "orders")
+    record = Record(key, Phase.PAUSED, windows=("night",), since=NOW - HOUR, last_error="timeout")
+    ledger.save([record])
+
+    done = ask("why", "prod/orders")
+
+    assert "The ledger: paused for 1 h by night, last error timeout." in done.out
+
+
+def attempt(id_: str, at: datetime, error: CallError | None = None, message: str = "") -> Attempt:
+    """Build a pause that was sent."""
+    return Attempt(
+        cluster="prod",
+        repository=id_,
+        action=Action.PAUSE,
+        windows=("night",),
+        method="POST",
+        url="http://localhost:1/",
+        attempt=2,
+        status=503 if error else 200,
+        outcome=Outcome.FAILED if error else Outcome.OK,
+        error=error,
+        message=message,
+        started=at,
+        duration=timedelta(milliseconds=7),
+    )
+
+
+def test_history_tells_what_was_done(ledger: Ledger, ask: Ask) -> None:
+    """Requests and people's decisions stand in their order, failed ones with what was said."""
+    ledger.save([], [attempt("orders", NOW - 3 * HOUR, CallError.SERVER_ERROR, "[bold]no leader")])
+    ledger.save([], [attempt("tenant-a", NOW - 2 * HOUR)])
+    ledger.add_override(
+        Override(OverrideKind.CLOSE, "night", NOW - HOUR, NOW, NOW - MINUTE, "ana@host", "done")
+    )
+
+    everything = json.loads(ask("history", "--output", "json").out)
+    recent = json.loads(ask("history", "--output", "json", "--since", "150m").out)
+    one = json.loads(ask("history", "--output", "json", "--repository", "prod/orders").out)
+    table = ask("history").words
+
+    assert [event["action"] for event in everything] == ["pause", "pause", "close"]
+    assert everything[0] == {
+        "at": (NOW - 3 * HOUR).isoformat(),
+        "cluster": "prod",
+        "repository": "orders",
+        "action": "pause",
+        "windows": ["night"],
+        "attempt": 2,
+        "outcome": "failed",
+        "status": 503,
+        "error": "server_error",
+        "message": "[bold]no leader",
+        "duration_ms": 7,
+    }
+    assert (everything[2]["by"], everything[2]["reason"]) == ("ana@host", "done")
+    assert len(recent) == 2
+    assert [event["action"] for event in one] == ["pause", "close"]
+    assert "server_error" in table
+    assert "[bold]no leader" in table
+
+
+def test_an_empty_history_says_so(ask: Ask) -> None:
+    """Where nothing was done, that is said with the time since when."""
+    done = ask("history", "--since", "2h")
+
+    assert "nothing was done since" in done.out
+    assert done.code == 0
