@@ -63,9 +63,13 @@ class Backups:
             self._journal.failed(record, Action.BACKUP, exc.error, again)
 
     def next_due(self, now: Moment) -> timedelta | None:
-        """Tell how long it is until the next turn; None if nothing is owed."""
-        turns = [record.backup_due for record in self._holdings.owed() if record.backup_due]
-        return max(min(turns) - now.wall, timedelta(0)) if turns else None
+        """Tell how long it is until the next turn; None if there is none.
+
+        A turn that has passed was for a repository that an opening wants paused again.
+        """
+        turns = (record.backup_due for record in self._holdings.owed())
+        coming = [turn for turn in turns if turn and turn > now.wall]
+        return min(coming) - now.wall if coming else None
 
 
 def _turn(record: Record) -> tuple[str, str]:

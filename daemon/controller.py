@@ -208,6 +208,8 @@ class Controller:
         """Record what was decided with the marks of all calls; give those that may be sent."""
         now = self._time.now()
         calls = []
+        sending = (d.decision for d in decisions if isinstance(d.decision, Pause | Resume))
+        self._pacing.keep({_errand(decision) for decision in sending})
         for decided in decisions:
             decision = decided.decision
             if isinstance(decision, Resumed) and decided.before:
@@ -353,7 +355,7 @@ class Controller:
     def _next_due(self) -> timedelta | None:
         now = self._time.now()
         waits = (
-            self._pacing.next_due(self._holdings.ids(), now.uptime),
+            self._pacing.next_due(now.uptime),
             self._backups.next_due(now),
         )
         due = min((wait for wait in waits if wait is not None), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -50,9 +51,12 @@ class Pacing:
         distance = self._distances.get(errand)
         return distance is not None and distance.until > now
 
-    def next_due(self, wanted: frozenset[str], now: timedelta) -> timedelta | None:
-        """Give the time to the first errand that is due again, of repositories still *wanted*."""
-        self._distances = {e: d for e, d in self._distances.items() if e[0] in wanted}
+    def keep(self, pending: Set[Errand]) -> None:
+        """Forget all errands but those that are still to be done: what is done needs no retry."""
+        self._distances = {e: d for e, d in self._distances.items() if e in pending}
+
+    def next_due(self, now: timedelta) -> timedelta | None:
+        """Give the time to the first errand that is due again; None if nothing failed."""
         due = (distance.until - now for distance in self._distances.values())
         return max(min(due), timedelta(0)) if self._distances else None
 

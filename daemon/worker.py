@@ -19,6 +19,8 @@ from daemon.journal import Journal, Log
 from daemon.repository import Attempt, Moment
 
 AFTER_A_BUG = timedelta(seconds=30)
+SOONEST = timedelta(milliseconds=500)
+"""How long after a pass the next one begins at the earliest, whatever a pass asks for."""
 
 Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
 
@@ -117,7 +119,7 @@ class Worker:
     def _set_alarm(self, due_in: timedelta | None) -> None:
         now = self._equipment.clock().wall
         change = self._equipment.rules().timeline.next_change(now, self.settings.name)
-        due = now + due_in if due_in is not None else None
+        due = now + max(due_in, SOONEST) if due_in is not None else None
         at = min((instant for instant in (change, due) if instant), default=None)
         self._equipment.alarms.set(
             f"cluster {self.settings.name}", at, lambda: self.wake(hurry=True)

@@ -7,7 +7,8 @@ the windows and has people pause and resume; then it heals the world and checks:
 
 I1 what we paused is active again; I2 what somebody else paused was never resumed;
 I3 no pause without a durable mark; I5 each request is in the ledger's history once, or the daemon
-was killed between the two and the ledger has the mark that it may have left.
+was killed between the two and the ledger has the mark that it may have left; I6 no pass asks for
+another one at once.
 """
 
 from __future__ import annotations
@@ -141,9 +142,12 @@ class Machine(RuleBasedStateMachine):
         """Make one pass; a kill is followed by a start."""
         rules = Rules(Timeline(self.windows), timedelta(seconds=30), timedelta(hours=36))
         try:
-            self.controller.run_pass(rules)
+            due_in = self.controller.run_pass(rules)
         except Killed:
             self.die()
+        else:
+            if due_in is not None and due_in <= timedelta(0):
+                self.world.violations.append("I6: a pass asks for another one at once")
 
     @rule(seconds=st.integers(1, 900))
     def advance(self, seconds: int) -> None:

@@ -125,7 +125,7 @@ def test_turns_are_apart() -> None:
     turns = [stage.owe(id_, CatchUp.ALWAYS, ()).backup_due for id_ in ("a", "b", "c")]
 
     assert turns == [WALL, WALL + EVERY, WALL + 2 * EVERY]
-    assert stage.backups.next_due(NOW) == timedelta(0)
+    assert stage.backups.next_due(NOW) == EVERY
 
 
 def test_turns_that_were_missed_are_spread_again() -> None:

@@ -112,6 +112,10 @@ def claims_what_was_intended(record: Record) -> bool:
     return record.phase is not None
 
 
+def keeps_everything(_pacing: object, _pending: object) -> None:
+    """Remember failures of what needs no more to be done."""
+
+
 SETTLE = reconcile._settle
 BROKEN: dict[str, tuple[str, Any]] = {
     "the maybe-sent mark is dropped": ("daemon.controller.mark", marks_nothing),
@@ -123,6 +127,7 @@ BROKEN: dict[str, tuple[str, Any]] = {
         "daemon.reconcile._is_ours",
         claims_what_was_intended,
     ),
+    "what was cured is waited for": ("daemon.pacing.Pacing.keep", keeps_everything),
     "resumed by today's globs": (f"{__name__}.Hunted.controller_class", ResumesByGlobs),
     "recorded after the POST": (f"{__name__}.Hunted.store_class", RecordsLate),
 }
@@ -138,5 +143,5 @@ def test_a_broken_protocol_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch
     target, replacement = BROKEN[name]
     monkeypatch.setattr(target, replacement)
 
-    with pytest.raises(ViolatedError, match=r"^I[1235]: "):
+    with pytest.raises(ViolatedError, match=r"^I[12356]: "):
         run_state_machine_as_test(Hunted, settings=HUNT)

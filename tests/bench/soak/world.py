@@ -1,0 +1,159 @@
+"""Simulated clusters behind gateways that misbehave, and people who use them beside the daemon."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from daemon.simulator.server import Simulator
+from tests.bench.soak.judge import Change, Verdict, judge
+from tests.evil.gateway import Gateway
+from tests.evil.modes import MODES, Mode
+from tests.evil.server import Seen
+
+USER = "cbmaintd"
+FOREIGN = "archive"
+"""The repository of each cluster that somebody else paused long ago."""
+
+_CLAIM = """
+    select 1 from record where cluster = ? and repository = ?
+    and (phase is not null or suspect_pause is not null or suspect_resume is not null)
+"""
+_MARK = """
+    select 1 from record where cluster = ? and repository = ? and suspect_pause is not null
+"""
+
+
+def has_row(ledger: Path, query: str, *values: str) -> bool:
+    """Look into the ledger beside the daemon; one that cannot be read may say anything."""
+    try:
+        with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=5)) as connection:
+            return connection.execute(query, values).fetchone() is not None
+    except sqlite3.Error:
+        return True
+
+
+class Cluster(Simulator):
+    """A simulator that keeps the history of who changed what."""
+
+    def __init__(
+        self, name: str, repositories: list[str], password: str, latency_ms: float
+    ) -> None:
+        """Begin with all repositories active but the foreign one."""
+        super().__init__(
+            [FOREIGN, *repositories],
+            {USER: (password, "backup_admin")},
+            latency=timedelta(milliseconds=latency_ms),
+        )
+        self.name = name
+        self.history: list[Change] = []
+        self.pause(FOREIGN)
+
+    def _call(self, handler: Any, path: str, query: str, role: str) -> Any:
+        reply = super()._call(handler, path, query, role)
+        if handler.command == "POST" and reply.status == 200:
+            repository, action = path.split("/")[-2:]
+            if action in {"pause", "resume"}:
+                self.history.append(Change(repository, action, is_daemon=True))
+        return reply
+
+    def act(self, repository: str, action: str, ledger: Path) -> None:
+        """Pause or resume as a person would; asked on both sides whether the daemon may own it."""
+        with self._turn:
+            before = has_row(ledger, _CLAIM, self.name, repository)
+            self._put(repository, "paused" if action == "pause" else "active")
+            is_claimed = has_row(ledger, _CLAIM, self.name, repository) or before
+            self.history.append(Change(repository, action, False, is_claimed))
+
+    def verdict(self) -> Verdict:
+        """Judge what happened so far."""
+        with self._turn:
+            return judge(self.name, self.history, [FOREIGN])
+
+
+@dataclass
+class World:
+    """All clusters, and how much of what is asked of them goes wrong."""
+
+    ledger: Path
+    password: str
+    dice: random.Random
+    evil_share: float
+    clusters: dict[str, Cluster] = field(default_factory=dict)
+    gateways: dict[str, Gateway] = field(default_factory=dict)
+    unmarked: list[str] = field(default_factory=list)
+    people: Counter[str] = field(default_factory=Counter)
+    _exits: ExitStack = field(default_factory=ExitStack)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    def open(self, clusters: int, repositories: int) -> None:
+        """Start *clusters* services with so many *repositories* each, beside the foreign one."""
+        ids = [f"r{number}" for number in range(repositories)]
+        for number in range(clusters):
+            name = f"c{number:02}"
+            cluster = Cluster(name, ids, self.password, self.dice.uniform(0, 20))
+            self.clusters[name] = self._exits.enter_context(cluster)
+            gateway = Gateway(cluster.url, self._chooser(name))
+            self.gateways[name] = self._exits.enter_context(gateway)
+
+    def close(self) -> None:
+        """Stop all services."""
+        self._exits.close()
+
+    def _chooser(self, name: str) -> Callable[[Seen], Mode | None]:
+        modes = list(MODES.values())
+
+        def choose(request: Seen) -> Mode | None:
+            *_, repository, action = request.path.split("/")
+            if action == "pause" and not has_row(self.ledger, _MARK, name, repository):
+                self.unmarked.append(f"I3: {name}/{repository} paused without a durable mark")
+            with self._turn:
+                return self.dice.choice(modes) if self.dice.random() < self.evil_share else None
+
+        return choose
+
+    def disturb(self, dice: random.Random) -> None:
+        """Let a person pause or resume something."""
+        cluster = dice.choice(list(self.clusters.values()))
+        repository = dice.choice([id_ for id_ in cluster.states() if id_ != FOREIGN])
+        action = dice.choice(["pause", "resume"])
+        self.people[action] += 1
+        cluster.act(repository, action, self.ledger)
+
+    def rotate(self, password: str) -> None:
+        """Let every service accept another password from now on."""
+        for cluster in self.clusters.values():
+            cluster.users[USER] = (password, "backup_admin")
+
+    @property
+    def requests(self) -> int:
+        """How many requests reached the gateways."""
+        return sum(gateway.requests for gateway in self.gateways.values())
+
+    @property
+    def injected(self) -> Counter[str]:
+        """How many of them met which evil mode."""
+        return sum((gateway.injected for gateway in self.gateways.values()), Counter())
+
+    @property
+    def left_paused(self) -> list[str]:
+        """The repositories that the daemon paused and nobody resumed yet."""
+        return [
+            f"{name}/{id_}"
+            for name, cluster in self.clusters.items()
+            for id_ in cluster.verdict().left_paused
+        ]
+
+    @property
+    def violations(self) -> list[str]:
+        """What broke a promise at any time."""
+        verdicts = (cluster.verdict() for cluster in self.clusters.values())
+        return self.unmarked + [text for verdict in verdicts for text in verdict.violations]
