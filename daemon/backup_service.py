@@ -66,7 +66,8 @@ class ServiceError(CbmaintdError):
     ) -> None:
         """Keep the kind of failure and what was said about it, at most 200 characters."""
         advice = _ADVICE.get(error)
-        super().__init__(f"{cluster}: {error}: {message}" + (f". {advice}" if advice else ""))
+        said = f"{cluster}: {error}: {message.rstrip('.')}"
+        super().__init__(f"{said}. {advice}" if advice else said)
         self.cluster = cluster
         self.error = error
         self.message = message

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -51,7 +51,7 @@ class Pacing:
         distance = self._distances.get(errand)
         return distance is not None and distance.until > now
 
-    def keep(self, pending: Set[Errand]) -> None:
+    def keep(self, pending: AbstractSet[Errand]) -> None:
         """Forget all errands but those that are still to be done: what is done needs no retry."""
         self._distances = {e: d for e, d in self._distances.items() if e in pending}
 

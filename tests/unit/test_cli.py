@@ -17,7 +17,10 @@ from daemon.cli import main
 from daemon.ledger import Access, Ledger
 
 ROOT = Path(__file__).parents[2]
-VERBS = ("run", "check", "calendar", "status", "demo", "simulate", "schema")
+VERBS = (
+    *("run", "check", "calendar", "status", "history", "why", "open", "close", "extend", "skip"),
+    *("release", "demo", "simulate", "schema"),
+)
 VALID = """\
 clusters:
   a: {url: "http://localhost:8097", username: u, password_env: PATH}
