@@ -134,7 +134,7 @@ class Daemon:
         self._watch = Watch(start.file, None if start.rejected else start.settings.text)
         self._is_rejected = start.rejected is not None
         self._offset = timedelta(0)
-        self._ticked = self._polled = timedelta(0)
+        self._ticked = self._polled = self._beaten = timedelta(0)
         self._status = ""
         self._watchdog_fed = timedelta(0)
 
@@ -159,7 +159,7 @@ class Daemon:
     def _begin(self) -> None:
         settings = self._settings
         now = self._clock()
-        self._offset, self._ticked = _offset(now), now.uptime
+        self._offset, self._ticked, self._beaten = _offset(now), now.uptime, now.uptime
         self._log.info(
             logs.DAEMON_STARTED,
             version=__version__,
@@ -177,7 +177,7 @@ class Daemon:
         self._fleet.employ(settings.clusters, self._former)
         for name in sorted(self._fleet.orphans):
             self._log.error(logs.CLUSTER_UNKNOWN, cluster=name, holds=self._fleet.holds)
-        self._alarms.beat(settings.resync, self._fleet.wake)
+        self._alarms.beat(settings.resync, self._beat)
         self._manager.ready(self._describe())
 
     def _tick(self) -> None:
@@ -198,12 +198,19 @@ class Daemon:
         stepped, slept = _offset(now) - self._offset, now.uptime - self._ticked
         # Slewing and drift add up over weeks; each bit of it is no step.
         self._offset, self._ticked = _offset(now), now.uptime
-        if abs(stepped) < STEP and slept < STEP:
+        # Steps there and back between two ticks leave nothing to see but a beat that stays out.
+        is_beating = now.uptime - self._beaten < self._settings.resync + STEP
+        if abs(stepped) < STEP and slept < STEP and is_beating:
             return
         if abs(stepped) >= STEP:
             self._log.warning(logs.CLOCK_STEPPED, by_s=round(stepped.total_seconds(), 3))
-        self._alarms.beat(self._settings.resync, self._fleet.wake)
+        self._beaten = now.uptime
+        self._alarms.beat(self._settings.resync, self._beat)
         self._fleet.wake(hurry=True)
+
+    def _beat(self) -> None:
+        self._beaten = self._clock().uptime
+        self._fleet.wake()
 
     def _announce(self) -> None:
         self._announcer.announce(self._rules.timeline, self._clock().wall, self._fleet.known_ids)
@@ -224,7 +231,7 @@ class Daemon:
             self._rules = self._rules_of(settings)
             self._apply(settings, before)
             self._warn(settings)
-            self._alarms.beat(settings.resync, self._fleet.wake)
+            self._alarms.beat(settings.resync, self._beat)
             self._fleet.employ(settings.clusters, self._former)
         self._manager.ready(self._describe())
 
