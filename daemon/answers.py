@@ -29,6 +29,16 @@ _ERRORS = {
     429: CallError.THROTTLED,
 }
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_PERIODS = {
+    "MINUTES": timedelta(minutes=1),
+    "HOURS": timedelta(hours=1),
+    "DAYS": timedelta(days=1),
+    "WEEKS": timedelta(weeks=1),
+} | dict.fromkeys(
+    ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"),
+    timedelta(weeks=1),
+)
+_MOST_PERIODS = 10_000
 _SECONDS = re.compile(r"[0-9]{1,9}")
 # Wider than the service's own rule, so that a looser one of tomorrow does not blind the daemon to a
 # whole cluster; still nothing that would break a path, a line of the log or a terminal.
@@ -134,6 +144,33 @@ def repositories(body: bytes) -> tuple[ObservedRepository, ...]:
     return found
 
 
+def periods(body: bytes) -> dict[str, dict[str, timedelta]]:
+    """Read from a list of plans how far apart the runs of each task are.
+
+    What is not understood is passed over: a newer service may know other schedules. Raises:
+    ValueError, if it is no list.
+    """
+    document = read_json(body)
+    if not isinstance(document, list):
+        raise ValueError("the answer is not a list of plans")  # noqa: TRY004 - data, no bug
+    return {
+        plan["name"]: dict(_task_periods(plan.get("tasks")))
+        for plan in document
+        if isinstance(plan, dict) and isinstance(plan.get("name"), str)
+    }
+
+
+def _task_periods(tasks: object) -> Iterator[tuple[str, timedelta]]:
+    for task in tasks if isinstance(tasks, list) else ():
+        match task:
+            case {"name": str(name), "schedule": {"period": str(period), "frequency": int(count)}}:
+                step = _PERIODS.get(period)
+                if step and 0 < count <= _MOST_PERIODS:
+                    yield name, step * count
+            case _:
+                continue
+
+
 def _repository(item: object) -> ObservedRepository:
     match item:
         case {"id": str(name), "state": str(state), **rest} if _ID.fullmatch(name):
@@ -142,7 +179,8 @@ def _repository(item: object) -> ObservedRepository:
             return ObservedRepository(
                 name,
                 RepositoryState(state),
-                _uuid(rest.get("repo")),
+                _text(rest.get("repo")),
+                _text(rest.get("plan_name")),
                 scheduled=tuple(sorted(_scheduled(rest.get("scheduled")))),
                 running=tuple(sorted(_names(rest))),
             )
@@ -150,8 +188,8 @@ def _repository(item: object) -> ObservedRepository:
             raise ValueError("the list has an entry without a proper id and state")
 
 
-def _uuid(repo: object) -> str:
-    return repo if isinstance(repo, str) else ""
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _scheduled(tasks: object) -> Iterator[ScheduledRun]:

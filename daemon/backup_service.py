@@ -31,6 +31,7 @@ KeepTrying = Callable[[timedelta], bool]
 T = TypeVar("T")
 
 _ACTIVE = "/api/v1/cluster/self/repository/active"
+_PLANS = "/api/v1/plan"
 _POST_LIMIT = 1024 * 1024
 _LIST_LIMIT = 32 * _POST_LIMIT
 _PASSING = frozenset(
@@ -149,6 +150,14 @@ class BackupService:
         call = _Call(
             Action.LIST, "GET", _ACTIVE, windows, lambda body, _: answers.repositories(body)
         )
+        found, _ = self._call(call, self._roots(windows, keep_trying), keep_trying)
+        return found
+
+    def periods(
+        self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
+    ) -> dict[str, dict[str, timedelta]]:
+        """Tell of each plan how far apart the runs of its tasks are. Raises: ServiceError."""
+        call = _Call(Action.GET, "GET", _PLANS, windows, lambda body, _: answers.periods(body))
         found, _ = self._call(call, self._roots(windows, keep_trying), keep_trying)
         return found
 

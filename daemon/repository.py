@@ -45,12 +45,14 @@ class ObservedRepository:
     """What one list call says of one repository; `running` names tasks in progress.
 
     `uuid` is the service's `repo`, the archive's own number: it tells a repository from another
-    one that was given the same id, here or on another cluster. Empty where the list lacks it.
+    one that was given the same id, here or on another cluster. `plan` names the plan of its tasks.
+    Both are empty where the list lacks them.
     """
 
     id: str
     state: RepositoryState
     uuid: str = ""
+    plan: str = ""
     scheduled: tuple[ScheduledRun, ...] = ()
     running: tuple[str, ...] = ()
 

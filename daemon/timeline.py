@@ -120,7 +120,7 @@ class Timeline:
     def __init__(self, windows: Iterable[Window], merge_gap: timedelta = timedelta(0)) -> None:
         """Put *windows* on one timeline; holes shorter than *merge_gap* are bridged."""
         self.windows = {window.name: window for window in windows}
-        self._merge_gap = merge_gap
+        self.merge_gap = merge_gap
         look = lru_cache(maxsize=2 * len(self.windows))(Window.openings)
         self._all = _Lane(tuple(self.windows.values()), look)
         of_cluster: dict[str, list[Window]] = {}
@@ -201,7 +201,7 @@ class Timeline:
         return wanted
 
     def _around(self, lane: _Lane, now: datetime) -> _Sight:
-        gap = self._merge_gap
+        gap = self.merge_gap
         return lane.sight(now - gap, max(now + gap, self._horizon(now)))
 
     def _horizon(self, now: datetime) -> datetime:
@@ -209,7 +209,7 @@ class Timeline:
         return _block(now) + 2 * _BLOCK
 
     def _is_near(self, opening: Opening, now: datetime) -> bool:
-        return opening.pause_from <= now + self._merge_gap and opening.end > now - self._merge_gap
+        return opening.pause_from <= now + self.merge_gap and opening.end > now - self.merge_gap
 
     def _desired(
         self, names: tuple[str, ...], sight: _Sight, now: datetime, near: set[str]
@@ -218,7 +218,7 @@ class Timeline:
             return None
         found = (o for name in names for o in sight.of_window.get(name, ()))
         mine = sorted(
-            (o for o in found if o.end > now - self._merge_gap), key=lambda o: o.pause_from
+            (o for o in found if o.end > now - self.merge_gap), key=lambda o: o.pause_from
         )
         held = _held(mine, now)
         holding = held or self._bridging(mine, now)
@@ -239,7 +239,7 @@ class Timeline:
         """Give the openings that come next, if the hole before them is short enough."""
         ended = max((o.end for o in mine if o.end <= now), default=None)
         begins = min((o.pause_from for o in mine if o.pause_from > now), default=None)
-        if ended and begins and begins - ended < self._merge_gap:
+        if ended and begins and begins - ended < self.merge_gap:
             return tuple(o for o in mine if o.pause_from == begins)
         return ()
 
@@ -247,7 +247,7 @@ class Timeline:
         """Follow *mine*, sorted by pause, from *until* to the first hole that is not bridged."""
         for opening in mine:
             hole = opening.pause_from - until
-            if opening.pause_from >= horizon or (hole > timedelta(0) and hole >= self._merge_gap):
+            if opening.pause_from >= horizon or (hole > timedelta(0) and hole >= self.merge_gap):
                 break
             until = max(until, opening.end)
         return until

@@ -217,3 +217,35 @@ def test_no_document_breaks_the_reading(document: object) -> None:
         return
 
     assert len(found) == len(document) if isinstance(document, list) else not found
+
+
+def test_periods_are_read_from_plans() -> None:
+    """A plan tells how far apart the runs of each task are; what is not understood is left out."""
+    plans = [
+        {
+            "name": "mixed",
+            "tasks": [
+                {"name": "often", "schedule": {"period": "MINUTES", "frequency": 90}},
+                {"name": "sundays", "schedule": {"period": "SUNDAY", "frequency": 2}},
+                {"name": "moon", "schedule": {"period": "FULL_MOON", "frequency": 1}},
+                {"name": "never", "schedule": {"period": "DAYS", "frequency": 0}},
+                {"name": "vague"},
+                7,
+            ],
+        },
+        {"name": "empty", "tasks": None},
+        "no plan",
+    ]
+
+    found = answers.periods(json.dumps(plans).encode())
+
+    assert found == {
+        "mixed": {"often": timedelta(minutes=90), "sundays": timedelta(weeks=2)},
+        "empty": {},
+    }
+
+
+def test_a_list_of_plans_has_to_be_one() -> None:
+    """Anything but a list of plans is refused."""
+    with pytest.raises(ValueError, match="not a list of plans"):
+        answers.periods(b"{}")

@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("recurrence", "pacing"),
     ("windows",),
     ("record", "timeline"),
-    ("reconcile", "overrides"),
+    ("reconcile", "overrides", "impact"),
     ("wording", "deadlines", "discovery", "log_writer", "alarms", "service_manager", "watch"),
     ("addresses", "durations", "clock", "ledger_lock", "logs", "secrets", "transport", "tree"),
     ("answers", "document", "instants", "notation", "ledger_file", "ledger_rows", "presentation"),
