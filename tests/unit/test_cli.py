@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from daemon import __version__
 from daemon.cli import main
 from daemon.ledger import Access, Ledger
+from tests.unit.ended import Ended, ended
 
 ROOT = Path(__file__).parents[2]
 VERBS = (
@@ -31,15 +31,6 @@ windows:
 """
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-
 Command = Callable[..., Ended]
 
 
@@ -48,9 +39,7 @@ def cbmaintd(capsys: pytest.CaptureFixture[str]) -> Command:
     """Give a way to run a command in this process."""
 
     def run(*arguments: str) -> Ended:
-        code = main(arguments)
-        said = capsys.readouterr()
-        return Ended(code, said.out, said.err)
+        return ended(capsys, *arguments)
 
     return run
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from daemon.cli import main
 from daemon.ledger import Access, AppliedConfig, Ledger
 from daemon.overrides import Override, OverrideKind
 from daemon.record import Phase, Record
 from daemon.repository import Action, Attempt, CallError, Outcome, RepositoryKey
 from daemon.windows import Patterns
+from tests.unit.ended import Ended, ended
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)
@@ -44,20 +43,6 @@ TEXT = (
 )
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def words(self) -> str:
-        """What stands on stdout, with single spaces: a table may break its lines anywhere."""
-        return " ".join(self.out.split())
-
-
 Ask = Callable[..., Ended]
 
 
@@ -77,9 +62,7 @@ def ask(tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> A
 
     def run(*arguments: str) -> Ended:
         places = ("--config", f"{tmp_path}/s.yaml", "--ledger", f"sqlite:///{tmp_path}/ledger.db")
-        code = main([*places, *arguments])
-        said = capsys.readouterr()
-        return Ended(code, said.out, said.err)
+        return ended(capsys, *places, *arguments)
 
     return run
 

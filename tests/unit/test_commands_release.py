@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,21 +14,7 @@ from daemon.cli import main
 from daemon.ledger import Access, Ledger
 from daemon.record import Phase, Record, Suspicion
 from daemon.repository import RepositoryKey
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def words(self) -> str:
-        """What stands on stdout, with single spaces: a table may break its lines anywhere."""
-        return " ".join(self.out.split())
-
+from tests.unit.ended import Ended, ended
 
 Release = Callable[..., Ended]
 
@@ -45,9 +30,7 @@ def release(file: Path, capsys: pytest.CaptureFixture[str]) -> Release:
     """Give a way to release what the ledger holds."""
 
     def run(*arguments: str) -> Ended:
-        code = main(["--ledger", str(file), "release", *arguments])
-        said = capsys.readouterr()
-        return Ended(code, said.out, said.err)
+        return ended(capsys, "--ledger", str(file), "release", *arguments)
 
     return run
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,29 +15,11 @@ from daemon.cli import main
 from daemon.ledger import Access, AppliedConfig, Ledger
 from daemon.record import Phase, Record
 from daemon.repository import RepositoryKey
+from tests.unit.ended import Ended, ended
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """The JSON document on stdout."""
-        return dict(json.loads(self.out))
-
-    @property
-    def words(self) -> str:
-        """What stands on stdout, with single spaces: a table may break its lines anywhere."""
-        return " ".join(self.out.split())
 
 
 Status = Callable[..., Ended]
@@ -67,9 +48,7 @@ def status(file: Path, capsys: pytest.CaptureFixture[str]) -> Status:
     """Give a way to ask for the state of the ledger."""
 
     def run(*arguments: str) -> Ended:
-        code = main(["--ledger", f"sqlite:///{file}", "status", *arguments])
-        said = capsys.readouterr()
-        return Ended(code, said.out, said.err)
+        return ended(capsys, "--ledger", f"sqlite:///{file}", "status", *arguments)
 
     return run
 
