@@ -11,6 +11,7 @@ from daemon.cluster import ClusterSettings
 from daemon.deadlines import Deadlines
 from daemon.errors import SecretError
 from daemon.secrets import Secret, check_file, read_password
+from daemon.spellings import pattern_of, spellings
 from daemon.transport import Transport, tls_context
 
 
@@ -33,10 +34,10 @@ class Identity:
         """Take our secrets out of what a server says, should it quote the request."""
         if self.auth is None:
             return text
+        password = self.auth[1].decode()
         pair = base64.b64encode(b":".join(self.auth)).decode()
-        for secret in filter(None, (pair, self.auth[1].decode())):
-            text = text.replace(secret, "***")
-        return text
+        forms = spellings(password) | {pair, password} - {""}
+        return pattern_of(forms).sub("***", text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Door:
         self._environ = environ
         self._watch = watch
         self._access: Access | None = None
+        self.trouble = ""
         self._lock = threading.Lock()
 
     def access(self) -> Access:
@@ -70,10 +72,12 @@ class Door:
     def renewed(self, used: Access) -> Access | None:
         """Read all files again after *used* was refused; None if they have not changed.
 
-        A file that is missing or half-written changes nothing: the next refusal looks again. The
-        old connections are dropped, not closed, since other threads may be using them.
+        A file that is missing or half-written changes nothing, and `trouble` says so: the next
+        refusal looks again. The old connections are dropped, not closed, since other threads may be
+        using them.
         """
         with self._lock:
+            self.trouble = ""
             if self._access is not used:
                 return self._access
             try:
@@ -81,7 +85,8 @@ class Door:
                 if identity == used.identity:
                     return None
                 self._access = self._enter(identity)
-            except SecretError:
+            except SecretError as exc:
+                self.trouble = str(exc)
                 return None
             return self._access
 

@@ -235,6 +235,7 @@ class BackupService:
                 self._on_attempt(attempt)
                 return result.value, course.is_unresolved
             access, delay = self._after(result, course, access)
+            result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
             self._on_attempt(_failed(attempt, result, delay))
             if delay is None or not keep_trying(delay):
@@ -303,6 +304,14 @@ class BackupService:
                 course.was_renewed = True
                 return renewed, timedelta(0)
         return access, course.next_after(failure)
+
+    def _explained(self, failure: Failure) -> Failure:
+        """Add to a refusal of our identity why its files could not be read again."""
+        trouble = self._door.trouble
+        if failure.error not in _ABOUT_IDENTITY or not trouble:
+            return failure
+        message = answers.printable(f"{trouble}; the server says: {failure.message}")
+        return replace(failure, message=message)
 
     def _entered(self) -> Access:
         try:

@@ -106,11 +106,12 @@ class Controller:
         """Send failed calls again at the next pass: something changed that may cure them."""
         self._pacing.forget()
 
-    def run_pass(self, rules: Rules) -> timedelta | None:
+    def run_pass(self, rules: Rules, *, is_urgent: bool = True) -> timedelta | None:
         """Make one pass; give the time after which another is due, None when nothing waits.
 
         1. Ask whether anything is wanted, ours or suspected; an idle cluster is left in peace
-           (but the first pass always looks: a wrong password shows before the window does).
+           (but the first pass always looks: a wrong password shows before the window does), and
+           so is one that refused us a while ago, unless something urgent came up.
         2. List the repositories; a failure ends the pass for this cluster alone.
         3. Decide for each repository that is wanted or known.
         4. Record every intent and maybe-sent mark in one durable transaction.
@@ -123,6 +124,8 @@ class Controller:
         is_idle = not (self._holdings or rules.timeline.is_wanted(self.cluster, now.wall))
         if is_idle and self.has_looked:
             return None
+        if not is_urgent and self._pacing.is_distant(CLUSTER, now.uptime):
+            return self._pacing.distance(CLUSTER, now.uptime)
         try:
             observed = self._look(self._held_windows())
         except ServiceError as exc:

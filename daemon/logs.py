@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
@@ -21,13 +20,13 @@ from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any, Final, Protocol
-from urllib.parse import quote, quote_plus
 
 import structlog
 from structlog.typing import FilteringBoundLogger as Logger
 
 from daemon.log_writer import Entry, LogWriter
 from daemon.repository import Attempt, Outcome
+from daemon.spellings import pattern_of, spellings
 
 DAEMON_STARTED: Final = "daemon.started"
 DAEMON_STOPPING: Final = "daemon.stopping"
@@ -57,9 +56,6 @@ PASS_CRASHED: Final = "pass.crashed"  # noqa: S105  # a pass over a cluster, not
 
 MESSAGE_LIMIT: Final = 200
 """Characters of a server's own words that a line carries at most."""
-
-_SHORTEST_MASKED: Final = 4
-"""Anything shorter occurs in ordinary words, and masking it there would tell what it is."""
 
 
 class Level(IntEnum):
@@ -266,10 +262,9 @@ class _Mask:
 
     def add(self, secret: str) -> None:
         """Hide `secret` from now on; a second time changes nothing."""
-        self._forms |= _forms(secret)
-        longest_first = sorted(self._forms, key=len, reverse=True)
-        if longest_first:
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        self._forms |= spellings(secret)
+        if self._forms:
+            self._pattern = pattern_of(self._forms)
 
     def apply(self, entry: Entry) -> Entry:
         """Give the entry with every known secret in its values replaced."""
@@ -291,19 +286,3 @@ def _masked(value: object, pattern: re.Pattern[str]) -> object:
             return [_masked(inner, pattern) for inner in value]
         case _:
             return _masked(_plain(value), pattern)
-
-
-def _forms(secret: str) -> frozenset[str]:
-    """Give the ways in which a secret may appear, without those too short to mask.
-
-    Inside a longer text (`user:password`) base64 has three faces, by the secret's offset modulo
-    three; its first and last characters depend on the neighbours and are left out.
-    """
-    data = secret.encode("utf-8", "surrogatepass")
-    forms = {secret, quote(data), quote(data, safe=""), quote_plus(data)}
-    for shift in range(3):
-        inner = slice(-(-8 * shift // 6), 8 * (shift + len(data)) // 6)
-        padded = bytes(shift) + data
-        forms.add(base64.b64encode(padded).decode()[inner])
-        forms.add(base64.urlsafe_b64encode(padded).decode()[inner])
-    return frozenset(form for form in forms if len(form) >= _SHORTEST_MASKED)

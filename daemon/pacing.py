@@ -48,8 +48,12 @@ class Pacing:
 
     def is_distant(self, errand: Errand, now: timedelta) -> bool:
         """Tell whether the errand is still to be left alone."""
+        return self.distance(errand, now) > timedelta(0)
+
+    def distance(self, errand: Errand, now: timedelta) -> timedelta:
+        """Give how long the errand is still to be left alone."""
         distance = self._distances.get(errand)
-        return distance is not None and distance.until > now
+        return max(distance.until - now, timedelta(0)) if distance else timedelta(0)
 
     def keep(self, pending: AbstractSet[Errand]) -> None:
         """Forget all errands but those that are still to be done: what is done needs no retry."""

@@ -133,6 +133,7 @@ class Daemon:
         self._announcer = Announcer(host.log, host.clock().wall)
         self._watch = Watch(start.file, None if start.rejected else start.settings.text)
         self._is_rejected = start.rejected is not None
+        self._lacking: Content | None = None
         self._offset = timedelta(0)
         self._ticked = self._polled = self._beaten = timedelta(0)
         self._status = ""
@@ -189,6 +190,8 @@ class Daemon:
             content = self._watch.poll()
             if content:
                 self._reload(content)
+            elif self._lacking:
+                self._reconsider()
             self._fleet.dismiss_idle()
             self._tell_manager(now)
         self._announce()
@@ -224,6 +227,7 @@ class Daemon:
         try:
             settings = self._read(content)
         except ConfigError as exc:
+            self._lacking = content if self._is_good(content, check_secrets=False) else None
             self._say_rejected(exc)
         else:
             before, self._settings = self._settings, settings
@@ -235,14 +239,32 @@ class Daemon:
             self._fleet.employ(settings.clusters, self._former)
         self._manager.ready(self._describe())
 
-    def _read(self, content: Content) -> Settings:
+    def _reconsider(self) -> None:
+        """Put a rejected file in force when the secrets that it lacked have come."""
+        if self._lacking and self._is_good(self._lacking, check_secrets=True):
+            self._reload(self._lacking)
+
+    def _is_good(self, content: Content, *, check_secrets: bool) -> bool:
+        try:
+            self._read(content, check_secrets=check_secrets)
+        except ConfigError:
+            return False
+        return True
+
+    def _read(self, content: Content, *, check_secrets: bool = True) -> Settings:
         path = self._start.settings.path
         if content.error:
             raise ConfigError(path, (Fault(1, 1, "", content.error),))
-        return parse(content.text, path, environ=self._environ, folder=self._start.folder)
+        return parse(
+            content.text,
+            path,
+            environ=self._environ,
+            folder=self._start.folder,
+            check_secrets=check_secrets,
+        )
 
     def _apply(self, settings: Settings, before: Settings | None) -> None:
-        self._is_rejected = False
+        self._is_rejected, self._lacking = False, None
         applied = AppliedConfig(settings.path, self._start.folder, settings.text, datetime.now(UTC))
         self._record(lambda: self._book.save_config(applied))
         self._record(lambda: self._book.set_config_state("ok"))

@@ -96,20 +96,21 @@ class Worker:
         while True:
             self._woken.wait()
             self._woken.clear()
+            is_urgent = self._interrupted.is_set()
             self._interrupted.clear()
             # Asked after the flags are cleared, or a stop between the two would be lost.
             if self._is_stopping:
                 break
-            due_in = self._make_pass()
+            due_in = self._make_pass(is_urgent=is_urgent)
             self._set_alarm(due_in)
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._service.close()
 
-    def _make_pass(self) -> timedelta | None:
+    def _make_pass(self, *, is_urgent: bool) -> timedelta | None:
         try:
             self._equipment.before_pass()
             self._adopt_settings()
-            return self.controller.run_pass(self._equipment.rules())
+            return self.controller.run_pass(self._equipment.rules(), is_urgent=is_urgent)
         except Exception:  # the one edge: a bug in a pass must not end the passes
             self._equipment.log.critical(
                 logs.PASS_CRASHED, cluster=self.settings.name, exc_info=True
@@ -121,8 +122,9 @@ class Worker:
         change = self._equipment.rules().timeline.next_change(now, self.settings.name)
         due = now + max(due_in, SOONEST) if due_in is not None else None
         at = min((instant for instant in (change, due) if instant), default=None)
+        is_urgent = at is not None and at == change
         self._equipment.alarms.set(
-            f"cluster {self.settings.name}", at, lambda: self.wake(hurry=True)
+            f"cluster {self.settings.name}", at, lambda: self.wake(hurry=is_urgent)
         )
 
     def _adopt_settings(self) -> None:
