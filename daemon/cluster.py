@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -57,3 +57,12 @@ class ClusterSettings:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     concurrency: int = 8
     labels: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def address(self) -> str:
+        """Where it is: two clusters of one address are one, whatever they are called."""
+        return " ".join(self.urls or self.discover)
+
+    def formerly(self) -> ClusterSettings:
+        """Give it the name under which its holds go on when another cluster has taken its own."""
+        return replace(self, name=f"{self.name} at {self.address}")

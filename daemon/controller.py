@@ -15,12 +15,17 @@ from daemon.pacing import Errand, Pacing
 from daemon.reconcile import (
     GONE_AFTER,
     CatchUp,
+    Decision,
+    Leave,
     Pause,
+    Reason,
     Resume,
     Resumed,
+    Stray,
     confirm,
     decide,
     fail,
+    is_another,
     mark,
 )
 from daemon.record import LATE, Phase, Record, Suspicion
@@ -85,6 +90,7 @@ class Controller:
         self._backups = Backups(holdings, journal, time)
         self.known_ids: frozenset[str] = frozenset()
         self.has_looked = False
+        self.strays: list[Record] = []
         self._has_reported = False
 
     @property
@@ -186,17 +192,26 @@ class Controller:
         known = self._holdings.ids()
         ids = observed.keys() | known | rules.timeline.plain_ids(self.cluster)
         desired = rules.timeline.desired(self.cluster, ids, now.wall)
-        return [
+        decisions = [
             self._decide_one(id_, desired.get(id_), observed.get(id_), now)
             for id_ in sorted(desired.keys() | known)
         ]
+        self.strays = [d.record for d in decisions if isinstance(d.decision, Stray)]
+        return [decided for decided in decisions if not isinstance(decided.decision, Stray)]
 
     def _decide_one(
         self, id_: str, desired: Desired | None, observed: ObservedRepository | None, now: Moment
     ) -> Decided:
         before = self._holdings.get(id_)
         key = RepositoryKey(self.cluster, id_)
-        return Decided(decide(key, desired, observed, before, now), desired, before)
+        decision = decide(key, desired, observed, before, now)
+        if before and _is_gone(decision) and before.reached not in {"", self._line.address}:
+            # Another cluster answers to this name now: that it lacks the repository proves nothing.
+            decision = Stray(before)
+        elif decision.record.is_hold and observed and not is_another(decision.record, observed):
+            here = replace(decision.record, reached=self._line.address)
+            decision = replace(decision, record=here)
+        return Decided(decision, desired, before)
 
     def _rehearse(self, decisions: list[Decided]) -> None:
         for decided in decisions:
@@ -289,7 +304,7 @@ class Controller:
         except ServiceError:
             observed = {}
         now = self._time.now()
-        shown = [answer for answer in awaiting.values() if _is_shown(answer.call, observed)]
+        shown = [answer for answer in awaiting.values() if answer.call.is_shown(observed)]
         for answer in shown:
             del awaiting[answer.call.id]
             self._pacing.succeeded(_errand(answer.call.decision))
@@ -367,15 +382,13 @@ class Controller:
         return due
 
 
+def _is_gone(decision: Decision) -> bool:
+    return isinstance(decision, Leave) and decision.reason is Reason.GONE
+
+
 def _errand(decision: Pause | Resume) -> Errand:
     action = Action.PAUSE if isinstance(decision, Pause) else Action.RESUME
     return decision.record.key.id, action
-
-
-def _is_shown(call: Call, observed: Observed) -> bool:
-    seen = observed.get(call.id)
-    wanted = RepositoryState.PAUSED if call.action is Action.PAUSE else RepositoryState.ACTIVE
-    return seen is not None and seen.state is wanted
 
 
 def _with_tasks(record: Record, observed: Observed) -> Record:

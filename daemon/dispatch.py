@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +12,7 @@ from typing import Protocol, assert_never
 from daemon.backup_service import KeepTrying, ServiceError
 from daemon.reconcile import Pause, Resume
 from daemon.record import LATE, Suspicion
-from daemon.repository import Action, CallError, Moment, ObservedRepository
+from daemon.repository import Action, CallError, Moment, ObservedRepository, RepositoryState
 
 SEND_WITHIN = timedelta(minutes=2)
 """How long after the durable mark a call may still leave; later ones wait for the next pass.
@@ -41,10 +41,11 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The way to a cluster: its service, and the threads on which calls are made."""
+    """The way to a cluster: its service, the threads on which calls are made, and where it is."""
 
     service: Service
     executor: Executor
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,12 @@ class Call:
             return False
         until = self.decision.record.until
         return self.action is Action.RESUME or until is None or at.wall + delay < until
+
+    def is_shown(self, observed: Mapping[str, ObservedRepository]) -> bool:
+        """Tell whether a look shows its effect."""
+        seen = observed.get(self.id)
+        wanted = RepositoryState.PAUSED if self.action is Action.PAUSE else RepositoryState.ACTIVE
+        return seen is not None and seen.state is wanted
 
 
 @dataclass(frozen=True, slots=True)

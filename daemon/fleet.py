@@ -27,6 +27,7 @@ class Fleet:
             self._records.setdefault(record.key.cluster, []).append(record)
         self._workers: dict[str, Worker] = {}
         self._named: frozenset[str] = frozenset()
+        self._fresh: Mapping[str, str] = {}
 
     @property
     def orphans(self) -> frozenset[str]:
@@ -44,20 +45,56 @@ class Fleet:
     ) -> None:
         """Have a worker for each of *clusters*, and for those of *former* that records remain of.
 
-        Every worker is woken: whatever failed before may go well now.
+        Of those, one that is called otherwise in *clusters* now hands over to the new name. Every
+        worker is woken: whatever failed before may go well now.
         """
         self._named = frozenset(clusters)
+        self._fresh = self._not_employed(clusters)
         needed = {name: former[name] for name in self.orphans & former.keys()} | dict(clusters)
         for name, settings in needed.items():
             worker = self._workers.get(name)
             if worker:
                 worker.reconfigure(settings)
             else:
-                self._workers[name] = self._hire(settings, self._records.pop(name, ()))
-                self._workers[name].start()
+                self._start(settings)
         for worker in self._workers.values():
             worker.controller.forget_failures()
         self.wake(hurry=True)
+
+    def rename(self, clusters: Mapping[str, ClusterSettings]) -> None:
+        """Let what is held go on under the new name where *clusters* calls a cluster otherwise.
+
+        To be said before the rules change: by the new ones the old name would resume it.
+        """
+        self._fresh = self._not_employed(clusters)
+        for name, worker in self._workers.items():
+            if name not in clusters and worker.settings.address in self._fresh:
+                worker.hand_over_to(self._fresh[worker.settings.address])
+
+    def take_in(self, records: Iterable[Record], former: Mapping[str, ClusterSettings]) -> None:
+        """Go on with records that were handed over to another name."""
+        of_cluster: dict[str, list[Record]] = {}
+        for record in records:
+            of_cluster.setdefault(record.key.cluster, []).append(record)
+        for name, found in of_cluster.items():
+            if name in self._workers:
+                self._workers[name].adopt(found)
+                continue
+            self._records.setdefault(name, []).extend(found)
+            if name in former:
+                self._start(former[name])
+
+    def _not_employed(self, clusters: Mapping[str, ClusterSettings]) -> dict[str, str]:
+        """Name, by address, the clusters of which nothing is known yet."""
+        known = self._workers.keys() | self._records.keys()
+        return {each.address: name for name, each in clusters.items() if name not in known}
+
+    def _start(self, settings: ClusterSettings) -> None:
+        name = settings.name
+        worker = self._workers[name] = self._hire(settings, self._records.pop(name, ()))
+        if name not in self._named and settings.address in self._fresh:
+            worker.hand_over_to(self._fresh[settings.address])
+        worker.start()
 
     def wake(self, *, hurry: bool = False) -> None:
         """Ask every cluster for a pass."""

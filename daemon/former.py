@@ -25,8 +25,9 @@ def clusters(
     for applied in configs:
         settings = read_again(applied, environ)
         if settings:
-            wanted = names & settings.clusters.keys() - found.keys()
-            found |= {name: settings.clusters[name] for name in wanted}
+            moved = (cluster.formerly() for cluster in settings.clusters.values())
+            known = {**{cluster.name: cluster for cluster in moved}, **settings.clusters}
+            found |= {name: known[name] for name in names & known.keys() - found.keys()}
     return found
 
 

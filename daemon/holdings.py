@@ -7,7 +7,7 @@ not wait for a disk. What it did not take is offered again with the next records
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from daemon.errors import LedgerError
@@ -70,6 +70,27 @@ class Holdings:
             self._records.pop(repository, None)
         else:
             self._records[repository] = record
+
+    def hand_over(self, renamed: Mapping[str, Record]) -> None:
+        """Give repositories up for records of another cluster's name, on disk in one transaction.
+
+        Raises:
+            LedgerError: nothing was given up.
+
+        """
+        gone = [Record(self._records[repository].key) for repository in renamed]
+        self._store.save([*gone, *renamed.values()])
+        for repository in renamed:
+            self._records.pop(repository)
+            self._unsaved.pop(repository, None)
+
+    def take_in(self, records: Iterable[Record]) -> None:
+        """Go on with *records* that another name handed over; the ledger has them."""
+        self._records |= {record.key.id: record for record in records}
+
+    def records(self) -> list[Record]:
+        """List all records."""
+        return list(self._records.values())
 
     def is_saved(self, repository: str) -> bool:
         """Tell whether the ledger has the latest record of a repository."""

@@ -35,6 +35,7 @@ _MIGRATIONS = {
         "ALTER TABLE record ADD COLUMN uuid TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE record ADD COLUMN running TEXT NOT NULL DEFAULT '[]'",
         "ALTER TABLE record ADD COLUMN backup_due TEXT",
+        "ALTER TABLE record ADD COLUMN reached TEXT NOT NULL DEFAULT ''",
     )
 }
 """What makes a ledger of one schema version one of the next."""

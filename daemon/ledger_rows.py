@@ -48,6 +48,7 @@ record = sa.Table(
     sa.Column("uuid", _TEXT, nullable=False, server_default=""),
     sa.Column("running", _TEXT, nullable=False, server_default="[]"),
     sa.Column("backup_due", _TEXT),
+    sa.Column("reached", _TEXT, nullable=False, server_default=""),
     sqlite_strict=True,
 )
 
@@ -144,6 +145,7 @@ def from_record(value: Record) -> dict[str, Any]:
         "last_error": value.last_error,
         "next_attempt": from_instant(value.next_attempt),
         "uuid": value.uuid,
+        "reached": value.reached,
         "running": json.dumps(value.running),
         "backup_due": from_instant(value.backup_due),
     }
@@ -155,6 +157,7 @@ def to_record(row: sa.Row[Any]) -> Record:
         key=RepositoryKey(row.cluster, row.repository),
         phase=Phase(row.phase) if row.phase else None,
         uuid=row.uuid,
+        reached=row.reached,
         windows=tuple(json.loads(row.windows)),
         openings=tuple(json.loads(row.openings)),
         since=_to_optional(row.since),

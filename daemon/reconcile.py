@@ -105,7 +105,14 @@ class Missing:
     record: Record
 
 
-Decision = Pause | Resume | CatchUp | Adopt | Resumed | Drifted | Leave | Keep | Missing
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """Look for a hold at the address where it was made: at the present one there is no such."""
+
+    record: Record
+
+
+Decision = Pause | Resume | CatchUp | Adopt | Resumed | Drifted | Leave | Keep | Missing | Stray
 
 
 def decide(
@@ -121,7 +128,7 @@ def decide(
     *record* None when the ledger knows nothing of it.
     """
     known = record or Record(key)
-    if observed is None or _is_another(known, observed):
+    if observed is None or is_another(known, observed):
         return _decide_missing(known, desired, now)
     is_paused = observed.state is RepositoryState.PAUSED
     known = _settle(replace(known, missing_since=None), now, is_paused=is_paused)
@@ -143,7 +150,7 @@ def _settle(record: Record, now: Moment, *, is_paused: bool) -> Record:
     return record
 
 
-def _is_another(record: Record, observed: ObservedRepository) -> bool:
+def is_another(record: Record, observed: ObservedRepository) -> bool:
     """Tell whether the id belongs to another repository than the one that is remembered."""
     return record.uuid != observed.uuid and "" not in {record.uuid, observed.uuid}
 

@@ -66,7 +66,8 @@ class Record:
 
     A record with a `phase` is a hold. One without is kept for a suspicion, for the openings in
     which a person overruled us (`yielded`), or for a backup that is owed (`backup_due`). `uuid`
-    says which repository it was, should its id be given to another; empty where that is unknown.
+    says which repository it was, should its id be given to another, and `reached` by which address
+    it was paused, should the cluster's name be; empty where that is unknown.
     `until` is the end of the openings it is held for, as computed when it was last looked at: an
     edit or a new zone database cannot lose it. `running` names tasks that the pause did not end.
     """
@@ -74,6 +75,7 @@ class Record:
     key: RepositoryKey
     phase: Phase | None = None
     uuid: str = ""
+    reached: str = ""
     windows: tuple[str, ...] = ()
     openings: tuple[str, ...] = ()
     since: datetime | None = None

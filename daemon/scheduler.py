@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from daemon import __version__, logs, overrides
@@ -18,6 +18,7 @@ from daemon.cluster import ClusterSettings
 from daemon.config import Settings, parse
 from daemon.controller import Rules
 from daemon.errors import ConfigError, Fault, LedgerError
+from daemon.flags import Flags
 from daemon.fleet import Fleet
 from daemon.holdings import Holdings
 from daemon.journal import Log
@@ -86,30 +87,6 @@ class Host:
     environ: Mapping[str, str]
 
 
-@dataclass(slots=True)
-class Flags:
-    """What signals asked for; a handler sets a flag and nothing else."""
-
-    wake: threading.Event = field(default_factory=threading.Event)
-    stop: str | None = None
-    reload: bool = False
-
-    def listen(self) -> None:
-        """Take SIGTERM, SIGINT and SIGHUP; a second request to stop ends the process at once."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, number: int, _: object) -> None:
-        if number == signal.SIGHUP:
-            self.reload = True
-        elif self.stop:
-            # Crash-safe anyway: the next start goes on where this one was.
-            os._exit(0)
-        else:
-            self.stop = signal.Signals(number).name
-        self.wake.set()
-
-
 class Daemon:
     """Runs until a signal; everything it decides with is swapped whole, never changed in place."""
 
@@ -126,8 +103,15 @@ class Daemon:
         self._former = start.former
         self._rules = self._rules_of(start.settings)
         self._alarms = Alarms()
+        self._gifts: SimpleQueue[list[Record]] = SimpleQueue()
         self._equipment = Equipment(
-            connect, host.log, host.clock, self._alarms, lambda: self._rules, self._announce
+            connect,
+            host.log,
+            host.clock,
+            self._alarms,
+            lambda: self._rules,
+            self._announce,
+            self._gifts.put,
         )
         self._fleet = Fleet(self._hire, start.records)
         self._announcer = Announcer(host.log, host.clock().wall)
@@ -184,6 +168,8 @@ class Daemon:
     def _tick(self) -> None:
         now = self._clock()
         self._guard_clock(now)
+        with suppress(Empty):
+            self._fleet.take_in(self._gifts.get_nowait(), self._former)
         self._look_for_overrides()
         if now.uptime - self._polled >= POLL_EVERY:
             self._polled = now.uptime
@@ -231,7 +217,9 @@ class Daemon:
             self._say_rejected(exc)
         else:
             before, self._settings = self._settings, settings
-            self._former = {**self._former, **before.clusters}
+            moved = (cluster.formerly() for cluster in before.clusters.values())
+            self._former = {**self._former, **before.clusters} | {c.name: c for c in moved}
+            self._fleet.rename(settings.clusters)
             self._rules = self._rules_of(settings)
             self._apply(settings, before)
             self._warn(settings)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from queue import Empty, SimpleQueue
 
 from daemon import logs
 from daemon.alarms import Alarms
@@ -14,9 +16,11 @@ from daemon.backup_service import BackupService
 from daemon.cluster import ClusterSettings
 from daemon.controller import Controller, Rules
 from daemon.dispatch import Line, Time
+from daemon.errors import LedgerError
 from daemon.holdings import Holdings
 from daemon.journal import Journal, Log
-from daemon.repository import Attempt, Moment
+from daemon.record import Record
+from daemon.repository import Attempt, Moment, RepositoryKey
 
 AFTER_A_BUG = timedelta(seconds=30)
 SOONEST = timedelta(milliseconds=500)
@@ -27,7 +31,11 @@ Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
 
 @dataclass(frozen=True, slots=True)
 class Equipment:
-    """What all workers share; `before_pass` is called at the start of each pass."""
+    """What all workers share.
+
+    `before_pass` is called at the start of each pass, `give` with records that go on under the name
+    of another cluster.
+    """
 
     connect: Connect
     log: Log
@@ -35,6 +43,7 @@ class Equipment:
     alarms: Alarms
     rules: Callable[[], Rules]
     before_pass: Callable[[], None]
+    give: Callable[[list[Record]], None]
 
 
 class Worker:
@@ -46,6 +55,8 @@ class Worker:
         self._next_settings: ClusterSettings | None = None
         self._holdings = holdings
         self._equipment = equipment
+        self._inbox: SimpleQueue[list[Record]] = SimpleQueue()
+        self._successor: str | None = None
         self._woken = threading.Event()
         self._interrupted = threading.Event()
         self._is_stopping = False
@@ -53,7 +64,7 @@ class Worker:
         self.controller = Controller(
             settings.name,
             holdings,
-            Line(self._service, self._executor),
+            Line(self._service, self._executor, settings.address),
             Journal(settings.name, equipment.log),
             Time(equipment.clock, self._wait),
         )
@@ -74,6 +85,19 @@ class Worker:
         """Reach the cluster by other *settings* from the next pass on."""
         if settings != self.settings:
             self.settings = self._next_settings = settings
+
+    def adopt(self, records: list[Record]) -> None:
+        """Go on with *records*, which another name handed over, from the next pass on."""
+        self._inbox.put(records)
+        self.wake(hurry=True)
+
+    def hand_over_to(self, successor: str) -> None:
+        """Make no more passes: the cluster is called *successor* now, and what is held goes there.
+
+        Waits for nothing; the records are given when the pass under way has ended.
+        """
+        self._successor = successor
+        self.wake(hurry=True)
 
     def stop(self) -> None:
         """Start no new call; calls in flight go on until they end."""
@@ -101,6 +125,7 @@ class Worker:
             # Asked after the flags are cleared, or a stop between the two would be lost.
             if self._is_stopping:
                 break
+            self._take_in()
             due_in = self._make_pass(is_urgent=is_urgent)
             self._set_alarm(due_in)
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -110,12 +135,45 @@ class Worker:
         try:
             self._equipment.before_pass()
             self._adopt_settings()
-            return self.controller.run_pass(self._equipment.rules(), is_urgent=is_urgent)
+            if self._successor:
+                self._retire(self._successor)
+                return None
+            due_in = self.controller.run_pass(self._equipment.rules(), is_urgent=is_urgent)
+            strays, name = self.controller.strays, self.settings.name
+            self._give({record.key.id: f"{name} at {record.reached}" for record in strays})
         except Exception:  # the one edge: a bug in a pass must not end the passes
             self._equipment.log.critical(
                 logs.PASS_CRASHED, cluster=self.settings.name, exc_info=True
             )
             return AFTER_A_BUG
+        return due_in
+
+    def _retire(self, successor: str) -> None:
+        """Let everything go on under the cluster's new name; there is nothing to look for here."""
+        self._give({record.key.id: successor for record in self._holdings.records()})
+        self.controller.has_looked = True
+
+    def _take_in(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._holdings.take_in(self._inbox.get_nowait())
+
+    def _give(self, names: Mapping[str, str]) -> None:
+        """Let repositories go on under other clusters' names; kept until the ledger takes them."""
+        records = {record.key.id: record for record in self._holdings.records()}
+        renamed = {
+            id_: replace(records[id_], key=RepositoryKey(name, id_), missing_since=None)
+            for id_, name in names.items()
+        }
+        if not renamed:
+            return
+        try:
+            self._holdings.hand_over(renamed)
+        except LedgerError as exc:
+            said = {"cluster": self.settings.name, "error": str(exc)}
+            self._equipment.log.error(logs.LEDGER_FAILED, **said)  # noqa: TRY400  # no bug of ours
+        else:
+            self._equipment.give(list(renamed.values()))
 
     def _set_alarm(self, due_in: timedelta | None) -> None:
         now = self._equipment.clock().wall
@@ -132,7 +190,7 @@ class Worker:
         if settings:
             old_service, old_executor = self._service, self._executor
             self._service, self._executor = self._reach(settings)
-            self.controller.reach(Line(self._service, self._executor))
+            self.controller.reach(Line(self._service, self._executor, settings.address))
             # Between two passes no call is in flight, so this does not wait.
             old_executor.shutdown()
             old_service.close()

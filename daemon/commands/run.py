@@ -16,13 +16,14 @@ from daemon.clock import SystemClock
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, load
 from daemon.errors import ConfigError, SecretError
+from daemon.flags import Flags
 from daemon.ledger import Access, AppliedConfig, Ledger
 from daemon.ledger_file import Loss
 from daemon.logs import Level, Log, LogFormat
 from daemon.overrides import Override
 from daemon.record import Record
 from daemon.repository import Attempt
-from daemon.scheduler import Book, Daemon, Flags, Host, Start
+from daemon.scheduler import Book, Daemon, Host, Start
 from daemon.secrets import read_password
 from daemon.service_manager import ServiceManager
 

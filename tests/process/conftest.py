@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -15,13 +14,19 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 import pytest
 
 from daemon.simulator.server import Simulator
+from tests.evil.canary import canary
+from tests.process.canary import ServiceManager, command_line, files_below, leaks
 
 PATIENCE_S = 30.0
+NEVER_ARRIVED = frozenset({"refused", "dns", "tls"})
+"""How an attempt fails of which no server can have seen a request."""
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -40,6 +45,7 @@ class Running:
     process: subprocess.Popen[bytes]
     lines: list[dict[str, Any]] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
+    command_lines: list[bytes] = field(default_factory=list)
     was_killed: bool = False
     _reader: threading.Thread | None = None
 
@@ -75,13 +81,19 @@ class Running:
     def kill(self) -> None:
         """Kill it, as a power cut would."""
         self.was_killed = True
+        self.note_command_line()
         self.process.send_signal(signal.SIGKILL)
         self.finish()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop, and give its exit code."""
+        self.note_command_line()
         self.process.send_signal(number)
         return self.finish()
+
+    def note_command_line(self) -> None:
+        """Keep what `ps` shows of it now."""
+        self.command_lines.append(command_line(self.process.pid))
 
     def finish(self) -> int:
         """Wait for its end, and for the last line of its log."""
@@ -93,7 +105,12 @@ class Running:
 
 @dataclass
 class Stage:
-    """A folder with a file, a password and a ledger; simulators; and daemons on them."""
+    """A folder with a file, a password and a ledger; simulators; and daemons on them.
+
+    `special` has keys of single clusters, beside or instead of those that all have; `secret_files`
+    are those that are meant to have a password in them; `said` is what commands printed; `state` is
+    where the ledger is, if not in the folder.
+    """
 
     folder: Path
     password: str
@@ -101,6 +118,17 @@ class Stage:
     daemons: list[Running] = field(default_factory=list)
     simulators: dict[str, Simulator] = field(default_factory=dict)
     all_simulators: list[Simulator] = field(default_factory=list)
+    special: dict[str, dict[str, str]] = field(default_factory=dict)
+    passwords: list[str] = field(default_factory=list)
+    secret_files: set[Path] = field(default_factory=set)
+    said: list[bytes] = field(default_factory=list)
+    manager: ServiceManager | None = None
+    state: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Look for the first password, too."""
+        self.passwords.append(self.password)
+        self.secret_files.add(self.folder / "admin.password")
 
     @property
     def config(self) -> Path:
@@ -110,7 +138,7 @@ class Stage:
     @property
     def ledger(self) -> str:
         """The ledger's URL."""
-        return f"sqlite:///{self.folder}/ledger.db"
+        return f"sqlite:///{self.state or self.folder}/ledger.db"
 
     def simulate(self, name: str, *repositories: str, **options: Any) -> Simulator:
         """Start a simulator for the cluster *name*."""
@@ -123,26 +151,41 @@ class Stage:
         self.all_simulators.append(simulator)
         return simulator
 
+    def rotate(self) -> str:
+        """Give a new password, which counts from now on; the old one stays a secret."""
+        self.password = canary()
+        self.passwords.append(self.password)
+        return self.password
+
+    def keep_password(self, password: str, name: str = "admin.password") -> Path:
+        """Write a password file whole, as one that rotates it does."""
+        secret = self.folder / name
+        draft = self.folder / f"{name}.draft"
+        self.secret_files |= {secret, draft}
+        draft.touch(mode=0o600)
+        draft.write_text(password + "\n")
+        draft.replace(secret)
+        return secret
+
     def clusters(self, **more: str) -> str:
         """Write the `clusters` section for all simulators; *more* adds a line to each."""
         lines = ["clusters:"]
         for name, simulator in self.simulators.items():
-            lines += [
-                f"  {name}:",
-                f"    url: {simulator.url}",
-                "    username: admin",
-                "    password_file: admin.password",
-                "    retry: {attempts: 3, first_delay: 50ms, max_delay: 200ms}",
-                "    timeout: {connect: 2s, read: 2s, total: 4s}",
-                *(f"    {key}: {value}" for key, value in more.items()),
-            ]
+            keys = {
+                "url": simulator.url,
+                "username": "admin",
+                "password_file": "admin.password",
+                "retry": "{attempts: 3, first_delay: 50ms, max_delay: 200ms}",
+                "timeout": "{connect: 2s, read: 2s, total: 4s}",
+                **more,
+                **self.special.get(name, {}),
+            }
+            lines += [f"  {name}:", *(f"    {key}: {value}" for key, value in keys.items())]
         return "\n".join(lines) + "\n"
 
     def write(self, windows: str, *, top: str = "resync: 1s\n", **cluster: str) -> None:
         """Write the file whole, as an editor that renames does."""
-        secret = self.folder / "admin.password"
-        secret.write_text(self.password + "\n")
-        secret.chmod(0o600)
+        self.keep_password(self.password)
         draft = self.folder / "draft.yaml"
         draft.write_text(f"{top}{self.clusters(**cluster)}windows:\n{windows}")
         draft.replace(self.config)
@@ -156,22 +199,37 @@ class Stage:
         """Give the environment of a child."""
         return {**os.environ, "PYTHONPATH": str(ROOT), **more}
 
-    def start(self, *arguments: str, prefix: tuple[str, ...] = ("-m", "daemon")) -> Running:
-        """Start the daemon; *prefix* says how Python is told to."""
+    def start(
+        self,
+        *arguments: str,
+        prefix: tuple[str, ...] = ("-m", "daemon"),
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> Running:
+        """Start the daemon; *prefix* says how Python is told to, *environ* is added to its own."""
         plain = self.command("run", "--log-format", "json", *arguments)
         command = [sys.executable, *prefix, *plain[3:]]
+        manager = {"NOTIFY_SOCKET": self._listen().address}
         process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, cwd=self.folder, env=self.environ({})
+            command,
+            stderr=subprocess.PIPE,
+            cwd=self.folder,
+            env=self.environ({**manager, **environ}),
         )
         running = Running(process)
         assert process.stderr is not None
         running.follow(process.stderr)
+        running.note_command_line()
         self.daemons.append(running)
         return running
 
+    def _listen(self) -> ServiceManager:
+        if self.manager is None:
+            self.manager = self.exits.enter_context(ServiceManager())
+        return self.manager
+
     def ask(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
-        return subprocess.run(
+        done = subprocess.run(
             self.command(*arguments),
             capture_output=True,
             text=True,
@@ -180,6 +238,8 @@ class Stage:
             cwd=self.folder,
             env=self.environ(environ),
         )
+        self.said += [done.stdout.encode(), done.stderr.encode()]
+        return done
 
     def finish(self) -> None:
         """End all that still runs, and check what holds in every test.
@@ -191,27 +251,41 @@ class Stage:
             if running.process.poll() is None:
                 running.stop()
         self.exits.close()
-        if self.daemons and not any(running.was_killed for running in self.daemons):
+        # A test that has brought servers of its own counts for itself.
+        is_counted = bool(self.daemons and self.all_simulators)
+        if is_counted and not any(running.was_killed for running in self.daemons):
             self._check_attempts()
         self._check_secrets()
 
     def _check_attempts(self) -> None:
-        logged = sum(len(running.events("http.attempted")) for running in self.daemons)
+        logged = sum(
+            line["error"] not in NEVER_ARRIVED
+            for running in self.daemons
+            for line in running.events("http.attempted")
+        )
         saw = sum(len(simulator.requests) for simulator in self.all_simulators)
         assert logged == saw
 
     def _check_secrets(self) -> None:
-        said = [b"".join(running.raw) for running in self.daemons]
-        files = [path.read_bytes() for path in self.folder.glob("ledger.db*") if path.is_file()]
-        for text in (*said, *files):
-            assert self.password.encode() not in text
+        assert leaks(self.left_behind(), self.passwords, "admin") == []
+
+    def left_behind(self) -> dict[str, bytes]:
+        """Gather what daemons and commands wrote, showed and told, by where it was found."""
+        left = {f"what command {n} printed": text for n, text in enumerate(self.said)}
+        for running in self.daemons:
+            pid = running.process.pid
+            left[f"the log of {pid}"] = b"".join(running.raw)
+            left[f"the command line of {pid}"] = b"\n".join(running.command_lines)
+        if self.manager:
+            left["what the service manager was told"] = b"\n".join(self.manager.heard)
+        return left | files_below(self.folder, self.secret_files)
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """Set the stage, and strike it whatever happens."""
     with ExitStack() as exits:
-        stage = Stage(tmp_path, f"canary-{secrets.token_hex(8)}", exits)
+        stage = Stage(tmp_path, canary(), exits)
         try:
             yield stage
         finally:

@@ -127,7 +127,6 @@ def test_every_way_to_misbehave_at_once(stage: Stage) -> None:
         daemon = stage.start()
 
         daemon.wait_for("window.closed", window="night")
-        closed_with = fleet.requests
         wait_until(lambda: not fleet.left_paused, "nothing is left paused", HEALED_S)
         wait_until(lambda: '"holds": []' in squeezed(stage), "nothing is held", HEALED_S)
         code = daemon.stop()
@@ -135,7 +134,6 @@ def test_every_way_to_misbehave_at_once(stage: Stage) -> None:
         paused, resumed = delays(daemon, "repository.paused"), delays(daemon, "repository.resumed")
 
         assert code == 0
-        assert closed_with > len(EVIL) * 3
         assert fleet.left_paused == []
         assert fleet.touched_foreign() == []
         assert len(paused) == len(resumed) == len(GOOD) * len(OURS)

@@ -126,7 +126,7 @@ def test_a_removed_cluster_is_still_resumed(stage: Stage) -> None:
     edited = stage.config.read_text()
     stage.config.write_text(edited.replace('["*"]', "[elsewhere]"))
     second = stage.start()
-    second.wait_for("repository.resumed", cluster="prod")
+    second.wait_for("repository.resumed")
     second.stop()
 
     assert prod.state("orders") == "active"

@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("record", "timeline"),
     ("reconcile", "overrides", "impact"),
     ("wording", "spellings", "deadlines", "discovery", "log_writer", "alarms"),
-    ("service_manager", "watch"),
+    ("service_manager", "watch", "flags"),
     ("addresses", "durations", "clock", "ledger_lock", "logs", "secrets", "transport", "tree"),
     ("answers", "document", "instants", "notation", "ledger_file", "ledger_rows", "presentation"),
     ("access", "failover", "fields", "ledger"),

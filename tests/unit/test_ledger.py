@@ -28,6 +28,7 @@ FULL = Record(
     RepositoryKey("prod", "orders"),
     phase=Phase.RESUMING,
     uuid="6f1d",
+    reached="https://host:18097",
     windows=("nightly", "sunday"),
     openings=("nightly@2026-11-23T04:30:00Z",),
     since=NOW,
@@ -264,7 +265,7 @@ def test_an_older_ledger_is_brought_up_to_date(url: str) -> None:
     with Ledger.open(url, Access.DAEMON) as ledger:
         ledger.save([FULL])
     with sqlite3.connect(file_of(url)) as connection:
-        for column in ("uuid", "running", "backup_due"):
+        for column in ("uuid", "reached", "running", "backup_due"):
             connection.execute(f"alter table record drop column {column}")
         connection.execute("update meta set value = '1' where name = 'schema_version'")
     connection.close()
@@ -274,7 +275,7 @@ def test_an_older_ledger_is_brought_up_to_date(url: str) -> None:
     with Ledger.open(url, Access.DAEMON) as ledger:
         records = ledger.records()
 
-    assert records == [replace(FULL, uuid="", running=(), backup_due=None)]
+    assert records == [replace(FULL, uuid="", reached="", running=(), backup_due=None)]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
