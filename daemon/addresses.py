@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from daemon.wording import shown
 
@@ -51,11 +51,12 @@ def _has_host_and_port(text: str) -> bool:
 def is_plain_http_to_elsewhere(root: str) -> bool:
     """Tell whether calls to *root* would carry credentials in the clear over a network."""
     parts = urlsplit(root)
-    return parts.scheme == "http" and not _is_loopback(parts)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
-def _is_loopback(parts: SplitResult) -> bool:
-    host = (parts.hostname or "").rstrip(".")
+def is_loopback(host: str) -> bool:
+    """Tell whether *host*, a name or an address without brackets, is this machine alone."""
+    host = host.rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -7,13 +7,14 @@ it whose fields are read, *settings* are what the rest of the program uses and n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon import tree
+from daemon.addresses import is_loopback
 from daemon.cluster import ClusterSettings
 from daemon.cluster_checks import Surroundings, cluster_settings, warnings_of
 from daemon.document import SIZE_LIMIT, read
@@ -118,7 +119,10 @@ class _Reading:
             max_pause=section.max_pause or MAX_PAUSE,
             clusters=clusters,
             windows=self._windows(section),
-            warnings=tuple(w for cluster in clusters.values() for w in warnings_of(cluster)),
+            warnings=(
+                *(w for cluster in clusters.values() for w in warnings_of(cluster)),
+                *_warnings_of(section.listen),
+            ),
         )
 
     def _clusters(self, section: FileSection) -> dict[str, ClusterSettings]:
@@ -155,6 +159,31 @@ class _Reading:
             message = f"{name} reads as a date where windows name it: call it otherwise"
             self._findings.add_at_key(places[name], message)
         return {name: usable.get(name) for name in places}
+
+
+def _warnings_of(listen: tuple[str, int] | None) -> Iterator[str]:
+    if listen and not is_loopback(listen[0]):
+        yield (
+            f"listen: {listen[0]} can be reached from other machines; metrics and health are served"
+            " without a password: 127.0.0.1 is for this machine alone"
+        )
+
+
+def difference(before: Settings | None, after: Settings) -> dict[str, list[str]]:
+    """Name the clusters and windows that are `added`, `removed` and `changed` in *after*."""
+    old, new = _parts(before), _parts(after)
+    return {
+        "added": sorted(new.keys() - old.keys()),
+        "removed": sorted(old.keys() - new.keys()),
+        "changed": sorted(name for name in old.keys() & new.keys() if old[name] != new[name]),
+    }
+
+
+def _parts(settings: Settings | None) -> dict[str, object]:
+    if settings is None:
+        return {}
+    windows = {f"windows.{name}": window for name, window in settings.windows.items()}
+    return {f"clusters.{name}": c for name, c in settings.clusters.items()} | dict(windows)
 
 
 def _labels(place: Place, section: ClusterSection | None) -> Mapping[str, str] | None:

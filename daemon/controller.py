@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from daemon.backup_service import ServiceError
 from daemon.backups import Backups
@@ -90,6 +90,7 @@ class Controller:
         self._backups = Backups(holdings, journal, time)
         self.known_ids: frozenset[str] = frozenset()
         self.has_looked = False
+        self.last_contact: datetime | None = None
         self.strays: list[Record] = []
         self._has_reported = False
 
@@ -99,9 +100,9 @@ class Controller:
         return bool(self._holdings)
 
     @property
-    def holds(self) -> int:
-        """How many repositories may be paused by us."""
-        return len(self._holdings.holds())
+    def holds(self) -> list[Record]:
+        """The records of repositories that may be paused by us."""
+        return self._holdings.holds()
 
     def reach(self, line: Line) -> None:
         """Use another way to the cluster from the next pass on."""
@@ -156,6 +157,7 @@ class Controller:
         self.has_looked = True
         self._pacing.succeeded(CLUSTER)
         self.known_ids = frozenset(repository.id for repository in seen)
+        self.last_contact = self._time.now().wall
         self._journal.answered()
         return {repository.id: repository for repository in seen}
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from daemon.cluster import ClusterSettings
+from daemon.controller import Controller
+from daemon.metrics import ClusterState
 from daemon.record import Record
 from daemon.worker import Worker
 
@@ -38,7 +40,18 @@ class Fleet:
     def holds(self) -> int:
         """How many repositories may be paused by us."""
         waiting = sum(record.is_hold for records in self._records.values() for record in records)
-        return waiting + sum(worker.controller.holds for worker in self._workers.values())
+        return waiting + sum(len(worker.controller.holds) for worker in self._workers.values())
+
+    def states(self, now: datetime) -> tuple[ClusterState, ...]:
+        """Tell how each cluster stands at *now*."""
+        return tuple(
+            _state(name, worker.controller, now) for name, worker in list(self._workers.items())
+        )
+
+    def held_since(self, instant: datetime) -> list[str]:
+        """Name the repositories that have been held since before *instant*."""
+        held = (hold for worker in list(self._workers.values()) for hold in worker.controller.holds)
+        return sorted(str(hold.key) for hold in held if hold.since and hold.since < instant)
 
     def employ(
         self, clusters: Mapping[str, ClusterSettings], former: Mapping[str, ClusterSettings]
@@ -136,3 +149,9 @@ class Fleet:
             for worker in self._workers.values()
         ]
         return all(ended)
+
+
+def _state(name: str, controller: Controller, now: datetime) -> ClusterState:
+    holds = controller.holds
+    late = [(now - hold.until).total_seconds() for hold in holds if hold.until]
+    return ClusterState(name, len(holds), max([0.0, *late]), controller.last_contact)

@@ -54,6 +54,17 @@ WINDOW_CHANGED: Final = "window.changed"
 LEDGER_REPLACED: Final = "ledger.replaced"
 PASS_CRASHED: Final = "pass.crashed"  # noqa: S105  # a pass over a cluster, not a password
 
+COUNTED: Final = (
+    *(DAEMON_STARTED, DAEMON_STOPPING, DAEMON_STOPPED),
+    *(CONFIG_APPLIED, CONFIG_REJECTED, CONFIG_WARNED),
+    *(WINDOW_OPENED, WINDOW_CLOSED, WINDOW_CHANGED),
+    *(REPOSITORY_PAUSED, REPOSITORY_RESUMED, REPOSITORY_FAILED, REPOSITORY_LEFT),
+    *(REPOSITORY_DRIFTED, REPOSITORY_BUSY),
+    *(CLUSTER_UNREACHABLE, CLUSTER_RECOVERED, CLUSTER_UNKNOWN, CLOCK_STEPPED),
+    *(LEDGER_FAILED, LEDGER_RECOVERED, LEDGER_REPLACED, PASS_CRASHED),
+)
+"""The events of which monitoring is given a counter; requests and dropped lines have their own."""
+
 MESSAGE_LIMIT: Final = 200
 """Characters of a server's own words that a line carries at most."""
 

@@ -47,6 +47,17 @@ class Override:
     reason: str = ""
     targets: tuple[tuple[str, Patterns], ...] = ()
 
+    def shown(self) -> dict[str, object]:
+        """Give it as a line of the log has it."""
+        return {
+            "change": self.kind,
+            "window": self.window,
+            "start": self.start,
+            "end": self.end,
+            "by": self.by,
+            "reason": self.reason,
+        }
+
     def matters(self, now: datetime) -> bool:
         """Tell whether anything can still follow from it."""
         if self.kind is OverrideKind.OPEN and self.end:

@@ -66,6 +66,7 @@ class Rescue:
     ) -> None:
         """Prepare to resume what *records* hold; once *clocks* no longer waits, no call starts."""
         self.cluster = settings.name
+        self._address = settings.address
         self._concurrency = settings.concurrency
         self._before = sorted(records, key=lambda record: record.key)
         self._holdings = Holdings(_Page(store, self._before), self._before)
@@ -110,7 +111,7 @@ class Rescue:
             controller = Controller(
                 self.cluster,
                 self._holdings,
-                Line(self._service, executor),
+                Line(self._service, executor, self._address),
                 Journal(self.cluster, self._voice),
                 self._clocks,
             )
@@ -119,9 +120,9 @@ class Rescue:
     def _make_passes(self, controller: Controller) -> None:
         may_wait = True
         while True:
-            held = controller.holds
+            held = len(controller.holds)
             controller.run_pass(_RULES)
-            has_progress = controller.holds < held
+            has_progress = len(controller.holds) < held
             is_missing = any(record.missing_since for record in self._holdings.holds())
             if not (controller.holds and (has_progress or (is_missing and may_wait))):
                 return
@@ -156,6 +157,8 @@ class Rescue:
             return said
         if record.last_error == UNVERIFIED:
             return f"{UNVERIFIED}: the service accepted it, but does not show it as active"
+        if record.missing_since and record.reached not in {"", self._address}:
+            return f"it was paused at {record.reached}: name a file with that url by -c"
         if record.missing_since:
             return "the cluster does not list it, and may still act on a call of unknown fate"
         return "stopped before it was seen active"

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 from daemon import __version__, logs, overrides
 from daemon.alarms import Alarms
 from daemon.announcer import Announcer
 from daemon.cluster import ClusterSettings
-from daemon.config import Settings, parse
+from daemon.config import Settings, difference, parse
 from daemon.controller import Rules
-from daemon.errors import ConfigError, Fault, LedgerError
+from daemon.errors import ConfigError, Fault, HostError, LedgerError
 from daemon.flags import Flags
 from daemon.fleet import Fleet
 from daemon.holdings import Holdings
-from daemon.journal import Log
 from daemon.ledger import AppliedConfig
-from daemon.overrides import Override
+from daemon.metrics import CountingLog, State
+from daemon.monitor import Monitor
 from daemon.record import Record
-from daemon.repository import Attempt, Moment
-from daemon.service_manager import ServiceManager
+from daemon.repository import Moment
+from daemon.start import Book, Host, Start
 from daemon.timeline import Timeline
 from daemon.watch import Content, Watch
 from daemon.worker import Connect, Equipment, Worker
@@ -37,54 +34,8 @@ STEP = timedelta(seconds=2)
 """A change between the clocks that is no slewing: somebody set the clock, or the host slept."""
 
 STOP_WITHIN = timedelta(seconds=10)
-
-
-class Book(Protocol):
-    """The part of the ledger that the daemon uses."""
-
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write all of it in one durable transaction; raises LedgerError."""
-
-    def save_config(self, config: AppliedConfig) -> None:
-        """Keep the last good configuration; raises LedgerError."""
-
-    def set_config_state(self, state: str) -> None:
-        """Note whether the file was accepted; raises LedgerError."""
-
-    def count_overrides(self) -> int:
-        """Count what people decided beside the file; raises LedgerError."""
-
-    def overrides(self) -> list[Override]:
-        """List what people decided beside the file; raises LedgerError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """All that a daemon starts with; `rejected` says why the file itself could not be used.
-
-    `has_lost_ledger`: there was a ledger and there is none any more, so that what is found paused
-    may be ours.
-    """
-
-    settings: Settings
-    file: Path
-    folder: Path
-    records: tuple[Record, ...]
-    former: Mapping[str, ClusterSettings]
-    overrides: tuple[Override, ...] = ()
-    rejected: ConfigError | None = None
-    has_lost_ledger: bool = False
-    dry_run: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """What the process has of the world around it."""
-
-    log: Log
-    clock: Callable[[], Moment]
-    manager: ServiceManager
-    environ: Mapping[str, str]
+STALE = timedelta(seconds=10)
+"""How long the main loop may stand still before that is called ill health."""
 
 
 class Daemon:
@@ -94,7 +45,8 @@ class Daemon:
         """Prepare everything; nothing is sent and no thread begins before `run`."""
         self._start = start
         self._book = book
-        self._log = host.log
+        self._log = CountingLog(host.log, host.metrics)
+        self._lost = host.lost
         self._clock = host.clock
         self._manager = host.manager
         self._environ = host.environ
@@ -106,7 +58,7 @@ class Daemon:
         self._gifts: SimpleQueue[list[Record]] = SimpleQueue()
         self._equipment = Equipment(
             connect,
-            host.log,
+            self._log,
             host.clock,
             self._alarms,
             lambda: self._rules,
@@ -114,7 +66,9 @@ class Daemon:
             self._gifts.put,
         )
         self._fleet = Fleet(self._hire, start.records)
-        self._announcer = Announcer(host.log, host.clock().wall)
+        self._announcer = Announcer(self._log, host.clock().wall)
+        self._monitor = Monitor(host.metrics, self._state, self._troubles)
+        self._applied: datetime | None = None
         self._watch = Watch(start.file, None if start.rejected else start.settings.text)
         self._is_rejected = start.rejected is not None
         self._lacking: Content | None = None
@@ -132,6 +86,7 @@ class Daemon:
         4. Start nothing new, wait for calls in flight; holds stay for the next start.
         """
         self._begin()
+        self._monitor.is_ready = True
         while not flags.stop:
             flags.wake.wait(TICK.total_seconds())
             flags.wake.clear()
@@ -143,6 +98,7 @@ class Daemon:
 
     def _begin(self) -> None:
         settings = self._settings
+        self._monitor.listen(settings.listen)
         now = self._clock()
         self._offset, self._ticked, self._beaten = _offset(now), now.uptime, now.uptime
         self._log.info(
@@ -223,6 +179,7 @@ class Daemon:
             self._rules = self._rules_of(settings)
             self._apply(settings, before)
             self._warn(settings)
+            self._listen(settings)
             self._alarms.beat(settings.resync, self._beat)
             self._fleet.employ(settings.clusters, self._former)
         self._manager.ready(self._describe())
@@ -253,17 +210,12 @@ class Daemon:
 
     def _apply(self, settings: Settings, before: Settings | None) -> None:
         self._is_rejected, self._lacking = False, None
+        self._applied = datetime.now(UTC)
         applied = AppliedConfig(settings.path, self._start.folder, settings.text, datetime.now(UTC))
         self._record(lambda: self._book.save_config(applied))
         self._record(lambda: self._book.set_config_state("ok"))
-        old, new = _parts(before), _parts(settings)
-        self._log.info(
-            logs.CONFIG_APPLIED,
-            path=settings.path,
-            added=sorted(new.keys() - old.keys()),
-            removed=sorted(old.keys() - new.keys()),
-            changed=sorted(name for name in old.keys() & new.keys() if old[name] != new[name]),
-        )
+        changes = difference(before, settings)
+        self._log.info(logs.CONFIG_APPLIED, path=settings.path, **changes)
 
     def _say_rejected(self, exc: ConfigError) -> None:
         self._is_rejected = True
@@ -272,8 +224,7 @@ class Daemon:
         self._log.error(logs.CONFIG_REJECTED, path=exc.file, faults=faults)
 
     def _warn(self, settings: Settings) -> None:
-        unserved = ("listen: this version serves no metrics and no health",)
-        for warning in settings.warnings + (unserved if settings.listen else ()):
+        for warning in settings.warnings:
             self._log.warning(logs.CONFIG_WARNED, path=settings.path, warning=warning)
 
     def _record(self, write: Callable[[], None]) -> None:
@@ -297,7 +248,7 @@ class Daemon:
         new, self._overrides = found[len(self._overrides) :], found
         self._rules = self._rules_of(self._settings)
         for override in new:
-            self._log.info(logs.WINDOW_CHANGED, **_said(override))
+            self._log.info(logs.WINDOW_CHANGED, **override.shown())
         self._fleet.wake(hurry=True)
 
     # The clusters
@@ -316,6 +267,38 @@ class Daemon:
             dry_run=start.dry_run,
             has_lost_ledger=start.has_lost_ledger,
         )
+
+    # Monitoring
+
+    def _listen(self, settings: Settings) -> None:
+        """Serve where the file says now; an address that is taken changes nothing."""
+        try:
+            self._monitor.listen(settings.listen)
+        except HostError as exc:
+            self._log.warning(logs.CONFIG_WARNED, path=settings.path, warning=str(exc))
+
+    def _state(self) -> State:
+        now = self._clock().wall
+        return State(
+            clusters=self._fleet.states(now),
+            open_windows=tuple(o.window for o in self._rules.timeline.covering(now)),
+            is_config_good=not self._is_rejected,
+            config_applied=self._applied,
+            dropped_lines=self._lost(),
+        )
+
+    def _troubles(self) -> list[str]:
+        """Say why somebody should look after this daemon; nothing if all is well."""
+        now = self._clock()
+        troubles = []
+        if now.uptime - self._ticked > STALE:
+            troubles.append("the main loop stands still")
+        if not self._alarms.is_alive:
+            troubles.append("the scheduler has died")
+        if self._is_rejected:
+            troubles.append("the file was rejected; the last good configuration is in force")
+        too_long = self._fleet.held_since(now.wall - self._settings.max_pause)
+        return troubles + [f"{key}: held longer than max_pause" for key in too_long]
 
     # The service manager
 
@@ -347,30 +330,14 @@ class Daemon:
     def _end(self, signal_name: str) -> bool:
         self._log.info(logs.DAEMON_STOPPING, signal=signal_name)
         self._manager.stopping()
+        self._monitor.is_ready = False
         self._alarms.stop()
         ended = self._fleet.stop(STOP_WITHIN)
+        self._monitor.close()
         self._log.info(logs.DAEMON_STOPPED, holds=self._fleet.holds)
         return ended
-
-
-def _said(override: Override) -> dict[str, object]:
-    return {
-        "change": override.kind,
-        "window": override.window,
-        "start": override.start,
-        "end": override.end,
-        "by": override.by,
-        "reason": override.reason,
-    }
 
 
 def _offset(now: Moment) -> timedelta:
     """Give the distance of the two clocks; a suspend counts in both and does not change it."""
     return now.wall - datetime.min.replace(tzinfo=UTC) - now.uptime
-
-
-def _parts(settings: Settings | None) -> dict[str, object]:
-    if settings is None:
-        return {}
-    windows = {f"windows.{name}": window for name, window in settings.windows.items()}
-    return {f"clusters.{name}": c for name, c in settings.clusters.items()} | dict(windows)

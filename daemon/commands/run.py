@@ -20,12 +20,14 @@ from daemon.flags import Flags
 from daemon.ledger import Access, AppliedConfig, Ledger
 from daemon.ledger_file import Loss
 from daemon.logs import Level, Log, LogFormat
+from daemon.metrics import Metrics
 from daemon.overrides import Override
 from daemon.record import Record
 from daemon.repository import Attempt
-from daemon.scheduler import Book, Daemon, Host, Start
+from daemon.scheduler import Daemon
 from daemon.secrets import read_password
 from daemon.service_manager import ServiceManager
+from daemon.start import Book, Host, Start
 
 FLUSH_WITHIN = timedelta(seconds=2)
 
@@ -57,9 +59,17 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             start = _start(file, found, ledger, environ, dry_run=args.dry_run)
             if ledger.loss:
                 _say_lost(log, ledger.loss)
-            host = Host(log.logger, SystemClock(), ServiceManager(environ), environ)
+            metrics = Metrics()
+            host = Host(
+                log.logger,
+                metrics,
+                lambda: log.lost,
+                SystemClock(),
+                ServiceManager(environ),
+                environ,
+            )
             book = _NoBook(ledger) if args.dry_run else ledger
-            daemon = Daemon(start, book, _connector(log, environ), host)
+            daemon = Daemon(start, book, _connector(log, metrics, environ), host)
             has_ended = daemon.run(flags)
     finally:
         log.close(FLUSH_WITHIN)
@@ -119,12 +129,13 @@ def _start(
 
 
 def _connector(
-    log: Log, environ: Mapping[str, str]
+    log: Log, metrics: Metrics, environ: Mapping[str, str]
 ) -> Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]:
     def connect(settings: ClusterSettings, remember: Callable[[Attempt], None]) -> BackupService:
         def on_attempt(attempt: Attempt) -> None:
             level, event, keys = logs.attempt_event(attempt)
             log.logger.log(level, event, **keys)
+            metrics.attempted(attempt)
             remember(attempt)
 
         with suppress(SecretError):

@@ -1,0 +1,69 @@
+"""What a daemon starts with: its configuration, what it held, and the world around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from daemon.cluster import ClusterSettings
+from daemon.config import Settings
+from daemon.errors import ConfigError
+from daemon.journal import Log
+from daemon.ledger import AppliedConfig
+from daemon.metrics import Metrics
+from daemon.overrides import Override
+from daemon.record import Record
+from daemon.repository import Attempt, Moment
+from daemon.service_manager import ServiceManager
+
+
+class Book(Protocol):
+    """The part of the ledger that the daemon uses."""
+
+    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write all of it in one durable transaction; raises LedgerError."""
+
+    def save_config(self, config: AppliedConfig) -> None:
+        """Keep the last good configuration; raises LedgerError."""
+
+    def set_config_state(self, state: str) -> None:
+        """Note whether the file was accepted; raises LedgerError."""
+
+    def count_overrides(self) -> int:
+        """Count what people decided beside the file; raises LedgerError."""
+
+    def overrides(self) -> list[Override]:
+        """List what people decided beside the file; raises LedgerError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """All that a daemon starts with; `rejected` says why the file itself could not be used.
+
+    `has_lost_ledger`: there was a ledger and there is none any more, so that what is found paused
+    may be ours.
+    """
+
+    settings: Settings
+    file: Path
+    folder: Path
+    records: tuple[Record, ...]
+    former: Mapping[str, ClusterSettings]
+    overrides: tuple[Override, ...] = ()
+    rejected: ConfigError | None = None
+    has_lost_ledger: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the process has of the world around it; `lost` counts lines that were not written."""
+
+    log: Log
+    metrics: Metrics
+    lost: Callable[[], int]
+    clock: Callable[[], Moment]
+    manager: ServiceManager
+    environ: Mapping[str, str]
