@@ -126,6 +126,8 @@ class Worker:
             if self._is_stopping:
                 break
             self._take_in()
+            # A pass may wait for a repository beyond the next boundary, which concerns others too.
+            self._set_alarm(None)
             due_in = self._make_pass(is_urgent=is_urgent)
             self._set_alarm(due_in)
         self._executor.shutdown(wait=True, cancel_futures=True)

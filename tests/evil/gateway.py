@@ -1,4 +1,8 @@
-"""What stands before a simulated service, and lets single requests meet something evil."""
+"""What stands before a simulated service, and lets single requests meet something evil.
+
+with Gateway(simulator.url, lambda request: MODES["resets"]) as gateway:
+    ...  # gateway.url, gateway.requests, gateway.injected
+"""
 
 from __future__ import annotations
 
@@ -16,16 +20,21 @@ from tests.evil.server import EvilServer, Seen, Talk
 Choose = Callable[[Seen], Mode | None]
 """Says what a request meets; None lets it pass. It is called from many threads."""
 
-_PASSED_ON = ("authorization", "content-type")
+_OF_A_HOP = frozenset(
+    {"host", "connection", "content-length", "transfer-encoding", "accept-encoding"}
+)
+"""Headers of one connection, not of what is said over it."""
 
 
 class Gateway:
-    """Serves as *backend* does, but for what *choose* says; counts what it let happen."""
+    """Serves as *backend* does, but for what *choose* says; any number of clients may use it.
+
+    `requests` counts all that came, `injected` those that met a mode, by its name.
+    """
 
     def __init__(self, backend: str, choose: Choose) -> None:
         """Prepare to stand before the service at *backend*, a root such as `http://host:port`."""
-        parts = urlsplit(backend)
-        self._backend = (str(parts.hostname), parts.port)
+        self._backend = _Backend(backend)
         self._choose = choose
         self._server = EvilServer((self._behave,))
         self._turn = threading.Lock()
@@ -45,6 +54,7 @@ class Gateway:
     ) -> None:
         """Close everything and wait for all threads."""
         self._server.__exit__(kind, exc, trace)
+        self._backend.close()
 
     @property
     def url(self) -> str:
@@ -60,22 +70,61 @@ class Gateway:
             if mode:
                 self.injected[mode.name] += 1
         if mode:
-            mode.behave(talk, lambda: self._forward(talk.request))
+            mode.behave(talk, lambda: self._backend.ask(talk.request))
         else:
-            talk.send(self._forward(talk.request))
+            talk.send(self._backend.ask(talk.request))
 
-    def _forward(self, request: Seen) -> bytes:
-        headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
-        connection = http.client.HTTPConnection(*self._backend, timeout=30)
+
+class _Backend:
+    """The service behind, and connections to it, each lent to one request at a time."""
+
+    def __init__(self, root: str) -> None:
+        parts = urlsplit(root)
+        self._address = (str(parts.hostname), parts.port)
+        self._lock = threading.Lock()
+        self._idle: list[http.client.HTTPConnection] = []
+        self._is_closed = False
+
+    def ask(self, request: Seen) -> bytes:
+        """Give the answer as it is on the wire. Raises: OSError, if none came."""
+        connection = self._borrow()
         try:
-            connection.request(request.method, request.path, request.body, headers)
-            answered = connection.getresponse()
-            body = answered.read()
-        finally:
+            answer = _exchange(connection, request)
+        except (OSError, http.client.HTTPException) as exc:
+            # Never sent again: a request that has come once takes effect at most once.
             connection.close()
-        kind = answered.getheader("Content-Type") or "application/json"
-        head = (
-            f"HTTP/1.1 {answered.status} {answered.reason}\r\n"
-            f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode("latin-1") + body
+            raise ConnectionError("the service behind gave no answer") from exc
+        self._give_back(connection)
+        return answer
+
+    def close(self) -> None:
+        """Close all connections, those that are lent as soon as they come back."""
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _borrow(self) -> http.client.HTTPConnection:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return http.client.HTTPConnection(*self._address, timeout=30)
+
+    def _give_back(self, connection: http.client.HTTPConnection) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+
+def _exchange(connection: http.client.HTTPConnection, request: Seen) -> bytes:
+    headers = {name: value for name, value in request.headers.items() if name not in _OF_A_HOP}
+    connection.request(request.method, request.path, request.body or None, headers)
+    answered = connection.getresponse()
+    body = answered.read()
+    said = [pair for pair in answered.getheaders() if pair[0].lower() not in _OF_A_HOP]
+    lines = [f"{name}: {value}" for name, value in [*said, ("Content-Length", len(body))]]
+    head = "\r\n".join([f"HTTP/1.1 {answered.status} {answered.reason}", *lines, "", ""])
+    return head.encode("latin-1") + body

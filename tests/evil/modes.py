@@ -6,6 +6,7 @@ never. What the client has to make of it stands beside it.
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import threading
@@ -42,10 +43,12 @@ _BUSY = b'{"status":500,"msg":"internal server error","extras":"no leader\\u0007
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """One way to misbehave: the error of a list and of a POST that meet it, None for success.
+    """One way to misbehave: `behave` is given the exchange, and what lets the request take effect.
 
-    `applies`: whether a POST takes effect `never`, `once` or `late`. `is_unsure`: whether the
-    client cannot know, and has to say so.
+    `on_list` and `on_post` are the errors of a list and of a POST that meet it, None for success.
+    `applies`: whether a POST takes effect `never`, `once` (and before the client is told
+    anything) or `late`, `LATE_S` after the answer was lost. `is_unsure`: whether the client
+    cannot know if a POST took effect, and has to say so.
     """
 
     name: str
@@ -85,8 +88,16 @@ def _late(talk: Talk, forward: Forward) -> None:
 
 
 def _short(talk: Talk, forward: Forward) -> None:
-    """Announce the whole answer, and close before its end; one without a body is whole anyway."""
-    talk.send(forward()[:-2])
+    """Announce more than comes before the close."""
+    honest = forward()
+    talk.send(_HEAD + b"Content-Length: 99\r\n\r\n{" if _is_post(talk) else honest[:-2])
+    raise HangUp
+
+
+def _headless(talk: Talk, forward: Forward) -> None:
+    """Act, and close within the headers of a 200: as far as HTTP/1.1 tells, an answer."""
+    forward()
+    talk.send(b"HTTP/1.1 200 OK\r\nContent-Le")
     raise HangUp
 
 
@@ -100,6 +111,34 @@ def _idle(talk: Talk, forward: Forward) -> None:
     talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" if _is_post(talk) else forward())
 
 
+def _crowded(talk: Talk, forward: Forward) -> None:
+    """Add repositories that are not there to an honest list."""
+    honest = forward()
+    entries = None if _is_post(talk) else json.loads(honest.partition(b"\r\n\r\n")[2])
+    if not isinstance(entries, list):
+        talk.send(honest)
+        return
+    strangers = ({"id": "stranger-1", "state": "active"}, {"id": "stranger-2", "state": "paused"})
+    _list_of(*entries, *strangers)(talk)
+
+
+def _quoting(talk: Talk) -> None:
+    """Fail, and show the whole request with its credentials in plain text and in ours."""
+    credentials = talk.request.headers.get("authorization", "")
+    plain = base64.b64decode(credentials.partition(" ")[2])
+    answer(500, f"{talk.request.headers}\r\n\x1b[2J ".encode() + plain)(talk)
+
+
+def _redirecting(status: int) -> Behaviour:
+    """Point to another host that is this very server, so that whoever follows is noticed."""
+
+    def behave(talk: Talk) -> None:
+        port = talk.request.headers["host"].rpartition(":")[2]
+        answer(status, Location=f"http://localhost:{port}/elsewhere")(talk)
+
+    return behave
+
+
 def _is_post(talk: Talk) -> bool:
     return talk.request.method == "POST"
 
@@ -111,6 +150,14 @@ def _list_of(*entries: object) -> Behaviour:
 _TIMEOUT, _RESET, _PROTOCOL = CallError.TIMEOUT, CallError.RESET, CallError.PROTOCOL
 _UNEXPECTED, _THROTTLED = CallError.UNEXPECTED, CallError.THROTTLED
 _SERVER_ERROR = CallError.SERVER_ERROR
+_RETRY_AFTER = {
+    "a second": "1",
+    "until a date": "Fri, 31 Dec 9999 23:59:59 GMT",
+    "for 30 years": "1000000000",
+    "less than nothing": "-5",
+    "nonsense": "soon\x07",
+}
+_BOMB = gzip.compress(b" " * 1_000_000) * 100
 _REPEATED = {"id": "orders", "state": "active"}
 
 
@@ -130,6 +177,16 @@ def _refuses(name: str, behaviour: Behaviour, error: CallError, *, is_unsure: bo
     return Mode(name, _never(behaviour), error, error, is_unsure=is_unsure)
 
 
+def _asks_to_wait(status: int, error: CallError) -> tuple[Mode, ...]:
+    """Refuse for now with each of the waits that a server may ask for."""
+    return tuple(
+        _refuses(
+            f"{status}, {wait}", answer(status, Retry_After=value), error, is_unsure=status > 499
+        )
+        for wait, value in _RETRY_AFTER.items()
+    )
+
+
 def _lies(name: str, behaviour: Behaviour) -> Mode:
     """Give a list that is none; a POST's 200 is taken, and its effect then is not seen."""
     return Mode(name, _never(behaviour), _UNEXPECTED, None, is_unsure=False)
@@ -143,6 +200,7 @@ _ALL = (
     _times_out(
         "drips a body", dripping(_HEAD + b"Content-Length: 999\r\n\r\n", b" "), applies="once"
     ),
+    _times_out("drips to the close", dripping(_HEAD + b"Connection: close\r\n\r\n", b" ")),
     _times_out(
         "drips chunks", dripping(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n")
     ),
@@ -152,7 +210,8 @@ _ALL = (
     _breaks("acts and closes without a byte", cut(), _RESET, applies="once"),
     _breaks("resets", resetting, _RESET),
     _breaks("acts and resets", resetting, _RESET, applies="once"),
-    Mode("truncates by length", _short, _PROTOCOL, None, applies="once", is_unsure=False),
+    Mode("truncates by length", _short, _PROTOCOL, _PROTOCOL, applies="once"),
+    Mode("truncates the head", _headless, _UNEXPECTED, None, applies="once", is_unsure=False),
     _breaks(
         "truncates a chunk",
         cut(_HEAD + b"Transfer-Encoding: chunked\r\n\r\n64\r\n[{"),
@@ -167,9 +226,9 @@ _ALL = (
     ),
     Mode("calls JSON text", _mistyped, None, None, applies="once", is_unsure=False),
     _lies("shows a login page", answer(200, _LOGIN, Content_Type="text/html")),
-    _refuses("302 elsewhere", answer(302, Location="http://127.0.0.9:9/"), CallError.REDIRECT),
-    _refuses("307 elsewhere", answer(307, Location="http://127.0.0.9:9/"), CallError.REDIRECT),
-    _breaks("gzip bomb", answer(200, gzip.compress(b" " * 20_000_000), Content_Encoding="gzip")),
+    _refuses("302 elsewhere", _redirecting(302), CallError.REDIRECT),
+    _refuses("307 elsewhere", _redirecting(307), CallError.REDIRECT),
+    _breaks("gzip bomb", answer(200, _BOMB, Content_Encoding="gzip")),
     _breaks("never stops", flooding(_HEAD + b"\r\n[", b" " * 65536), CallError.TOO_LARGE),
     _breaks(
         "announces far too much",
@@ -177,7 +236,8 @@ _ALL = (
         CallError.TOO_LARGE,
     ),
     _lies("nests 100,000 deep", answer(200, b"[" * 100_000, Content_Type="application/json")),
-    _lies("lists other ids", _list_of({"id": "../../plan", "state": "active"})),
+    Mode("lists strangers", _crowded, None, None, is_unsure=False, applies="once"),
+    _lies("lists a path as an id", _list_of({"id": "../../plan", "state": "active"})),
     _lies("lists control characters", _list_of({"id": "a\r\nb", "state": "active"})),
     _lies("lists an unknown state", _list_of({"id": "orders", "state": "melting"})),
     _lies("lists no ids", _list_of({"state": "active"}, 7, None)),
@@ -188,20 +248,15 @@ _ALL = (
     _refuses("503 of the proxy", answer(503, b"upstream"), _SERVER_ERROR, is_unsure=True),
     _refuses("500 of the service", answer(500, _BUSY), _SERVER_ERROR, is_unsure=True),
     Mode("500 although it acts", _first(answer(500, _BUSY)), _SERVER_ERROR, _SERVER_ERROR, "once"),
-    _refuses("429", answer(429), _THROTTLED),
-    _refuses("429 for a second", answer(429, Retry_After="1"), _THROTTLED),
-    _refuses("429 for ever", answer(429, Retry_After="1000000000"), _THROTTLED),
-    _refuses("429 with nonsense", answer(429, Retry_After="-soon"), _THROTTLED),
-    _refuses(
-        "503 until a date",
-        answer(503, Retry_After="Fri, 31 Dec 9999 23:59:59 GMT"),
-        _SERVER_ERROR,
-        is_unsure=True,
-    ),
+    _refuses("quotes the request", _quoting, _SERVER_ERROR, is_unsure=True),
+    *_asks_to_wait(429, _THROTTLED),
+    *_asks_to_wait(503, _SERVER_ERROR),
     Mode("200 without effect", _idle, None, None, is_unsure=False),
     _breaks("is no HTTP", cut(b"SSH-2.0-OpenSSH_9.2\r\n")),
     _breaks("sends 5,000 headers", cut(_HEAD + b"A: b\r\n" * 5000)),
-    _breaks("sends a line of 200 kB", cut(b"HTTP/1.1 200 " + b"x" * 200_000)),
+    _breaks("sends a status line of 200 kB", cut(b"HTTP/1.1 200 " + b"x" * 200_000)),
+    _breaks("sends a header of 200 kB", cut(_HEAD + b"A: " + b"x" * 200_000 + b"\r\n\r\n")),
 )
 
 MODES = {mode.name: mode for mode in _ALL}
+"""All modes by name, in a fixed order."""

@@ -44,11 +44,8 @@ class Talk:
 
     def wait_for_the_end(self) -> None:
         """Do nothing until the client is gone."""
-        self.sock.settimeout(BEAT)
-        while not self.stop.is_set():
-            with suppress(TimeoutError):
-                if not self.sock.recv(4096):
-                    return
+        while self.sock.recv(4096):
+            pass
 
 
 class HangUp(Exception):  # noqa: N818 - an order, no fault
@@ -135,16 +132,22 @@ class EvilServer:
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._listener = socket.create_server((self.host, 0), family=family)
-        self._listener.settimeout(BEAT)
-        self._threads = [threading.Thread(target=self._accept)]
-        self._threads[0].start()
+        self._serving: dict[threading.Thread, socket.socket] = {}
+        self._listener = socket.create_server((self.host, 0), family=family, backlog=256)
+        self._acceptor = threading.Thread(target=self._accept)
+        self._acceptor.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close everything and wait for all threads."""
+        """Cut everything off and wait for all threads."""
         self._stop.set()
-        for thread in self._threads:
+        _cut_off(self._listener)
+        self._acceptor.join()
+        with self._lock:
+            serving = dict(self._serving)
+        for sock in serving.values():
+            _cut_off(sock)
+        for thread in serving:
             thread.join()
         self._listener.close()
 
@@ -162,33 +165,48 @@ class EvilServer:
 
     def _accept(self) -> None:
         while not self._stop.is_set():
-            with suppress(TimeoutError):
+            with suppress(OSError):
                 sock, _ = self._listener.accept()
                 self.connections += 1
                 thread = threading.Thread(target=self._serve, args=(sock,))
-                self._threads.append(thread)
+                with self._lock:
+                    self._serving[thread] = sock
                 thread.start()
 
     def _serve(self, sock: socket.socket) -> None:
-        with suppress(OSError, HangUp), _closing(self._secured(sock)) as secured:
-            if self.on_accept is not None:
-                self.on_accept(secured, self._stop)
-                return
-            while (request := _read_request(secured, self._stop)) is not None:
-                with self._lock:
-                    behave = self.behaviours[min(len(self.seen), len(self.behaviours) - 1)]
-                    self.seen.append(request)
-                behave(Talk(secured, self._stop, request))
+        try:
+            with suppress(OSError, HangUp), _closing(self._secured(sock)) as secured:
+                self._talk(secured)
+        finally:
+            with self._lock:
+                del self._serving[threading.current_thread()]
+
+    def _talk(self, sock: socket.socket) -> None:
+        with self._lock:
+            self._serving[threading.current_thread()] = sock
+        # Who hung up on the plain socket did not reach the one that TLS made of it.
+        if self._stop.is_set():
+            return
+        if self.on_accept is not None:
+            self.on_accept(sock, self._stop)
+            return
+        while (request := _read_request(sock)) is not None:
+            with self._lock:
+                behave = self.behaviours[min(len(self.seen), len(self.behaviours) - 1)]
+                self.seen.append(request)
+            behave(Talk(sock, self._stop, request))
 
     def _secured(self, sock: socket.socket) -> socket.socket:
         if self.tls is None:
             return sock
         try:
             sock.settimeout(5)
-            return self.tls.wrap_socket(sock, server_side=True)
+            secured = self.tls.wrap_socket(sock, server_side=True)
+            secured.settimeout(None)
         except OSError:
             sock.close()
             raise
+        return secured
 
 
 @contextmanager
@@ -197,11 +215,16 @@ def _closing(sock: socket.socket) -> Iterator[socket.socket]:
         yield sock
 
 
-def _read_request(sock: socket.socket, stop: threading.Event) -> Seen | None:
-    sock.settimeout(BEAT)
+def _cut_off(sock: socket.socket) -> None:
+    """Wake whoever waits for *sock*; `SSLSocket.shutdown` would take the session from under it."""
+    with suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def _read_request(sock: socket.socket) -> Seen | None:
     data = b""
     while b"\r\n\r\n" not in data:
-        piece = _receive(sock, stop)
+        piece = sock.recv(65536)
         if not piece:
             return None
         data += piece
@@ -209,14 +232,9 @@ def _read_request(sock: socket.socket, stop: threading.Event) -> Seen | None:
     start, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     while len(body) < int(headers.get("content-length", "0")):
-        body += _receive(sock, stop)
+        piece = sock.recv(65536)
+        if not piece:
+            return None
+        body += piece
     method, path, _ = start.split(" ")
-    sock.settimeout(None)
     return Seen(method, path, headers, body)
-
-
-def _receive(sock: socket.socket, stop: threading.Event) -> bytes:
-    while not stop.is_set():
-        with suppress(TimeoutError):
-            return sock.recv(65536)
-    return b""

@@ -7,56 +7,20 @@ import threading
 import time
 from datetime import timedelta
 
-import pytest
-
 from daemon.cluster import Timeouts
 from daemon.repository import CallError, Outcome
 from tests.evil.server import (
     BEAT,
-    Behaviour,
     Talk,
-    dripping,
-    flooding,
     silent,
 )
 from tests.service.client.kit import (
     CONNECT,
-    HEAD,
     OK,
     PATIENCE,
-    TOTAL,
     Connect,
     Serve,
 )
-
-
-@pytest.mark.parametrize(
-    "behaviour",
-    [
-        pytest.param(silent, id="accepts and never answers"),
-        pytest.param(dripping(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), id="drips headers"),
-        pytest.param(dripping(HEAD + b"Content-Length: 999\r\n\r\n", b" "), id="drips a body"),
-        pytest.param(dripping(HEAD + b"Connection: close\r\n\r\n", b" "), id="drips to the close"),
-        pytest.param(
-            dripping(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"), id="drips chunks"
-        ),
-        pytest.param(dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="drips 100 Continue"),
-        pytest.param(flooding(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="floods 100 Continue"),
-    ],
-)
-def test_the_total_timeout_bounds_a_call(
-    serve: Serve, connect: Connect, behaviour: Behaviour
-) -> None:
-    """Whatever drips in, a call ends with its total timeout, as a timeout of unknown fate."""
-    client = connect(serve(behaviour).url)
-    started = time.monotonic()
-
-    failure = client.failure()
-
-    assert TOTAL.total_seconds() <= time.monotonic() - started < PATIENCE.total_seconds()
-    assert (failure.error, failure.retryable, failure.unresolved) == (CallError.TIMEOUT, True, True)
-    assert client.attempts[0].outcome is Outcome.FAILED
-    assert client.attempts[0].status is None
 
 
 def test_the_total_timeout_bounds_a_tls_handshake(serve: Serve, connect: Connect) -> None:
