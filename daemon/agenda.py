@@ -40,7 +40,7 @@ class Agenda:
             return self.timeline.windows[name]
         except KeyError:
             known = nearest_or_all(name, self.timeline.windows)
-            raise UsageError(f"{name}: there is no such window{known}") from None
+            raise UsageError(f"there is no window {name}{known}") from None
 
 
 def plan(settings: Settings | None, decided: tuple[Override, ...]) -> Agenda:

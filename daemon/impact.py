@@ -7,7 +7,7 @@ apart they are. Pure; instants are UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -16,6 +16,9 @@ from daemon.repository import ObservedRepository, RepositoryKey, ScheduledRun
 from daemon.timeline import Timeline
 
 BACKUP = "BACKUP"
+_ONCE = timedelta(0)
+_MARGIN = timedelta(days=7)
+"""How far beyond the days asked for, and a backup's own period, the ends of gaps are looked for."""
 
 Periods = Mapping[str, Mapping[str, timedelta]]
 """Of each plan, how far apart the runs of each task are."""
@@ -34,12 +37,16 @@ class LostRun:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The longest time without a backup, from one that runs to the next that does."""
+    """The longest time without a backup, from one that runs to the next that does.
+
+    `is_open`: it is at least so long; what is beyond one of its ends is too far to be looked for.
+    """
 
     repository: RepositoryKey
     start: datetime
     end: datetime
     usual: timedelta
+    is_open: bool = False
 
     @property
     def length(self) -> timedelta:
@@ -81,15 +88,23 @@ def impact(inventory: Inventory, timeline: Timeline, start: datetime, end: datet
     unknown: list[RepositoryKey] = []
     for repository in inventory.repositories:
         key = RepositoryKey(inventory.cluster, repository.id)
-        pauses = _pauses(key, timeline, start, end)
-        if pauses and not repository.scheduled:
+        every = inventory.periods.get(repository.plan, {})
+        tasks = (each.task for each in repository.scheduled if each.task_type == BACKUP)
+        reach = _MARGIN + max((every.get(task, _ONCE) for task in tasks), default=_ONCE)
+        pauses = _pauses(key, timeline, start - reach, end + reach)
+        if not any(pause.start < end and pause.end > start for pause in pauses):
+            continue
+        if not repository.scheduled:
             unknown.append(key)
-        elif pauses:
-            every = inventory.periods.get(repository.plan, {})
-            runs = sorted(run for each in repository.scheduled for run in _runs(each, every, end))
-            missed = {run: pause for run in runs if (pause := _around(run.next_run, pauses))}
-            lost += [_lost(key, run, pause) for run, pause in missed.items()]
-            gaps += _gaps(key, runs, missed)
+            continue
+        around = (start - reach, end + reach)
+        runs = sorted(run for each in repository.scheduled for run in _runs(each, every, around))
+        missed = {run: pause for run in runs if (pause := _around(run.next_run, pauses))}
+        asked = {run: pause for run, pause in missed.items() if start <= run.next_run < end}
+        lost += [_lost(key, run, pause) for run, pause in asked.items()]
+        if any(run.task_type == BACKUP for run in asked):
+            backups = [run for run in runs if run.task_type == BACKUP]
+            gaps += _gaps(key, backups, missed, (start, end), around[1])
     return Impact(tuple(sorted(lost)), tuple(gaps), tuple(unknown))
 
 
@@ -119,14 +134,17 @@ def _pauses(
 
 
 def _runs(
-    first: ScheduledRun, every: Mapping[str, timedelta], until: datetime
+    first: ScheduledRun, every: Mapping[str, timedelta], around: tuple[datetime, datetime]
 ) -> Iterator[ScheduledRun]:
-    """Give the runs of one task before *until*; the first alone where nobody knows how often."""
+    """Give the runs of one task within *around*; the next alone where nobody knows how often."""
+    start, end = around
     step, at = every.get(first.task), first.next_run
-    while at < until:
+    if not step:
+        yield first
+        return
+    at -= (at - start) // step * step
+    while at < end:
         yield ScheduledRun(at, first.task, first.task_type)
-        if not step:
-            return
         at += step
 
 
@@ -135,16 +153,22 @@ def _around(at: datetime, pauses: Sequence[_Pause]) -> _Pause | None:
 
 
 def _gaps(
-    key: RepositoryKey, runs: Sequence[ScheduledRun], missed: Mapping[ScheduledRun, _Pause]
+    key: RepositoryKey,
+    backups: Sequence[ScheduledRun],
+    missed: Collection[ScheduledRun],
+    asked: tuple[datetime, datetime],
+    horizon: datetime,
 ) -> Iterator[Gap]:
-    """Give the longest gap, if a backup is missed in it."""
-    planned = [run.next_run for run in runs if run.task_type == BACKUP]
-    made = [run.next_run for run in runs if run.task_type == BACKUP and run not in missed]
-    if len(made) == len(planned):
+    """Give the longest gap that meets the time *asked* for, if it is longer than the plan's own."""
+    made = [run.next_run for run in backups if run not in missed]
+    first = [backups[0].next_run] if backups[0] in missed else []
+    last = [horizon] if backups[-1] in missed else []
+    planned = [run.next_run for run in backups]
+    usual = max((later - at for at, later in pairwise(planned)), default=None)
+    pairs = pairwise([*first, *made, *last])
+    between = [pair for pair in pairs if pair[0] < asked[1] and pair[1] > asked[0]]
+    if usual is None or not between:
         return
-    between = list(pairwise(made))
-    if between:
-        start, end = max(between, key=lambda pair: pair[1] - pair[0])
-        usual = max(later - at for at, later in pairwise(planned))
-        if end - start > usual:
-            yield Gap(key, start, end, usual)
+    start, end = max(between, key=lambda pair: pair[1] - pair[0])
+    if end - start > usual:
+        yield Gap(key, start, end, usual, is_open=[start] == first or [end] == last)

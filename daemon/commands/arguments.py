@@ -40,6 +40,7 @@ examples:
   cbmaintd calendar --days 60 --window nightly
   cbmaintd calendar --from 2026-10-25 --days 1
   cbmaintd calendar --days 365 --output ics > maintenance.ics
+  cbmaintd calendar --days 30 --impact      what the openings cost in backups
 """,
     "status": """\
 examples:
@@ -225,6 +226,15 @@ def _declare_calendar(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument(
         "--output", choices=(*OUTPUTS, "ics"), default="table", help="how to print it"
+    )
+    _add_impact(verb)
+
+
+def _add_impact(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--impact",
+        action="store_true",
+        help="ask the clusters which runs will be lost, and how long no backup is made",
     )
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
 from icalendar import Calendar, Event
 from rich.table import Table
 
-from daemon import __version__, places
+from daemon import __version__, agenda, cost, places
 from daemon.config import Settings, load
-from daemon.errors import UsageError
+from daemon.errors import LedgerError, UsageError
+from daemon.ledger import Access, Ledger
 from daemon.presentation import clock, console, opening_json, print_json, span
 from daemon.timeline import Timeline
 from daemon.windows import Opening, Window
@@ -34,13 +35,18 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     # When windows open does not depend on whether this user may read the secrets.
     settings = load(places.find_config(args, environ), environ=environ, check_secrets=False)
     start = _from(args.start, settings)
-    windows = [_window(name, settings) for name in args.window or settings.windows]
-    openings = Timeline(windows).openings(start, _until(start, args.days))
+    until = _until(start, args.days)
+    planned = _planned(args, environ, settings)
+    windows = [planned.window(name) for name in args.window or planned.timeline.windows]
+    timeline = Timeline(windows, settings.merge_gap)
+    if args.impact:
+        return _print_impact(args.output, timeline, settings, environ, (start, until))
+    openings = timeline.openings(start, until)
     match args.output:
         case "json":
             print_json([opening_json(opening) for opening in openings])
         case "ics":
-            sys.stdout.buffer.write(_ics(openings, settings))
+            sys.stdout.buffer.write(_ics(openings, timeline))
         case _:
             _print_table(openings, args.days)
     return 0
@@ -71,12 +77,36 @@ def _until(start: datetime, days: int) -> datetime:
         raise UsageError(f"--days {days}: that is beyond the calendar") from exc
 
 
-def _window(name: str, settings: Settings) -> Window:
-    if name in settings.windows:
-        return settings.windows[name]
-    near = difflib.get_close_matches(name, settings.windows, 1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise UsageError(f"--window {name}: the file has no such window{hint}")
+def _planned(
+    args: argparse.Namespace, environ: Mapping[str, str], settings: Settings
+) -> agenda.Agenda:
+    """Put what people decided beside the file into it, if there is a ledger that can be read."""
+    with (
+        suppress(LedgerError),
+        Ledger.open(places.find_ledger(args, environ, settings), Access.READ) as ledger,
+    ):
+        return agenda.wanted(settings, ledger, environ)
+    return agenda.plan(settings, ())
+
+
+def _print_impact(
+    output: str,
+    timeline: Timeline,
+    settings: Settings,
+    environ: Mapping[str, str],
+    period: tuple[datetime, datetime],
+) -> int:
+    """Ask the clusters what the openings cost; 1 if one of them does not answer."""
+    if output == "ics":
+        raise UsageError("--impact: there is no such calendar; choose --output table or json")
+    impacts, failed = cost.ask(settings, timeline, environ, period)
+    if output == "json":
+        print_json(cost.document(impacts, failed))
+    else:
+        cost.show(impacts, settings.timezone)
+    for error in failed:
+        sys.stderr.write(f"cbmaintd: {error}\n")
+    return 1 if failed else 0
 
 
 def _print_table(openings: list[Opening], days: int) -> None:
@@ -97,7 +127,7 @@ def _print_table(openings: list[Opening], days: int) -> None:
     console().print(table)
 
 
-def _ics(openings: list[Opening], settings: Settings) -> bytes:
+def _ics(openings: list[Opening], timeline: Timeline) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", f"-//cbmaintd//{__version__}//EN")
     calendar.add("version", "2.0")
@@ -108,7 +138,7 @@ def _ics(openings: list[Opening], settings: Settings) -> bytes:
         event.add("dtstart", opening.start)
         event.add("dtend", opening.end)
         event.add("summary", f"backups paused: {opening.window}")
-        event.add("description", _description(settings.windows[opening.window]))
+        event.add("description", _description(timeline.windows[opening.window]))
         calendar.add_component(event)
     return bytes(calendar.to_ical())
 

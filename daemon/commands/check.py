@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from threading import Event
 
-from daemon import places
+from daemon import inquiry, places
 from daemon.backup_service import BackupService, ServiceError
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, load
@@ -21,7 +21,6 @@ from daemon.repository import ObservedRepository, RepositoryState
 from daemon.timeline import LOOK_AHEAD, Timeline
 from daemon.windows import Opening, Patterns, Window
 
-ASK_AT_ONCE = 16
 MOST_RUNS_SHOWN = 20
 
 
@@ -84,22 +83,13 @@ def _ask_all(
     def ask(service: BackupService, cluster: ClusterSettings) -> _Report:
         return _ask(service, cluster, timeline, stopping, now)
 
-    with ThreadPoolExecutor(ASK_AT_ONCE) as pool, ExitStack() as stack:
+    with ThreadPoolExecutor(inquiry.AT_ONCE) as pool, ExitStack() as stack:
         clusters = list(settings.clusters.values())
-        services = [stack.enter_context(closing(_service(each, environ))) for each in clusters]
+        services = [
+            stack.enter_context(closing(inquiry.service_for(each, environ))) for each in clusters
+        ]
         stack.callback(stopping.set)
         return list(pool.map(ask, services, clusters))
-
-
-def _service(cluster: ClusterSettings, environ: Mapping[str, str]) -> BackupService:
-    # Somebody waits for the answer: what fails twice is told.
-    retry = replace(cluster.retry, attempts=min(cluster.retry.attempts, 2))
-    return BackupService(
-        replace(cluster, retry=retry),
-        environ=environ,
-        on_attempt=lambda _: None,
-        now=lambda: datetime.now(UTC),
-    )
 
 
 def _ask(

@@ -71,6 +71,22 @@ def test_the_gap_is_told() -> None:
     assert found.gaps[0].length == 3 * HOUR
 
 
+def test_the_gap_reaches_beyond_the_days_asked_for() -> None:
+    """An opening at the edge of the days asked for makes as long a gap as one in their middle."""
+    found = cost(nightly(23, 3))
+
+    assert found.gaps == (Gap(ORDERS, DAY - 1.5 * HOUR, DAY + 2.5 * HOUR, usual=HOUR),)
+
+
+def test_a_gap_without_an_end_says_so() -> None:
+    """Where no backup is made at all, the gap is at least as long as was looked."""
+    found = cost(nightly(0, 24))
+
+    assert len(found.lost) == 25
+    assert [gap.is_open for gap in found.gaps] == [True]
+    assert found.gaps[0].length >= 15 * 24 * HOUR
+
+
 def test_openings_that_touch_are_one() -> None:
     """Two openings without a hole between them make one gap, by both windows."""
     found = cost(nightly(2, 2), nightly(4, 1))
