@@ -175,7 +175,7 @@ def _repository(item: object) -> ObservedRepository:
     match item:
         case {"id": str(name), "state": str(state), **rest} if _ID.fullmatch(name):
             if state not in set(RepositoryState):
-                raise ValueError(f"repository {name} is in the unknown state {state[:50]!r}")
+                raise ValueError(f"repository {name} is in the unknown state {state}")
             return ObservedRepository(
                 name,
                 RepositoryState(state),

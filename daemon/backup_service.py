@@ -253,11 +253,13 @@ class BackupService:
         try:
             return _Success(call.read(answer.body, root))
         except ValueError as exc:
-            message = answers.printable(str(exc))
+            message = answers.printable(access.identity.censor(str(exc)))
             return Failure(CallError.UNEXPECTED, message, answer.status)
 
     def _refused(self, answer: Answer, error: CallError, identity: Identity) -> Failure:
         location = answer.headers.get("Location") if error is CallError.REDIRECT else None
+        # Before the host is taken out of it, in lower case.
+        location = location and identity.censor(location)
         message = identity.censor(answers.message_of(answer.body, location))
         is_elsewhere = answers.is_elsewhere(answer.status, answer.body)
         if answers.is_passing(answer.status):

@@ -10,6 +10,7 @@ Prints one JSON document; exit code 1 if a promise was broken.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import os
 import random
@@ -25,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.bench.soak.host import Host, windows_never, windows_soon
+from tests.bench.soak.host import DISK_MIB, Host, windows_never, windows_soon
 from tests.bench.soak.nemesis import Nemesis
 from tests.bench.soak.world import USER, World
 from tests.evil.canary import canary, found_in
@@ -38,6 +39,9 @@ PEACE_WITHIN_S = 60.0
 CONCURRENCY = 8
 """How many calls to a cluster may be in flight at once, and so be lost by a kill."""
 
+END_WITHIN_S = 240.0
+"""How long after the end of all faults the soak may go on before it counts as stuck."""
+
 LATEST_S = LATE_S + 5.0
 """How long after the end of all faults the last lost request may still have an effect."""
 
@@ -46,6 +50,7 @@ def main() -> int:
     """Run, print what happened, and tell whether a promise was broken."""
     args = _arguments()
     sys.stderr.write(f"seed {args.seed}\n")
+    faulthandler.dump_traceback_later(args.minutes * 60 + END_WITHIN_S, exit=True)
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         report = Soak(args, Path(name)).run()
     sys.stdout.write(json.dumps(report, indent=2) + "\n")
@@ -67,7 +72,7 @@ def small_disk(place: Path) -> Iterator[bool]:
     """Mount a small disk at *place* if this machine lets us; tell whether it does."""
     place.mkdir()
     mount, unmount = shutil.which("mount"), shutil.which("umount")
-    disk = ["-t", "tmpfs", "-o", "size=48m", "soak", str(place)]
+    disk = ["-t", "tmpfs", "-o", f"size={DISK_MIB}m", "soak", str(place)]
     is_mounted = bool(
         mount
         and unmount
@@ -121,8 +126,10 @@ class Soak:
     def _play(self, host: Host, world: World, nemesis: Nemesis) -> None:
         host.start()
         nemesis.rage(self._args.minutes * 60)
+        sys.stderr.write("healing\n")
         self._heal(host, world)
         self._expect_peace(host, world)
+        sys.stderr.write("judging\n")
         host.stop()
 
     def _heal(self, host: Host, world: World) -> None:

@@ -114,7 +114,6 @@ def test_secrets_are_not_repeated(serve: Serve, connect: Connect, password_file:
     assert "geheim" not in f"{failure!s}{failure!r}{client.service!r}"
 
 
-@pytest.mark.xfail(reason="what is wrong with a list is said in the server's words, uncensored")
 @pytest.mark.parametrize("key", ["id", "state"])
 def test_secrets_in_a_list_are_not_repeated(
     serve: Serve, connect: Connect, password_file: Path, key: str
@@ -131,7 +130,6 @@ def test_secrets_in_a_list_are_not_repeated(
     assert "hunter-22" not in f"{failure!s}{client.attempts!r}"
 
 
-@pytest.mark.xfail(reason="a redirect's host is put into lower case before it is censored")
 def test_secrets_in_a_redirect_are_not_repeated(
     serve: Serve, connect: Connect, password_file: Path
 ) -> None:
