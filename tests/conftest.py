@@ -38,6 +38,11 @@ _SYSTEMD = (
 _TERMINAL = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TZ")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Start two workers a processor: most process tests wait for windows, not for a processor."""
+    return 2 * (os.cpu_count() or 1)
+
+
 class NetworkForbiddenError(AssertionError):
     """Raised when a test tries to reach anything but this machine."""
 

@@ -40,13 +40,13 @@ def test_a_planned_window_is_extended_and_another_skipped(stage: Stage) -> None:
     """`extend` keeps an opening beyond its end, `skip` keeps another from beginning."""
     prod = stage.simulate("prod", "orders", "tenant-a")
     stage.write(
-        once("night", -60, 4, "{prod: [orders]}") + once("patch", 3, 60, "{prod: [tenant-a]}")
+        once("night", -60, 7, "{prod: [orders]}") + once("patch", 6, 60, "{prod: [tenant-a]}")
     )
     daemon = stage.start()
     daemon.wait_for("repository.paused", repository="orders")
 
     skipped = stage.ask("skip", "patch")
-    extended = stage.ask("extend", "night", "--for", "3s")
+    extended = stage.ask("extend", "night", "--for", "2s")
     closed = daemon.wait_for("window.closed", window="night")[0]
     daemon.wait_for("repository.resumed", repository="orders")
     daemon.stop()

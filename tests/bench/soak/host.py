@@ -164,7 +164,7 @@ class Host:
         self.life.process.send_signal(signal.SIGCONT)
 
     def fill_disk(self) -> None:
-        """Leave no room beside the ledger; a disk that is larger than it was made stays as it is."""
+        """Leave no room beside the ledger, if the disk is as small as it was made."""
         with (self.state / "fill").open("wb", buffering=0) as file:
             for size in (65536, 512, 1):
                 try:
