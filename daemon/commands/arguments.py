@@ -41,6 +41,7 @@ examples:
   cbmaintd calendar --from 2026-10-25 --days 1
   cbmaintd calendar --days 365 --output ics > maintenance.ics
   cbmaintd calendar --days 30 --impact      what the openings cost in backups
+  cbmaintd -c new.yaml calendar --days 90 --against schedules.yaml
 """,
     "status": """\
 examples:
@@ -227,14 +228,16 @@ def _declare_calendar(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--output", choices=(*OUTPUTS, "ics"), default="table", help="how to print it"
     )
-    _add_impact(verb)
-
-
-def _add_impact(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--impact",
         action="store_true",
         help="ask the clusters which runs will be lost, and how long no backup is made",
+    )
+    verb.add_argument(
+        "--against",
+        type=_filled,
+        metavar="OLD.yaml",
+        help="show which openings appear, vanish or move from that file to this one",
     )
 
 

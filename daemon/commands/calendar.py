@@ -8,17 +8,19 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from pathlib import Path
 
 from icalendar import Calendar, Event
 from rich.table import Table
 
-from daemon import __version__, agenda, cost, places
+from daemon import __version__, agenda, comparison, cost, places
 from daemon.config import Settings, load
 from daemon.errors import LedgerError, UsageError
 from daemon.ledger import Access, Ledger
 from daemon.presentation import clock, console, opening_json, print_json, span
 from daemon.timeline import Timeline
 from daemon.windows import Opening, Window
+from daemon.wording import nearest_or_all
 
 MOST_DAYS = 3660
 """Ten years: further ahead nobody knows what clocks will do, and nobody should wait for it."""
@@ -36,6 +38,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = load(places.find_config(args, environ), environ=environ, check_secrets=False)
     start = _from(args.start, settings)
     until = _until(start, args.days)
+    if args.against:
+        return _print_differences(args, settings, environ, (start, until))
     planned = _planned(args, environ, settings)
     windows = [planned.window(name) for name in args.window or planned.timeline.windows]
     timeline = Timeline(windows, settings.merge_gap)
@@ -87,6 +91,34 @@ def _planned(
     ):
         return agenda.wanted(settings, ledger, environ)
     return agenda.plan(settings, ())
+
+
+def _print_differences(
+    args: argparse.Namespace,
+    settings: Settings,
+    environ: Mapping[str, str],
+    period: tuple[datetime, datetime],
+) -> int:
+    """Compare with another file; what people decided beside the files is left out of both."""
+    if args.output == "ics" or args.impact:
+        raise UsageError("--against: goes with --output table or json, and without --impact")
+    before = load(Path(args.against), environ=environ, check_secrets=False)
+    known = before.windows | settings.windows
+    wanted = args.window or list(known)
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"there is no window {name}{nearest_or_all(name, known)}")
+    old, new = (
+        Timeline(each.windows[name] for name in wanted if name in each.windows)
+        for each in (before, settings)
+    )
+    differences = comparison.compare(old.openings(*period), new.openings(*period))
+    retargets = comparison.retargeted(old, new)
+    if args.output == "json":
+        print_json(comparison.document(differences, retargets))
+    else:
+        comparison.show(differences, retargets, args.days)
+    return 0
 
 
 def _print_impact(
