@@ -103,7 +103,7 @@ def _print_differences(
     if args.output == "ics" or args.impact:
         raise UsageError("--against: goes with --output table or json, and without --impact")
     before = load(Path(args.against), environ=environ, check_secrets=False)
-    known = before.windows | settings.windows
+    known = {**before.windows, **settings.windows}
     wanted = args.window or list(known)
     for name in wanted:
         if name not in known:
