@@ -41,7 +41,7 @@ examples:
   cbmaintd calendar --from 2026-10-25 --days 1
   cbmaintd calendar --days 365 --output ics > maintenance.ics
   cbmaintd calendar --days 30 --impact      what the openings cost in backups
-  cbmaintd -c new.yaml calendar --days 90 --against schedules.yaml
+  cbmaintd calendar -c new.yaml --days 90 --against schedules.yaml
 """,
     "status": """\
 examples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -77,13 +78,13 @@ class Service:
 class Stage:
     """Backups of three repositories, with all that they need."""
 
+    ledger: Ledger
     goes_on: bool = True
     service: Service = field(default_factory=Service)
     log: Log = field(default_factory=Log)
 
     def __post_init__(self) -> None:
         """Put the parts together."""
-        self.ledger = Ledger.open(MEMORY, Access.DAEMON)
         self.holdings = Holdings(self.ledger, [])
         time = Time(lambda: NOW, lambda _: self.goes_on)
         self.backups = Backups(self.holdings, Journal("prod", self.log), time)
@@ -98,6 +99,13 @@ class Stage:
         return record
 
 
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """Set the stage."""
+    with Ledger.open(MEMORY, Access.DAEMON) as ledger:
+        yield Stage(ledger)
+
+
 @pytest.mark.parametrize(
     ("catch_up", "missed", "is_owed"),
     [
@@ -109,28 +117,25 @@ class Stage:
     ],
 )
 def test_what_is_owed(
-    catch_up: CatchUp, missed: tuple[ScheduledRun, ...], *, is_owed: bool
+    stage: Stage, catch_up: CatchUp, missed: tuple[ScheduledRun, ...], *, is_owed: bool
 ) -> None:
     """`missed` owes a backup if one fell due meanwhile, `always` owes one anyway."""
-    record = Stage().owe("orders", catch_up, missed)
+    record = stage.owe("orders", catch_up, missed)
 
     assert bool(record.backup_due) is is_owed
     assert record.is_spent is not is_owed
 
 
-def test_turns_are_apart() -> None:
+def test_turns_are_apart(stage: Stage) -> None:
     """Of repositories that are resumed together, each gets a turn of its own."""
-    stage = Stage()
-
     turns = [stage.owe(id_, CatchUp.ALWAYS, ()).backup_due for id_ in ("a", "b", "c")]
 
     assert turns == [WALL, WALL + EVERY, WALL + 2 * EVERY]
     assert stage.backups.next_due(NOW) == EVERY
 
 
-def test_turns_that_were_missed_are_spread_again() -> None:
+def test_turns_that_were_missed_are_spread_again(stage: Stage) -> None:
     """After an absence all turns are past: one starts, the others get new turns."""
-    stage = Stage()
     past = [replace(stage.owe(id_, CatchUp.ALWAYS, ()), backup_due=WALL) for id_ in "abc"]
 
     chosen = stage.backups.take_turns(past, NOW)
@@ -139,9 +144,8 @@ def test_turns_that_were_missed_are_spread_again() -> None:
     assert [r.backup_due for r in stage.holdings.owed()] == [WALL, WALL + EVERY, WALL + 2 * EVERY]
 
 
-def test_a_backup_is_started_once() -> None:
+def test_a_backup_is_started_once(stage: Stage) -> None:
     """A backup that was started is not owed any more."""
-    stage = Stage()
     record = stage.owe("orders", CatchUp.ALWAYS, ())
     stage.holdings.note(replace(record, backup_due=None))
 
@@ -155,9 +159,8 @@ def test_a_backup_is_started_once() -> None:
     ("retryable", "unresolved", "is_owed"),
     [(True, False, True), (True, True, False), (False, False, False)],
 )
-def test_a_failed_backup(*, retryable: bool, unresolved: bool, is_owed: bool) -> None:
+def test_a_failed_backup(stage: Stage, *, retryable: bool, unresolved: bool, is_owed: bool) -> None:
     """It is tried again only where surely nothing was started and another time may go well."""
-    stage = Stage()
     stage.service.error = ServiceError(
         "prod", CallError.REFUSED, "no", retryable=retryable, unresolved=unresolved
     )
@@ -170,9 +173,9 @@ def test_a_failed_backup(*, retryable: bool, unresolved: bool, is_owed: bool) ->
     assert [keys["action"] for keys in stage.log.failed] == ["backup"]
 
 
-def test_nothing_starts_after_a_stop() -> None:
+def test_nothing_starts_after_a_stop(stage: Stage) -> None:
     """A pass that is to end starts no backup, and goes on owing it."""
-    stage = Stage(goes_on=False)
+    stage.goes_on = False
     record = stage.owe("orders", CatchUp.ALWAYS, ())
     stage.holdings.note(replace(record, backup_due=None))
 
