@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from rich.console import Console
@@ -13,6 +13,9 @@ from daemon.timeline import LOOK_AHEAD
 from daemon.windows import Opening, Window
 
 MINUTE = timedelta(minutes=1)
+LEAST_WIDTH = 10
+"""What is left of the first column of a table where there is no room."""
+
 _FIRST_LOOK = timedelta(days=1)
 
 
@@ -44,8 +47,34 @@ def opening_json(opening: Opening) -> dict[str, str]:
 
 
 def print_json(document: object) -> None:
-    """Print one JSON document."""
-    sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    """Print one JSON document; of a list, each item on a line of its own."""
+    if isinstance(document, list) and document:
+        # Not `indent`: that is a slow encoder, and a year of many windows has 200,000 openings.
+        text = "[\n  " + ",\n  ".join(map(json.dumps, document)) + "\n]"
+    else:
+        text = json.dumps(document, indent=2)
+    sys.stdout.write(f"{text}\n")
+
+
+def print_columns(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under their titles; what is too wide in the first column is folded.
+
+    For tables of any length: a year of a thousand windows has 200,000 rows.
+    """
+    table = [titles, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    room = console().width - sum(width + 2 for width in widths[1:])
+    widths[0] = min(widths[0], max(room, LEAST_WIDTH))
+    lines = (line for row in table for line in _folded(row, widths))
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _folded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    first, *others = row
+    cells = [first[: widths[0]], *others]
+    yield "  ".join(map(str.ljust, cells, widths)).rstrip()
+    for start in range(widths[0], len(first), widths[0]):
+        yield first[start : start + widths[0]]
 
 
 def console() -> Console:

@@ -11,13 +11,19 @@ from itertools import chain
 from pathlib import Path
 
 from icalendar import Calendar, Event
-from rich.table import Table
 
 from daemon import __version__, agenda, comparison, cost, places
 from daemon.config import Settings, load
 from daemon.errors import LedgerError, UsageError
 from daemon.ledger import Access, Ledger
-from daemon.presentation import clock, console, opening_json, print_json, span
+from daemon.presentation import (
+    clock,
+    console,
+    opening_json,
+    print_columns,
+    print_json,
+    span,
+)
 from daemon.timeline import Timeline
 from daemon.windows import Opening, Window
 from daemon.wording import nearest_or_all
@@ -145,18 +151,17 @@ def _print_table(openings: list[Opening], days: int) -> None:
     if not openings:
         console().print(f"no window opens within {days} days")
         return
-    table = Table(box=None, pad_edge=False)
-    for title in ("WINDOW", "OPENS", "CLOSES", "LENGTH"):
-        table.add_column(title, no_wrap=title != "WINDOW", overflow="fold")
-    for opening in openings:
-        start, end = opening.local_start, opening.local_end
-        short = f"{end:%H:%M %Z}" if end.date() == start.date() else f"{end:%a %H:%M %Z}"
-        if end - start >= timedelta(days=6):
-            short = clock(end)
-        length = span(opening.end - opening.start)
-        note = f"{length} ({opening.dst})" if opening.dst else length
-        table.add_row(opening.window, clock(start), short, note)
-    console().print(table)
+    print_columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), map(_row, openings))
+
+
+def _row(opening: Opening) -> tuple[str, str, str, str]:
+    start, end = opening.local_start, opening.local_end
+    short = f"{end:%H:%M %Z}" if end.date() == start.date() else f"{end:%a %H:%M %Z}"
+    if end - start >= timedelta(days=6):
+        short = clock(end)
+    length = span(opening.end - opening.start)
+    note = f"{length} ({opening.dst})" if opening.dst else length
+    return opening.window, clock(start), short, note
 
 
 def _ics(openings: list[Opening], timeline: Timeline) -> bytes:

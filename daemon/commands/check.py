@@ -8,20 +8,24 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from threading import Event
 
 from daemon import inquiry, places
+from daemon.advice import advise
 from daemon.backup_service import BackupService, ServiceError
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, load
-from daemon.presentation import ahead, clock, clock_with_offset
+from daemon.impact import Inventory, impact
+from daemon.presentation import ahead, clock, clock_with_offset, span
 from daemon.repository import ObservedRepository, RepositoryState
 from daemon.timeline import LOOK_AHEAD, Timeline
 from daemon.windows import Opening, Patterns, Window
 
 MOST_RUNS_SHOWN = 20
+FAR_ENOUGH = timedelta(days=32)
+"""How much of an opening is asked about that lasts longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     _say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
         _say(f"  {window.name}: {_next(window, now)}")
+    for warning in advise(settings.windows.values(), settings.clusters, now):
+        _warn(warning)
     return _check_online(settings, environ, now) if args.online else 0
 
 
@@ -105,11 +111,19 @@ def _ask(
         )
     except ServiceError as exc:
         return _Report(f"  {cluster.name}: cannot be used", (str(exc),))
+    try:
+        periods = service.periods(
+            keep_trying=lambda delay: not stopping.wait(delay.total_seconds())
+        )
+    except ServiceError:
+        # Plans only say how often tasks run; without them the next run of each is known.
+        periods = {}
+    inventory = Inventory(cluster.name, found, periods)
     paused = sum(repository.state is RepositoryState.PAUSED for repository in found)
     return _Report(
         f"  {cluster.name}: answers; repositories: {len(found)}, paused now: {paused}",
         tuple(_missing(cluster.name, found, timeline)),
-        tuple(_worth_knowing(cluster.name, found, timeline, now)),
+        tuple(_worth_knowing(inventory, timeline, now)),
     )
 
 
@@ -120,37 +134,41 @@ def _missing(
         yield f"{cluster} has no repository {id_}, but a window names it"
 
 
-def _worth_knowing(
-    cluster: str, found: tuple[ObservedRepository, ...], timeline: Timeline, now: datetime
-) -> Iterator[str]:
+def _worth_knowing(inventory: Inventory, timeline: Timeline, now: datetime) -> Iterator[str]:
+    cluster = inventory.cluster
     for window in timeline.windows.values():
-        patterns = window.patterns_for(cluster)
-        matched = [each for each in found if any(p.matches(each.id) for p in patterns)]
-        for glob in _globs(patterns):
-            if not any(Patterns((glob,)).matches(each.id) for each in found):
+        for glob in _globs(window.patterns_for(cluster)):
+            if not any(Patterns((glob,)).matches(each.id) for each in inventory.repositories):
                 yield f"{window.name}: {glob} matches no repository of {cluster}"
         for opening in islice(ahead(window, now), 1):
-            lost = list(_lost_runs(cluster, opening, matched))
-            yield from lost[:MOST_RUNS_SHOWN]
-            if lost[MOST_RUNS_SHOWN:]:
-                more = len(lost) - MOST_RUNS_SHOWN
-                yield f"{window.name}: so do {more} more runs of {cluster}"
+            yield from _losses(inventory, window, opening, now)
+
+
+def _losses(inventory: Inventory, window: Window, opening: Opening, now: datetime) -> Iterator[str]:
+    """Tell what the next opening costs, as far ahead as one reads."""
+    start, end = max(opening.pause_from, now), min(opening.end, now + FAR_ENOUGH)
+    cost = impact(inventory, Timeline([window]), start, end)
+    for run_ in cost.lost[:MOST_RUNS_SHOWN]:
+        at = clock(run_.at.astimezone(opening.zone))
+        yield (
+            f"{window.name}: {run_.task_type} {run_.task} of {run_.repository} at {at} falls into"
+            " the next opening and will be lost"
+        )
+    if more := len(cost.lost[MOST_RUNS_SHOWN:]):
+        yield f"{window.name}: so do {more} more runs of {inventory.cluster}"
+    if cost.gaps:
+        gap = max(cost.gaps, key=lambda each: each.length)
+        others = f" and {len(cost.gaps) - 1} more" if cost.gaps[1:] else ""
+        least = "at least " if gap.is_open else ""
+        yield (
+            f"{window.name}: no backup of {gap.repository}{others} for {least}{span(gap.length)}"
+            f" from {clock(gap.start.astimezone(opening.zone))} (usually {span(gap.usual)})"
+        )
 
 
 def _globs(patterns: tuple[Patterns, ...]) -> list[str]:
     including = (p for each in patterns for p in each.patterns if not p.startswith("!"))
     return [pattern for pattern in including if not Patterns((pattern,)).plain]
-
-
-def _lost_runs(cluster: str, opening: Opening, matched: list[ObservedRepository]) -> Iterator[str]:
-    for repository in matched:
-        for run_ in repository.scheduled:
-            if opening.pause_from <= run_.next_run < opening.end:
-                at = clock(run_.next_run.astimezone(opening.zone))
-                yield (
-                    f"{opening.window}: {run_.task_type} {run_.task} of {cluster}/{repository.id}"
-                    f" at {at} falls into the next opening and will be lost"
-                )
 
 
 def _say(text: str) -> None:

@@ -114,7 +114,10 @@ def _idle(talk: Talk, forward: Forward) -> None:
 def _crowded(talk: Talk, forward: Forward) -> None:
     """Add repositories that are not there to an honest list."""
     honest = forward()
-    entries = None if _is_post(talk) else json.loads(honest.partition(b"\r\n\r\n")[2])
+    entries = None
+    # A refusal has no list, and perhaps no JSON at all.
+    with suppress(ValueError):
+        entries = json.loads(honest.partition(b"\r\n\r\n")[2])
     if not isinstance(entries, list):
         talk.send(honest)
         return

@@ -82,7 +82,8 @@ def test_a_good_file_is_summed_up(check: Check) -> None:
     ended = check(file)
 
     summary, rare, gone, always = ended.out
-    assert (ended.code, ended.err) == (0, [])
+    assert ended.code == 0
+    assert [line.split(": ")[1] for line in ended.err] == ["rare", "gone", "always"]
     assert "valid" in summary
     assert "clusters: 1" in summary
     assert rare.startswith("  rare: open")
@@ -106,10 +107,11 @@ def test_what_is_dangerous_is_warned_about(check: Check) -> None:
 
     ended = check(file)
 
-    (warning,) = ended.err
+    warning, advice = ended.err
     assert ended.code == 0
     assert warning.startswith("warning: ")
     assert "verify" in warning
+    assert advice.startswith("warning: w: ")
 
 
 def test_offline_nobody_is_asked(check: Check, service: Simulator) -> None:
@@ -125,7 +127,7 @@ def test_online_a_good_cluster_is_counted(check: Check, service: Simulator) -> N
 
     ended = check(text(cluster("a", service.url), w=(GONE, "{a: [orders]}")), "--online")
 
-    assert (ended.code, ended.err) == (0, [])
+    assert (ended.code, ended.err[1:]) == (0, [])
     assert ended.out[-1] == "  a: answers; repositories: 2, paused now: 1"
     assert {seen.method for seen in service.requests} == {"GET"}
 
@@ -156,7 +158,7 @@ def test_online_a_glob_that_matches_nothing_is_warned_about(
     ended = check(file, "--online")
 
     assert ended.code == 0
-    assert ended.err == ["warning: w: t-* matches no repository of a"]
+    assert ended.err[1:] == ["warning: w: t-* matches no repository of a"]
 
 
 def test_online_runs_that_will_be_lost_are_warned_about(check: Check, service: Simulator) -> None:
@@ -166,9 +168,11 @@ def test_online_runs_that_will_be_lost_are_warned_about(check: Check, service: S
     ended = check(file, "--online")
 
     assert ended.code == 0
-    assert ended.err
-    assert all(line.startswith("warning: w: ") for line in ended.err)
-    assert all("of a/orders at " in line for line in ended.err)
+    _, *lost, gap = ended.err
+    assert len(lost) > 1
+    assert all(line.startswith("warning: w: ") for line in lost)
+    assert all(" of a/orders at " in line for line in lost if " more runs " not in line)
+    assert gap.startswith("warning: w: no backup of a/orders for at least ")
 
 
 def test_online_many_lost_runs_are_counted(check: Check) -> None:
@@ -176,8 +180,10 @@ def test_online_many_lost_runs_are_counted(check: Check) -> None:
     with Simulator([f"r{n}" for n in range(9)], {"u": (PASSWORD, "backup_admin")}) as simulator:
         ended = check(text(cluster("a", simulator.url), w=(ALWAYS, '{a: ["*"]}')), "--online")
 
-    assert len(ended.err) == 21
-    assert re.fullmatch(r"warning: w: so do \d+ more runs of a", ended.err[-1])
+    _, *lost, more, gap = ended.err
+    assert len(lost) == 20
+    assert re.fullmatch(r"warning: w: so do \d+ more runs of a", more)
+    assert " and 8 more for at least " in gap
 
 
 def test_online_every_cluster_has_its_say(check: Check, service: Simulator) -> None:
@@ -193,12 +199,12 @@ def test_online_every_cluster_has_its_say(check: Check, service: Simulator) -> N
 
     assert ended.code == 1
     assert [line.split(":")[0].strip() for line in ended.out[-3:]] == ["down", "strict", "well"]
-    assert [line.split(":")[:2] for line in ended.err] == [
+    assert [line.split(":")[:2] for line in ended.err[1:]] == [
         ["problem", " down"],
         ["problem", " strict"],
     ]
-    assert "refused" in ended.err[0]
-    assert "unauthorized" in ended.err[1]
+    assert "refused" in ended.err[1]
+    assert "unauthorized" in ended.err[2]
 
 
 def test_online_nobody_waits_for_long(check: Check, service: Simulator) -> None:
