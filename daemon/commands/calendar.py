@@ -24,6 +24,7 @@ from daemon.presentation import (
     print_json,
     span,
 )
+from daemon.strip import ASCII, UNICODE, Period, strip
 from daemon.timeline import Timeline
 from daemon.windows import Opening, Window
 from daemon.wording import nearest_or_all
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case "ics":
             sys.stdout.buffer.write(_ics(openings, timeline))
         case _:
+            _print_strip(openings, Period(start, until, settings.timezone, datetime.now(UTC)))
             _print_table(openings, args.days)
     return 0
 
@@ -145,6 +147,19 @@ def _print_impact(
     for error in failed:
         sys.stderr.write(f"cbmaintd: {error}\n")
     return 1 if failed else 0
+
+
+def _print_strip(openings: list[Opening], period: Period) -> None:
+    """Draw them for a person; who reads a pipe wants the table alone."""
+    terminal = console()
+    if not terminal.is_terminal:
+        return
+    is_wide = terminal.encoding.lower().startswith("utf")
+    lines = strip(openings, period, terminal.width, UNICODE if is_wide else ASCII)
+    for line in lines:
+        terminal.print(line, no_wrap=True)
+    if lines:
+        terminal.print()
 
 
 def _print_table(openings: list[Opening], days: int) -> None:

@@ -34,7 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("controller", "metrics", "endpoint"),
     ("config", "worker", "rescue"),
     ("places", "fleet", "former", "monitor", "start", "inquiry"),
-    ("scheduler", "agenda", "cost", "comparison", "advice"),
+    ("scheduler", "agenda", "cost", "comparison", "advice", "strip"),
     ("simulator", "simulator.plans", "simulator.faults", "simulator.management"),
     ("simulator.model",),
     ("simulator.routes",),
