@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import MAXYEAR, UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, time, timedelta
 from enum import Enum, auto
 from itertools import dropwhile, takewhile
 from zoneinfo import ZoneInfo
@@ -92,7 +92,14 @@ def cron_reading(expression: str) -> Reading:
 
 def cron_times(expression: str, earliest: datetime, latest: datetime) -> Iterator[datetime]:
     """Yield the local times of a cron expression after *earliest*, up to *latest*."""
-    return takewhile(lambda at: at <= latest, CronSim(expression, earliest))
+    # The library matches days; its own walk tries each hour, and takes five times as long.
+    cron = CronSim(expression, earliest)
+    times = [time(hour, minute) for hour in sorted(cron.hours) for minute in sorted(cron.minutes)]
+    for number in range((latest.date() - earliest.date()).days + 1):
+        day = earliest.date() + timedelta(days=number)
+        if day.month in cron.months and cron.match_day(day):
+            found = (datetime.combine(day, at) for at in times)
+            yield from (at for at in found if earliest < at <= latest)
 
 
 def check_rrule(rule: str, dtstart: datetime) -> None:

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from daemon import expressions
 from daemon.expressions import Reading
-from daemon.wallclock import end_instant, every_instant, exists, start_instant
+from daemon.wallclock import end_instant, every_instant, exists, shows, start_instant
 
 DAY = timedelta(days=1)
 MARGIN = 2 * DAY
@@ -263,7 +263,7 @@ def _on_day(day: date, hours: Hours, zone: ZoneInfo) -> Interval:
 
 def _lasting(local: datetime, duration: timedelta, zone: ZoneInfo) -> Interval:
     start = start_instant(local, zone)
-    dst = None if exists(local, zone) else DstEffect.MOVED
+    dst = None if shows(start, local, zone) else DstEffect.MOVED
     return Interval(start, start + duration, local.date(), dst)
 
 

@@ -12,14 +12,20 @@ from zoneinfo import ZoneInfo
 
 def exists(local: datetime, zone: ZoneInfo) -> bool:
     """Tell whether clocks in *zone* ever show *local*: if not, it does not survive the way back."""
-    return _instant(local, zone, 0).astimezone(zone).replace(tzinfo=None) == local
+    return shows(_instant(local, zone, 0), local, zone)
+
+
+def shows(instant: datetime, local: datetime, zone: ZoneInfo) -> bool:
+    """Tell whether clocks in *zone* show *local* at an instant."""
+    return instant.astimezone(zone).replace(tzinfo=None) == local
 
 
 def start_instant(local: datetime, zone: ZoneInfo) -> datetime:
     """Give the first instant (UTC) at which clocks in *zone* show *local* or later."""
-    if exists(local, zone):
-        return _instant(local, zone, 0)
-    return _end_of_gap(_instant(local, zone, 1), _instant(local, zone, 0), zone)
+    instant = _instant(local, zone, 0)
+    if shows(instant, local, zone):
+        return instant
+    return _end_of_gap(_instant(local, zone, 1), instant, zone)
 
 
 def end_instant(local: datetime, zone: ZoneInfo) -> datetime:

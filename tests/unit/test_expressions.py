@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
+from cronsim import CronSim
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from daemon.expressions import (
     Reading,
@@ -28,6 +31,28 @@ def cron(expression: str, count: int, after: str = "2026-01-01T00:00") -> list[s
     """Give the first times of a cron expression."""
     found = cron_times(expression, datetime.fromisoformat(after), FAR)
     return [f"{at:%Y-%m-%dT%H:%M}" for at in islice(found, count)]
+
+
+FIELDS = st.tuples(
+    st.sampled_from(["*", "0", "*/17", "5,59", "10-12"]),
+    st.sampled_from(["*", "0", "*/7", "2,23", "22-23"]),
+    st.sampled_from(["*", "1", "31", "*/10", "L", "LW"]),
+    st.sampled_from(["*", "2", "1-3", "*/5"]),
+    st.sampled_from(["*", "mon", "sun#2", "5L", "1-5"]),
+)
+
+
+@given(fields=FIELDS, after=st.datetimes(datetime(2023, 12, 1), datetime(2028, 3, 1)))  # noqa: DTZ001  # local
+def test_cron_times_are_the_librarys(fields: tuple[str, ...], after: datetime) -> None:
+    """Our walk over days finds what the library finds, from any instant on."""
+    expression = " ".join(fields)
+    assume(expression.split()[2:4] != ["31", "2"])
+    until = after + timedelta(days=120)
+
+    found = list(islice(cron_times(expression, after, until), 400))
+    expected = list(islice(takewhile(lambda at: at <= until, CronSim(expression, after)), 400))
+
+    assert found == expected
 
 
 def rrule(
