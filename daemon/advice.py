@@ -93,8 +93,8 @@ def _too_short(
     slowest = max(rounds, key=lambda name: rounds[name], default=None)
     if slowest and length < window.pause_before + rounds[slowest]:
         yield (
-            f"{window.name}: is over {span(length)} after the pause begins, but the attempts of one"
-            f" pause may take {span(rounds[slowest])} on {slowest} (retry, timeout.total)"
+            f"{window.name}: is over {span(length)} after the pause begins; a pause that times out"
+            f" on {slowest} may not be through its attempts by then (retry, timeout.total)"
         )
 
 
