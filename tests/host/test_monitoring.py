@@ -1,0 +1,93 @@
+"""The alert rules and the dashboard, and what we serve, as Prometheus's own tool judges them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from daemon.metrics import Metrics, State
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "systemd" / "monitoring" / "alerts.yaml"
+DASHBOARD = ROOT / "systemd" / "monitoring" / "dashboard.json"
+PROMTOOL = shutil.which("promtool")
+
+needs_promtool = pytest.mark.skipif(
+    PROMTOOL is None, reason="there is no promtool (Debian: prometheus)"
+)
+
+
+def promtool(*arguments: str, stdin: bytes = b"") -> str:
+    """Give what promtool says against something."""
+    done = subprocess.run(
+        [PROMTOOL or "promtool", *arguments],
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        cwd=Path(__file__).parent,
+    )
+    said = (done.stdout + done.stderr).decode()
+    return said if done.returncode else ""
+
+
+def served() -> str:
+    """Give the metrics of a daemon that has just begun."""
+    metrics = Metrics()
+    metrics.observe(
+        lambda: State((), (), is_config_good=True, config_applied=None, dropped_lines=0)
+    )
+    return metrics.render().decode()
+
+
+@needs_promtool
+def test_the_rules_are_rules() -> None:
+    """Prometheus accepts the file of rules."""
+    assert not promtool("check", "rules", str(RULES))
+
+
+@needs_promtool
+def test_each_alert_fires_when_it_has_to() -> None:
+    """Each alert fires in its case, and none for a daemon that is well."""
+    assert not promtool("test", "rules", "alerts.test.yaml")
+
+
+@needs_promtool
+def test_the_metrics_are_as_they_should_be() -> None:
+    """What is served has no fault by Prometheus's conventions."""
+    assert not promtool("check", "metrics", stdin=served().encode())
+
+
+@pytest.mark.parametrize("file", [RULES, DASHBOARD], ids=lambda file: file.name)
+def test_only_what_is_served_is_asked_for(file: Path) -> None:
+    """Every metric that a rule or a panel asks for is one that we serve."""
+    known = set(re.findall(r"^# TYPE (\w+)", served(), re.MULTILINE))
+
+    asked = set(re.findall(r"\bcbmaintd_\w+", file.read_text()))
+
+    bases = {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked}
+    assert bases
+    assert bases <= known
+
+
+def test_every_alert_has_a_case() -> None:
+    """No alert is left without a case in which it fires."""
+    alerts = set(re.findall(r"- alert: (\w+)", RULES.read_text()))
+
+    cases = Path(__file__).with_name("alerts.test.yaml").read_text()
+
+    assert alerts
+    assert set(re.findall(r'alertname="(\w+)"', cases)) == alerts
+
+
+def test_the_dashboard_is_json() -> None:
+    """The dashboard can be imported: it has a title, and each panel has a query and a place."""
+    found = json.loads(DASHBOARD.read_text())
+
+    assert found["title"] == "cbmaintd"
+    assert all(panel["targets"] and panel["gridPos"] for panel in found["panels"])
