@@ -46,12 +46,14 @@ examples:
     "status": """\
 examples:
   cbmaintd status
+  cbmaintd status --watch                   until Ctrl-C
   cbmaintd status --output json | jq '.holds[] | select(.last_error)'
 """,
     "history": """\
 examples:
   cbmaintd history --since 2h
   cbmaintd history --repository prod/orders --since 2026-11-01
+  cbmaintd history --since 2026-01-01 --output csv > history.csv
   cbmaintd history --output json | jq '.[] | select(.outcome == "failed")'
 """,
     "why": """\
@@ -243,6 +245,7 @@ def _declare_calendar(verb: argparse.ArgumentParser) -> None:
 
 def _declare_status(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
+    verb.add_argument("--watch", action="store_true", help="show it until Ctrl-C, as it changes")
 
 
 def _declare_history(verb: argparse.ArgumentParser) -> None:
@@ -250,7 +253,9 @@ def _declare_history(verb: argparse.ArgumentParser) -> None:
         "--since", metavar="T", help="from this time, or so long ago, as 2h; default 14d"
     )
     verb.add_argument("--repository", metavar="C/R", help="only this one")
-    verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
+    verb.add_argument(
+        "--output", choices=(*OUTPUTS, "csv"), default="table", help="how to print it"
+    )
 
 
 def _declare_why(verb: argparse.ArgumentParser) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +23,12 @@ from daemon.repository import Attempt, Outcome
 
 SINCE = timedelta(days=14)
 
+COLUMNS = (
+    *("at", "cluster", "repository", "action", "windows", "attempt", "outcome", "status", "error"),
+    *("message", "duration_ms", "start", "end", "by", "reason"),
+)
+"""Of the table for spreadsheets; what an event does not have is empty."""
+
 _STYLES = {Outcome.OK: None, Outcome.RETRY: "yellow", Outcome.FAILED: "bold red"}
 
 
@@ -30,6 +38,11 @@ class _Event:
 
     at: datetime
     what: Attempt | Override
+
+    @property
+    def windows(self) -> tuple[str, ...]:
+        """The windows that it is about."""
+        return self.what.windows if isinstance(self.what, Attempt) else (self.what.window,)
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -53,10 +66,13 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     events = [_Event(a.started, a) for a in attempts]
     events += [_Event(d.made, d) for d in decisions if d.made >= since]
     events.sort(key=lambda event: event.at)
-    if args.output == "json":
-        print_json([_document(event) for event in events])
-    else:
-        _print(events, planned.zone, since)
+    match args.output:
+        case "json":
+            print_json([_document(event) for event in events])
+        case "csv":
+            _write_csv(events)
+        case _:
+            _print(events, planned.zone, since)
     return 0
 
 
@@ -94,6 +110,15 @@ def _document(event: _Event) -> dict[str, object]:
                 "by": decision.by,
                 "reason": decision.reason,
             }
+
+
+def _write_csv(events: Iterable[_Event]) -> None:
+    """Write a line of titles and one for each event; windows are separated by spaces."""
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for event in events:
+        document = _document(event)
+        writer.writerow(document | {"windows": " ".join(event.windows)})
 
 
 def _print(events: Iterable[_Event], zone: ZoneInfo, since: datetime) -> None:

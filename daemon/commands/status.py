@@ -3,57 +3,83 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from rich.console import Group
+from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from daemon import agenda, places
+from daemon.errors import UsageError
 from daemon.ledger import Access, DaemonState, Ledger
+from daemon.overrides import Override, OverrideKind
 from daemon.presentation import ahead, clock, console, opening_json, print_json, span
 from daemon.record import Record
 from daemon.windows import Opening, Window
 
+LOOK_EVERY_S = 1.0
+"""How often `--watch` looks."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Status:
+    """How things stand; `unplanned` has the decisions that opened windows beside the file."""
+
     now: datetime
     daemon: DaemonState
+    unplanned: dict[str, Override]
     open: list[Opening]
     next: list[Opening]
     holds: list[Record]
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Print the state of affairs.
+    """Print the state of affairs; with `--watch` again and again, until interrupted.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
+        UsageError: nobody could watch it.
 
     """
-    found = agenda.read_settings(args, environ)
-    with Ledger.open(places.find_ledger(args, environ, found), Access.READ) as ledger:
-        status = _read(ledger, environ)
+    if args.watch:
+        _watch(args, environ)
+    status = _read(args, environ)
     if args.output == "json":
         print_json(_document(status))
     else:
-        _print(status)
+        console().print(_shown(status))
     return 0
 
 
-def _read(ledger: Ledger, environ: Mapping[str, str]) -> _Status:
-    now = datetime.now(UTC)
-    timeline = agenda.in_force(ledger, environ).timeline
-    coming = (_next(window, now) for window in timeline.windows.values())
-    return _Status(
-        now,
-        ledger.daemon(),
-        list(timeline.covering(now)),
-        sorted(filter(None, coming), key=lambda opening: (opening.start, opening.window)),
-        [record for record in ledger.records() if record.is_hold],
-    )
+def _watch(args: argparse.Namespace, environ: Mapping[str, str]) -> None:
+    """Show the status until somebody interrupts."""
+    out = console()
+    if args.output == "json" or not out.is_terminal:
+        raise UsageError("--watch: needs a terminal; without it the status is printed once")
+    with Live(_shown(_read(args, environ)), console=out, auto_refresh=False) as live:
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            live.update(_shown(_read(args, environ)), refresh=True)
+
+
+def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Status:
+    found = agenda.read_settings(args, environ)
+    with Ledger.open(places.find_ledger(args, environ, found), Access.READ) as ledger:
+        now = datetime.now(UTC)
+        planned = agenda.in_force(ledger, environ)
+        coming = (_next(window, now) for window in planned.timeline.windows.values())
+        return _Status(
+            now,
+            ledger.daemon(),
+            {each.window: each for each in planned.overrides if each.kind is OverrideKind.OPEN},
+            list(planned.timeline.covering(now)),
+            sorted(filter(None, coming), key=lambda opening: (opening.start, opening.window)),
+            [record for record in ledger.records() if record.is_hold],
+        )
 
 
 def _next(window: Window, now: datetime) -> Opening | None:
@@ -92,14 +118,11 @@ def _text(instant: datetime | None) -> str | None:
     return instant.isoformat() if instant else None
 
 
-def _print(status: _Status) -> None:
-    out = console()
-    out.print(*_daemon_lines(status), sep="\n")
-    out.print()
+def _shown(status: _Status) -> Group:
+    parts: list[str | Table] = [*_daemon_lines(status), ""]
     if status.open or status.next:
-        out.print(_openings(status))
-        out.print()
-    out.print(_holds(status) if status.holds else "No repository is held.")
+        parts += [_openings(status), ""]
+    return Group(*parts, _holds(status) if status.holds else "No repository is held.")
 
 
 def _daemon_lines(status: _Status) -> Iterator[str]:
@@ -119,7 +142,10 @@ def _openings(status: _Status) -> Table:
     table = _table("WINDOW", "", "WHEN")
     for opening in status.open:
         when = f"ends in {span(opening.end - status.now)}, {clock(opening.local_end)}"
-        table.add_row(opening.window, Text("open", "bold"), when)
+        if decision := status.unplanned.get(opening.window):
+            when += f"; opened by {decision.by}"
+            when += f": {decision.reason}" if decision.reason else ""
+        table.add_row(opening.window, Text("open", "bold"), Text(when))
     for opening in status.next:
         when = f"opens in {span(opening.start - status.now)}, {clock(opening.local_start)}"
         table.add_row(opening.window, "next", when)

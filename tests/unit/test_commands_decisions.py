@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -299,6 +301,38 @@ def test_history_tells_what_was_done(ledger: Ledger, ask: Ask) -> None:
     assert [event["action"] for event in one] == ["pause", "close"]
     assert "server_error" in table
     assert "[bold]no leader" in table
+
+
+def test_history_for_a_spreadsheet(ledger: Ledger, ask: Ask) -> None:
+    """As CSV each event is a line, whatever is said in it; what it does not have is empty."""
+    said = 'no "leader",\nsorry'
+    ledger.save([], [attempt("orders", NOW - 3 * HOUR, CallError.SERVER_ERROR, said)])
+    ledger.add_override(
+        Override(OverrideKind.CLOSE, "night", NOW - HOUR, NOW, NOW - MINUTE, "ana@host", "done")
+    )
+
+    request, decision = csv.DictReader(io.StringIO(ask("history", "--output", "csv").out))
+
+    assert (request["repository"], request["message"], request["by"]) == ("orders", said, "")
+    assert (decision["action"], decision["windows"], decision["by"]) == (
+        "close",
+        "night",
+        "ana@host",
+    )
+    assert decision["repository"] == ""
+
+
+def test_status_tells_who_opened_a_window(ledger: Ledger, ask: Ask) -> None:
+    """An unplanned window that is open is shown with who opened it, and why."""
+    targets = (("prod", Patterns(("*",))),)
+    ledger.add_override(
+        Override(
+            OverrideKind.OPEN, "patch", NOW, NOW + HOUR, NOW, "ana@host", "kernel", targets=targets
+        )
+    )
+
+    assert "patch open ends in" in ask("status").words
+    assert "opened by ana@host: kernel" in ask("status").words
 
 
 def test_an_empty_history_says_so(ask: Ask) -> None:

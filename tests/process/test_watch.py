@@ -1,0 +1,85 @@
+"""`status --watch` in a terminal: it follows what the daemon does until somebody ends it."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from tests.process.conftest import PATIENCE_S, Stage, once, wait_until
+
+
+@dataclass
+class Watching:
+    """A watch that runs, and what its terminal has shown."""
+
+    process: subprocess.Popen[bytes]
+    shown: bytearray = field(default_factory=bytearray)
+
+    def follow(self, terminal: int) -> None:
+        """Read until the terminal is closed."""
+        with suppress(OSError):
+            while piece := os.read(terminal, 65536):
+                self.shown += piece
+
+
+@contextmanager
+def watching(stage: Stage) -> Iterator[Watching]:
+    """Watch in a terminal of its own."""
+    terminal, inner = pty.openpty()
+    process = subprocess.Popen(
+        stage.command("status", "--watch"),
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        cwd=stage.folder,
+        env=stage.environ({"TERM": "xterm", "COLUMNS": "80"}),
+    )
+    os.close(inner)
+    found = Watching(process)
+    reader = threading.Thread(target=found.follow, args=(terminal,))
+    reader.start()
+    try:
+        yield found
+    finally:
+        process.kill()
+        process.wait()
+        reader.join(PATIENCE_S)
+        os.close(terminal)
+        stage.said.append(bytes(found.shown))
+
+
+def test_the_watch_follows_the_daemon(stage: Stage) -> None:
+    """A pause and its end are shown without asking again, and Ctrl-C ends it with 130."""
+    stage.simulate("prod", "orders")
+    stage.write(once("night", 3, 6))
+    daemon = stage.start()
+    daemon.wait_for("daemon.started")
+
+    with watching(stage) as watch:
+        wait_until(lambda: b"No repository is held" in watch.shown, "nothing is held yet")
+        wait_until(lambda: b"prod/orders" in watch.shown, "the hold is shown")
+        before = len(watch.shown)
+        wait_until(lambda: b"No repository is held" in watch.shown[before:], "it is over")
+        watch.process.send_signal(signal.SIGINT)
+        code = watch.process.wait(PATIENCE_S)
+
+    assert code == 130
+    assert b"Traceback" not in watch.shown
+
+
+def test_a_watch_needs_a_terminal(stage: Stage) -> None:
+    """In a pipe the watch is refused in one line."""
+    stage.simulate("prod", "orders")
+    stage.write(once("night", 60, 90))
+
+    done = stage.ask("status", "--watch")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("cbmaintd: --watch: needs a terminal")
+    assert done.stderr.count("\n") == 1
