@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from daemon import ledger_file
 from daemon import ledger_rows as rows
 from daemon.errors import LedgerError
-from daemon.ledger_file import DamagedError, Loss, LossReason, Mode, UnusableError
+from daemon.ledger_file import DamagedError, Loss, LossReason, Mode, ReadOnlyError, UnusableError
 from daemon.ledger_lock import LedgerLock, read_holder
 from daemon.overrides import Override
 from daemon.record import Record
@@ -340,6 +340,10 @@ class Ledger:
                     yield connection
             except DamagedError:
                 self._begin_anew()
+                raise
+            except ReadOnlyError:
+                # It stays so for this connection, also when the disk takes writes again.
+                self._is_closed_to_writes = True
                 raise
 
     def _open_for_writes(self) -> None:

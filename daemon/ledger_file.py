@@ -22,11 +22,15 @@ _COMPANIONS = ("", "-wal", "-shm")
 
 
 class Mode(StrEnum):
-    """How the file is opened, as SQLite's URI says it; alone: surely nobody writes meanwhile."""
+    """How the file is opened, as SQLite's URI says it; alone: surely nobody writes meanwhile.
+
+    Of the last two the first takes no notice of a WAL, the second needs one.
+    """
 
     WRITE = "mode=rwc"
     READ = "mode=ro"
     READ_ALONE = "mode=ro&immutable=1"
+    READ_WAL_ALONE = "mode=ro&vfs=unix-none"
 
 
 class LossReason(StrEnum):
@@ -52,6 +56,10 @@ class UnusableError(LedgerError):
     """Raised when the disk refuses: full, read-only, failing, or not ours."""
 
 
+class ReadOnlyError(UnusableError):
+    """Raised when the file can be read and not written: it was opened so, and has to be again."""
+
+
 def file_of(url: str) -> Path | None:
     """Find the file behind *url*; None for a ledger in memory. Raises LedgerError."""
     try:
@@ -70,13 +78,13 @@ def rescue_mode(file: Path) -> Mode:
     """Choose how the owner of *file* can read it on a disk that is full or read-only.
 
     SQLite makes an index of a WAL to read it, and such a disk does not take one. With no WAL left
-    behind none is needed; with one, the index was left behind as well.
+    behind none is needed; with one, the index is kept in memory.
     """
     try:
         is_whole = _beside(file, "-wal").stat().st_size == 0
     except OSError:
         is_whole = True
-    return Mode.READ_ALONE if is_whole else Mode.READ
+    return Mode.READ_ALONE if is_whole else Mode.READ_WAL_ALONE
 
 
 def connect(file: Path | None, mode: Mode) -> sa.Engine:
@@ -90,6 +98,9 @@ def connect(file: Path | None, mode: Mode) -> sa.Engine:
             name, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
         )
         try:
+            if mode is Mode.READ_WAL_ALONE:
+                # Before anything is read, or the index would be a file (SQLite, "WAL", section 8).
+                connection.execute("PRAGMA locking_mode=EXCLUSIVE").close()
             if mode is Mode.WRITE:
                 connection.execute("PRAGMA journal_mode=WAL").close()
             connection.execute("PRAGMA synchronous=FULL").close()
@@ -112,9 +123,8 @@ def translate(exc: sa.exc.DatabaseError, file: Path | None) -> LedgerError:
     what = str(exc.orig)
     if any(sign in what for sign in _DAMAGED):
         return DamagedError(f"{file}: the ledger is damaged ({what})")
-    return UnusableError(
-        f"{file}: the ledger cannot be used ({what}); check the disk and its rights"
-    )
+    kind = ReadOnlyError if "readonly" in what else UnusableError
+    return kind(f"{file}: the ledger cannot be used ({what}); check the disk and its rights")
 
 
 def check_health(connection: sa.Connection, file: Path | None) -> None:

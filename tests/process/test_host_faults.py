@@ -38,6 +38,12 @@ def disk(stage: Stage, tmp_path: Path) -> Iterator[Path]:
     subprocess.run([unmount, "--lazy", str(place)], check=True)
 
 
+def remount(disk: Path, how: str) -> None:
+    """Make the disk read-only, or not."""
+    mount = shutil.which("mount") or "mount"
+    subprocess.run([mount, "-o", f"remount,{how}", str(disk)], check=True)
+
+
 def fill(disk: Path) -> None:
     """Leave not a byte."""
     with (disk / "fill").open("wb", buffering=0) as file:
@@ -94,6 +100,31 @@ def test_a_start_on_a_full_disk_resumes(stage: Stage, disk: Path) -> None:
     code = second.stop()
 
     assert code == 0
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["after a stop", "after a kill"])
+def test_a_start_on_a_read_only_disk_resumes(stage: Stage, disk: Path, *, is_killed: bool) -> None:
+    """Promise 10: a disk that became read-only keeps no start from resuming what is held."""
+    prod = stage.simulate("prod", "orders")
+    stage.write(once("night", -60, 600))
+    first = stage.start()
+    first.wait_for("repository.paused")
+    if is_killed:
+        first.kill()
+    else:
+        first.stop()
+    stage.write(once("night", 600, 700))
+
+    remount(disk, "ro")
+    second = stage.start()
+    second.wait_for("repository.resumed")
+    remount(disk, "rw")
+    second.wait_for("ledger.recovered")
+    code = second.stop()
+
+    assert code == 0
+    assert second.events("daemon.stopped")[0]["holds"] == 0
+    assert prod.state("orders") == "active"
 
 
 def test_no_descriptors_are_outlived(stage: Stage) -> None:

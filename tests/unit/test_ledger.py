@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon import ledger_file
 from daemon.errors import AlreadyRunningError, LedgerError
 from daemon.ledger import SCHEMA_VERSION, Access, AppliedConfig, Ledger
 from daemon.ledger_file import Loss, LossReason
@@ -345,3 +347,23 @@ def no_file_larger_than(size: int) -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_wal_is_read_without_an_index(tmp_path: Path) -> None:
+    """What a killed daemon left in its WAL is read with nothing written beside it."""
+    file, copy = tmp_path / "ledger.db", tmp_path / "there" / "ledger.db"
+    copy.parent.mkdir()
+    with Ledger.open(f"sqlite:///{file}", Access.DAEMON):
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{file}{suffix}", f"{copy}{suffix}")
+    left = sorted(copy.parent.iterdir())
+
+    engine = ledger_file.connect(copy, ledger_file.rescue_mode(copy))
+    with engine.begin() as connection:
+        version = connection.exec_driver_sql(
+            "select value from meta where name = 'schema_version'"
+        ).scalar_one()
+    engine.dispose()
+
+    assert version == str(SCHEMA_VERSION)
+    assert sorted(copy.parent.iterdir()) == left
