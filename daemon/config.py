@@ -15,15 +15,16 @@ from zoneinfo import ZoneInfo
 
 from daemon import tree
 from daemon.addresses import is_loopback
+from daemon.attachments import Attachments
 from daemon.cluster import ClusterSettings
 from daemon.cluster_checks import Surroundings, cluster_settings, warnings_of
 from daemon.document import SIZE_LIMIT, read
 from daemon.errors import ConfigError, Fault
+from daemon.exclusion_checks import Exclusions
 from daemon.findings import Findings, Place, checked
-from daemon.notation import looks_like_date
 from daemon.schema import ClusterSection, FileSection
 from daemon.window_checks import Known, window
-from daemon.windows import DateRange, Window
+from daemon.windows import Window
 
 RESYNC = timedelta(seconds=30)
 MAX_PAUSE = timedelta(hours=36)
@@ -31,7 +32,10 @@ MAX_PAUSE = timedelta(hours=36)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A valid schedules.yaml: `path` as the user gave it, `text` as read, `digest` its SHA-256."""
+    """A valid schedules.yaml: `path` as the user gave it, `text` as read, `digest` its SHA-256.
+
+    `attached` has the texts of the calendar files that it names.
+    """
 
     path: str
     text: bytes
@@ -44,6 +48,7 @@ class Settings:
     max_pause: timedelta
     clusters: Mapping[str, ClusterSettings]
     windows: Mapping[str, Window]
+    attached: Mapping[str, str]
     warnings: tuple[str, ...]
 
 
@@ -61,8 +66,8 @@ def load(path: Path, *, environ: Mapping[str, str], check_secrets: bool = True) 
     except OSError as exc:
         fault = Fault(1, 1, "", f"the file cannot be read ({exc.strerror})")
         raise ConfigError(str(path), (fault,)) from exc
-    folder = path.absolute().parent
-    return parse(text, str(path), environ=environ, folder=folder, check_secrets=check_secrets)
+    beside = Attachments(path.absolute().parent)
+    return parse(text, str(path), environ=environ, attachments=beside, check_secrets=check_secrets)
 
 
 def parse(
@@ -70,10 +75,10 @@ def parse(
     path: str,
     *,
     environ: Mapping[str, str],
-    folder: Path,
+    attachments: Attachments,
     check_secrets: bool = True,
 ) -> Settings:
-    """Check the text of a file called *path*; secrets are named relative to *folder*.
+    """Check the text of a file called *path*; *attachments* knows then which files it names.
 
     Without *check_secrets* nobody looks whether password and key files are there and well kept.
 
@@ -85,8 +90,10 @@ def parse(
     findings = Findings(document.faults)
     settings = None
     if document.root is not None:
-        around = Surroundings(folder, environ, check_secrets)
-        settings = _Reading(Place(document.root), around, findings).settings(text, path)
+        around = Surroundings(attachments.folder, environ, check_secrets)
+        exclusions = Exclusions(attachments, findings)
+        reading = _Reading(Place(document.root), around, exclusions, findings)
+        settings = reading.settings(text, path)
     if settings is None or findings.faults():
         raise ConfigError(path, findings.faults())
     return settings
@@ -95,9 +102,12 @@ def parse(
 class _Reading:
     """One file on its way from a tree to settings."""
 
-    def __init__(self, root: Place, around: Surroundings, findings: Findings) -> None:
+    def __init__(
+        self, root: Place, around: Surroundings, exclusions: Exclusions, findings: Findings
+    ) -> None:
         self._root = root
         self._around = around
+        self._exclusions = exclusions
         self._findings = findings
 
     def settings(self, text: bytes, path: str) -> Settings | None:
@@ -106,7 +116,7 @@ class _Reading:
             self._findings.add(self._root, "the file must be a mapping with clusters and windows")
             return None
         section = checked(self._root, FileSection, self._findings)
-        clusters = self._clusters(section)
+        clusters, windows = self._clusters(section), self._windows(section)
         return Settings(
             path=path,
             text=text,
@@ -118,10 +128,12 @@ class _Reading:
             merge_gap=section.merge_gap or timedelta(0),
             max_pause=section.max_pause or MAX_PAUSE,
             clusters=clusters,
-            windows=self._windows(section),
+            windows=windows,
+            attached=self._exclusions.attachments.texts(),
             warnings=(
                 *(w for cluster in clusters.values() for w in warnings_of(cluster)),
                 *_warnings_of(section.listen),
+                *self._exclusions.warnings,
             ),
         )
 
@@ -149,16 +161,11 @@ class _Reading:
         labels = {name: _labels(place, usable.get(name)) for name, place in places.items()}
         return Known(
             clusters=labels,
-            exclusions=self._exclusions(section),
+            exclusions=self._exclusions.read(
+                self._root.under("exclusions"), section.exclusions or {}
+            ),
             zone=section.timezone or ZoneInfo("UTC"),
         )
-
-    def _exclusions(self, section: FileSection) -> dict[str, tuple[DateRange, ...] | None]:
-        places, usable = self._root.under("exclusions"), section.exclusions or {}
-        for name in filter(looks_like_date, places):
-            message = f"{name} reads as a date where windows name it: call it otherwise"
-            self._findings.add_at_key(places[name], message)
-        return {name: usable.get(name) for name in places}
 
 
 def _warnings_of(listen: tuple[str, int] | None) -> Iterator[str]:

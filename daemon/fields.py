@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from daemon import addresses, durations, notation
 from daemon.recurrence import MonthDay
-from daemon.windows import CatchUp, DateRange, OnDrift
+from daemon.windows import CatchUp, OnDrift
 from daemon.wording import listed, nearest, shown
 
 # The type of the error that pydantic reports for a number or list where a text belongs.
@@ -38,16 +38,40 @@ class Text:
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
         """Let pydantic call our reader and nothing else."""
-        return core_schema.no_info_plain_validator_function(self._read)
+        return core_schema.no_info_plain_validator_function(self.read)
 
     def __get_pydantic_json_schema__(self, core: object, handler: object) -> JsonSchemaValue:
         """Describe the text, not what it means."""
         return {"type": "string", **self.schema}
 
-    def _read(self, value: object) -> object:
+    def read(self, value: object) -> object:
+        """Give what a value of the file means. Raises as pydantic wants it."""
         if not isinstance(value, str):
             raise PydanticCustomError(NOT_TEXT, "{wanted}", {"wanted": self.wanted})
         return self.parse(value)
+
+
+@dataclass(frozen=True, slots=True)
+class OrText:
+    """Annotates `T | Section`: *text* is read to a T, a mapping is the section."""
+
+    text: Text
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Let pydantic read mappings, and nothing else."""
+        section = handler.generate_schema(get_args(source)[-1])
+        return core_schema.no_info_wrap_validator_function(self._either, section)
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe both forms."""
+        return {"anyOf": [{"type": "string", **self.text.schema}, handler(core)]}
+
+    def _either(self, value: object, section: Callable[[object], object]) -> object:
+        return section(value) if isinstance(value, dict) else self.text.read(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +197,7 @@ Zone = Annotated[ZoneInfo, Text(notation.zone, schema={"examples": ["Europe/Berl
 Start = Annotated[time, Text(notation.time_of_day, notation.A_TIME, _pattern(notation.TIME))]
 End = Annotated[timedelta, Text(notation.end_of_day, notation.A_TIME, _pattern(notation.END))]
 Day = Annotated[date, Text(notation.day, notation.A_DATE, {"format": "date"})]
-Dates = Annotated[
-    DateRange, Text(notation.date_range, notation.A_DATE_RANGE, _pattern(notation.DATES))
-]
+A_DATE_RANGE = Text(notation.date_range, notation.A_DATE_RANGE, _pattern(notation.DATES))
 Local = Annotated[
     datetime, Text(notation.local_time, notation.A_LOCAL_TIME, _pattern(notation.LOCAL_TIME))
 ]

@@ -62,6 +62,8 @@ class Place:
                     place = Place(entry.value, (*place.path, step), entry.key)
                 case Sequence(items=items), int() if step < len(items):
                     place = Place(items[step], (*place.path, step), place.key)
+                case ((Mapping() | Scalar()), int()):
+                    pass
                 case _:
                     return place
         return place
@@ -117,6 +119,9 @@ def checked(root: Place, model: type[S], findings: Findings) -> S:
 
 def sections(place: Place, model: type[Section]) -> Iterator[tuple[Place, type[Section]]]:
     """Give every section of a tree with its place, but those that are no mappings."""
+    if isinstance(place.node, Sequence) and model.is_listed:
+        for index in range(len(place.node.items)):
+            yield from sections(place.at(index), model)
     if not isinstance(place.node, Mapping):
         return
     yield place, model
@@ -173,7 +178,7 @@ def _note(
     if isinstance(place.node, Unusable):
         return
     if error["type"] == "extra_forbidden":
-        findings.add_at_key(place, _unknown_key(str(last), known[tuple(steps)]))
+        findings.add_at_key(place, _unknown_key(str(last), known[root.at(*steps).path]))
     elif last == _KEY:
         findings.add_at_key(place, _refusal(error, place.key or place.node))
     else:

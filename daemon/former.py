@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
+from daemon.attachments import Attachments
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, parse
 from daemon.errors import ConfigError
@@ -38,7 +39,7 @@ def read_again(applied: AppliedConfig, environ: Mapping[str, str]) -> Settings |
             applied.text,
             applied.path,
             environ=environ,
-            folder=applied.folder,
             check_secrets=False,
+            attachments=Attachments(applied.folder, applied.attached),
         )
     return None

@@ -6,11 +6,12 @@ was committed). Every public method is one transaction; when it returns the rows
 
 from __future__ import annotations
 
+import json
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -27,7 +28,7 @@ from daemon.overrides import Override
 from daemon.record import Record
 from daemon.repository import Attempt, RepositoryKey
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MEMORY = "sqlite://"
 
 _MIGRATIONS = {
@@ -36,7 +37,8 @@ _MIGRATIONS = {
         "ALTER TABLE record ADD COLUMN running TEXT NOT NULL DEFAULT '[]'",
         "ALTER TABLE record ADD COLUMN backup_due TEXT",
         "ALTER TABLE record ADD COLUMN reached TEXT NOT NULL DEFAULT ''",
-    )
+    ),
+    2: ("ALTER TABLE config ADD COLUMN attached TEXT NOT NULL DEFAULT '{}'",),
 }
 """What makes a ledger of one schema version one of the next."""
 
@@ -64,12 +66,13 @@ class DaemonState:
 
 @dataclass(frozen=True, slots=True)
 class AppliedConfig:
-    """A configuration that was in force: its text, the path and folder it came from."""
+    """A configuration that was in force: its text, its path and folder, the files it names."""
 
     path: str
     folder: Path
     text: bytes
     applied: datetime
+    attached: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ledger:
@@ -279,6 +282,7 @@ class Ledger:
                 "folder": str(config.folder),
                 "text": config.text,
                 "applied": rows.from_instant(config.applied),
+                "attached": json.dumps(dict(config.attached)),
             }
             connection.execute(sa.insert(rows.config).values(values))
 
@@ -388,4 +392,5 @@ def _bound(key: RepositoryKey) -> dict[str, str]:
 
 
 def _to_config(row: sa.Row[Any]) -> AppliedConfig:
-    return AppliedConfig(row.path, Path(row.folder), row.text, rows.to_instant(row.applied))
+    applied, attached = rows.to_instant(row.applied), json.loads(row.attached)
+    return AppliedConfig(row.path, Path(row.folder), row.text, applied, attached)

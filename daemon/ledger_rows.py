@@ -93,6 +93,7 @@ config = sa.Table(
     sa.Column("folder", _TEXT, nullable=False),
     sa.Column("text", sa.LargeBinary, nullable=False),
     sa.Column("applied", _TEXT, nullable=False),
+    sa.Column("attached", _TEXT, nullable=False, server_default="{}"),
     sqlite_strict=True,
 )
 

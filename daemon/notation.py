@@ -11,8 +11,8 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from daemon.dates import DateRange
 from daemon.recurrence import DayNumber, MonthDay, NthWeekday
-from daemon.windows import DateRange
 from daemon.wording import listed, nearest, shown
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"

@@ -11,6 +11,7 @@ from queue import Empty, SimpleQueue
 from daemon import __version__, logs, overrides
 from daemon.alarms import Alarms
 from daemon.announcer import Announcer
+from daemon.attachments import Attachments
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, difference, parse
 from daemon.controller import Rules
@@ -69,7 +70,9 @@ class Daemon:
         self._announcer = Announcer(self._log, host.clock().wall)
         self._monitor = Monitor(host.metrics, self._state, self._troubles)
         self._applied: datetime | None = None
-        self._watch = Watch(start.file, None if start.rejected else start.settings.text)
+        known, attached = start.settings.text, Attachments(start.folder)
+        attached.seen.update(start.settings.attached)
+        self._watch = Watch(start.file, None if start.rejected else known, attached)
         self._is_rejected = start.rejected is not None
         self._lacking: Content | None = None
         self._offset = timedelta(0)
@@ -164,10 +167,10 @@ class Daemon:
 
     def _reload(self, content: Content) -> None:
         """Put *content* in force, or keep what is and say why."""
-        self._watch.settle(content)
         self._manager.reloading()
+        attachments = Attachments(self._start.folder)
         try:
-            settings = self._read(content)
+            settings = self._read(content, attachments)
         except ConfigError as exc:
             self._lacking = content if self._is_good(content, check_secrets=False) else None
             self._say_rejected(exc)
@@ -182,6 +185,7 @@ class Daemon:
             self._listen(settings)
             self._alarms.beat(settings.resync, self._beat)
             self._fleet.employ(settings.clusters, self._former)
+        self._watch.settle(content, attachments)
         self._manager.ready(self._describe())
 
     def _reconsider(self) -> None:
@@ -191,12 +195,14 @@ class Daemon:
 
     def _is_good(self, content: Content, *, check_secrets: bool) -> bool:
         try:
-            self._read(content, check_secrets=check_secrets)
+            self._read(content, Attachments(self._start.folder), check_secrets=check_secrets)
         except ConfigError:
             return False
         return True
 
-    def _read(self, content: Content, *, check_secrets: bool = True) -> Settings:
+    def _read(
+        self, content: Content, attachments: Attachments, *, check_secrets: bool = True
+    ) -> Settings:
         path = self._start.settings.path
         if content.error:
             raise ConfigError(path, (Fault(1, 1, "", content.error),))
@@ -204,14 +210,15 @@ class Daemon:
             content.text,
             path,
             environ=self._environ,
-            folder=self._start.folder,
             check_secrets=check_secrets,
+            attachments=attachments,
         )
 
     def _apply(self, settings: Settings, before: Settings | None) -> None:
         self._is_rejected, self._lacking = False, None
         self._applied = datetime.now(UTC)
-        applied = AppliedConfig(settings.path, self._start.folder, settings.text, datetime.now(UTC))
+        folder, text, attached = self._start.folder, settings.text, settings.attached
+        applied = AppliedConfig(settings.path, folder, text, datetime.now(UTC), attached)
         self._record(lambda: self._book.save_config(applied))
         self._record(lambda: self._book.set_config_state("ok"))
         changes = difference(before, settings)

@@ -14,13 +14,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from daemon import fields
-from daemon.fields import OneOrMore, Whole
+from daemon.dates import DateRange
+from daemon.fields import OneOrMore, OrText, Whole
 
 Urls = Annotated[tuple[fields.Url, ...], OneOrMore("URL")]
 Weekdays = Annotated[tuple[fields.Days, ...], OneOrMore("day")]
 MonthDays = Annotated[tuple[fields.OnDay, ...], OneOrMore("day of the month")]
 Patterns = Annotated[tuple[fields.RepositoryPattern, ...], OneOrMore("repository or glob")]
-DateRanges = Annotated[tuple[fields.Dates, ...], OneOrMore("date")]
 Exclusions = Annotated[tuple[fields.Words, ...], OneOrMore("exclusion or date")]
 
 
@@ -38,6 +38,8 @@ class Section(BaseModel):
     exactly_one: ClassVar[tuple[str, ...]] = ()
     # Keys under which the user's own names stand, and sections under these.
     named: ClassVar[tuple[str, ...]] = ()
+    # Whether several may stand in a list, where one may stand.
+    is_listed: ClassVar[bool] = False
 
     @classmethod
     @cache
@@ -191,11 +193,28 @@ class WindowSection(Section):
     valid_until: fields.Day | None = _may("Last day on which it may open.")
 
 
+class DaySourceSection(Section):
+    """Days that stand elsewhere than in this file."""
+
+    exactly_one = ("ics", "holidays")
+    is_listed = True
+
+    ics: fields.FileName | None = _may("iCalendar file: the days of its all-day events.")
+    holidays: fields.Words | None = _may("Country by ISO 3166, DE: its public holidays.")
+    subdivision: fields.Words | None = _may("Part of the country by ISO 3166-2, BY.")
+
+
+Days = Annotated[
+    tuple[Annotated[DateRange | DaySourceSection, OrText(fields.A_DATE_RANGE)], ...],
+    OneOrMore("date"),
+]
+
+
 class FileSection(Section):
     """schedules.yaml: the maintenance windows of cbmaintd."""
 
     required = ("clusters", "windows")
-    named = ("clusters", "windows")
+    named = ("clusters", "exclusions", "windows")
 
     timezone: fields.Zone | None = _may("IANA zone of windows that name none (default UTC).")
     ledger: fields.Ledger | None = _may("sqlite:////absolute/path.db (default: see --ledger).")
@@ -204,7 +223,7 @@ class FileSection(Section):
     merge_gap: fields.Lead | None = _may("Holes shorter than this are not resumed (default 0s).")
     max_pause: fields.Length | None = _may("A longer hold is reported as an error (default 36h).")
     clusters: dict[fields.Name, ClusterSection] | None = _may("Clusters by name.")
-    exclusions: dict[fields.Name, DateRanges] | None = _may("Sets of days by name.")
+    exclusions: dict[fields.Name, Days] | None = _may("Sets of days by name.")
     windows: dict[fields.Name, WindowSection] | None = _may("Windows by name.")
 
 

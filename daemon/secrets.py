@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from daemon.errors import SecretError
+from daemon.regular_files import read_regular
 
 PASSWORD_LIMIT = 4096
 
 # The largest chain of certificates with its key is far smaller; a device would never end.
 _FILE_LIMIT = 1024 * 1024
-
-# A FIFO or a device must not make us wait, nor become our terminal, before fstat tells what it is.
-_OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class Secret:
@@ -115,18 +113,9 @@ def _read_file(
     path: Path, limit: int, check: Callable[[os.stat_result], None] = lambda _: None
 ) -> bytes:
     try:
-        with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
-            # The open file is looked at, not the path, which may mean another one by now.
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise SecretError(f"{path}: is not a regular file")
-            check(status)
-            content = file.read(limit + 1)
+        return read_regular(path, limit, check)
     except OSError as exc:
         raise SecretError(f"{path}: {exc.strerror}") from exc
-    if len(content) > limit:
-        raise SecretError(f"{path}: is larger than {limit} bytes")
-    return content
 
 
 def _check_readers(path: Path, environ: Mapping[str, str], status: os.stat_result) -> None:

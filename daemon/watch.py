@@ -1,5 +1,7 @@
 """Notices that schedules.yaml changed, however it was written: in place, by rename, by symlink.
 
+The calendar files that it names count as parts of it.
+
 It polls: an inotify watch on a file is deaf after the first rename over it, and one on a symlink
 (a Kubernetes ConfigMap) after the first swap.
 """
@@ -7,25 +9,31 @@ It polls: an inotify watch on a file is deaf after the first rename over it, and
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
+
+from daemon.attachments import Attachments
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What was read: the text, or why it could not be read."""
+    """What was read: the text, or why it could not be read; and the files that belong to it."""
 
     text: bytes = b""
     error: str = ""
+    attached: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class Watch:
     """One file; `poll` tells what it says when it has changed and come to rest."""
 
-    def __init__(self, path: Path, known: bytes | None) -> None:
+    def __init__(self, path: Path, known: bytes | None, attachments: Attachments) -> None:
         """Watch *path*, whose content is known to be *known* (None: not known)."""
         self._path = path
-        self._reported = Content(known) if known is not None else None
+        self._attachments = attachments
+        self._reported = Content(known, "", attachments.seen) if known is not None else None
         self._signature: tuple[int, ...] = ()
         self._seen: Content | None = None
 
@@ -51,18 +59,25 @@ class Watch:
 
     def read(self) -> Content:
         """Read the file now."""
+        attached = self._attachments.again()
         try:
-            return Content(self._path.read_bytes())
+            return Content(self._path.read_bytes(), "", attached)
         except OSError as exc:
-            return Content(error=f"the file cannot be read ({exc.strerror})")
+            return Content(b"", f"the file cannot be read ({exc.strerror})", attached)
 
-    def settle(self, content: Content) -> None:
-        """Take *content* as reported: it was read and judged by another way."""
-        self._seen, self._reported = None, content
+    def settle(self, content: Content, attachments: Attachments) -> None:
+        """Take *content* as reported: it was judged, and *attachments* are what belongs to it."""
+        self._attachments = attachments
+        self._seen, self._reported = None, replace(content, attached=attachments.seen)
 
     def _stat(self) -> tuple[int, ...]:
-        try:
-            found = os.stat(self._path)  # noqa: PTH116  # follows the symlink, as it must
-        except OSError as exc:
-            return (exc.errno or 0,)
-        return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
+        files = (self._path, *self._attachments.paths())
+        return tuple(chain.from_iterable(map(_signature, files)))
+
+
+def _signature(path: Path) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # follows the symlink, as it must
+    except OSError as exc:
+        return (exc.errno or 0,)
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev

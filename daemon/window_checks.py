@@ -15,6 +15,7 @@ from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from daemon import notation
+from daemon.dates import DateRange, DateSet
 from daemon.findings import Findings, Place
 from daemon.recurrence import Cron, Monthly, Once, Rrule, Rule, Weekly
 from daemon.schema import (
@@ -26,7 +27,7 @@ from daemon.schema import (
     WeeklySection,
     WindowSection,
 )
-from daemon.windows import CatchUp, DateRange, OnDrift, Patterns, Window
+from daemon.windows import CatchUp, OnDrift, Patterns, Window
 from daemon.wording import nearest, nearest_or_all, shown
 
 # Which key of a rule is to blame when its parts, each right, make no rule together.
@@ -50,7 +51,7 @@ class Known:
     """
 
     clusters: Mapping[str, Labels | None]
-    exclusions: Mapping[str, tuple[DateRange, ...] | None]
+    exclusions: Mapping[str, DateSet | None]
     zone: ZoneInfo
 
 
@@ -184,26 +185,24 @@ def _is_label(pair: tuple[str, ...]) -> bool:
 def _excluded(
     place: Place,
     section: WindowSection,
-    exclusions: Mapping[str, tuple[DateRange, ...] | None],
+    exclusions: Mapping[str, DateSet | None],
     findings: Findings,
-) -> tuple[DateRange, ...]:
-    found: list[DateRange] = []
+) -> tuple[DateRange | DateSet, ...]:
+    found: list[DateRange | DateSet] = []
     for index, word in enumerate(section.exclude or ()):
         try:
-            found += _excluded_by(word, exclusions)
+            found.append(_excluded_by(word, exclusions))
         except ValueError as exc:
             findings.add(place.at(index), str(exc))
     return tuple(found)
 
 
-def _excluded_by(
-    word: str, exclusions: Mapping[str, tuple[DateRange, ...] | None]
-) -> tuple[DateRange, ...]:
+def _excluded_by(word: str, exclusions: Mapping[str, DateSet | None]) -> DateRange | DateSet:
     """Give the dates of a name, or of a date or range itself. Raises ValueError."""
     if word in exclusions:
-        return exclusions[word] or ()
+        return exclusions[word] or DateSet(())
     if notation.looks_like_date(word):
-        return (notation.date_range(word),)
+        return notation.date_range(word)
     raise ValueError(
         f"{shown(word)} is no date such as 2026-11-12 and no exclusion of this file"
         f"{nearest_or_all(word, exclusions)}"

@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from daemon.dates import DateRange, DateSet
 from daemon.recurrence import DstEffect, Interval, Rule, intervals
 
 
@@ -58,18 +59,6 @@ def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[st
 
 
 @dataclass(frozen=True, slots=True)
-class DateRange:
-    """Dates from `first` to `last`, both included."""
-
-    first: date
-    last: date
-
-    def __contains__(self, day: date) -> bool:
-        """Tell whether *day* is one of them."""
-        return self.first <= day <= self.last
-
-
-@dataclass(frozen=True, slots=True)
 class Opening:
     """One opening of a window, `[start, end)` in UTC; paused from `pause_from` on.
 
@@ -112,7 +101,7 @@ class Window:
     rule: Rule
     zone: ZoneInfo
     targets: tuple[tuple[str, Patterns], ...]
-    excluded: tuple[DateRange, ...] = ()
+    excluded: tuple[DateRange | DateSet, ...] = ()
     pause_before: timedelta = timedelta(0)
     catch_up: CatchUp = CatchUp.NONE
     on_drift: OnDrift = OnDrift.REPORT

@@ -7,6 +7,7 @@ from textwrap import indent
 
 import pytest
 
+from daemon.attachments import Attachments
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, parse
 from daemon.errors import ConfigError
@@ -26,7 +27,7 @@ REPOSITORIES = 'repositories: {test: ["*"]}'
 
 def read(text: str, folder: Path = Path("/nowhere")) -> Settings:
     """Give the settings of a text."""
-    return parse(text.encode(), "f.yaml", environ=ENVIRON, folder=folder)
+    return parse(text.encode(), "f.yaml", environ=ENVIRON, attachments=Attachments(folder))
 
 
 def faults(text: str, folder: Path = Path("/nowhere")) -> list[str]:

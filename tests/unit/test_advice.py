@@ -10,8 +10,9 @@ import pytest
 
 from daemon.advice import advise
 from daemon.cluster import ClusterSettings, RetryPolicy, Timeouts
+from daemon.dates import DateRange
 from daemon.recurrence import Once, Weekly
-from daemon.windows import DateRange, Patterns, Window
+from daemon.windows import Patterns, Window
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -40,7 +40,8 @@ TEXT = (
     + once("over", NOW - 3 * HOUR, NOW - 2 * HOUR)
     + once("frozen", NOW - HOUR, NOW + HOUR, "    valid_until: 2020-01-01\n")
     + once("off", NOW - HOUR, NOW + HOUR, "    enabled: false\n")
-    + "  elsewhere:\n    weekly: {days: [daily], start: 02:00, end: 03:00}\n"
+    # At a time of day that is far from now, whenever the test runs.
+    + f"  elsewhere:\n    weekly: {{days: [daily], start: {NOW + 12 * HOUR:%H:00}, duration: 1h}}\n"
     "    repositories: {prod-us: [orders]}\n"
 )
 

@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from daemon.attachments import Attachments
 from daemon.cluster import ClusterSettings, RetryPolicy, Timeouts, Tls
 from daemon.config import load, parse
+from daemon.dates import DateRange, DateSet
 from daemon.errors import ConfigError
 from daemon.recurrence import Cron, DayNumber, Monthly, NthWeekday, Once, Rrule, Weekly
-from daemon.windows import CatchUp, DateRange, OnDrift, Patterns, Window
+from daemon.windows import CatchUp, OnDrift, Patterns, Window
 from tests.unit.config_files import (
     CLUSTERS,
     REPOSITORIES,
@@ -135,7 +137,7 @@ def test_a_window_has_all_its_options() -> None:
 
     assert window.zone == ZoneInfo("America/New_York")
     assert window.excluded == (
-        DateRange(date(2026, 12, 20), date(2027, 1, 3)),
+        DateSet((DateRange(date(2026, 12, 20), date(2027, 1, 3)),)),
         DateRange(date(2026, 11, 12), date(2026, 11, 12)),
         DateRange(date(2026, 10, 1), date(2026, 10, 2)),
     )
@@ -320,6 +322,8 @@ def test_secrets_can_be_left_unseen() -> None:
     """A last good configuration is read again although its password is gone."""
     text = "windows: {}\nclusters: {a: {url: https://a, username: u, password_file: gone}}\n"
 
-    settings = parse(text.encode(), "f", environ={}, folder=Path("/x"), check_secrets=False)
+    settings = parse(
+        text.encode(), "f", environ={}, attachments=Attachments(Path("/x")), check_secrets=False
+    )
 
     assert settings.clusters["a"].password_file == Path("/x/gone")

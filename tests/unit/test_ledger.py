@@ -266,17 +266,20 @@ def test_an_older_ledger_is_brought_up_to_date(url: str) -> None:
     """A ledger of schema version 1 keeps its records; they gain what they lacked."""
     with Ledger.open(url, Access.DAEMON) as ledger:
         ledger.save([FULL])
+        ledger.save_config(CONFIG)
     with sqlite3.connect(file_of(url)) as connection:
         for column in ("uuid", "reached", "running", "backup_due"):
             connection.execute(f"alter table record drop column {column}")
+        connection.execute("alter table config drop column attached")
         connection.execute("update meta set value = '1' where name = 'schema_version'")
     connection.close()
 
     with pytest.raises(LedgerError, match="brought up to date"):
         Ledger.open(url, Access.READ)
     with Ledger.open(url, Access.DAEMON) as ledger:
-        records = ledger.records()
+        records, config = ledger.records(), ledger.last_good()
 
+    assert config == CONFIG
     assert records == [replace(FULL, uuid="", reached="", running=(), backup_due=None)]
 
 

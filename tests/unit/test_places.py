@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from daemon import places
+from daemon.attachments import Attachments
 from daemon.config import Settings, parse
 from daemon.errors import UsageError
 
@@ -38,7 +39,9 @@ def settings(ledger: str | None) -> Settings:
     """Give the settings of a file that names *ledger*."""
     text = TEXT + (f"ledger: {ledger}\n" if ledger else "")
     environ = {"PW": "x"}
-    return parse(text.encode(), "f.yaml", environ=environ, folder=Path("/nowhere"))
+    return parse(
+        text.encode(), "f.yaml", environ=environ, attachments=Attachments(Path("/nowhere"))
+    )
 
 
 def test_the_option_wins_over_the_environment() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.attachments import Attachments
 from daemon.config import Settings, load, parse
 from daemon.document import read
 from daemon.errors import ConfigError
@@ -19,6 +20,7 @@ from daemon.schema import FileSection
 EXAMPLE = Path(__file__).parents[2] / "schedules.yaml"
 CONTENT = EXAMPLE.read_bytes()
 SECRETS = ("prod-eu.password", "prod-ca.pem", "prod-us.pem", "prod-us.key")
+BESIDE = Attachments(Path("/nowhere"))
 ENVIRON = {"STAGING_PASSWORD": "secret"}
 
 
@@ -84,7 +86,7 @@ def spoil(content: bytes, start: int, length: int, insert: bytes) -> None:
     start %= len(content)
     spoilt = content[:start] + insert + content[start + length :]
     with suppress(ConfigError):
-        parse(spoilt, "f", environ={}, folder=Path("/nowhere"), check_secrets=False)
+        parse(spoilt, "f", environ={}, attachments=BESIDE, check_secrets=False)
 
 
 @settings(max_examples=150)
@@ -118,4 +120,4 @@ def test_any_kind_of_value_may_stand_anywhere(value: str) -> None:
             continue
         text = "".join([*lines[:index], f"{key}: {value}\n", *lines[index + 1 :]])
         with suppress(ConfigError):
-            parse(text.encode(), "f", environ={}, folder=Path("/nowhere"), check_secrets=False)
+            parse(text.encode(), "f", environ={}, attachments=BESIDE, check_secrets=False)

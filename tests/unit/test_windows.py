@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from daemon.dates import DateRange
 from daemon.recurrence import Cron, DayNumber, DstEffect, Monthly, Once, Weekly
 from daemon.timeline import Desired, Timeline
-from daemon.windows import DateRange, Patterns, Window
+from daemon.windows import Patterns, Window
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 DAILY = frozenset(range(7))

@@ -1,0 +1,128 @@
+"""An iCalendar file (RFC 5545) → the days of its all-day events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from itertools import chain, islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from icalendar import Calendar, Component
+
+from daemon.dates import FIRST_YEAR, LAST_YEAR, DateRange
+from daemon.expressions import check_rrule, rrule_times
+
+_EVENTS_LIMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarDays:
+    """The days of a calendar's all-day events; `timed` counts events that have a time of day."""
+
+    ranges: tuple[DateRange, ...]
+    timed: int
+
+
+def all_day_events(text: str) -> CalendarDays:
+    """Read the all-day events of all calendars in *text*, repeated ones to the end of `LAST_YEAR`.
+
+    A cancelled event has no days; a moved one of a series has those to which it was moved.
+
+    Raises:
+        ValueError: the text is no calendar, or an event of it cannot be understood.
+
+    """
+    events = list(_events(text))
+    untimed = [event for event in events if not isinstance(_date(event, "DTSTART"), datetime)]
+    moved = {
+        (str(event.get("UID")), _day(_date(event, "RECURRENCE-ID")))
+        for event in untimed
+        if "RECURRENCE-ID" in event
+    }
+    found = chain.from_iterable(_ranges(event, moved) for event in untimed)
+    ranges = tuple(islice(found, _EVENTS_LIMIT + 1))
+    if len(ranges) > _EVENTS_LIMIT:
+        raise ValueError(f"its events repeat more than {_EVENTS_LIMIT} times")
+    return CalendarDays(ranges, len(events) - len(untimed))
+
+
+def _events(text: str) -> Iterator[Component]:
+    try:
+        calendars = Calendar.from_ical(text, multiple=True)
+    except (ValueError, KeyError, IndexError) as exc:
+        raise ValueError(f"is no iCalendar file ({exc})") from exc
+    if not calendars:
+        raise ValueError("is no iCalendar file: no part from BEGIN:VCALENDAR to END:VCALENDAR")
+    for calendar in calendars:
+        for event in calendar.walk("VEVENT"):
+            for name, reason in event.errors:
+                raise ValueError(f"{_name(event)}: {name or 'a line'} is not valid ({reason})")
+            yield event
+
+
+def _name(event: Component) -> str:
+    return f"event {str(event.get('SUMMARY', event.get('UID', 'without a name')))[:60]!r}"
+
+
+def _date(event: Component, name: str) -> date:
+    found: Any = event.get(name)
+    at = getattr(found, "dt", None)
+    if isinstance(at, date):
+        return at
+    raise ValueError(f"{_name(event)}: {name} is missing, or no date")
+
+
+def _ranges(event: Component, moved: set[tuple[str, date]]) -> Iterator[DateRange]:
+    """Give the days of an event of its own, of a series, or of one that was moved out of it."""
+    if str(event.get("STATUS", "")).upper() == "CANCELLED":
+        return
+    more = max(_length(event), timedelta(days=1)) - timedelta(days=1)
+    taken = set(_dates(event, "EXDATE"))
+    if "RECURRENCE-ID" not in event:
+        taken |= {day for uid, day in moved if uid == str(event.get("UID"))}
+    for day in _occurrences(event):
+        if day not in taken:
+            yield DateRange(day, day + more)
+
+
+def _length(event: Component) -> timedelta:
+    if "DTEND" in event:
+        # The end is not part of the event (RFC 5545, 3.6.1).
+        return _day(_date(event, "DTEND")) - _date(event, "DTSTART")
+    length: Any = event.get("DURATION")
+    return length.dt if length else timedelta(days=1)
+
+
+def _occurrences(event: Component) -> Iterator[date]:
+    start = _date(event, "DTSTART")
+    yield start
+    yield from _dates(event, "RDATE")
+    begin = datetime.combine(start, time.min)
+    earliest = max(begin, datetime(FIRST_YEAR, 1, 1))  # noqa: DTZ001  # a date, and no instant
+    latest = datetime(LAST_YEAR, 12, 31)  # noqa: DTZ001
+    for rule in _listed(event.get("RRULE")):
+        text = rule.to_ical().decode()
+        try:
+            check_rrule(text, begin)
+        except ValueError as exc:
+            raise ValueError(f"{_name(event)}: RRULE: {exc}") from exc
+        # UTC is where an UNTIL with a time is read; a series of days has none by the standard.
+        times = rrule_times(text, begin, ZoneInfo("UTC"), earliest, latest)
+        yield from (at.date() for at in times if at > begin)
+
+
+def _dates(event: Component, name: str) -> Iterator[date]:
+    for line in _listed(event.get(name)):
+        yield from (_day(each.dt) for each in line.dts)
+
+
+def _listed(found: Any) -> list[Any]:
+    if found is None:
+        return []
+    return found if isinstance(found, list) else [found]
+
+
+def _day(at: date) -> date:
+    return at.date() if isinstance(at, datetime) else at

@@ -1,0 +1,48 @@
+"""Sets of dates: ranges with both their ends, and many of them at once. No clock, no file."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Self
+
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+"""The years for which days that come again for ever are written out; both included."""
+
+
+@dataclass(frozen=True, slots=True)
+class DateRange:
+    """Dates from `first` to `last`, both included."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        """Tell whether *day* is one of them."""
+        return self.first <= day <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class DateSet:
+    """The dates of ranges that are sorted and apart; `of` makes them so."""
+
+    ranges: tuple[DateRange, ...]
+
+    @classmethod
+    def of(cls, ranges: Iterable[DateRange]) -> Self:
+        """Join *ranges*, in whatever order, where they overlap or touch."""
+        joined: list[DateRange] = []
+        for each in sorted(ranges, key=lambda found: found.first):
+            if joined and each.first - joined[-1].last <= timedelta(days=1):
+                before = joined.pop()
+                joined.append(DateRange(before.first, max(before.last, each.last)))
+            else:
+                joined.append(each)
+        return cls(tuple(joined))
+
+    def __contains__(self, day: date) -> bool:
+        """Tell whether *day* is one of them, however many they are."""
+        index = bisect_right(self.ranges, day, key=lambda found: found.first)
+        return index > 0 and day in self.ranges[index - 1]

@@ -1,0 +1,33 @@
+"""Reads files that somebody named: whole, bounded, and never waiting for what is no file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+# A FIFO or a device must not make us wait, nor become our terminal, before fstat tells what it is.
+_OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+def read_regular(
+    path: Path, limit: int, check: Callable[[os.stat_result], None] = lambda _: None
+) -> bytes:
+    """Read the file at *path*, of at most *limit* bytes, once *check* has passed its status.
+
+    Raises:
+        OSError: it is missing, unreadable, too large, or no regular file; `strerror` says which.
+
+    """
+    with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
+        # The open file is looked at, not the path, which may mean another one by now.
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "is not a regular file")
+        check(status)
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"is larger than {limit} bytes")
+    return content
