@@ -74,8 +74,8 @@ class Exclusions:
         if not found.ranges:
             self.warnings.append(f"{where}: it has no all-day event and excludes nothing")
         if found.timed:
-            what = f"{found.timed} event{'s' if found.timed > 1 else ''} with a time of day"
-            self.warnings.append(f"{where}: {what}, passed over: only all-day events count")
+            passed = f"{found.timed} with a time of day passed over"
+            self.warnings.append(f"{where}: only all-day events count; {passed}")
         return found.ranges
 
     def _holidays(
