@@ -1,4 +1,4 @@
-"""The system's clock is set while the daemon runs (rules of time 6, promise 10).
+"""The system's clock is set while the daemon runs (rule 6 of windows and time; promise 10).
 
 The shim shifts the wall clock of one process alone; resync is long, so that only the guard of the
 clock can notice in time.
@@ -41,7 +41,7 @@ def start(stage: Stage, clock: WallClock) -> Callable[[], Running]:
 def test_a_step_over_the_end_resumes(
     stage: Stage, clock: WallClock, start: Callable[[], Running]
 ) -> None:
-    """A clock stepped over a window's end is noticed and said, and what is held is resumed."""
+    """Rule 6: a clock stepped over a window's end is noticed, said, and what is held is resumed."""
     prod = stage.simulate("prod", "orders")
     stage.write(once("night", -60, 30 * MINUTE_S), top=LONG_RESYNC)
     daemon = start()
