@@ -8,8 +8,9 @@ from contextlib import suppress
 from daemon.attachments import Attachments
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, parse
+from daemon.daemon_state import AppliedConfig
 from daemon.errors import ConfigError
-from daemon.ledger import AppliedConfig, Ledger
+from daemon.ledger import Ledger
 
 
 def last_good(ledger: Ledger, environ: Mapping[str, str]) -> Settings | None:

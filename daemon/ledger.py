@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -21,6 +20,7 @@ import sqlalchemy as sa
 
 from daemon import ledger_file
 from daemon import ledger_rows as rows
+from daemon.daemon_state import AppliedConfig, DaemonState, Reading
 from daemon.errors import LedgerError
 from daemon.ledger_file import DamagedError, Loss, LossReason, Mode, ReadOnlyError, UnusableError
 from daemon.ledger_lock import LedgerLock, read_holder
@@ -51,28 +51,6 @@ class Access(Enum):
     READ = "read"
     EDIT = "edit"
     DAEMON = "daemon"
-
-
-@dataclass(frozen=True, slots=True)
-class DaemonState:
-    """Who runs on the ledger, since when (UTC), and whether its file was accepted last."""
-
-    running: bool
-    pid: int | None
-    host: str | None
-    since: datetime | None
-    config: str
-
-
-@dataclass(frozen=True, slots=True)
-class AppliedConfig:
-    """A configuration that was in force: its text, its path and folder, the files it names."""
-
-    path: str
-    folder: Path
-    text: bytes
-    applied: datetime
-    attached: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ledger:
@@ -257,15 +235,17 @@ class Ledger:
         """Tell who runs on this ledger now; the lock, not the row, decides. Raises LedgerError."""
         holder = read_holder(self._file) if self._file else None
         with self._transaction() as connection:
-            config = connection.execute(_meta("config")).scalar() or "ok"
+            text = connection.execute(_meta("reading")).scalar()
+        reading = Reading.parse(text) if text else Reading()
         if holder is None:
-            return DaemonState(running=False, pid=None, host=None, since=None, config=config)
-        return DaemonState(True, holder.pid, holder.host, holder.since, config)
+            return DaemonState(running=False, pid=None, host=None, since=None, reading=reading)
+        return DaemonState(True, holder.pid, holder.host, holder.since, reading)
 
-    def set_config_state(self, state: str) -> None:
-        """Note whether the file was accepted (`ok`) or `rejected`. Raises LedgerError."""
+    def note_reading(self, faults: Sequence[str]) -> None:
+        """Note that the file was read, and what was wrong with it. Raises LedgerError."""
+        reading = Reading(str(uuid.uuid4()), tuple(faults))
         with self._writing() as connection:
-            _put_meta(connection, "config", state)
+            _put_meta(connection, "reading", reading.text())
 
     def save_config(self, config: AppliedConfig) -> None:
         """Keep *config* as the last good one. Raises LedgerError.

@@ -15,11 +15,11 @@ from daemon.attachments import Attachments
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, difference, parse
 from daemon.controller import Rules
+from daemon.daemon_state import AppliedConfig
 from daemon.errors import ConfigError, Fault, HostError, LedgerError
 from daemon.flags import Flags
 from daemon.fleet import Fleet
 from daemon.holdings import Holdings
-from daemon.ledger import AppliedConfig
 from daemon.metrics import CountingLog, State
 from daemon.monitor import Monitor
 from daemon.record import Record
@@ -220,14 +220,14 @@ class Daemon:
         folder, text, attached = self._start.folder, settings.text, settings.attached
         applied = AppliedConfig(settings.path, folder, text, datetime.now(UTC), attached)
         self._record(lambda: self._book.save_config(applied))
-        self._record(lambda: self._book.set_config_state("ok"))
+        self._record(lambda: self._book.note_reading(()))
         changes = difference(before, settings)
         self._log.info(logs.CONFIG_APPLIED, path=settings.path, **changes)
 
     def _say_rejected(self, exc: ConfigError) -> None:
         self._is_rejected = True
-        self._record(lambda: self._book.set_config_state("rejected"))
         faults = [fault.render(exc.file) for fault in exc.faults]
+        self._record(lambda: self._book.note_reading(faults))
         self._log.error(logs.CONFIG_REJECTED, path=exc.file, faults=faults)
 
     def _warn(self, settings: Settings) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings
+from daemon.daemon_state import AppliedConfig
 from daemon.errors import ConfigError
 from daemon.journal import Log
-from daemon.ledger import AppliedConfig
 from daemon.metrics import Metrics
 from daemon.overrides import Override
 from daemon.record import Record
@@ -28,8 +28,8 @@ class Book(Protocol):
     def save_config(self, config: AppliedConfig) -> None:
         """Keep the last good configuration; raises LedgerError."""
 
-    def set_config_state(self, state: str) -> None:
-        """Note whether the file was accepted; raises LedgerError."""
+    def note_reading(self, faults: Sequence[str]) -> None:
+        """Note that the file was read, and what was wrong with it; raises LedgerError."""
 
     def count_overrides(self) -> int:
         """Count what people decided beside the file; raises LedgerError."""

@@ -80,6 +80,10 @@ examples:
   cbmaintd skip nightly                     its next opening
   cbmaintd skip nightly --opening 2026-12-24
 """,
+    "reload": """\
+examples:
+  cbmaintd reload                           after an edit; exit 2 and every fault if it is bad
+""",
     "release": """\
 examples:
   cbmaintd release                          everything that is held, on every cluster
@@ -334,6 +338,10 @@ def _declare_simulate(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
 
 
+def _declare_reload(_verb: argparse.ArgumentParser) -> None:
+    """Declare nothing: it takes no options of its own."""
+
+
 def _declare_schema(_verb: argparse.ArgumentParser) -> None:
     """Declare nothing: it takes no options of its own."""
 
@@ -378,6 +386,7 @@ _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] =
     ("close", "End a window that is open.", _declare_close),
     ("extend", "Move the end of a window that is open.", _declare_extend),
     ("skip", "Cancel an opening to come.", _declare_skip),
+    ("reload", "Let the daemon read its file again, and wait.", _declare_reload),
     ("release", "Resume now what is held, without a daemon.", _declare_release),
     ("demo", "Watch the daemon work on a simulated service.", _declare_demo),
     ("simulate", "Serve a simulated Backup Service.", _declare_simulate),

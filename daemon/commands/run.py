@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +15,10 @@ from daemon.backup_service import BackupService
 from daemon.clock import SystemClock
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, load
+from daemon.daemon_state import AppliedConfig
 from daemon.errors import ConfigError, SecretError
 from daemon.flags import Flags
-from daemon.ledger import Access, AppliedConfig, Ledger
+from daemon.ledger import Access, Ledger
 from daemon.ledger_file import Loss
 from daemon.logs import Level, Log, LogFormat
 from daemon.metrics import Metrics
@@ -157,7 +158,7 @@ class _NoBook(Book):
     def save_config(self, config: AppliedConfig) -> None:
         pass
 
-    def set_config_state(self, state: str) -> None:
+    def note_reading(self, faults: Sequence[str]) -> None:
         pass
 
     def count_overrides(self) -> int:

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon import agenda, places
+from daemon.daemon_state import DaemonState
 from daemon.errors import UsageError
-from daemon.ledger import Access, DaemonState, Ledger
+from daemon.ledger import Access, Ledger
 from daemon.overrides import Override, OverrideKind
 from daemon.presentation import ahead, clock, console, opening_json, print_json, span
 from daemon.record import Record
@@ -23,6 +24,8 @@ from daemon.windows import Opening, Window
 
 LOOK_EVERY_S = 1.0
 """How often `--watch` looks."""
+
+FAULTS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +122,13 @@ def _text(instant: datetime | None) -> str | None:
 
 
 def _shown(status: _Status) -> Group:
-    parts: list[str | Table] = [*_daemon_lines(status), ""]
+    parts: list[str | Text | Table] = [*_daemon_lines(status), ""]
     if status.open or status.next:
         parts += [_openings(status), ""]
     return Group(*parts, _holds(status) if status.holds else "No repository is held.")
 
 
-def _daemon_lines(status: _Status) -> Iterator[str]:
+def _daemon_lines(status: _Status) -> Iterator[str | Text]:
     daemon = status.daemon
     if daemon.running:
         since = f", for {span(status.now - daemon.since)}" if daemon.since else ""
@@ -136,6 +139,10 @@ def _daemon_lines(status: _Status) -> Iterator[str]:
             yield "[bold red]What it holds stays paused until one does: cbmaintd run[/]"
     if daemon.config == "rejected":
         yield "[bold red]The file was rejected; the last good one is in force: cbmaintd check[/]"
+        faults = daemon.reading.faults
+        yield from (Text(f"  {fault}") for fault in faults[:FAULTS_SHOWN])
+        if more := faults[FAULTS_SHOWN:]:
+            yield f"  and {len(more)} more"
 
 
 def _openings(status: _Status) -> Table:

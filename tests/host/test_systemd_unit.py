@@ -44,7 +44,7 @@ def test_verify_finds_nothing(tmp_path: Path) -> None:
 
     verdict = analyze("verify", "--man=no", str(installed))
 
-    assert text.count(f"ExecStart={PROGRAM} ") == 1
+    assert text.count(f"={PROGRAM} ") == 2
     assert (verdict.returncode, verdict.stdout + verdict.stderr) == (0, "")
 
 
@@ -76,7 +76,7 @@ def test_the_unit_keeps_its_promises() -> None:
     assert set(unit["After"].split()) == {"network-online.target", "time-sync.target"}
     assert service["Type"] == "notify"
     assert service["ExecStart"] == f"{PROGRAM} --config /etc/cbmaintd/schedules.yaml run"
-    assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    assert service["ExecReload"] == f"{PROGRAM} --config /etc/cbmaintd/schedules.yaml reload"
     assert (service["Restart"], service["RestartPreventExitStatus"]) == ("always", "2")
     assert service["WatchdogSec"] == "60"
     assert service["StateDirectory"] == "cbmaintd"

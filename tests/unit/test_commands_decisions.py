@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.ledger import Access, AppliedConfig, Ledger
+from daemon.daemon_state import AppliedConfig
+from daemon.ledger import Access, Ledger
 from daemon.overrides import Override, OverrideKind
 from daemon.record import Phase, Record
 from daemon.repository import Action, Attempt, CallError, Outcome, RepositoryKey

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from daemon.cli import main
-from daemon.ledger import Access, AppliedConfig, Ledger
+from daemon.daemon_state import AppliedConfig
+from daemon.ledger import Access, Ledger
 from daemon.record import Phase, Record
 from daemon.repository import RepositoryKey
 from tests.unit.ended import Ended, ended
@@ -221,10 +222,11 @@ def test_holds_without_a_daemon_are_a_warning(file: Path, status: Status) -> Non
 
 def test_a_rejected_file_is_told(ledger: Ledger, status: Status) -> None:
     """That the last good configuration is in force stands in the JSON and in the table."""
-    ledger.set_config_state("rejected")
+    ledger.note_reading(["s.yaml:1:1: [red]", "s.yaml:2:1: b"])
 
     assert status("--output", "json").document["daemon"]["config"] == "rejected"
     assert "The file was rejected" in status().out
+    assert "  s.yaml:1:1: [red]\n" in status().out
 
 
 def test_markup_in_an_id_is_text(ledger: Ledger, status: Status) -> None:

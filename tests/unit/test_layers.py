@@ -23,7 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("windows",),
     ("record", "timeline"),
     ("reconcile", "overrides", "impact"),
-    ("wording", "spellings", "deadlines", "discovery", "log_writer", "alarms"),
+    ("wording", "spellings", "deadlines", "discovery", "log_writer", "alarms", "daemon_state"),
     ("service_manager", "flags", "regular_files", "calendar_files"),
     ("addresses", "durations", "clock", "ledger_lock", "logs", "secrets", "transport", "tree"),
     ("attachments", "public_holidays"),

@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from daemon import ledger_file
+from daemon.daemon_state import AppliedConfig
 from daemon.errors import AlreadyRunningError, LedgerError
-from daemon.ledger import SCHEMA_VERSION, Access, AppliedConfig, Ledger
+from daemon.ledger import SCHEMA_VERSION, Access, Ledger
 from daemon.ledger_file import Loss, LossReason
 from daemon.record import LATE, Phase, Record, Suspicion
 from daemon.repository import Action, Attempt, Outcome, RepositoryKey, ScheduledRun

@@ -1,0 +1,57 @@
+"""`cbmaintd reload` beside a running daemon: it waits, and says what came of the edit."""
+
+from __future__ import annotations
+
+from tests.process.conftest import Stage, once
+
+BAD = "  night:\n    weekly: {days: [someday], start: 02:00, end: 06:00}\n"
+
+
+def test_a_good_edit_is_in_force_when_it_returns(stage: Stage) -> None:
+    """When `reload` has ended with 0, the window that the edit opened is the daemon's."""
+    stage.simulate("prod", "orders")
+    stage.write(once("later", 3600, 7200))
+    daemon = stage.start()
+    daemon.wait_for("config.applied")
+
+    stage.write(once("night", -60, 600))
+    done = stage.ask("reload")
+    is_applied = "windows.night" in daemon.events("config.applied")[-1]["added"]
+    daemon.stop()
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "The file is in force.\n", "")
+    assert is_applied
+
+
+def test_a_bad_edit_fails_with_its_faults(stage: Stage) -> None:
+    """A rejected edit ends with 2 and every fault; so does a second try; `status` shows them."""
+    stage.simulate("prod", "orders")
+    stage.write(once("later", 3600, 7200))
+    daemon = stage.start()
+    daemon.wait_for("config.applied")
+
+    stage.write(BAD)
+    first, second = stage.ask("reload"), stage.ask("reload")
+    status = stage.ask("status")
+    daemon.stop()
+
+    for done in (first, second):
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "schedules.yaml:" in done.stderr
+        assert '"someday" is not a day' in done.stderr
+        assert "the file was rejected; what was in force before still is" in done.stderr
+    assert '"someday" is not a day' in status.stdout.replace("\n", " ")
+
+
+def test_without_a_daemon_it_fails(stage: Stage) -> None:
+    """Where no daemon runs there is nothing to wait for: one line, code 1."""
+    stage.simulate("prod", "orders")
+    stage.write(once("later", 3600, 7200))
+    daemon = stage.start()
+    daemon.wait_for("config.applied")
+    daemon.stop()
+
+    done = stage.ask("reload")
+
+    assert done.returncode == 1
+    assert done.stderr == "cbmaintd: no daemon runs on this ledger: start one with cbmaintd run\n"
