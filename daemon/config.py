@@ -28,6 +28,7 @@ from daemon.windows import Window
 
 RESYNC = timedelta(seconds=30)
 MAX_PAUSE = timedelta(hours=36)
+KEEP_HISTORY = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class Settings:
     resync: timedelta
     merge_gap: timedelta
     max_pause: timedelta
+    keep_history: timedelta
     clusters: Mapping[str, ClusterSettings]
     windows: Mapping[str, Window]
     attached: Mapping[str, str]
@@ -127,6 +129,7 @@ class _Reading:
             resync=section.resync or RESYNC,
             merge_gap=section.merge_gap or timedelta(0),
             max_pause=section.max_pause or MAX_PAUSE,
+            keep_history=section.keep_history or KEEP_HISTORY,
             clusters=clusters,
             windows=windows,
             attached=self._exclusions.attachments.texts(),

@@ -186,6 +186,10 @@ _HOUR = timedelta(hours=1)
 # Whoever looks for openings must look back as far as one may reach: that has to have a bound.
 _YEAR = timedelta(days=366)
 
+# Ten years.
+_LONGEST_HISTORY = timedelta(days=3660)
+
+Keep = Annotated[timedelta, _duration(timedelta(days=1), _LONGEST_HISTORY)]
 Length = Annotated[timedelta, _duration(_LEAST, _YEAR)]
 Lead = Annotated[timedelta, _duration(_ZERO, _YEAR)]
 Resync = Annotated[timedelta, _duration(timedelta(seconds=1), timedelta(minutes=10))]

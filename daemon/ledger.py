@@ -38,7 +38,10 @@ _MIGRATIONS = {
         "ALTER TABLE record ADD COLUMN backup_due TEXT",
         "ALTER TABLE record ADD COLUMN reached TEXT NOT NULL DEFAULT ''",
     ),
-    2: ("ALTER TABLE config ADD COLUMN attached TEXT NOT NULL DEFAULT '{}'",),
+    2: (
+        "ALTER TABLE config ADD COLUMN attached TEXT NOT NULL DEFAULT '{}'",
+        "CREATE INDEX IF NOT EXISTS attempt_started ON attempt (started)",
+    ),
 }
 """What makes a ledger of one schema version one of the next."""
 
@@ -295,6 +298,14 @@ class Ledger:
         )
         with self._transaction() as connection:
             return [self._parse(rows.to_attempt, row) for row in connection.execute(query)]
+
+    def forget_attempts(self, before: datetime, most: int) -> None:
+        """Delete the oldest attempts from before then, *most* at once. Raises LedgerError."""
+        old = rows.attempt.c.started < rows.from_instant(before)
+        oldest = sa.select(rows.attempt.c.id).where(old).order_by(rows.attempt.c.started)
+        with self._writing() as connection:
+            chosen = rows.attempt.c.id.in_(oldest.limit(most))
+            connection.execute(sa.delete(rows.attempt).where(chosen))
 
     def configs(self) -> list[AppliedConfig]:
         """List the configurations kept, the newest first. Raises LedgerError."""

@@ -70,6 +70,8 @@ attempt = sa.Table(
     sqlite_strict=True,
 )
 
+sa.Index("attempt_started", attempt.c.started)
+
 override = sa.Table(
     "override",
     METADATA,

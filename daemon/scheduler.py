@@ -35,6 +35,9 @@ STEP = timedelta(seconds=2)
 """A change between the clocks that is no slewing: somebody set the clock, or the host slept."""
 
 STOP_WITHIN = timedelta(seconds=10)
+FORGET_EVERY, FORGET_MOST = timedelta(minutes=1), 1000
+"""How often old history is deleted, and how much of it at once: no pass should wait for that."""
+
 STALE = timedelta(seconds=10)
 """How long the main loop may stand still before that is called ill health."""
 
@@ -76,7 +79,7 @@ class Daemon:
         self._is_rejected = start.rejected is not None
         self._lacking: Content | None = None
         self._offset = timedelta(0)
-        self._ticked = self._polled = self._beaten = timedelta(0)
+        self._ticked = self._polled = self._beaten = self._forgot = timedelta(0)
         self._status = ""
         self._watchdog_fed = timedelta(0)
 
@@ -139,6 +142,12 @@ class Daemon:
                 self._reconsider()
             self._fleet.dismiss_idle()
             self._tell_manager(now)
+        if now.uptime - self._forgot >= FORGET_EVERY:
+            self._forgot = now.uptime
+            # The passes say what is wrong with the ledger; this can wait until it is well again.
+            with suppress(LedgerError):
+                before = now.wall - self._settings.keep_history
+                self._book.forget_attempts(before, FORGET_MOST)
         self._announce()
 
     def _guard_clock(self, now: Moment) -> None:

@@ -222,6 +222,9 @@ class FileSection(Section):
     resync: fields.Resync | None = _may("How often all is looked at, 1s to 10m (default 30s).")
     merge_gap: fields.Lead | None = _may("Holes shorter than this are not resumed (default 0s).")
     max_pause: fields.Length | None = _may("A longer hold is reported as an error (default 36h).")
+    keep_history: fields.Keep | None = _may(
+        "How far history goes back, 1d to 3660d (default 400d)."
+    )
     clusters: dict[fields.Name, ClusterSection] | None = _may("Clusters by name.")
     exclusions: dict[fields.Name, Days] | None = _may("Sets of days by name.")
     windows: dict[fields.Name, WindowSection] | None = _may("Windows by name.")

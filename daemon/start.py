@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -30,6 +31,9 @@ class Book(Protocol):
 
     def note_reading(self, faults: Sequence[str]) -> None:
         """Note that the file was read, and what was wrong with it; raises LedgerError."""
+
+    def forget_attempts(self, before: datetime, most: int) -> None:
+        """Delete the oldest attempts from before then, *most* at once; raises LedgerError."""
 
     def count_overrides(self) -> int:
         """Count what people decided beside the file; raises LedgerError."""

@@ -53,6 +53,7 @@ examples:
 examples:
   cbmaintd history --since 2h
   cbmaintd history --repository prod/orders --since 2026-11-01
+  cbmaintd history --failed --limit 20
   cbmaintd history --since 2026-01-01 --output csv > history.csv
   cbmaintd history --output json | jq '.[] | select(.outcome == "failed")'
 """,
@@ -226,7 +227,7 @@ def _declare_check(verb: argparse.ArgumentParser) -> None:
 def _declare_calendar(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--from", dest="start", metavar="T", help="from this time on; default: now")
     verb.add_argument(
-        "--days", type=_days, default=14, metavar="N", help="so many days; default 14"
+        "--days", type=_count, default=14, metavar="N", help="so many days; default 14"
     )
     verb.add_argument(
         "--window", action="append", metavar="W", help="only this one; may be repeated"
@@ -257,6 +258,8 @@ def _declare_history(verb: argparse.ArgumentParser) -> None:
         "--since", metavar="T", help="from this time, or so long ago, as 2h; default 14d"
     )
     verb.add_argument("--repository", metavar="C/R", help="only this one")
+    verb.add_argument("--failed", action="store_true", help="only requests that did not succeed")
+    verb.add_argument("--limit", type=_count, metavar="N", help="only the last so many")
     verb.add_argument(
         "--output", choices=(*OUTPUTS, "csv"), default="table", help="how to print it"
     )
@@ -321,7 +324,7 @@ def _declare_release(verb: argparse.ArgumentParser) -> None:
 
 def _declare_demo(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--seconds", type=_days, default=6, metavar="N", help="how long the window is; default 6"
+        "--seconds", type=_count, default=6, metavar="N", help="how long the window is; default 6"
     )
 
 
@@ -363,7 +366,7 @@ def _length(text: str) -> timedelta:
     return length
 
 
-def _days(text: str) -> int:
+def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)

@@ -63,9 +63,11 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         attempts = [a for a in attempts if (a.cluster, a.repository) == (cluster, id_)]
         windows = {name for attempt in attempts for name in attempt.windows}
         decisions = tuple(d for d in decisions if d.window in windows)
+    if args.failed:
+        attempts, decisions = [a for a in attempts if a.outcome is not Outcome.OK], ()
     events = [_Event(a.started, a) for a in attempts]
     events += [_Event(d.made, d) for d in decisions if d.made >= since]
-    events.sort(key=lambda event: event.at)
+    events = sorted(events, key=lambda event: event.at)[-args.limit if args.limit else 0 :]
     match args.output:
         case "json":
             print_json([_document(event) for event in events])

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from daemon import former, logs, places
@@ -159,6 +159,9 @@ class _NoBook(Book):
         pass
 
     def note_reading(self, faults: Sequence[str]) -> None:
+        pass
+
+    def forget_attempts(self, before: datetime, most: int) -> None:
         pass
 
     def count_overrides(self) -> int:

@@ -305,6 +305,20 @@ def test_history_tells_what_was_done(ledger: Ledger, ask: Ask) -> None:
     assert "[bold]no leader" in table
 
 
+def test_history_of_failures_and_of_late(ledger: Ledger, ask: Ask) -> None:
+    """Only what failed, and only the last few of it, can be asked for."""
+    for hours, error in ((4, CallError.TIMEOUT), (3, CallError.DNS), (2, CallError.TLS), (1, None)):
+        ledger.save([], [attempt("orders", NOW - hours * HOUR, error)])
+
+    failed = json.loads(ask("history", "--output", "json", "--failed").out)
+    last = json.loads(ask("history", "--output", "json", "--failed", "--limit", "2").out)
+    newest = json.loads(ask("history", "--output", "json", "--limit", "1").out)
+
+    assert [event["error"] for event in failed] == ["timeout", "dns", "tls"]
+    assert last == failed[1:]
+    assert [event["error"] for event in newest] == [None]
+
+
 def test_history_for_a_spreadsheet(ledger: Ledger, ask: Ask) -> None:
     """As CSV each event is a line, whatever is said in it; what it does not have is empty."""
     said = 'no "leader",\nsorry'

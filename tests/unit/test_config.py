@@ -38,6 +38,7 @@ def test_what_is_not_said_has_the_documented_default() -> None:
     assert settings.resync == timedelta(seconds=30)
     assert settings.merge_gap == timedelta(0)
     assert settings.max_pause == timedelta(hours=36)
+    assert settings.keep_history == timedelta(days=400)
     assert settings.warnings == ()
     assert settings.windows["w"] == Window(
         name="w",
@@ -54,7 +55,8 @@ def test_the_top_level_is_read() -> None:
     """Every key of the top level reaches the settings, with path, text and digest."""
     text = (
         "timezone: Europe/Berlin\nledger: sqlite:////var/lib/x.db\nlisten: '[::1]:9797'\n"
-        f"resync: 10m\nmerge_gap: 0s\nmax_pause: 1d12h\n{CLUSTERS}windows: {{}}\n"
+        "resync: 10m\nmerge_gap: 0s\nmax_pause: 1d12h\nkeep_history: 90d\n"
+        f"{CLUSTERS}windows: {{}}\n"
     )
 
     settings = read(text)
@@ -64,6 +66,7 @@ def test_the_top_level_is_read() -> None:
     assert settings.listen == ("::1", 9797)
     assert settings.resync == timedelta(minutes=10)
     assert settings.max_pause == timedelta(hours=36)
+    assert settings.keep_history == timedelta(days=90)
     assert (settings.path, settings.text) == ("f.yaml", text.encode())
     assert len(settings.digest) == 64
 

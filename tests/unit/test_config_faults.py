@@ -37,6 +37,7 @@ from tests.unit.config_files import (
         ("resync: '30'", "a bare number has no unit"),
         ("merge_gap: -5m", '"-5m" is not a duration'),
         ("max_pause: 0s", "out of bounds"),
+        ("keep_history: 1h", '"1h" is out of bounds: 1d to 3660d are allowed'),
         ("max_pause:", ":1: max_pause: there is no value: give one, or delete the key"),
         ("Timezone: UTC", 'is not a key that is known here; did you mean "timezone"?'),
         ("colour: red", "known are: timezone, ledger, listen"),

@@ -27,6 +27,7 @@ from daemon.repository import Action, Attempt, Outcome, RepositoryKey, Scheduled
 from daemon.windows import CatchUp
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 250_000, tzinfo=UTC)
+DAY = timedelta(days=1)
 FULL = Record(
     RepositoryKey("prod", "orders"),
     phase=Phase.RESUMING,
@@ -94,6 +95,26 @@ def test_a_save_is_one_transaction(url: str) -> None:
         commits = _commits(url) - before
 
     assert commits == 1
+
+
+def test_old_attempts_are_forgotten_bit_by_bit(url: str) -> None:
+    """The oldest go first, no more at once than asked for, and none that is young enough."""
+    ages = (3, 1, 5, 4, 2)
+    attempts = [
+        Attempt(
+            "prod", "r1", Action.PAUSE, ("w",), "POST", "http://x", 1, 200, Outcome.OK, None, "",
+            NOW - timedelta(days=age), timedelta(milliseconds=12),
+        )
+        for age in ages
+    ]  # fmt: skip
+    left = []
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        ledger.save([], attempts)
+        for _ in range(3):
+            ledger.forget_attempts(NOW - timedelta(days=2), 2)
+            left.append([(NOW - each.started).days for each in ledger.attempts(NOW - 9 * DAY)])
+
+    assert left == [[3, 2, 1], [2, 1], [2, 1]]
 
 
 def _frames(url: str) -> int:
