@@ -6,7 +6,6 @@ was committed). Every public method is one transaction; when it returns the rows
 
 from __future__ import annotations
 
-import json
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,8 +68,11 @@ class Ledger:
         self._is_closed_to_writes = False
         self._identity: tuple[int, int] | None = None
         self._turn = threading.RLock()
+        # What a new file has to learn if this one is lost while in use.
+        self._known: dict[RepositoryKey, Record] = {}
         self._last_config: AppliedConfig | None = None
         self._decided: list[Override] = []
+        self._is_blank = False
         self.loss: Loss | None = None
 
     @classmethod
@@ -116,6 +118,7 @@ class Ledger:
             self._connect(ledger_file.rescue_mode(self._file))
             self._check_version()
             self._is_closed_to_writes = True
+        self._known = {record.key: record for record in self.records()}
 
     def _prepare(self) -> None:
         """Create or migrate the tables, and see that every row can be read."""
@@ -176,17 +179,32 @@ class Ledger:
     def _begin_anew(self) -> None:
         """Set aside what is left of the file, and begin a new one in its place."""
         with self._turn:
-            decided = self._decided
+            decided, self._is_blank = self._decided, True
             self._identity = None
             self._engine.dispose()
             aside = ledger_file.set_aside(self._file) if self._file else None
             self.loss = Loss(LossReason.DAMAGED if aside else LossReason.MISSING, aside)
             self._connect(Mode.WRITE)
-            self._prepare()
-            for override in decided:
-                self.add_override(override)
+            try:
+                self._prepare()
+            finally:
+                self._decided = decided
+            self._restore()
+
+    def _restore(self) -> None:
+        """Write into a new file, in one transaction, all that the lost one had."""
+        with self._transaction() as connection:
+            if self._known:
+                known = [rows.from_record(record) for record in self._known.values()]
+                connection.execute(sa.insert(rows.record), known)
+            if self._decided:
+                decided = [rows.from_override(override) for override in self._decided]
+                connection.execute(sa.insert(rows.override), decided)
             if self._last_config:
-                self.save_config(self._last_config)
+                connection.execute(
+                    sa.insert(rows.config).values(rows.from_config(self._last_config))
+                )
+        self._is_blank = False
 
     def _connect(self, mode: Mode) -> None:
         self._engine.dispose()
@@ -220,19 +238,24 @@ class Ledger:
 
         Raises:
             LedgerError: nothing was written. If the file was damaged, emptied or deleted while
-                in use, a new one has been begun, and everything that is known belongs into it.
+                in use, a new one has been begun that has all which was written before.
 
         """
         changed = list(records)
         sent = [rows.from_attempt(attempt) for attempt in attempts]
         kept = [rows.from_record(record) for record in changed if not record.is_spent]
-        with self._writing() as connection:
-            if changed:
-                connection.execute(_DELETE_RECORD, [_bound(record.key) for record in changed])
-            if kept:
-                connection.execute(sa.insert(rows.record), kept)
-            if sent:
-                connection.execute(sa.insert(rows.attempt), sent)
+        with self._turn:
+            with self._writing() as connection:
+                if changed:
+                    connection.execute(_DELETE_RECORD, [_bound(record.key) for record in changed])
+                if kept:
+                    connection.execute(sa.insert(rows.record), kept)
+                if sent:
+                    connection.execute(sa.insert(rows.attempt), sent)
+            # Only what is on disk: whoever could not write it offers it again.
+            for record in changed:
+                self._known.pop(record.key, None)
+            self._known |= {record.key: record for record in changed if not record.is_spent}
 
     def daemon(self) -> DaemonState:
         """Tell who runs on this ledger now; the lock, not the row, decides. Raises LedgerError."""
@@ -260,14 +283,7 @@ class Ledger:
             held = sa.select(sa.func.count()).select_from(rows.record)
             if connection.execute(held).scalar_one() == 0:
                 connection.execute(sa.delete(rows.config))
-            values = {
-                "path": config.path,
-                "folder": str(config.folder),
-                "text": config.text,
-                "applied": rows.from_instant(config.applied),
-                "attached": json.dumps(dict(config.attached)),
-            }
-            connection.execute(sa.insert(rows.config).values(values))
+            connection.execute(sa.insert(rows.config).values(rows.from_config(config)))
 
     def overrides(self) -> list[Override]:
         """List what people decided beside the file, in their order. Raises LedgerError."""
@@ -311,7 +327,7 @@ class Ledger:
         """List the configurations kept, the newest first. Raises LedgerError."""
         query = sa.select(rows.config).order_by(rows.config.c.id.desc())
         with self._transaction() as connection:
-            return [self._parse(_to_config, row) for row in connection.execute(query)]
+            return [self._parse(rows.to_config, row) for row in connection.execute(query)]
 
     def last_good(self) -> AppliedConfig | None:
         """Give the configuration that was in force last. Raises LedgerError."""
@@ -331,6 +347,8 @@ class Ledger:
             try:
                 self._open_for_writes()
                 self._check_place()
+                if self._is_blank:
+                    self._restore()
                 with self._transaction() as connection:
                     yield connection
             except DamagedError:
@@ -380,8 +398,3 @@ _DELETE_RECORD = sa.delete(rows.record).where(
 
 def _bound(key: RepositoryKey) -> dict[str, str]:
     return {"in_cluster": key.cluster, "with_id": key.id}
-
-
-def _to_config(row: sa.Row[Any]) -> AppliedConfig:
-    applied, attached = rows.to_instant(row.applied), json.loads(row.attached)
-    return AppliedConfig(row.path, Path(row.folder), row.text, applied, attached)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from daemon.daemon_state import AppliedConfig
 from daemon.overrides import Override, OverrideKind
 from daemon.record import Phase, Record, Suspicion
 from daemon.repository import Action, Attempt, CallError, Outcome, RepositoryKey, ScheduledRun
@@ -245,3 +247,20 @@ def from_attempt(value: Attempt) -> dict[str, Any]:
         "error": value.error,
         "message": value.message,
     }
+
+
+def from_config(config: AppliedConfig) -> dict[str, object]:
+    """Write a configuration as a row."""
+    return {
+        "path": config.path,
+        "folder": str(config.folder),
+        "text": config.text,
+        "applied": from_instant(config.applied),
+        "attached": json.dumps(dict(config.attached)),
+    }
+
+
+def to_config(row: sa.Row[Any]) -> AppliedConfig:
+    """Read a row that `from_config` wrote."""
+    applied, attached = to_instant(row.applied), json.loads(row.attached)
+    return AppliedConfig(row.path, Path(row.folder), row.text, applied, attached)

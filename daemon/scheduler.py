@@ -20,6 +20,7 @@ from daemon.errors import ConfigError, Fault, HostError, LedgerError
 from daemon.flags import Flags
 from daemon.fleet import Fleet
 from daemon.holdings import Holdings
+from daemon.ledger_file import DamagedError
 from daemon.metrics import CountingLog, State
 from daemon.monitor import Monitor
 from daemon.record import Record
@@ -147,7 +148,7 @@ class Daemon:
             # The passes say what is wrong with the ledger; this can wait until it is well again.
             with suppress(LedgerError):
                 before = now.wall - self._settings.keep_history
-                self._book.forget_attempts(before, FORGET_MOST)
+                self._write(lambda: self._book.forget_attempts(before, FORGET_MOST))
         self._announce()
 
     def _guard_clock(self, now: Moment) -> None:
@@ -248,9 +249,18 @@ class Daemon:
         if self._start.dry_run:
             return
         try:
-            write()
+            self._write(write)
         except LedgerError as exc:
             self._log.error(logs.LEDGER_FAILED, cluster=None, error=str(exc))
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """Write, if need be into the new ledger that was begun in place of a lost one."""
+        try:
+            write()
+        except DamagedError as exc:
+            self._log.error(logs.LEDGER_FAILED, cluster=None, error=str(exc))
+            write()
+            self._log.info(logs.LEDGER_RECOVERED, cluster=None)
 
     def _look_for_overrides(self) -> None:
         """Put in force what people decided by `open`, `close`, `extend` and `skip`."""

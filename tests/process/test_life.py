@@ -159,6 +159,26 @@ def test_a_ledger_deleted_in_use_loses_no_resume(stage: Stage) -> None:
     assert set(prod.states().values()) == {"active"}
 
 
+def test_a_ledger_deleted_in_use_forgets_no_cluster(stage: Stage) -> None:
+    """Promise 2: what one cluster holds survives a loss that the write of another one finds."""
+    prod, other = stage.simulate("prod", "orders"), stage.simulate("test", "orders")
+    stage.write(once("night", -60, 600, '{"*": ["*"]}'))
+    first = stage.start()
+    first.wait_for("repository.paused", 2)
+    for file in stage.folder.glob("ledger.db*"):
+        file.unlink()
+    prod.create("tenant-new")
+    first.wait_for("repository.paused", repository="tenant-new")
+    first.kill()
+    stage.write(once("other", 3600, 7200))
+    second = stage.start()
+
+    second.wait_for("repository.resumed", 3)
+    second.stop()
+
+    assert set((prod.states() | other.states()).values()) == {"active"}
+
+
 def test_a_log_that_nobody_reads_stops_nothing(stage: Stage) -> None:
     """Promise 10: with its log pipe full and never read, the daemon pauses and resumes."""
     prod = stage.simulate("prod", *(f"r{n}" for n in range(300)))

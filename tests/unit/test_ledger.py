@@ -272,6 +272,27 @@ def test_a_ledger_lost_in_use_is_begun_anew(url: str, damage: Callable[[Path], o
     assert found == (None, [FULL], CONFIG)
 
 
+def test_whoever_finds_the_loss_what_was_known_is_written_again(url: str) -> None:
+    """Each cluster writes its own records; a loss that another write finds forgets none of them."""
+    other = replace(FULL, key=RepositoryKey("test", "orders"))
+    spent = RepositoryKey("test", "done")
+    with Ledger.open(url, Access.DAEMON) as ledger:
+        ledger.save([FULL, Record(spent, phase=Phase.PAUSED)])
+        ledger.save([Record(spent)])
+        ledger.save_config(CONFIG)
+        for file in file_of(url).parent.glob("ledger.db*"):
+            file.unlink()
+
+        with pytest.raises(LedgerError, match="the ledger is gone"):
+            ledger.note_reading(())
+        ledger.save([other])
+    with Ledger.open(url, Access.READ) as reader:
+        records, config = reader.records(), reader.last_good()
+
+    assert records == [FULL, other]
+    assert config == CONFIG
+
+
 def test_a_deleted_lock_is_taken_again(url: str) -> None:
     """Whoever deletes all files of a ledger in use does not make room for a second daemon."""
     with Ledger.open(url, Access.DAEMON) as ledger:
