@@ -67,6 +67,9 @@ def _run_to_the_last_byte(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
+    if "_ARGCOMPLETE" in os.environ:
+        # A shell asks what could stand here; the answer ends the process.
+        importlib.import_module("daemon.completion").answer(os.environ)
     args = arguments.read(argv)
     if args.version:
         sys.stdout.write(f"cbmaintd {__version__}\n")

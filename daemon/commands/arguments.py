@@ -10,102 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import NoReturn
 
+from daemon.commands.examples import EPILOG, EXAMPLES
 from daemon.durations import parse_duration
 from daemon.errors import UsageError
 from daemon.wording import nearest, shown
 
 LAST_PORT = 65535
 OUTPUTS = ("table", "json")
-EPILOG = """\
-first steps:
-  cbmaintd demo                          watch it work, against a simulated service
-  cbmaintd -c schedules.yaml check       every fault of the file, with line and column
-  cbmaintd -c schedules.yaml calendar    what opens when
-
-exit codes: 0 done, 1 it could not be done, 2 bad usage or invalid file, 130 interrupted
-"""
-EXAMPLES = {
-    "run": """\
-examples:
-  cbmaintd run                              as the service does
-  cbmaintd run --dry-run                    see what it would do, and do nothing
-""",
-    "check": """\
-examples:
-  cbmaintd check                            every fault of the file, with line and column
-  cbmaintd check --online                   also: do the clusters answer and accept us?
-""",
-    "calendar": """\
-examples:
-  cbmaintd calendar --days 60 --window nightly
-  cbmaintd calendar --from 2026-10-25 --days 1
-  cbmaintd calendar --days 365 --output ics > maintenance.ics
-  cbmaintd calendar --days 30 --impact      what the openings cost in backups
-  cbmaintd calendar -c new.yaml --days 90 --against schedules.yaml
-""",
-    "status": """\
-examples:
-  cbmaintd status
-  cbmaintd status --watch                   until Ctrl-C
-  cbmaintd status --output json | jq '.holds[] | select(.last_error)'
-""",
-    "history": """\
-examples:
-  cbmaintd history --since 2h
-  cbmaintd history --repository prod/orders --since 2026-11-01
-  cbmaintd history --failed --limit 20
-  cbmaintd history --since 2026-01-01 --output csv > history.csv
-  cbmaintd history --output json | jq '.[] | select(.outcome == "failed")'
-""",
-    "why": """\
-examples:
-  cbmaintd why prod/orders                  what covers it now, and what does not
-  cbmaintd why prod/orders --at 2026-12-24T20:00
-""",
-    "open": """\
-examples:
-  cbmaintd open kernel-patch --repository 'prod/*' --for 2h --reason "CVE-2026-1234" --wait
-  cbmaintd open move --repository prod/orders --repository 'test/tenant-*' --until 18:00
-""",
-    "close": """\
-examples:
-  cbmaintd close nightly --reason "done early"
-""",
-    "extend": """\
-examples:
-  cbmaintd extend nightly --for 1h          an hour longer than planned
-  cbmaintd extend nightly --until 07:30
-""",
-    "skip": """\
-examples:
-  cbmaintd skip nightly                     its next opening
-  cbmaintd skip nightly --opening 2026-12-24
-""",
-    "reload": """\
-examples:
-  cbmaintd reload                           after an edit; exit 2 and every fault if it is bad
-""",
-    "release": """\
-examples:
-  cbmaintd release                          everything that is held, on every cluster
-  cbmaintd release --repository 'prod/*' '*/orders'
-  cbmaintd release --ledger /var/lib/cbmaintd/ledger.db
-""",
-    "demo": """\
-examples:
-  cbmaintd demo                             about ten seconds; touches nothing of yours
-  cbmaintd demo --seconds 30                with time to look around
-""",
-    "simulate": """\
-examples:
-  cbmaintd simulate --port 8097 --repositories orders,archive
-  cbmaintd simulate --port 0 --latency 50ms --state-file state.json
-""",
-    "schema": """\
-examples:
-  cbmaintd schema > schedules.schema.json   for an editor that knows JSON Schema
-""",
-}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -161,6 +72,11 @@ def _check_first(arguments: Sequence[str], parser: _Parser, verbs: Mapping[str, 
 def _unknown(argument: str, known: Sequence[str]) -> UsageError:
     word = argument.partition("=")[0]
     return UsageError(f"unknown argument {shown(argument)}{nearest(word, known)}")
+
+
+def build() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """Give the parser of the command line, and those of its verbs by name."""
+    return _build()
 
 
 def _build() -> tuple[_Parser, dict[str, _Parser]]:
@@ -349,6 +265,10 @@ def _declare_schema(_verb: argparse.ArgumentParser) -> None:
     """Declare nothing: it takes no options of its own."""
 
 
+def _declare_completion(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "fish"))
+
+
 def _filled(text: str) -> str:
     # `-c "$FILE"` with FILE unset must not fall back to some other file.
     if not text:
@@ -393,5 +313,6 @@ _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] =
     ("release", "Resume now what is held, without a daemon.", _declare_release),
     ("demo", "Watch the daemon work on a simulated service.", _declare_demo),
     ("simulate", "Serve a simulated Backup Service.", _declare_simulate),
+    ("completion", "Print what completes commands in a shell.", _declare_completion),
     ("schema", "Print the JSON Schema of schedules.yaml.", _declare_schema),
 )

@@ -42,7 +42,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("simulator.routes",),
     ("simulator.server",),
     ("simulator.standalone",),
-    ("commands", "commands.*"),
+    ("commands", "commands.examples"),
+    ("commands.arguments",),
+    ("completion", "commands.*"),
     ("cli",),
     ("__main__",),
 )

@@ -1,0 +1,100 @@
+"""What stands under the help of each command: calls that people make."""
+
+from __future__ import annotations
+
+EPILOG = """\
+first steps:
+  cbmaintd demo                          watch it work, against a simulated service
+  cbmaintd -c schedules.yaml check       every fault of the file, with line and column
+  cbmaintd -c schedules.yaml calendar    what opens when
+
+exit codes: 0 done, 1 it could not be done, 2 bad usage or invalid file, 130 interrupted
+"""
+EXAMPLES = {
+    "run": """\
+examples:
+  cbmaintd run                              as the service does
+  cbmaintd run --dry-run                    see what it would do, and do nothing
+""",
+    "check": """\
+examples:
+  cbmaintd check                            every fault of the file, with line and column
+  cbmaintd check --online                   also: do the clusters answer and accept us?
+""",
+    "calendar": """\
+examples:
+  cbmaintd calendar --days 60 --window nightly
+  cbmaintd calendar --from 2026-10-25 --days 1
+  cbmaintd calendar --days 365 --output ics > maintenance.ics
+  cbmaintd calendar --days 30 --impact      what the openings cost in backups
+  cbmaintd calendar -c new.yaml --days 90 --against schedules.yaml
+""",
+    "status": """\
+examples:
+  cbmaintd status
+  cbmaintd status --watch                   until Ctrl-C
+  cbmaintd status --output json | jq '.holds[] | select(.last_error)'
+""",
+    "history": """\
+examples:
+  cbmaintd history --since 2h
+  cbmaintd history --repository prod/orders --since 2026-11-01
+  cbmaintd history --failed --limit 20
+  cbmaintd history --since 2026-01-01 --output csv > history.csv
+  cbmaintd history --output json | jq '.[] | select(.outcome == "failed")'
+""",
+    "why": """\
+examples:
+  cbmaintd why prod/orders                  what covers it now, and what does not
+  cbmaintd why prod/orders --at 2026-12-24T20:00
+""",
+    "open": """\
+examples:
+  cbmaintd open kernel-patch --repository 'prod/*' --for 2h --reason "CVE-2026-1234" --wait
+  cbmaintd open move --repository prod/orders --repository 'test/tenant-*' --until 18:00
+""",
+    "close": """\
+examples:
+  cbmaintd close nightly --reason "done early"
+""",
+    "extend": """\
+examples:
+  cbmaintd extend nightly --for 1h          an hour longer than planned
+  cbmaintd extend nightly --until 07:30
+""",
+    "skip": """\
+examples:
+  cbmaintd skip nightly                     its next opening
+  cbmaintd skip nightly --opening 2026-12-24
+""",
+    "reload": """\
+examples:
+  cbmaintd reload                           after an edit; exit 2 and every fault if it is bad
+""",
+    "release": """\
+examples:
+  cbmaintd release                          everything that is held, on every cluster
+  cbmaintd release --repository 'prod/*' '*/orders'
+  cbmaintd release --ledger /var/lib/cbmaintd/ledger.db
+""",
+    "demo": """\
+examples:
+  cbmaintd demo                             about ten seconds; touches nothing of yours
+  cbmaintd demo --seconds 30                with time to look around
+""",
+    "simulate": """\
+examples:
+  cbmaintd simulate --port 8097 --repositories orders,archive
+  cbmaintd simulate --port 0 --latency 50ms --state-file state.json
+""",
+    "completion": """\
+examples:
+  cbmaintd completion bash > /etc/bash_completion.d/cbmaintd
+  cbmaintd completion zsh > /usr/local/share/zsh/site-functions/_cbmaintd
+  cbmaintd completion fish > ~/.config/fish/completions/cbmaintd.fish
+""",
+    "schema": """\
+examples:
+  cbmaintd schema > schedules.schema.json   for an editor that knows JSON Schema
+""",
+}
