@@ -19,7 +19,12 @@ from daemon.errors import CbmaintdError, ConfigError, UsageError
 
 INTERRUPTED = 130
 
-_SHARED = {"close": "changes", "extend": "changes", "skip": "changes"}
+_SHARED = {
+    "close": "changes",
+    "extend": "changes",
+    "skip": "changes",
+    "install-unit": "install_unit",
+}
 """Verbs of one family live in one module; the others in one of their own name."""
 
 

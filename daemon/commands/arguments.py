@@ -265,6 +265,13 @@ def _declare_schema(_verb: argparse.ArgumentParser) -> None:
     """Declare nothing: it takes no options of its own."""
 
 
+def _declare_install(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--print", action="store_true", help="only print the unit")
+    verb.add_argument(
+        "--root", type=_filled, metavar="DIR", help="below this folder instead of /, as for images"
+    )
+
+
 def _declare_completion(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "fish"))
 
@@ -313,6 +320,7 @@ _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] =
     ("release", "Resume now what is held, without a daemon.", _declare_release),
     ("demo", "Watch the daemon work on a simulated service.", _declare_demo),
     ("simulate", "Serve a simulated Backup Service.", _declare_simulate),
+    ("install-unit", "Install the systemd units and an example file.", _declare_install),
     ("completion", "Print what completes commands in a shell.", _declare_completion),
     ("schema", "Print the JSON Schema of schedules.yaml.", _declare_schema),
 )

@@ -87,6 +87,11 @@ examples:
   cbmaintd simulate --port 8097 --repositories orders,archive
   cbmaintd simulate --port 0 --latency 50ms --state-file state.json
 """,
+    "install-unit": """\
+examples:
+  cbmaintd install-unit --print             look at it first
+  cbmaintd install-unit                     as root; what is to be done then is told
+""",
     "completion": """\
 examples:
   cbmaintd completion bash > /etc/bash_completion.d/cbmaintd

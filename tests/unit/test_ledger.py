@@ -3,63 +3,26 @@
 from __future__ import annotations
 
 import os
-import resource
-import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from daemon import ledger_file
-from daemon.daemon_state import AppliedConfig
 from daemon.errors import AlreadyRunningError, LedgerError
 from daemon.ledger import SCHEMA_VERSION, Access, Ledger
-from daemon.ledger_file import Loss, LossReason
-from daemon.record import LATE, Phase, Record, Suspicion
-from daemon.repository import Action, Attempt, Outcome, RepositoryKey, ScheduledRun
-from daemon.windows import CatchUp
-
-NOW = datetime(2026, 11, 23, 12, 30, 15, 250_000, tzinfo=UTC)
-DAY = timedelta(days=1)
-FULL = Record(
-    RepositoryKey("prod", "orders"),
-    phase=Phase.RESUMING,
-    uuid="6f1d",
-    reached="https://host:18097",
-    windows=("nightly", "sunday"),
-    openings=("nightly@2026-11-23T04:30:00Z",),
-    since=NOW,
-    until=NOW + timedelta(hours=2),
-    yielded=("sunday@2026-11-22T01:00:00Z",),
-    suspect_pause=Suspicion("boot", timedelta(seconds=1234.5), LATE),
-    suspect_resume=Suspicion("boot", timedelta(seconds=99), LATE),
-    missing_since=NOW,
-    scheduled=(ScheduledRun(NOW, "daily", "BACKUP"),),
-    running=("daily",),
-    catch_up=CatchUp.MISSED,
-    backup_due=NOW + timedelta(hours=3),
-    last_error="timeout",
-    next_attempt=NOW,
-)
-CONFIG = AppliedConfig("schedules.yaml", Path("/etc/cbmaintd"), b"windows: {}\n", NOW)
+from daemon.record import Phase, Record
+from daemon.repository import Action, Attempt, Outcome, RepositoryKey
+from tests.unit.ledger_samples import CONFIG, DAY, FULL, NOW, file_of
 
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     """Name a ledger in a folder of its own that does not exist yet."""
     return f"sqlite:///{tmp_path}/state/ledger.db"
-
-
-def file_of(url: str) -> Path:
-    """Find the file of a ledger URL."""
-    return Path(url.removeprefix("sqlite:///"))
 
 
 def test_a_record_comes_back_as_it_was(url: str) -> None:
@@ -196,103 +159,6 @@ def test_a_newer_ledger_is_left_alone(url: str) -> None:
         Ledger.open(url, Access.DAEMON)
 
 
-def test_a_damaged_ledger_is_set_aside(url: str) -> None:
-    """A file that is no database is kept under another name, and a new ledger is begun."""
-    file = file_of(url)
-    file.parent.mkdir()
-    file.write_bytes(b"this is not a database at all" * 100)
-
-    with Ledger.open(url, Access.DAEMON) as ledger:
-        loss, records = ledger.loss, ledger.records()
-
-    assert loss is not None
-    assert loss.reason is LossReason.DAMAGED
-    assert loss.aside is not None
-    assert loss.aside.read_bytes().startswith(b"this is not")
-    assert records == []
-
-
-@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"")])
-def test_a_lost_ledger_is_noticed(url: str, damage: Callable[[Path], object]) -> None:
-    """A ledger that was deleted or emptied is no first start; that is said once."""
-    with Ledger.open(url, Access.DAEMON) as ledger:
-        first_loss = ledger.loss
-        ledger.save([FULL])
-    damage(file_of(url))
-
-    with Ledger.open(url, Access.DAEMON) as ledger:
-        loss, records = ledger.loss, ledger.records()
-    with Ledger.open(url, Access.DAEMON) as ledger:
-        later_loss = ledger.loss
-
-    assert loss == Loss(LossReason.MISSING, None)
-    assert (first_loss, later_loss) == (None, None)
-    assert records == []
-
-
-@pytest.mark.parametrize("column", ["windows", "since", "suspect_pause", "catch_up"])
-def test_rotten_bits_are_noticed(url: str, column: str) -> None:
-    """A value that cannot be read any more makes the ledger a damaged one, not a bug."""
-    with Ledger.open(url, Access.DAEMON) as ledger:
-        ledger.save([FULL])
-    with sqlite3.connect(file_of(url)) as connection:
-        connection.execute(f"update record set {column} = 'r\x07t'")  # noqa: S608  # our column
-    connection.close()
-
-    with Ledger.open(url, Access.READ) as reading, pytest.raises(LedgerError, match="damaged"):
-        reading.records()
-    with Ledger.open(url, Access.DAEMON) as ledger:
-        loss = ledger.loss
-
-    assert loss is not None
-    assert loss.reason is LossReason.DAMAGED
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        pytest.param(Path.unlink, id="deleted"),
-        pytest.param(lambda file: file.write_bytes(b""), id="emptied"),
-        pytest.param(lambda file: file.with_name("other").replace(file), id="replaced"),
-    ],
-)
-def test_a_ledger_lost_in_use_is_begun_anew(url: str, damage: Callable[[Path], object]) -> None:
-    """A ledger lost while it is in use fails one save; the next ones go into a new one."""
-    file = file_of(url)
-    with Ledger.open(url, Access.DAEMON) as ledger:
-        file.with_name("other").write_text("something else")
-        ledger.save_config(CONFIG)
-        damage(file)
-        with pytest.raises(LedgerError):
-            ledger.save([FULL])
-        ledger.save([FULL])
-    with Ledger.open(url, Access.DAEMON) as ledger:
-        found = ledger.loss, ledger.records(), ledger.last_good()
-
-    assert found == (None, [FULL], CONFIG)
-
-
-def test_whoever_finds_the_loss_what_was_known_is_written_again(url: str) -> None:
-    """Each cluster writes its own records; a loss that another write finds forgets none of them."""
-    other = replace(FULL, key=RepositoryKey("test", "orders"))
-    spent = RepositoryKey("test", "done")
-    with Ledger.open(url, Access.DAEMON) as ledger:
-        ledger.save([FULL, Record(spent, phase=Phase.PAUSED)])
-        ledger.save([Record(spent)])
-        ledger.save_config(CONFIG)
-        for file in file_of(url).parent.glob("ledger.db*"):
-            file.unlink()
-
-        with pytest.raises(LedgerError, match="the ledger is gone"):
-            ledger.note_reading(())
-        ledger.save([other])
-    with Ledger.open(url, Access.READ) as reader:
-        records, config = reader.records(), reader.last_good()
-
-    assert records == [FULL, other]
-    assert config == CONFIG
-
-
 def test_a_deleted_lock_is_taken_again(url: str) -> None:
     """Whoever deletes all files of a ledger in use does not make room for a second daemon."""
     with Ledger.open(url, Access.DAEMON) as ledger:
@@ -364,52 +230,3 @@ def test_older_configurations_stay_while_something_is_held(url: str) -> None:
         afterwards = len(ledger.configs())
 
     assert (while_held, afterwards) == (2, 1)
-
-
-def test_a_ledger_on_a_full_disk_can_be_read(url: str) -> None:
-    """A daemon that finds no room at its start knows what it holds, and writes when there is."""
-    with Ledger.open(url, Access.DAEMON) as ledger:
-        ledger.save([FULL])
-    with no_file_larger_than(0):
-        ledger = Ledger.open(url, Access.DAEMON)
-        records, loss = ledger.records(), ledger.loss
-        with pytest.raises(LedgerError, match="check the disk"):
-            ledger.save([Record(FULL.key)])
-    ledger.save([Record(FULL.key)])
-    afterwards = ledger.records()
-    ledger.close()
-
-    assert (records, loss, afterwards) == ([FULL], None, [])
-
-
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond *size* bytes, as on a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-
-
-def test_a_wal_is_read_without_an_index(tmp_path: Path) -> None:
-    """What a killed daemon left in its WAL is read with nothing written beside it."""
-    file, copy = tmp_path / "ledger.db", tmp_path / "there" / "ledger.db"
-    copy.parent.mkdir()
-    with Ledger.open(f"sqlite:///{file}", Access.DAEMON):
-        for suffix in ("", "-wal"):
-            shutil.copy(f"{file}{suffix}", f"{copy}{suffix}")
-    left = sorted(copy.parent.iterdir())
-
-    engine = ledger_file.connect(copy, ledger_file.rescue_mode(copy))
-    with engine.begin() as connection:
-        version = connection.exec_driver_sql(
-            "select value from meta where name = 'schema_version'"
-        ).scalar_one()
-    engine.dispose()
-
-    assert version == str(SCHEMA_VERSION)
-    assert sorted(copy.parent.iterdir()) == left
