@@ -78,14 +78,15 @@ class Box:
         file.chmod(mode)
 
     def install(self) -> None:
-        """Put the program where the unit has it: our package, and the libraries of this test."""
+        """Put the program where the unit has it: our files, and the libraries of this test."""
         root = self._folder / "root"
         self.place(f"{HOME}/pyvenv.cfg", "home = /usr/bin\n")
         self.place(f"{HOME}/bin/cbmaintd", LAUNCHER, 0o755)
         (root / HOME.lstrip("/") / "bin" / "python").symlink_to(PYTHON)
-        shutil.copytree(ROOT / "daemon", root / HOME.lstrip("/") / "src" / "daemon")
-        unit = root / "etc/systemd/system/cbmaintd.service"
-        shutil.copy(ROOT / "systemd" / "cbmaintd.service", unit)
+        source = root / HOME.lstrip("/") / "src"
+        for name in ("daemon", "systemd"):
+            shutil.copytree(ROOT / name, source / name)
+        shutil.copy(ROOT / "schedules.yaml", source)
 
     def boot(self) -> None:
         """Start systemd as far as basic.target. Raises BootError."""

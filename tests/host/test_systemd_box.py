@@ -24,6 +24,8 @@ ExecStart=/opt/cbmaintd/bin/cbmaintd simulate --port 18097 --repositories orders
     --state-file /var/lib/simulated.json
 """
 DROP_IN = """\
+[Unit]
+OnFailure=cbmaintd-failure@%n.service
 [Service]
 LoadCredential=prod.password:/etc/cbmaintd/secrets/prod.password
 """
@@ -59,7 +61,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
             found = stack.enter_context(booted(tmp_path / "box", prepare))
         except BootError as exc:
             pytest.skip(f"no box boots here: {exc}")
-        found.run("systemctl start simulator")
+        found.run(f"{ASK} install-unit && systemctl daemon-reload && systemctl start simulator")
         secrets = "CREDENTIALS_DIRECTORY=/etc/cbmaintd/secrets"
         found.until(f"{secrets} {ASK} check --online && echo good", lambda said: "good" in said)
         yield found
@@ -115,7 +117,7 @@ def test_start_reload_and_stop(box: Box) -> None:
 
 
 def test_an_invalid_first_file_is_not_restarted(box: Box) -> None:
-    """Exit 2 is final: systemd shows a failed unit, and does not try the same file for ever."""
+    """Exit 2 is final: the unit has failed, is not tried for ever, and somebody is told."""
     write(box, "windows: 7\n")
     box.run("systemctl start cbmaintd", check=False)
 
@@ -123,6 +125,7 @@ def test_an_invalid_first_file_is_not_restarted(box: Box) -> None:
 
     assert shown(box, "ExecMainStatus") == "2"
     assert shown(box, "NRestarts") == "0"
+    box.until("journalctl -t cbmaintd-failure -o cat", lambda said: "status=2" in said)
 
 
 def test_killed_it_comes_back_and_resumes(box: Box) -> None:
