@@ -6,6 +6,7 @@ import base64
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from daemon.cluster import ClusterSettings
 from daemon.deadlines import Deadlines
@@ -89,6 +90,12 @@ class Door:
                 self.trouble = str(exc)
                 return None
             return self._access
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the first certificate of a server ends; None where none was verified yet."""
+        access = self._access
+        return access.transport.certificate_ends if access else None
 
     def close(self) -> None:
         """Close the idle connections."""

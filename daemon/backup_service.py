@@ -182,6 +182,11 @@ class BackupService:
         """
         return self._post(Action.BACKUP, repository, windows, keep_trying)
 
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the first certificate of a node ends (UTC); None where none was verified yet."""
+        return self._door.certificate_ends
+
     def close(self) -> None:
         """Cut off the calls in flight and close all connections."""
         self._deadlines.close()

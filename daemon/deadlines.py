@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 _current: ContextVar[Deadline] = ContextVar("deadline")
 
@@ -27,10 +27,15 @@ class Deadline:
     """The end of the time that one exchange may take, and the sockets to shut down then."""
 
     def __init__(self, at: float) -> None:
-        """Start with no socket; *at* is an instant of the monotonic clock, in seconds."""
+        """Start with no socket; *at* is an instant of the monotonic clock, in seconds.
+
+        What the exchange learns on its way is kept here, too: `certificate_ends` is when that of
+        the server ends, if a connection had to be made and the certificate was verified.
+        """
         self.at = at
         self.is_over = False
         self.may_have_sent = False
+        self.certificate_ends: datetime | None = None
         self._is_finished = False
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from daemon.cluster import ClusterSettings
-from daemon.controller import Controller
 from daemon.metrics import ClusterState
 from daemon.record import Record
 from daemon.worker import Worker
@@ -44,9 +43,7 @@ class Fleet:
 
     def states(self, now: datetime) -> tuple[ClusterState, ...]:
         """Tell how each cluster stands at *now*."""
-        return tuple(
-            _state(name, worker.controller, now) for name, worker in list(self._workers.items())
-        )
+        return tuple(_state(name, worker, now) for name, worker in list(self._workers.items()))
 
     def held_since(self, instant: datetime) -> list[str]:
         """Name the repositories that have been held since before *instant*."""
@@ -151,7 +148,7 @@ class Fleet:
         return all(ended)
 
 
-def _state(name: str, controller: Controller, now: datetime) -> ClusterState:
-    holds = controller.holds
+def _state(name: str, worker: Worker, now: datetime) -> ClusterState:
+    holds, contact = worker.controller.holds, worker.controller.last_contact
     late = [(now - hold.until).total_seconds() for hold in holds if hold.until]
-    return ClusterState(name, len(holds), max([0.0, *late]), controller.last_contact)
+    return ClusterState(name, len(holds), max([0.0, *late]), contact, worker.certificate_ends)

@@ -46,6 +46,7 @@ CLUSTER_UNREACHABLE: Final = "cluster.unreachable"
 CLUSTER_RECOVERED: Final = "cluster.recovered"
 CLOCK_STEPPED: Final = "clock.stepped"
 LOG_DROPPED: Final = "log.dropped"
+CERTIFICATE_ENDS: Final = "certificate.ends"
 CLUSTER_UNKNOWN: Final = "cluster.unknown"
 CONFIG_WARNED: Final = "config.warned"
 LEDGER_FAILED: Final = "ledger.failed"
@@ -61,6 +62,7 @@ COUNTED: Final = (
     *(REPOSITORY_PAUSED, REPOSITORY_RESUMED, REPOSITORY_FAILED, REPOSITORY_LEFT),
     *(REPOSITORY_DRIFTED, REPOSITORY_BUSY),
     *(CLUSTER_UNREACHABLE, CLUSTER_RECOVERED, CLUSTER_UNKNOWN, CLOCK_STEPPED),
+    CERTIFICATE_ENDS,
     *(LEDGER_FAILED, LEDGER_RECOVERED, LEDGER_REPLACED, PASS_CRASHED),
 )
 """The events of which monitoring is given a counter; requests and dropped lines have their own."""

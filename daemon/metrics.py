@@ -25,12 +25,16 @@ _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 @dataclass(frozen=True, slots=True)
 class ClusterState:
-    """How one cluster stands: holds, seconds that the most overdue one is late, last contact."""
+    """How one cluster stands: holds, seconds that the most overdue one is late, last contact.
+
+    `certificate_ends` is when the first of its nodes' certificates does, where one was verified.
+    """
 
     name: str
     holds: int
     overdue_s: float
     last_contact: datetime | None
+    certificate_ends: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +161,17 @@ def _of_clusters(clusters: Iterable[ClusterState]) -> Iterator[GaugeMetricFamily
         "overdue_resume_seconds", "How late the most overdue resume is; 0 if none is late."
     )
     contact = _gauge("cluster_last_contact_timestamp_seconds", "When the cluster last gave a list.")
+    ends = _gauge(
+        "cluster_certificate_expiry_timestamp_seconds", "When a node's certificate ends first."
+    )
     for cluster in clusters:
         holds.add_metric((cluster.name,), cluster.holds)
         overdue.add_metric((cluster.name,), cluster.overdue_s)
         if cluster.last_contact:
             contact.add_metric((cluster.name,), cluster.last_contact.timestamp())
-    yield from (holds, overdue, contact)
+        if cluster.certificate_ends:
+            ends.add_metric((cluster.name,), cluster.certificate_ends.timestamp())
+    yield from (holds, overdue, contact, ends)
 
 
 def _gauge(name: str, text: str) -> GaugeMetricFamily:

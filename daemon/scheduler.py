@@ -12,6 +12,7 @@ from daemon import __version__, logs, overrides
 from daemon.alarms import Alarms
 from daemon.announcer import Announcer
 from daemon.attachments import Attachments
+from daemon.certificates import CertificateWatch
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, difference, parse
 from daemon.controller import Rules
@@ -71,6 +72,7 @@ class Daemon:
             self._gifts.put,
         )
         self._fleet = Fleet(self._hire, start.records)
+        self._certificates = CertificateWatch(self._log)
         self._announcer = Announcer(self._log, host.clock().wall)
         self._monitor = Monitor(host.metrics, self._state, self._troubles)
         self._applied: datetime | None = None
@@ -142,6 +144,7 @@ class Daemon:
             elif self._lacking:
                 self._reconsider()
             self._fleet.dismiss_idle()
+            self._certificates.look(self._fleet.states(now.wall), now.wall)
             self._tell_manager(now)
         if now.uptime - self._forgot >= FORGET_EVERY:
             self._forgot = now.uptime

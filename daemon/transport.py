@@ -22,6 +22,7 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http.client import HTTPException, RemoteDisconnected
 from typing import Any
 
@@ -97,7 +98,14 @@ class _GuardedConnection(HTTPConnection):
 
 
 class _GuardedTlsConnection(_GuardedConnection, HTTPSConnection):
-    pass
+    def connect(self) -> None:
+        super().connect()
+        # Nothing is known of one that was not verified.
+        shown = self.sock.getpeercert() if isinstance(self.sock, ssl.SSLSocket) else None
+        ends = shown.get("notAfter") if shown else None
+        if isinstance(ends, str):
+            seconds = ssl.cert_time_to_seconds(ends)
+            deadlines.current().certificate_ends = datetime.fromtimestamp(seconds, UTC)
 
 
 class _GuardedTlsSocket(ssl.SSLSocket):
@@ -194,6 +202,12 @@ class Transport:
         self._timeouts = timeouts
         self._watch = watch
         self._templates: dict[tuple[str, str], requests.PreparedRequest] = {}
+        self._certificates: dict[str, datetime] = {}
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the first of the certificates ends that servers showed at their last connection."""
+        return min(self._certificates.copy().values(), default=None)
 
     def exchange(self, method: str, root: str, path: str, *, limit: int) -> Answer:
         """Send one request to *root* + *path* and receive at most *limit* bytes of an answer.
@@ -208,6 +222,9 @@ class Transport:
             except (HTTPError, HTTPException, OSError, ValueError) as exc:
                 # ValueError, too: nothing that a server sends shall look like a bug of ours.
                 raise self._failure(exc, deadline) from exc
+            finally:
+                if deadline.certificate_ends:
+                    self._certificates[root] = deadline.certificate_ends
             if deadline.is_over:
                 raise self._overdue(deadline)
             return answer

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
 from daemon import logs
@@ -69,6 +69,11 @@ class Worker:
             Time(equipment.clock, self._wait),
         )
         self._thread = threading.Thread(target=self._work, name=settings.name, daemon=True)
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the first certificate of the cluster ends (UTC), as far as we were shown any."""
+        return self._service.certificate_ends
 
     def start(self) -> None:
         """Make the first pass, and then one whenever woken."""

@@ -44,6 +44,9 @@ class Certificates:
             case "expired":
                 past = datetime.now(UTC) - timedelta(days=1)
                 issued = self._trusted.issue_cert(HOST, not_after=past)
+            case "ending":
+                soon = datetime.now(UTC) + timedelta(days=5, hours=1)
+                issued = self._trusted.issue_cert(HOST, not_after=soon)
             case "elsewhere":
                 issued = self._trusted.issue_cert("backup.example.com")
             case "unknown":
@@ -129,3 +132,20 @@ def test_a_certificate_that_expires_loses_no_resume(stage: Stage) -> None:
     assert (held, asked) == ("paused", 0)
     assert prod.state("orders") == "active"
     assert len(daemon.events("cluster.recovered")) == 1
+
+
+def test_the_end_of_a_certificate_is_announced(stage: Stage) -> None:
+    """A certificate that ends within two weeks is warned about once; one that lasts is not."""
+    certificates = Certificates(stage.folder)
+    for name in ("ending", "lasting"):
+        stage.special[name] = certificates.trust(name)
+        stage.simulate(name, "orders", tls=certificates.issued(name))
+    stage.write(HELD)
+    daemon = stage.start()
+
+    warned = daemon.wait_for("certificate.ends")
+    daemon.wait_for("http.attempted", 4, action="list", cluster="lasting")
+    daemon.stop()
+
+    assert [(line["cluster"], line["days"]) for line in warned] == [("ending", 5)]
+    assert len(daemon.events("certificate.ends")) == 1

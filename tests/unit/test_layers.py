@@ -35,7 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cluster_checks", "window_checks", "exclusion_checks", "announcer", "backups", "hearsay"),
     ("controller", "metrics", "endpoint"),
     ("config", "worker", "rescue"),
-    ("places", "fleet", "former", "monitor", "start", "inquiry"),
+    ("places", "fleet", "former", "monitor", "start", "inquiry", "certificates"),
     ("scheduler", "agenda", "cost", "comparison", "advice", "strip"),
     ("simulator", "simulator.plans", "simulator.faults", "simulator.management"),
     ("simulator.model",),

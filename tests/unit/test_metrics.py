@@ -12,7 +12,7 @@ from daemon.repository import Action, Attempt, CallError, Outcome
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STATE = State(
-    clusters=(ClusterState("prod", 3, 12.5, NOW), ClusterState("test", 0, 0.0, None)),
+    clusters=(ClusterState("prod", 3, 12.5, NOW, NOW), ClusterState("test", 0, 0.0, None)),
     open_windows=("nightly",),
     is_config_good=False,
     config_applied=NOW,
@@ -97,6 +97,8 @@ def test_the_state_is_asked_for_at_each_scrape() -> None:
     assert found["cbmaintd_overdue_resume_seconds", "prod"] == 12.5
     assert found["cbmaintd_cluster_last_contact_timestamp_seconds", "prod"] == NOW.timestamp()
     assert ("cbmaintd_cluster_last_contact_timestamp_seconds", "test") not in found
+    assert found["cbmaintd_cluster_certificate_expiry_timestamp_seconds", "prod"] == NOW.timestamp()
+    assert ("cbmaintd_cluster_certificate_expiry_timestamp_seconds", "test") not in found
     assert found["cbmaintd_window_open", "nightly"] == 1
     assert found["cbmaintd_config_last_reload_successful",] == 0
     assert found["cbmaintd_config_last_reload_success_timestamp_seconds",] == NOW.timestamp()
