@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from threading import Event
 
-from daemon import inquiry, places
+from daemon import certificates, inquiry, places
 from daemon.advice import advise
 from daemon.backup_service import BackupService, ServiceError
 from daemon.cluster import ClusterSettings
@@ -123,8 +123,15 @@ def _ask(
     return _Report(
         f"  {cluster.name}: answers; repositories: {len(found)}, paused now: {paused}",
         tuple(_missing(cluster.name, found, timeline)),
-        tuple(_worth_knowing(inventory, timeline, now)),
+        (*_certificate(service, cluster.name, now), *_worth_knowing(inventory, timeline, now)),
     )
+
+
+def _certificate(service: BackupService, cluster: str, now: datetime) -> Iterator[str]:
+    ends = service.certificate_ends
+    if ends and ends - now <= certificates.AHEAD:
+        when = f"{ends:%Y-%m-%d %H:%M} UTC, in {span(ends - now)}"
+        yield f"{cluster}: a certificate of its nodes ends {when}: renew it before that"
 
 
 def _missing(

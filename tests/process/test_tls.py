@@ -146,6 +146,5 @@ def test_the_end_of_a_certificate_is_announced(stage: Stage) -> None:
     warned = daemon.wait_for("certificate.ends")
     daemon.wait_for("http.attempted", 4, action="list", cluster="lasting")
     daemon.stop()
-
     assert [(line["cluster"], line["days"]) for line in warned] == [("ending", 5)]
     assert len(daemon.events("certificate.ends")) == 1

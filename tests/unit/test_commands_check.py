@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 
 from daemon.cli import main
 from daemon.simulator.server import Simulator
@@ -184,6 +186,27 @@ def test_online_many_lost_runs_are_counted(check: Check) -> None:
     assert len(lost) == 20
     assert re.fullmatch(r"warning: w: so do \d+ more runs of a", more)
     assert " and 8 more for at least " in gap
+
+
+@pytest.mark.parametrize(("days", "expected"), [(5, ["in 5 d 4 min"]), (20, [])])
+def test_online_the_end_of_a_certificate_is_warned_about(
+    check: Check, tmp_path: Path, days: int, expected: list[str]
+) -> None:
+    """A certificate that ends within two weeks is named with the time that is left."""
+    authority, files = trustme.CA(), (tmp_path / "chain.pem", tmp_path / "key.pem")
+    ends = datetime.now(UTC) + timedelta(days=days, minutes=4, seconds=50)
+    issued = authority.issue_cert("127.0.0.1", not_after=ends)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    issued.cert_chain_pems[0].write_to_path(files[0])
+    issued.private_key_pem.write_to_path(files[1])
+    users = {"u": (PASSWORD, "backup_admin")}
+
+    with Simulator(["orders"], users, tls=files) as simulator:
+        a = cluster("a", simulator.url, ", tls: {ca_file: ca.pem}")
+        ended = check(text(a, w=(GONE, "{a: [orders]}")), "--online")
+
+    said = [line for line in ended.err if "a certificate of its nodes ends" in line]
+    assert [line.partition(" UTC, ")[2].partition(":")[0] for line in said] == expected
 
 
 def test_online_every_cluster_has_its_say(check: Check, service: Simulator) -> None:
