@@ -37,8 +37,8 @@ STEP = timedelta(seconds=2)
 """A change between the clocks that is no slewing: somebody set the clock, or the host slept."""
 
 STOP_WITHIN = timedelta(seconds=10)
-FORGET_EVERY, FORGET_MOST = timedelta(minutes=1), 1000
-"""How often old history is deleted, and how much of it at once: no pass should wait for that."""
+FORGET_MOST = 1000
+"""How many old attempts are deleted at once: no pass should wait long for that."""
 
 STALE = timedelta(seconds=10)
 """How long the main loop may stand still before that is called ill health."""
@@ -82,7 +82,7 @@ class Daemon:
         self._is_rejected = start.rejected is not None
         self._lacking: Content | None = None
         self._offset = timedelta(0)
-        self._ticked = self._polled = self._beaten = self._forgot = timedelta(0)
+        self._ticked = self._polled = self._beaten = timedelta(0)
         self._status = ""
         self._watchdog_fed = timedelta(0)
 
@@ -145,13 +145,8 @@ class Daemon:
                 self._reconsider()
             self._fleet.dismiss_idle()
             self._certificates.look(self._fleet.states(now.wall), now.wall)
+            self._keep_ledger(now)
             self._tell_manager(now)
-        if now.uptime - self._forgot >= FORGET_EVERY:
-            self._forgot = now.uptime
-            # The passes say what is wrong with the ledger; this can wait until it is well again.
-            with suppress(LedgerError):
-                before = now.wall - self._settings.keep_history
-                self._write(lambda: self._book.forget_attempts(before, FORGET_MOST))
         self._announce()
 
     def _guard_clock(self, now: Moment) -> None:
@@ -255,6 +250,13 @@ class Daemon:
             self._write(write)
         except LedgerError as exc:
             self._log.error(logs.LEDGER_FAILED, cluster=None, error=str(exc))
+
+    def _keep_ledger(self, now: Moment) -> None:
+        """Delete old attempts; a ledger that was lost is noticed by that, also in a quiet hour."""
+        before = now.wall - self._settings.keep_history
+        # The passes say what is wrong with the ledger; this can wait until it is well again.
+        with suppress(LedgerError):
+            self._write(lambda: self._book.forget_attempts(before, FORGET_MOST))
 
     def _write(self, write: Callable[[], None]) -> None:
         """Write, if need be into the new ledger that was begun in place of a lost one."""
