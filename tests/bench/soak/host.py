@@ -163,6 +163,21 @@ class Host:
         time.sleep(seconds)
         self.life.process.send_signal(signal.SIGCONT)
 
+    def lose_ledger(self, within_s: float) -> bool:
+        """Delete the ledger; tell whether the daemon noticed in time, or ended."""
+        life, before = self.life, self._recoveries()
+        for suffix in ("", "-wal", "-shm"):
+            (self.state / f"ledger.db{suffix}").unlink(missing_ok=True)
+        end = time.monotonic() + within_s
+        while life.process.poll() is None and time.monotonic() < end:
+            if self._recoveries() > before:
+                return True
+            time.sleep(0.1)
+        return life.process.poll() is not None
+
+    def _recoveries(self) -> int:
+        return sum(line["event"] == "ledger.recovered" for line in self.life.lines())
+
     def fill_disk(self) -> None:
         """Leave no room beside the ledger, if the disk is as small as it was made."""
         with (self.state / "fill").open("wb", buffering=0) as file:

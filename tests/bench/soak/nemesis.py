@@ -44,6 +44,7 @@ class Nemesis:
             "edit": (8, self.edit),
             "person": (8, self.person),
             "kill": (3, self.host.kill),
+            "lost ledger": (1, self.lose_ledger),
             "freeze": (2, lambda: self.host.freeze(self.dice.uniform(0.1, 5))),
             "stop": (1, self.stop),
             "bad edit": (2, self.bad_edit),
@@ -94,6 +95,11 @@ class Nemesis:
             self.host.start()
             time.sleep(self.dice.uniform(0.5, 2))
         self.host.free_disk()
+
+    def lose_ledger(self) -> None:
+        """Delete the ledger under the daemon, which has to notice and to begin a new one."""
+        if self.host.has_started and not self.host.lose_ledger(within_s=10):
+            self.host.violations.append("a lost ledger was not noticed")
 
     def stop(self) -> None:
         """Stop it in order; one that has not installed its handlers yet just dies."""
