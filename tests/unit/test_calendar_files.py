@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon.calendar_files import all_day_events
 from daemon.dates import DateSet
@@ -104,6 +107,16 @@ def test_several_calendars_in_one_file() -> None:
         (calendar("DTSTART;VALUE=DATE:20261224 DTEND;VALUE=DATE:x"), "DTEND"),
         (calendar("DTSTART;VALUE=DATE:20261224 DURATION:later"), "DURATION"),
         (calendar("DTSTART;VALUE=DATE:20261224 EXDATE;VALUE=DATE:never"), "EXDATE"),
+        (calendar("DTSTART;VALUE=DATE:20261224 DURATION:P9999999D"), "beyond the calendar"),
+        (calendar("DTSTART;VALUE=DATE:20261224 DURATION:P1D DURATION:P2D"), "DURATION is there"),
+        (calendar("DTSTART;VALUE=DATE:20261224 DURATION;VALUE=DATE:20260101"), "DURATION"),
+        (
+            calendar("DTSTART;VALUE=DATE:20261224 RDATE;VALUE=PERIOD:20260101T000000Z/PT1H"),
+            "RDATE names what is no date",
+        ),
+        # The library fails in its own ways at these.
+        (calendar("DTSTART;VALUE=DATE,20261224"), "is no iCalendar file|DTSTART"),
+        (calendar("DTSTART;VALUE=DATE,DATE:20261224"), "is no iCalendar file"),
         (
             calendar(*["DTSTART;VALUE=DATE:20000101 RRULE:FREQ=DAILY"] * 3),
             "repeat more than 100000 times",
@@ -114,3 +127,19 @@ def test_what_cannot_be_understood_is_named(text: str, expected: str) -> None:
     """No day is left out in silence: a file with a part that makes no sense is refused."""
     with pytest.raises(ValueError, match=expected):
         all_day_events(text)
+
+
+WHOLE = calendar(
+    "UID:a DTSTART;VALUE=DATE:20261224 DURATION:P1D RRULE:FREQ=YEARLY;COUNT=3"
+    " RDATE;VALUE=DATE:20260601 EXDATE;VALUE=DATE:20271224",
+    "UID:a RECURRENCE-ID;VALUE=DATE:20281224 DTSTART;VALUE=DATE:20281227",
+)
+
+
+@given(st.integers(0, len(WHOLE)), st.integers(0, 6), st.text("ADEPRTUV0269:;=,/-\r\n", max_size=6))
+def test_a_spoilt_file_is_a_fault_at_worst(start: int, length: int, insert: str) -> None:
+    """Whatever a slip of the pen makes of a calendar, it is read or refused in our own words."""
+    spoilt = WHOLE[:start] + insert + WHOLE[start + length :]
+
+    with suppress(ValueError):
+        all_day_events(spoilt)
