@@ -19,12 +19,7 @@ from daemon.errors import CbmaintdError, ConfigError, UsageError
 
 INTERRUPTED = 130
 
-_SHARED = {
-    "close": "changes",
-    "extend": "changes",
-    "skip": "changes",
-    "install-unit": "install_unit",
-}
+_SHARED = {"close": "changes", "extend": "changes", "skip": "changes"}
 """Verbs of one family live in one module; the others in one of their own name."""
 
 
@@ -82,7 +77,7 @@ def _run(argv: Sequence[str]) -> int:
     if args.verb is None:
         sys.stderr.write(arguments.help_text())
         return UsageError.exit_code
-    module = _SHARED.get(args.verb, args.verb)
+    module = _SHARED.get(args.verb, args.verb.replace("-", "_"))
     command = importlib.import_module(f"daemon.commands.{module}")
     run = cast("Callable[[argparse.Namespace, Mapping[str, str]], int]", command.run)
     return run(args, os.environ)

@@ -1,7 +1,7 @@
 """What a shell is told when somebody presses Tab: commands, options, and names that there are.
 
-Windows and clusters come from the file, repositories from the file and from what is held. What
-cannot be read completes nothing, and says nothing: the line is somebody's, half written.
+Windows come from the file and from what people opened, repositories from the file and from what is
+held. What cannot be read completes nothing, and says nothing: the line is somebody's, half written.
 """
 
 from __future__ import annotations

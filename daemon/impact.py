@@ -65,11 +65,15 @@ class Impact:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a cluster says of its repositories and plans."""
+    """What a cluster says of its repositories and plans.
+
+    `certificate_ends` is when the first of its nodes' certificates does (UTC), if one was verified.
+    """
 
     cluster: str
     repositories: Sequence[ObservedRepository]
     periods: Periods
+    certificate_ends: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def take_inventories(
             periods: Periods = service.periods(keep_trying=keep_trying)
         except ServiceError:
             periods = {}
-        return Inventory(name, found, periods)
+        return Inventory(name, found, periods, service.certificate_ends)
 
     with ThreadPoolExecutor(AT_ONCE) as pool, ExitStack() as stack:
         services = {

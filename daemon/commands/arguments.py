@@ -45,7 +45,7 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
         SystemExit: help was asked for, and has been printed.
 
     """
-    parser, verbs = _build()
+    parser, verbs = build()
     _check_first(arguments, parser, verbs)
     args, unknown = parser.parse_known_args(arguments)
     if unknown:
@@ -56,7 +56,7 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
 
 def help_text() -> str:
     """Give what `--help` prints."""
-    parser, _ = _build()
+    parser, _ = build()
     return parser.format_help()
 
 
@@ -74,12 +74,8 @@ def _unknown(argument: str, known: Sequence[str]) -> UsageError:
     return UsageError(f"unknown argument {shown(argument)}{nearest(word, known)}")
 
 
-def build() -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+def build() -> tuple[_Parser, dict[str, _Parser]]:
     """Give the parser of the command line, and those of its verbs by name."""
-    return _build()
-
-
-def _build() -> tuple[_Parser, dict[str, _Parser]]:
     parser = _Parser(
         prog="cbmaintd",
         description="Pauses Couchbase backups while your maintenance windows are open.",
@@ -257,11 +253,7 @@ def _declare_simulate(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
 
 
-def _declare_reload(_verb: argparse.ArgumentParser) -> None:
-    """Declare nothing: it takes no options of its own."""
-
-
-def _declare_schema(_verb: argparse.ArgumentParser) -> None:
+def _declare_nothing(_verb: argparse.ArgumentParser) -> None:
     """Declare nothing: it takes no options of its own."""
 
 
@@ -316,11 +308,11 @@ _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] =
     ("close", "End a window that is open.", _declare_close),
     ("extend", "Move the end of a window that is open.", _declare_extend),
     ("skip", "Cancel an opening to come.", _declare_skip),
-    ("reload", "Let the daemon read its file again, and wait.", _declare_reload),
+    ("reload", "Let the daemon read its file again, and wait.", _declare_nothing),
     ("release", "Resume now what is held, without a daemon.", _declare_release),
     ("demo", "Watch the daemon work on a simulated service.", _declare_demo),
     ("simulate", "Serve a simulated Backup Service.", _declare_simulate),
     ("install-unit", "Install the systemd units and an example file.", _declare_install),
     ("completion", "Print what completes commands in a shell.", _declare_completion),
-    ("schema", "Print the JSON Schema of schedules.yaml.", _declare_schema),
+    ("schema", "Print the JSON Schema of schedules.yaml.", _declare_nothing),
 )

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from threading import Event
 
 from daemon import certificates, inquiry, places
 from daemon.advice import advise
-from daemon.backup_service import BackupService, ServiceError
-from daemon.cluster import ClusterSettings
+from daemon.backup_service import ServiceError
 from daemon.config import Settings, load
 from daemon.impact import Inventory, impact
 from daemon.presentation import ahead, clock, clock_with_offset, span
@@ -70,7 +66,8 @@ def _next(window: Window, now: datetime) -> str:
 def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime) -> int:
     timeline = Timeline(window for window in settings.windows.values() if window.enabled)
     has_problems = False
-    for report in _ask_all(settings, timeline, environ, now):
+    for name, answer in inquiry.take_inventories(settings.clusters, environ).items():
+        report = _report(name, answer, timeline, now)
         _say(report.line)
         for warning in report.warnings:
             _warn(warning)
@@ -80,62 +77,29 @@ def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime)
     return 1 if has_problems else 0
 
 
-def _ask_all(
-    settings: Settings, timeline: Timeline, environ: Mapping[str, str], now: datetime
-) -> list[_Report]:
-    """Ask all clusters at once; an interrupt cuts off the calls in flight."""
-    stopping = Event()
-
-    def ask(service: BackupService, cluster: ClusterSettings) -> _Report:
-        return _ask(service, cluster, timeline, stopping, now)
-
-    with ThreadPoolExecutor(inquiry.AT_ONCE) as pool, ExitStack() as stack:
-        clusters = list(settings.clusters.values())
-        services = [
-            stack.enter_context(closing(inquiry.service_for(each, environ))) for each in clusters
-        ]
-        stack.callback(stopping.set)
-        return list(pool.map(ask, services, clusters))
-
-
-def _ask(
-    service: BackupService,
-    cluster: ClusterSettings,
-    timeline: Timeline,
-    stopping: Event,
-    now: datetime,
+def _report(
+    cluster: str, answer: Inventory | ServiceError, timeline: Timeline, now: datetime
 ) -> _Report:
-    try:
-        found = service.repositories(
-            keep_trying=lambda delay: not stopping.wait(delay.total_seconds())
-        )
-    except ServiceError as exc:
-        return _Report(f"  {cluster.name}: cannot be used", (str(exc),))
-    try:
-        periods = service.periods(
-            keep_trying=lambda delay: not stopping.wait(delay.total_seconds())
-        )
-    except ServiceError:
-        # Plans only say how often tasks run; without them the next run of each is known.
-        periods = {}
-    inventory = Inventory(cluster.name, found, periods)
+    if isinstance(answer, ServiceError):
+        return _Report(f"  {cluster}: cannot be used", (str(answer),))
+    found = answer.repositories
     paused = sum(repository.state is RepositoryState.PAUSED for repository in found)
     return _Report(
-        f"  {cluster.name}: answers; repositories: {len(found)}, paused now: {paused}",
-        tuple(_missing(cluster.name, found, timeline)),
-        (*_certificate(service, cluster.name, now), *_worth_knowing(inventory, timeline, now)),
+        f"  {cluster}: answers; repositories: {len(found)}, paused now: {paused}",
+        tuple(_missing(cluster, found, timeline)),
+        (*_certificate(answer, now), *_worth_knowing(answer, timeline, now)),
     )
 
 
-def _certificate(service: BackupService, cluster: str, now: datetime) -> Iterator[str]:
-    ends = service.certificate_ends
+def _certificate(inventory: Inventory, now: datetime) -> Iterator[str]:
+    ends = inventory.certificate_ends
     if ends and ends - now <= certificates.AHEAD:
         when = f"{ends:%Y-%m-%d %H:%M} UTC, in {span(ends - now)}"
-        yield f"{cluster}: a certificate of its nodes ends {when}: renew it before that"
+        yield f"{inventory.cluster}: a certificate of its nodes ends {when}: renew it before that"
 
 
 def _missing(
-    cluster: str, found: tuple[ObservedRepository, ...], timeline: Timeline
+    cluster: str, found: Sequence[ObservedRepository], timeline: Timeline
 ) -> Iterator[str]:
     for id_ in sorted(timeline.plain_ids(cluster) - {repository.id for repository in found}):
         yield f"{cluster} has no repository {id_}, but a window names it"

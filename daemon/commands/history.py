@@ -67,7 +67,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         attempts, decisions = [a for a in attempts if a.outcome is not Outcome.OK], ()
     events = [_Event(a.started, a) for a in attempts]
     events += [_Event(d.made, d) for d in decisions if d.made >= since]
-    events = sorted(events, key=lambda event: event.at)[-args.limit if args.limit else 0 :]
+    events.sort(key=lambda event: event.at)
+    if args.limit:
+        events = events[-args.limit :]
     match args.output:
         case "json":
             print_json([_document(event) for event in events])
