@@ -7,14 +7,15 @@ import getpass
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon import former, overrides, places
 from daemon.config import Settings, load
-from daemon.errors import ConfigError, UsageError
-from daemon.ledger import Ledger
+from daemon.errors import ConfigError, LedgerError, UsageError
+from daemon.ledger import Access, Ledger
 from daemon.overrides import Override
 from daemon.timeline import Timeline
 from daemon.windows import Window
@@ -71,6 +72,18 @@ def wanted(found: Settings | Path | None, ledger: Ledger, environ: Mapping[str, 
     """Give what the file says, or else what was in force last. Raises LedgerError."""
     settings = found if isinstance(found, Settings) else former.last_good(ledger, environ)
     return plan(settings, tuple(ledger.overrides()))
+
+
+def planned(
+    args: argparse.Namespace, environ: Mapping[str, str], found: Settings | Path | None
+) -> Agenda:
+    """Put what people decided beside the file into it, if there is a ledger that can be read."""
+    with (
+        suppress(LedgerError),
+        Ledger.open(places.find_ledger(args, environ, found), Access.READ) as ledger,
+    ):
+        return wanted(found, ledger, environ)
+    return plan(found if isinstance(found, Settings) else None, ())
 
 
 def person(environ: Mapping[str, str]) -> str:

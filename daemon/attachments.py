@@ -6,7 +6,9 @@ ledger keeps them with it, so that the last good configuration means what it mea
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from daemon.regular_files import read_regular
@@ -48,21 +50,18 @@ class Attachments:
     def again(self) -> dict[str, str | None]:
         """Read what was seen once more; None for what cannot be read."""
         anew = Attachments(self.folder, self._kept)
-        return {name: anew._or_none(name) for name in self.seen}
+        for name in self.seen:
+            with suppress(ValueError):
+                anew.read(name)
+        return anew.seen
 
     def paths(self) -> list[Path]:
         """List the files that were seen."""
         return [self.folder / name for name in self.seen]
 
-    def _or_none(self, name: str) -> str | None:
-        try:
-            return self.read(name)
-        except ValueError:
-            return None
-
     def _content(self, name: str) -> str:
         if self._kept is None:
             return read_regular(self.folder / name, SIZE_LIMIT).decode("utf-8-sig")
         if name not in self._kept:
-            raise FileNotFoundError(2, "was not kept")
+            raise FileNotFoundError(errno.ENOENT, "was not kept")
         return self._kept[name]

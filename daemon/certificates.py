@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from daemon import logs
 from daemon.journal import Log
-from daemon.metrics import ClusterState
 
 AHEAD = timedelta(days=14)
 AGAIN = timedelta(days=1)
@@ -21,17 +20,17 @@ class CertificateWatch:
         self._log = log
         self._said: dict[str, datetime] = {}
 
-    def look(self, clusters: Iterable[ClusterState], now: datetime) -> None:
-        """Warn of certificates, as last shown to us, that end soon after *now*, or have ended."""
-        for cluster in clusters:
-            ends, said = cluster.certificate_ends, self._said.get(cluster.name)
+    def look(self, certificates: Mapping[str, datetime | None], now: datetime) -> None:
+        """Warn of clusters whose certificate, as last shown to us, ends soon after *now*."""
+        for cluster, ends in certificates.items():
+            said = self._said.get(cluster)
             if ends is None or ends - now > AHEAD:
-                self._said.pop(cluster.name, None)
+                self._said.pop(cluster, None)
             elif said is None or now - said >= AGAIN:
-                self._said[cluster.name] = now
+                self._said[cluster] = now
                 self._log.warning(
                     logs.CERTIFICATE_ENDS,
-                    cluster=cluster.name,
+                    cluster=cluster,
                     ends=ends.isoformat(),
                     days=(ends - now).days,
                 )

@@ -43,12 +43,7 @@ def _quiet(names: Names, environ: Mapping[str, str]) -> Callable[..., list[str]]
 def _windows(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
     """Name the windows of the file, and those that people opened."""
     found = agenda.read_settings(args, environ)
-    url = places.find_ledger(args, environ, found)
-    if places.ledger_exists(url):
-        with Ledger.open(url, Access.READ) as ledger:
-            yield from agenda.wanted(found, ledger, environ).timeline.windows
-    elif isinstance(found, Settings):
-        yield from found.windows
+    yield from agenda.planned(args, environ, found).timeline.windows
 
 
 def _repositories(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:

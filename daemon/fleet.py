@@ -41,6 +41,11 @@ class Fleet:
         waiting = sum(record.is_hold for records in self._records.values() for record in records)
         return waiting + sum(len(worker.controller.holds) for worker in self._workers.values())
 
+    @property
+    def certificates(self) -> dict[str, datetime | None]:
+        """When the first certificate of each cluster ends (UTC), where one was verified."""
+        return {name: worker.certificate_ends for name, worker in self._workers.items()}
+
     def states(self, now: datetime) -> tuple[ClusterState, ...]:
         """Tell how each cluster stands at *now*."""
         return tuple(_state(name, worker, now) for name, worker in list(self._workers.items()))

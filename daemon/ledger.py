@@ -107,8 +107,9 @@ class Ledger:
         return ledger
 
     def _prepare_or_replace(self) -> None:
+        known: list[Record] = []
         try:
-            self._prepare()
+            known = self._prepare()
         except DamagedError:
             self._begin_anew()
         except UnusableError:
@@ -118,10 +119,11 @@ class Ledger:
             self._connect(ledger_file.rescue_mode(self._file))
             self._check_version()
             self._is_closed_to_writes = True
-        self._known = {record.key: record for record in self.records()}
+            known = self.records()
+        self._known = {record.key: record for record in known}
 
-    def _prepare(self) -> None:
-        """Create or migrate the tables, and see that every row can be read."""
+    def _prepare(self) -> list[Record]:
+        """Create or migrate the tables, and see that every row can be read; give the records."""
         with self._transaction() as connection:
             is_new = not sa.inspect(connection).has_table(rows.meta.name)
             rows.METADATA.create_all(connection)
@@ -133,12 +135,13 @@ class Ledger:
             if number is None:
                 number = str(uuid.uuid4())
                 _put_meta(connection, "ledger_id", number)
-        self.records()
+        known = self.records()
         self.overrides()
         self._last_config = self._last_config or self.last_good()
         if self._file:
             ledger_file.remember_number(self._file, number)
             self._identity = ledger_file.identify(self._file)
+        return known
 
     def _fill(self, connection: sa.Connection) -> None:
         values = {"schema_version": str(SCHEMA_VERSION)}
@@ -247,15 +250,19 @@ class Ledger:
         with self._turn:
             with self._writing() as connection:
                 if changed:
-                    connection.execute(_DELETE_RECORD, [_bound(record.key) for record in changed])
+                    connection.execute(
+                        rows.DELETE_RECORD, [rows.bound(each.key) for each in changed]
+                    )
                 if kept:
                     connection.execute(sa.insert(rows.record), kept)
                 if sent:
                     connection.execute(sa.insert(rows.attempt), sent)
             # Only what is on disk: whoever could not write it offers it again.
             for record in changed:
-                self._known.pop(record.key, None)
-            self._known |= {record.key: record for record in changed if not record.is_spent}
+                if record.is_spent:
+                    self._known.pop(record.key, None)
+                else:
+                    self._known[record.key] = record
 
     def daemon(self) -> DaemonState:
         """Tell who runs on this ledger now; the lock, not the row, decides. Raises LedgerError."""
@@ -388,13 +395,3 @@ def _meta(name: str) -> sa.Select[str]:
 def _put_meta(connection: sa.Connection, name: str, value: str) -> None:
     connection.execute(sa.delete(rows.meta).where(rows.meta.c.name == name))
     connection.execute(sa.insert(rows.meta).values(name=name, value=value))
-
-
-_DELETE_RECORD = sa.delete(rows.record).where(
-    rows.record.c.cluster == sa.bindparam("in_cluster"),
-    rows.record.c.repository == sa.bindparam("with_id"),
-)
-
-
-def _bound(key: RepositoryKey) -> dict[str, str]:
-    return {"in_cluster": key.cluster, "with_id": key.id}

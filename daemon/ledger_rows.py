@@ -102,6 +102,17 @@ config = sa.Table(
 )
 
 
+DELETE_RECORD = sa.delete(record).where(
+    record.c.cluster == sa.bindparam("in_cluster"), record.c.repository == sa.bindparam("with_id")
+)
+"""Takes what `bound` gives."""
+
+
+def bound(key: RepositoryKey) -> dict[str, str]:
+    """Give the parameters that name the record of a repository."""
+    return {"in_cluster": key.cluster, "with_id": key.id}
+
+
 def from_instant(instant: datetime | None) -> str | None:
     """Write an aware instant as UTC text."""
     return instant.astimezone(UTC).isoformat() if instant else None

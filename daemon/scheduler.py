@@ -144,7 +144,7 @@ class Daemon:
             elif self._lacking:
                 self._reconsider()
             self._fleet.dismiss_idle()
-            self._certificates.look(self._fleet.states(now.wall), now.wall)
+            self._certificates.look(self._fleet.certificates, now.wall)
             self._keep_ledger(now)
             self._tell_manager(now)
         self._announce()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -14,8 +13,7 @@ from icalendar import Calendar, Event
 
 from daemon import __version__, agenda, comparison, cost, places
 from daemon.config import Settings, load
-from daemon.errors import LedgerError, UsageError
-from daemon.ledger import Access, Ledger
+from daemon.errors import UsageError
 from daemon.presentation import (
     clock,
     console,
@@ -47,7 +45,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     until = _until(start, args.days)
     if args.against:
         return _print_differences(args, settings, environ, (start, until))
-    planned = _planned(args, environ, settings)
+    planned = agenda.planned(args, environ, settings)
     windows = [planned.window(name) for name in args.window or planned.timeline.windows]
     timeline = Timeline(windows, settings.merge_gap)
     if args.impact:
@@ -87,18 +85,6 @@ def _until(start: datetime, days: int) -> datetime:
         return start + timedelta(days=days)
     except OverflowError as exc:
         raise UsageError(f"--days {days}: that is beyond the calendar") from exc
-
-
-def _planned(
-    args: argparse.Namespace, environ: Mapping[str, str], settings: Settings
-) -> agenda.Agenda:
-    """Put what people decided beside the file into it, if there is a ledger that can be read."""
-    with (
-        suppress(LedgerError),
-        Ledger.open(places.find_ledger(args, environ, settings), Access.READ) as ledger,
-    ):
-        return agenda.wanted(settings, ledger, environ)
-    return agenda.plan(settings, ())
 
 
 def _print_differences(

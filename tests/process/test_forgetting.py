@@ -6,8 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from daemon.ledger import Access, Ledger
-from daemon.repository import Action, Attempt, Outcome
 from tests.process.conftest import Stage, once
+from tests.unit.ledger_samples import sent
 
 
 def test_history_older_than_asked_for_is_deleted(stage: Stage) -> None:
@@ -15,7 +15,8 @@ def test_history_older_than_asked_for_is_deleted(stage: Stage) -> None:
     stage.simulate("prod", "orders")
     stage.write(once("later", 3600, 7200), top="resync: 1s\nkeep_history: 30d\n")
     with Ledger.open(stage.ledger, Access.DAEMON) as ledger:
-        ledger.save([], [attempt(days) for days in (40, 31, 29)])
+        now = datetime.now(UTC)
+        ledger.save([], [sent(now - timedelta(days=age)) for age in (40, 31, 29)])
 
     daemon = stage.start()
     daemon.wait_for("http.attempted", action="list")
@@ -23,23 +24,3 @@ def test_history_older_than_asked_for_is_deleted(stage: Stage) -> None:
     kept = stage.ask("history", "--since", "100d", "--output", "json").stdout
 
     assert len(json.loads(kept)) == 1
-
-
-def attempt(days: int) -> Attempt:
-    """Build a pause that was sent so many days ago."""
-    started = datetime.now(UTC) - timedelta(days=days)
-    return Attempt(
-        cluster="prod",
-        repository="orders",
-        action=Action.PAUSE,
-        windows=("night",),
-        method="POST",
-        url="http://localhost:1/",
-        attempt=1,
-        status=200,
-        outcome=Outcome.OK,
-        error=None,
-        message="",
-        started=started,
-        duration=timedelta(milliseconds=7),
-    )

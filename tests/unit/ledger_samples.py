@@ -7,7 +7,7 @@ from pathlib import Path
 
 from daemon.daemon_state import AppliedConfig
 from daemon.record import LATE, Phase, Record, Suspicion
-from daemon.repository import RepositoryKey, ScheduledRun
+from daemon.repository import Action, Attempt, Outcome, RepositoryKey, ScheduledRun
 from daemon.windows import CatchUp
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, 250_000, tzinfo=UTC)
@@ -38,3 +38,11 @@ CONFIG = AppliedConfig("schedules.yaml", Path("/etc/cbmaintd"), b"windows: {}\n"
 def file_of(url: str) -> Path:
     """Find the file of a ledger URL."""
     return Path(url.removeprefix("sqlite:///"))
+
+
+def sent(at: datetime) -> Attempt:
+    """Give a pause that was sent then, and went well."""
+    return Attempt(
+        "prod", "orders", Action.PAUSE, ("w",), "POST", "http://x", 1, 200, Outcome.OK, None, "",
+        at, timedelta(milliseconds=12),
+    )  # fmt: skip

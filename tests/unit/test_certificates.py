@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from daemon.certificates import CertificateWatch
-from daemon.metrics import ClusterState
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -33,7 +32,7 @@ def test_who_is_warned_of_and_how_often() -> None:
 
     def look(days_left: float | None, at: datetime) -> None:
         ends = None if days_left is None else at + days_left * DAY
-        watch.look([ClusterState("prod", 0, 0.0, None, ends)], at)
+        watch.look({"prod": ends}, at)
 
     look(None, NOW)
     look(14.1, NOW)

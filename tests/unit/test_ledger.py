@@ -15,8 +15,8 @@ import pytest
 from daemon.errors import AlreadyRunningError, LedgerError
 from daemon.ledger import SCHEMA_VERSION, Access, Ledger
 from daemon.record import Phase, Record
-from daemon.repository import Action, Attempt, Outcome, RepositoryKey
-from tests.unit.ledger_samples import CONFIG, DAY, FULL, NOW, file_of
+from daemon.repository import RepositoryKey
+from tests.unit.ledger_samples import CONFIG, DAY, FULL, NOW, file_of, sent
 
 
 @pytest.fixture
@@ -48,13 +48,9 @@ def test_a_spent_record_is_removed(url: str) -> None:
 def test_a_save_is_one_transaction(url: str) -> None:
     """A thousand records and attempts cost one commit, not a thousand."""
     records = [Record(RepositoryKey("prod", f"r{n}"), phase=Phase.PAUSED) for n in range(1000)]
-    attempt = Attempt(
-        "prod", "r1", Action.PAUSE, ("w",), "POST", "http://x", 1, 200, Outcome.OK, None, "",
-        NOW, timedelta(milliseconds=12),
-    )  # fmt: skip
     with Ledger.open(url, Access.DAEMON) as ledger:
         before = _frames(url)
-        ledger.save(records, [attempt] * 1000)
+        ledger.save(records, [sent(NOW)] * 1000)
         commits = _commits(url) - before
 
     assert commits == 1
@@ -62,14 +58,7 @@ def test_a_save_is_one_transaction(url: str) -> None:
 
 def test_old_attempts_are_forgotten_bit_by_bit(url: str) -> None:
     """The oldest go first, no more at once than asked for, and none that is young enough."""
-    ages = (3, 1, 5, 4, 2)
-    attempts = [
-        Attempt(
-            "prod", "r1", Action.PAUSE, ("w",), "POST", "http://x", 1, 200, Outcome.OK, None, "",
-            NOW - timedelta(days=age), timedelta(milliseconds=12),
-        )
-        for age in ages
-    ]  # fmt: skip
+    attempts = [sent(NOW - age * DAY) for age in (3, 1, 5, 4, 2)]
     left = []
     with Ledger.open(url, Access.DAEMON) as ledger:
         ledger.save([], attempts)
