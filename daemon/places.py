@@ -12,7 +12,7 @@ from daemon.document import SIZE_LIMIT
 from daemon.errors import UsageError
 
 IN_MEMORY = "sqlite://"
-_SYSTEM_CONFIG = Path("/etc/cbmaintd/schedules.yaml")
+SYSTEM_CONFIG = Path("/etc/cbmaintd/schedules.yaml")
 _LEDGER_LINE = re.compile(
     r"""^ledger:[ ]+(?:(?P<quote>["'])(?P<quoted>[^"'\n]+)(?P=quote)|(?P<plain>[^\s"'#]+))""",
     re.MULTILINE,
@@ -29,7 +29,7 @@ def find_config(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
     asked = args.config or environ.get("CBMAINTD_CONFIG")
     if asked:
         return Path(asked)
-    places = (Path("schedules.yaml"), _SYSTEM_CONFIG)
+    places = (Path("schedules.yaml"), SYSTEM_CONFIG)
     for place in places:
         if place.exists():
             return place

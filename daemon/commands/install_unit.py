@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon import places
 from daemon.errors import HostError, UsageError
 
 UNIT, ON_FAILURE, EXAMPLE = "cbmaintd.service", "cbmaintd-failure@.service", "schedules.yaml"
-SHIPPED_PROGRAM, CONFIG = "/opt/cbmaintd/bin/cbmaintd", "/etc/cbmaintd/schedules.yaml"
+SHIPPED_PROGRAM = "/opt/cbmaintd/bin/cbmaintd"
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # named, not used
 """What the unit cannot see (ProtectHome, PrivateTmp)."""
 
@@ -43,8 +44,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         HostError: a file cannot be written, or is not part of this installation.
 
     """
-    config = args.config or environ.get("CBMAINTD_CONFIG") or CONFIG
-    unit = _unit(_program(), str(Path(config).absolute()))
+    named = args.config or environ.get("CBMAINTD_CONFIG") or places.SYSTEM_CONFIG
+    config = Path(named).absolute()
+    unit = _unit(_program(), config)
     if args.print:
         sys.stdout.write(unit)
         return 0
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     files = (
         _File(units / UNIT, unit),
         _File(units / ON_FAILURE, _shipped(f"systemd/{ON_FAILURE}")),
-        _File(root / str(Path(config).absolute()).lstrip("/"), _shipped(EXAMPLE), is_example=True),
+        _File(root / config.relative_to("/"), _shipped(EXAMPLE), is_example=True),
     )
     try:
         secrets = root / "etc/cbmaintd/secrets"
@@ -86,18 +88,18 @@ def _program() -> Path:
     return program
 
 
-def _unit(program: Path, config: str) -> str:
-    shipped = _shipped(f"systemd/{UNIT}")
-    return shipped.replace(SHIPPED_PROGRAM, str(program)).replace(CONFIG, config)
+def _unit(program: Path, config: Path) -> str:
+    unit = _shipped(f"systemd/{UNIT}").replace(SHIPPED_PROGRAM, str(program))
+    return unit.replace(str(places.SYSTEM_CONFIG), str(config))
 
 
 def _shipped(name: str) -> str:
     """Read a file that came with the program: beside its package, or in the environment's share."""
-    places = (Path(__file__).parents[2] / name, Path(sys.prefix, "share/cbmaintd", Path(name).name))
-    for place in places:
+    shared = Path(sys.prefix, "share/cbmaintd", Path(name).name)
+    for place in (Path(__file__).parents[2] / name, shared):
         if place.is_file():
             return place.read_text(encoding="utf-8")
-    raise HostError(f"{places[1]}: is missing from this installation; install cbmaintd again")
+    raise HostError(f"{shared}: is missing from this installation; install cbmaintd again")
 
 
 def _written(file: _File) -> str:
