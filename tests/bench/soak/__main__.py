@@ -152,7 +152,9 @@ class Soak:
             time.sleep(0.2)
         host.violations += [f"I1: left paused: {key}" for key in world.left_paused]
         status = json.loads(host.ask("status", "--output", "json").stdout)
-        host.violations += [f"I1: still held: {hold}" for hold in status["holds"]]
+        host.violations += [
+            f"I1: still held: {hold}" for hold in status["holds"] if world.has(hold)
+        ]
 
     def _report(self, host: Host, world: World, nemesis: Nemesis) -> dict[str, Any]:
         events, outcomes = self._read_logs(host)

@@ -6,7 +6,7 @@ import random
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -151,6 +151,14 @@ class World:
             for name, cluster in self.clusters.items()
             for id_ in cluster.verdict().left_paused
         ]
+
+    def has(self, hold: Mapping[str, Any]) -> bool:
+        """Tell whether a repository of the status is there, and not one that only a list named.
+
+        A pause that got lost on its way to one that is not is suspected for minutes, as it must be:
+        only then is it known that nothing came of it.
+        """
+        return hold["repository"] in self.clusters[hold["cluster"]].states()
 
     @property
     def violations(self) -> list[str]:
