@@ -59,11 +59,19 @@ def _repositories(args: argparse.Namespace, environ: Mapping[str, str]) -> Itera
             yield from (str(record.key) for record in ledger.records() if record.is_hold)
 
 
+def _targets(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
+    """Name those whom the file wants to be told."""
+    found = agenda.read_settings(args, environ)
+    if isinstance(found, Settings):
+        yield from (target.name for target in found.notify)
+
+
 _OFFERS: dict[tuple[str, str], Names] = {
     ("calendar", "window"): _windows,
     ("close", "name"): _windows,
     ("extend", "name"): _windows,
     ("skip", "name"): _windows,
+    ("notify", "targets"): _targets,
     ("history", "repository"): _repositories,
     ("open", "repository"): _repositories,
     ("release", "repository"): _repositories,

@@ -22,6 +22,8 @@ from daemon.document import SIZE_LIMIT, read
 from daemon.errors import ConfigError, Fault
 from daemon.exclusion_checks import Exclusions
 from daemon.findings import Findings, Place, checked
+from daemon.notices import Target
+from daemon.notify_checks import Targets
 from daemon.schema import ClusterSection, FileSection
 from daemon.window_checks import Known, window
 from daemon.windows import Window
@@ -50,6 +52,7 @@ class Settings:
     keep_history: timedelta
     clusters: Mapping[str, ClusterSettings]
     windows: Mapping[str, Window]
+    notify: tuple[Target, ...]
     attached: Mapping[str, str]
     warnings: tuple[str, ...]
 
@@ -119,6 +122,8 @@ class _Reading:
             return None
         section = checked(self._root, FileSection, self._findings)
         clusters, windows = self._clusters(section), self._windows(section)
+        targets = Targets(self._around, self._findings)
+        names = self._root.under("windows")
         return Settings(
             path=path,
             text=text,
@@ -132,11 +137,13 @@ class _Reading:
             keep_history=section.keep_history or KEEP_HISTORY,
             clusters=clusters,
             windows=windows,
+            notify=targets.read(self._root.at("notify"), section.notify or (), names),
             attached=self._exclusions.attachments.texts(),
             warnings=(
                 *(w for cluster in clusters.values() for w in warnings_of(cluster)),
                 *_warnings_of(section.listen),
                 *self._exclusions.warnings,
+                *targets.warnings,
             ),
         )
 
@@ -180,7 +187,7 @@ def _warnings_of(listen: tuple[str, int] | None) -> Iterator[str]:
 
 
 def difference(before: Settings | None, after: Settings) -> dict[str, list[str]]:
-    """Name the clusters and windows that are `added`, `removed` and `changed` in *after*."""
+    """Name the clusters, windows and targets `added`, `removed` and `changed` in *after*."""
     old, new = _parts(before), _parts(after)
     return {
         "added": sorted(new.keys() - old.keys()),
@@ -193,7 +200,9 @@ def _parts(settings: Settings | None) -> dict[str, object]:
     if settings is None:
         return {}
     windows = {f"windows.{name}": window for name, window in settings.windows.items()}
-    return {f"clusters.{name}": c for name, c in settings.clusters.items()} | dict(windows)
+    targets = {f"notify.{target.name}": target for target in settings.notify}
+    clusters = {f"clusters.{name}": cluster for name, cluster in settings.clusters.items()}
+    return {**clusters, **windows, **targets}
 
 
 def _labels(place: Place, section: ClusterSection | None) -> Mapping[str, str] | None:

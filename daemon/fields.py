@@ -75,6 +75,28 @@ class OrText:
 
 
 @dataclass(frozen=True, slots=True)
+class NoSecret:
+    """Annotates a section that says where a secret is: the secret itself is refused, unquoted."""
+
+    secret: str
+    instead: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Look before pydantic does."""
+        return core_schema.no_info_before_validator_function(self._checked, handler(source))
+
+    def _checked(self, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(  # noqa: TRY004  # as pydantic wants it
+                f"a {self.secret} is refused here, since the file is no place for secrets: write it"
+                f" into a file that only its owner can read, and say {self.instead}"
+            )
+        return value
+
+
+@dataclass(frozen=True, slots=True)
 class OneOrMore:
     """Annotates a list that is never empty; one item may stand for a list of one."""
 

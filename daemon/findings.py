@@ -61,7 +61,7 @@ class Place:
                     entry = entries[step]
                     place = Place(entry.value, (*place.path, step), entry.key)
                 case Sequence(items=items), int() if step < len(items):
-                    place = Place(items[step], (*place.path, step), place.key)
+                    place = Place(items[step], (*place.path, step))
                 case ((Mapping() | Scalar()), int()):
                     pass
                 case _:

@@ -42,6 +42,15 @@ class Fleet:
         return waiting + sum(len(worker.controller.holds) for worker in self._workers.values())
 
     @property
+    def openings(self) -> frozenset[str]:
+        """The identities of the openings for which anything is held."""
+        waiting = [record for records in self._records.values() for record in records]
+        held = (hold for worker in self._workers.values() for hold in worker.controller.holds)
+        return frozenset(
+            id_ for record in (*waiting, *held) if record.is_hold for id_ in record.openings
+        )
+
+    @property
     def certificates(self) -> dict[str, datetime | None]:
         """When the first certificate of each cluster ends (UTC), where one was verified."""
         return {name: worker.certificate_ends for name, worker in self._workers.items()}

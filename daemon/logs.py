@@ -46,6 +46,9 @@ CLUSTER_UNREACHABLE: Final = "cluster.unreachable"
 CLUSTER_RECOVERED: Final = "cluster.recovered"
 CLOCK_STEPPED: Final = "clock.stepped"
 LOG_DROPPED: Final = "log.dropped"
+NOTIFICATION_SENT: Final = "notification.sent"
+NOTIFICATION_FAILED: Final = "notification.failed"
+NOTIFICATION_DROPPED: Final = "notification.dropped"
 CERTIFICATE_ENDS: Final = "certificate.ends"
 CLUSTER_UNKNOWN: Final = "cluster.unknown"
 CONFIG_WARNED: Final = "config.warned"
@@ -65,7 +68,8 @@ COUNTED: Final = (
     CERTIFICATE_ENDS,
     *(LEDGER_FAILED, LEDGER_RECOVERED, LEDGER_REPLACED, PASS_CRASHED),
 )
-"""The events of which monitoring is given a counter; requests and dropped lines have their own."""
+"""The events of which monitoring is given a counter; requests, dropped lines and
+notifications have their own."""
 
 MESSAGE_LIMIT: Final = 200
 """Characters of a server's own words that a line carries at most."""
@@ -130,6 +134,10 @@ class Log:
     def redact(self, secret: str | Revealing) -> None:
         """Replace this value by `***` in every later line: plain, base64 or URL-encoded."""
         self._mask.add(secret if isinstance(secret, str) else secret.reveal())
+
+    def mask(self, entry: Entry) -> Entry:
+        """Give an entry that leaves this process on another way without the secrets known."""
+        return self._mask.apply(entry)
 
     def close(self, timeout: timedelta) -> bool:
         """Write what waits; False if the reader did not take it within `timeout`."""
@@ -206,7 +214,7 @@ def _traceback(exc: object) -> str:
 def _renderer(fd: int, log_format: LogFormat, environ: Mapping[str, str]) -> Callable[[Entry], str]:
     terminal = os.isatty(fd)
     if log_format is LogFormat.JSON or (log_format is LogFormat.AUTO and not terminal):
-        return _json_line
+        return json_line
     colours = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
     return _coloured_line if colours else _console_line
 
@@ -224,7 +232,7 @@ def _plain(value: object) -> object:
 
 
 # ASCII only: whatever is above it, and all that controls a terminal, stands as \uXXXX.
-_json_line: Final = json.JSONEncoder(default=_plain).encode
+json_line: Final = json.JSONEncoder(default=_plain).encode
 
 _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
 
@@ -256,7 +264,7 @@ def _text_line(entry: Entry, paint: Callable[[str, str], str]) -> str:
 def _shown(value: object) -> str:
     """Give words as they are, other text quoted and escaped, the rest as JSON."""
     if not isinstance(value, str):
-        return _json_line(value)
+        return json_line(value)
     if re.search(r"[\s\"'=]", value) or not value.isprintable() or not value:
         return repr(str(value))
     return str(value)

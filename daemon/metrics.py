@@ -15,7 +15,6 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from daemon import __version__, logs
-from daemon.journal import Log
 from daemon.repository import Attempt
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -73,6 +72,12 @@ class Metrics:
             ("event",),
             registry=self._registry,
         )
+        self._notifications = Counter(
+            "cbmaintd_notifications",
+            "What people were to be told, by what became of it: sent, failed or dropped.",
+            ("target", "outcome"),
+            registry=self._registry,
+        )
         for event in logs.COUNTED:
             self._events.labels(event)
 
@@ -82,9 +87,13 @@ class Metrics:
         self._attempts.labels(*labels).inc()
         self._durations.labels(attempt.action).observe(attempt.duration.total_seconds())
 
-    def happened(self, event: str) -> None:
+    def hear(self, event: str, _level: object, _keys: object) -> None:
         """Count a line of the log."""
         self._events.labels(event).inc()
+
+    def notified(self, target: str, outcome: str, notices: int) -> None:
+        """Count what became of notices to a target."""
+        self._notifications.labels(target, outcome).inc(notices)
 
     def observe(self, state: Callable[[], State]) -> None:
         """Ask for the *state* at each scrape from now on."""
@@ -93,35 +102,6 @@ class Metrics:
     def render(self) -> bytes:
         """Give all of it in Prometheus's text format."""
         return generate_latest(self._registry)
-
-
-class CountingLog:
-    """A log of which each line is counted."""
-
-    def __init__(self, log: Log, metrics: Metrics) -> None:
-        """Write to *log*, count in *metrics*."""
-        self._log = log
-        self._metrics = metrics
-
-    def info(self, event: str, **keys: object) -> None:
-        """Write and count a line of level info."""
-        self._metrics.happened(event)
-        self._log.info(event, **keys)
-
-    def warning(self, event: str, **keys: object) -> None:
-        """Write and count a line of level warning."""
-        self._metrics.happened(event)
-        self._log.warning(event, **keys)
-
-    def error(self, event: str, **keys: object) -> None:
-        """Write and count a line of level error."""
-        self._metrics.happened(event)
-        self._log.error(event, **keys)
-
-    def critical(self, event: str, **keys: object) -> None:
-        """Write and count a line of level critical."""
-        self._metrics.happened(event)
-        self._log.critical(event, **keys)
 
 
 class _StateCollector(Collector):

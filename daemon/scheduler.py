@@ -16,16 +16,19 @@ from daemon.certificates import CertificateWatch
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, difference, parse
 from daemon.controller import Rules
+from daemon.couriers import Office
 from daemon.daemon_state import AppliedConfig
 from daemon.errors import ConfigError, Fault, HostError, LedgerError
 from daemon.flags import Flags
 from daemon.fleet import Fleet
 from daemon.holdings import Holdings
 from daemon.ledger_file import DamagedError
-from daemon.metrics import CountingLog, State
+from daemon.metrics import State
 from daemon.monitor import Monitor
+from daemon.notifier import Notifier
 from daemon.record import Record
 from daemon.repository import Moment
+from daemon.shared_log import SharedLog
 from daemon.start import Book, Host, Start
 from daemon.timeline import Timeline
 from daemon.watch import Content, Watch
@@ -37,6 +40,7 @@ STEP = timedelta(seconds=2)
 """A change between the clocks that is no slewing: somebody set the clock, or the host slept."""
 
 STOP_WITHIN = timedelta(seconds=10)
+NOTIFY_WITHIN = timedelta(seconds=3)
 FORGET_MOST = 1000
 """How many old attempts are deleted at once: no pass should wait long for that."""
 
@@ -51,7 +55,12 @@ class Daemon:
         """Prepare everything; nothing is sent and no thread begins before `run`."""
         self._start = start
         self._book = book
-        self._log = CountingLog(host.log, host.metrics)
+        self._notifier = Notifier(
+            Office(host.deliver, host.log, host.metrics.notified),
+            lambda: host.clock().wall,
+            lambda window: self._rules.timeline.clusters_of(window),  # noqa: PLW0108  # changes
+        )
+        self._log = SharedLog(host.log, host.metrics, self._notifier)
         self._lost = host.lost
         self._clock = host.clock
         self._manager = host.manager
@@ -108,6 +117,7 @@ class Daemon:
     def _begin(self) -> None:
         settings = self._settings
         self._monitor.listen(settings.listen)
+        self._aim(settings)
         now = self._clock()
         self._offset, self._ticked, self._beaten = _offset(now), now.uptime, now.uptime
         self._log.info(
@@ -144,6 +154,7 @@ class Daemon:
             elif self._lacking:
                 self._reconsider()
             self._fleet.dismiss_idle()
+            self._follow_runs(now)
             self._certificates.look(self._fleet.certificates, now.wall)
             self._keep_ledger(now)
             self._tell_manager(now)
@@ -171,6 +182,15 @@ class Daemon:
     def _announce(self) -> None:
         self._announcer.announce(self._rules.timeline, self._clock().wall, self._fleet.known_ids)
 
+    def _aim(self, settings: Settings) -> None:
+        self._notifier.aim(() if self._start.dry_run else settings.notify)
+
+    def _follow_runs(self, now: Moment) -> None:
+        """Tell those who watch openings which of them began, or ended with nothing held."""
+        if self._notifier.follows_runs:
+            covering = {opening.id for opening in self._rules.timeline.covering(now.wall)}
+            self._notifier.follow(covering | self._fleet.openings)
+
     # The file
 
     def _reload(self, content: Content) -> None:
@@ -186,6 +206,7 @@ class Daemon:
             before, self._settings = self._settings, settings
             moved = (cluster.formerly() for cluster in before.clusters.values())
             self._former = {**self._former, **before.clusters} | {c.name: c for c in moved}
+            self._aim(settings)
             self._fleet.rename(settings.clusters)
             self._rules = self._rules_of(settings)
             self._apply(settings, before)
@@ -366,6 +387,7 @@ class Daemon:
         ended = self._fleet.stop(STOP_WITHIN)
         self._monitor.close()
         self._log.info(logs.DAEMON_STOPPED, holds=self._fleet.holds)
+        self._notifier.close(NOTIFY_WITHIN)
         return ended
 
 

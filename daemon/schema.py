@@ -210,6 +210,39 @@ Days = Annotated[
 ]
 
 
+class UrlSection(Section):
+    """Where a URL is found; it is a secret, since who knows it may post."""
+
+    exactly_one = ("file", "env")
+
+    file: fields.FileName | None = _may("File with the URL; others must not read it.")
+    env: fields.Variable | None = _may("Environment variable with the URL.")
+
+
+Url = Annotated[UrlSection, fields.NoSecret("URL", "{file: NAME} or {env: NAME}")]
+
+
+class NotifySection(Section):
+    """Somebody to tell of what happens."""
+
+    exactly_one = ("webhook", "slack", "ping_url", "apprise")
+    is_listed = True
+
+    webhook: Url | None = _may("A JSON document is posted there for each event.")
+    slack: Url | None = _may("An incoming webhook of Slack, Mattermost, Rocket.Chat or the like.")
+    ping_url: Url | None = _may("A check of a healthchecks service: told of start, end, failure.")
+    apprise: Url | None = _may("A URL of the apprise library (an extra): mail, chat, pagers.")
+    name: fields.Name | None = _may("For the log (default: kind and place in the list).")
+    events: Annotated[tuple[fields.Words, ...], OneOrMore("event")] | None = _may(
+        "Events of the log or globs, and overdue (default: what somebody has to look after)."
+    )
+    windows: Annotated[tuple[fields.Words, ...], OneOrMore("window or glob")] | None = _may(
+        "Only what is about these windows, by name or glob (default: all)."
+    )
+    template: fields.Words | None = _may("JSON body of a webhook, with $summary, $event and more.")
+    proxy: fields.Url | None = _may("HTTP proxy to send by (the environment's is not used).")
+
+
 class FileSection(Section):
     """schedules.yaml: the maintenance windows of cbmaintd."""
 
@@ -228,6 +261,9 @@ class FileSection(Section):
     clusters: dict[fields.Name, ClusterSection] | None = _may("Clusters by name.")
     exclusions: dict[fields.Name, Days] | None = _may("Sets of days by name.")
     windows: dict[fields.Name, WindowSection] | None = _may("Windows by name.")
+    notify: Annotated[tuple[NotifySection, ...], OneOrMore("target")] | None = _may(
+        "Who is told of what happens."
+    )
 
 
 class _Generator(GenerateJsonSchema):

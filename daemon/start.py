@@ -10,6 +10,7 @@ from typing import Protocol
 
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings
+from daemon.couriers import Deliver
 from daemon.daemon_state import AppliedConfig
 from daemon.errors import ConfigError
 from daemon.journal import Log
@@ -63,11 +64,15 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What the process has of the world around it; `lost` counts lines that were not written."""
+    """What the process has of the world around it.
+
+    `lost` counts lines that were not written, `deliver` sends notices to a target.
+    """
 
     log: Log
     metrics: Metrics
     lost: Callable[[], int]
     clock: Callable[[], Moment]
     manager: ServiceManager
+    deliver: Deliver
     environ: Mapping[str, str]

@@ -135,6 +135,12 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **keys, ssl_context=self._tls)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
+    def proxy_manager_for(self, proxy: str, **keys: Any) -> Any:
+        """Reach servers behind *proxy* as others are reached."""
+        manager = super().proxy_manager_for(proxy, **keys, ssl_context=self._tls)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+        return manager
+
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Do nothing: `requests` would load its own authorities into the context here."""
 
@@ -216,18 +222,23 @@ class Transport:
         has to be whole: of other answers the status counts and the beginning is shown.
         Raises: TransportError.
         """
-        with self._watch.start() as deadline:
-            try:
-                answer = self._receive(self._request(method, root, path), limit)
-            except (HTTPError, HTTPException, OSError, ValueError) as exc:
-                # ValueError, too: nothing that a server sends shall look like a bug of ours.
-                raise self._failure(exc, deadline) from exc
-            finally:
-                if deadline.certificate_ends:
-                    self._certificates[root] = deadline.certificate_ends
-            if deadline.is_over:
-                raise self._overdue(deadline)
-            return answer
+        return self._perform(self._request(method, root, path), root, limit)
+
+    def post(
+        self, url: str, body: bytes, content_type: str, *, limit: int, proxy: str | None
+    ) -> Answer:
+        """Send *body* to a *url*, which may have a user and a password of its own, by *proxy*.
+
+        Raises: TransportError.
+        """
+        headers = _HEADERS | {"Content-Type": content_type}
+        try:
+            request = requests.Request("POST", url, headers, data=body).prepare()
+        except ValueError as exc:
+            # The text would quote the URL, which may be a secret.
+            message = "the URL cannot be used"
+            raise TransportError(CallError.BAD_REQUEST, message, may_have_sent=False) from exc
+        return self._perform(request, "", limit, proxy)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -248,10 +259,31 @@ class Transport:
             headers["Content-Type"], body = "application/json", b"{}"
         return requests.Request(method, root, headers, data=body, auth=self._auth).prepare()
 
-    def _receive(self, request: requests.PreparedRequest, limit: int) -> Answer:
+    def _perform(
+        self,
+        request: requests.PreparedRequest,
+        root: str,
+        limit: int,
+        proxy: str | None = None,
+    ) -> Answer:
+        with self._watch.start() as deadline:
+            try:
+                answer = self._receive(request, limit, proxy)
+            except (HTTPError, HTTPException, OSError, ValueError) as exc:
+                # ValueError, too: nothing that a server sends shall look like a bug of ours.
+                raise self._failure(exc, deadline) from exc
+            finally:
+                if deadline.certificate_ends:
+                    self._certificates[root] = deadline.certificate_ends
+            if deadline.is_over:
+                raise self._overdue(deadline)
+            return answer
+
+    def _receive(self, request: requests.PreparedRequest, limit: int, proxy: str | None) -> Answer:
+        proxies = {"http": proxy, "https": proxy} if proxy else {}
         waits = (self._timeouts.connect.total_seconds(), self._timeouts.read.total_seconds())
         with self._adapter.send(
-            request, stream=True, timeout=waits, verify=self._verify, proxies={}
+            request, stream=True, timeout=waits, verify=self._verify, proxies=proxies
         ) as response:
             return _read(response, limit)
 

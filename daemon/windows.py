@@ -161,3 +161,8 @@ class Window:
         ):
             return False
         return not any(day in days for days in self.excluded)
+
+
+def window_of(opening: str) -> str:
+    """Give the name of the window of an opening's identity."""
+    return opening.rpartition("@")[0]

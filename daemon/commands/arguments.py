@@ -264,6 +264,12 @@ def _declare_install(verb: argparse.ArgumentParser) -> None:
     )
 
 
+def _declare_notify(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "targets", metavar="TARGET", nargs="*", help="by name, as slack-1; default: all"
+    )
+
+
 def _declare_completion(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "fish"))
 
@@ -312,6 +318,7 @@ _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] =
     ("release", "Resume now what is held, without a daemon.", _declare_release),
     ("demo", "Watch the daemon work on a simulated service.", _declare_demo),
     ("simulate", "Serve a simulated Backup Service.", _declare_simulate),
+    ("notify", "Send a test message to those under notify.", _declare_notify),
     ("install-unit", "Install the systemd units and an example file.", _declare_install),
     ("completion", "Print what completes commands in a shell.", _declare_completion),
     ("schema", "Print the JSON Schema of schedules.yaml.", _declare_nothing),

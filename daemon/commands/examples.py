@@ -87,6 +87,11 @@ examples:
   cbmaintd simulate --port 8097 --repositories orders,archive
   cbmaintd simulate --port 0 --latency 50ms --state-file state.json
 """,
+    "notify": """\
+examples:
+  cbmaintd notify                           a test message to everybody
+  cbmaintd notify slack-1                   to one of them
+""",
     "install-unit": """\
 examples:
   cbmaintd install-unit --print             look at it first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from daemon.clock import SystemClock
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, load
 from daemon.daemon_state import AppliedConfig
+from daemon.delivery import Delivery
 from daemon.errors import ConfigError, SecretError
 from daemon.flags import Flags
 from daemon.ledger import Access, Ledger
@@ -61,17 +63,20 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             if ledger.loss:
                 _say_lost(log, ledger.loss)
             metrics = Metrics()
+            delivery = Delivery(socket.gethostname(), environ, log.mask, log.redact)
             host = Host(
                 log.logger,
                 metrics,
                 lambda: log.lost,
                 SystemClock(),
                 ServiceManager(environ),
+                delivery.deliver,
                 environ,
             )
             book = _NoBook(ledger) if args.dry_run else ledger
             daemon = Daemon(start, book, _connector(log, metrics, environ), host)
             has_ended = daemon.run(flags)
+            delivery.close()
     finally:
         log.close(FLUSH_WITHIN)
     if not has_ended:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from textwrap import indent
+from types import MappingProxyType
 
 import pytest
 
@@ -13,7 +15,7 @@ from daemon.config import Settings, parse
 from daemon.errors import ConfigError
 from daemon.windows import Window
 
-ENVIRON = {"PW": "secret"}
+ENVIRON: Mapping[str, str] = MappingProxyType({"PW": "secret"})
 CLUSTERS = """\
 clusters:
   prod-eu: {url: "https://eu:18097", username: u, password_env: PW, labels: {env: prod, at: eu}}
@@ -25,15 +27,19 @@ RULE = "weekly: {days: [mon], start: 02:00, end: 06:00}"
 REPOSITORIES = 'repositories: {test: ["*"]}'
 
 
-def read(text: str, folder: Path = Path("/nowhere")) -> Settings:
+def read(
+    text: str, folder: Path = Path("/nowhere"), environ: Mapping[str, str] = ENVIRON
+) -> Settings:
     """Give the settings of a text."""
-    return parse(text.encode(), "f.yaml", environ=ENVIRON, attachments=Attachments(folder))
+    return parse(text.encode(), "f.yaml", environ=environ, attachments=Attachments(folder))
 
 
-def faults(text: str, folder: Path = Path("/nowhere")) -> list[str]:
+def faults(
+    text: str, folder: Path = Path("/nowhere"), environ: Mapping[str, str] = ENVIRON
+) -> list[str]:
     """Give the faults of a text as a user sees them."""
     with pytest.raises(ConfigError) as raised:
-        read(text, folder)
+        read(text, folder, environ)
     return str(raised.value).splitlines()
 
 

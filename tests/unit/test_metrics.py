@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon import logs
-from daemon.metrics import ClusterState, CountingLog, Metrics, State
+from daemon.metrics import ClusterState, Metrics, State
 from daemon.repository import Action, Attempt, CallError, Outcome
+from daemon.shared_log import SharedLog
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STATE = State(
@@ -75,7 +76,7 @@ def test_requests_are_counted_by_what_became_of_them() -> None:
 def test_events_are_counted_from_the_start() -> None:
     """Each event has a counter before it happens, so that its first time is an increase."""
     metrics = Metrics()
-    log = CountingLog(Silence(), metrics)
+    log = SharedLog(Silence(), metrics)
 
     before = samples(metrics)
     log.warning(logs.REPOSITORY_DRIFTED, cluster="prod")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,8 +21,15 @@ from daemon.schema import FileSection
 EXAMPLE = Path(__file__).parents[2] / "schedules.yaml"
 CONTENT = EXAMPLE.read_bytes()
 SECRETS = ("prod-eu.password", "prod-ca.pem", "prod-us.pem", "prod-us.key")
+# The example with what stands there as a comment, since few need it.
+WHOLE = re.sub(rb"(?m)^# (?=notify:$|  )", b"", CONTENT)
+URLS = {
+    "slack.url": "https://x/y",
+    "patching.ping": "https://x/y",
+    "mail.url": "mailto://a:b@example.com",
+}
 BESIDE = Attachments(Path("/nowhere"))
-ENVIRON = {"STAGING_PASSWORD": "secret"}
+ENVIRON = {"STAGING_PASSWORD": "secret", "PAGER_URL": "https://x/y"}
 
 
 @pytest.fixture
@@ -70,9 +78,27 @@ def test_nothing_but_secrets_is_missing_in_the_example() -> None:
     ]
 
 
+def test_what_is_a_comment_in_the_example_is_valid(loaded: Settings) -> None:
+    """The part that is a comment can be used as it stands."""
+    folder = Path(loaded.path).parent
+    for name, url in URLS.items():
+        (folder / name).write_text(url)
+        (folder / name).chmod(0o600)
+    (folder / "whole.yaml").write_bytes(WHOLE)
+
+    whole = load(folder / "whole.yaml", environ=ENVIRON)
+
+    assert [target.name for target in whole.notify] == [
+        "slack-1",
+        "ping_url-2",
+        "pager",
+        "apprise-4",
+    ]
+
+
 def test_the_example_shows_every_key() -> None:
     """Each key that there is stands somewhere in the example."""
-    root = read(CONTENT).root
+    root = read(WHOLE).root
     assert root
     found = list(sections(Place(root), FileSection))
 
