@@ -165,12 +165,13 @@ def test_a_ledger_without_configuration_has_no_openings(ledger: Ledger, status: 
 
 def test_people_are_told_in_their_words(ledger: Ledger, status: Status) -> None:
     """The table has relative times, what is open first."""
+    now = datetime.now(UTC).replace(microsecond=0)
     applied(
         ledger,
-        once("soon", NOW + 3 * HOUR + MINUTE, NOW + 4 * HOUR),
-        once("night", NOW - HOUR, NOW + 2 * HOUR + MINUTE / 2),
+        once("soon", now + 3 * HOUR + MINUTE / 2, now + 4 * HOUR),
+        once("night", now - HOUR, now + 2 * HOUR + MINUTE / 2),
     )
-    ledger.save([hold(since=NOW - 2 * HOUR)])
+    ledger.save([hold(since=now - 2 * HOUR)])
 
     said = status().words
 
