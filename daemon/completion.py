@@ -73,6 +73,7 @@ _OFFERS: dict[tuple[str, str], Names] = {
     ("skip", "name"): _windows,
     ("notify", "targets"): _targets,
     ("history", "repository"): _repositories,
+    ("history", "window"): _windows,
     ("open", "repository"): _repositories,
     ("release", "repository"): _repositories,
     ("why", "repository"): _repositories,

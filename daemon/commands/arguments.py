@@ -169,7 +169,11 @@ def _declare_history(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--since", metavar="T", help="from this time, or so long ago, as 2h; default 14d"
     )
+    verb.add_argument("--until", metavar="T", help="up to this time, or so long ago")
     verb.add_argument("--repository", metavar="C/R", help="only this one")
+    verb.add_argument(
+        "--window", action="append", metavar="W", help="only what is about it; may be repeated"
+    )
     verb.add_argument("--failed", action="store_true", help="only requests that did not succeed")
     verb.add_argument("--limit", type=_count, metavar="N", help="only the last so many")
     verb.add_argument(

@@ -39,7 +39,8 @@ examples:
 examples:
   cbmaintd history --since 2h
   cbmaintd history --repository prod/orders --since 2026-11-01
-  cbmaintd history --failed --limit 20
+  cbmaintd history --window nightly --failed --limit 20
+  cbmaintd history --until 2026-11-20T06:00 --limit 50    the fifty before that
   cbmaintd history --since 2026-01-01 --output csv > history.csv
   cbmaintd history --output json | jq '.[] | select(.outcome == "failed")'
 """,

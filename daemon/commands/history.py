@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with Ledger.open(places.find_ledger(args, environ, found), Access.READ) as ledger:
         planned, now = agenda.in_force(ledger, environ), datetime.now(UTC)
         since = read_past("--since", args.since, planned.zone, now) if args.since else now - SINCE
+        until = read_past("--until", args.until, planned.zone, now) if args.until else None
         attempts, decisions = ledger.attempts(since), planned.overrides
     if args.repository:
         cluster, id_ = _repository(args.repository)
@@ -67,6 +69,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         attempts, decisions = [a for a in attempts if a.outcome is not Outcome.OK], ()
     events = [_Event(a.started, a) for a in attempts]
     events += [_Event(d.made, d) for d in decisions if d.made >= since]
+    if until:
+        events = [event for event in events if event.at < until]
+    if args.window:
+        events = [event for event in events if set(event.windows) & set(args.window)]
     events.sort(key=lambda event: event.at)
     if args.limit:
         events = events[-args.limit :]
@@ -134,10 +140,16 @@ def _print(events: Iterable[_Event], zone: ZoneInfo, since: datetime) -> None:
         cells, style = _cells(event.what, zone)
         # As text: what looks like markup in what a server says is none.
         table.add_row(*map(Text, (at, *cells)), style=style)
-    if table.row_count:
-        console().print(table)
+    out = console()
+    if not table.row_count:
+        out.print(f"nothing was done since {since.astimezone(zone):%Y-%m-%d %H:%M %Z}")
+    elif out.is_terminal and table.row_count >= out.height:
+        # As git does: colours pass, and what fits on a page ends by itself.
+        os.environ.setdefault("LESS", "FRX")
+        with out.pager(styles=True):
+            out.print(table)
     else:
-        console().print(f"nothing was done since {since.astimezone(zone):%Y-%m-%d %H:%M %Z}")
+        out.print(table)
 
 
 def _cells(what: Attempt | Override, zone: ZoneInfo) -> tuple[tuple[str, ...], str | None]:

@@ -1,4 +1,4 @@
-"""`status --watch` in a terminal: it follows what the daemon does until somebody ends it."""
+"""What a terminal is shown: `status --watch` until somebody ends it, `history` by pages."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class Watching:
 
 
 @contextmanager
-def watching(stage: Stage) -> Iterator[Watching]:
-    """Watch in a terminal of its own."""
+def in_a_terminal(stage: Stage, *command: str, **environ: str) -> Iterator[Watching]:
+    """Run a command in a terminal of its own."""
     terminal, inner = pty.openpty()
     process = subprocess.Popen(
-        stage.command("status", "--watch"),
+        stage.command(*command),
         stdin=inner,
         stdout=inner,
         stderr=inner,
         cwd=stage.folder,
-        env=stage.environ({"TERM": "xterm", "COLUMNS": "80"}),
+        env=stage.environ({"TERM": "xterm", "COLUMNS": "80", **environ}),
     )
     os.close(inner)
     found = Watching(process)
@@ -61,7 +61,7 @@ def test_the_watch_follows_the_daemon(stage: Stage) -> None:
     daemon = stage.start()
     daemon.wait_for("daemon.started")
 
-    with watching(stage) as watch:
+    with in_a_terminal(stage, "status", "--watch") as watch:
         wait_until(lambda: b"No repository is held" in watch.shown, "nothing is held yet")
         wait_until(lambda: b"prod/orders" in watch.shown, "the hold is shown")
         before = len(watch.shown)
@@ -83,3 +83,23 @@ def test_a_watch_needs_a_terminal(stage: Stage) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("cbmaintd: --watch: needs a terminal")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_long_history_is_shown_by_pages(stage: Stage) -> None:
+    """What does not fit on the screen goes through $PAGER; what fits is printed as it is."""
+    stage.simulate("prod", *(f"orders-{number}" for number in range(12)))
+    stage.write(once("night", -60, 600))
+    daemon = stage.start()
+    daemon.wait_for("repository.paused", 12)
+    daemon.stop()
+    seen: list[str] = []
+
+    for lines in ("8", "40"):
+        environ = {"LINES": lines, "PAGER": "sed s/^/PAGED:/"}
+        with in_a_terminal(stage, "history", **environ) as watching:
+            assert watching.process.wait(PATIENCE_S) == 0
+            wait_until(lambda: b"orders-11" in watching.shown, "the last line")  # at once
+            seen.append(watching.shown.decode())
+
+    assert seen[0].count("PAGED:") > 12
+    assert "PAGED:" not in seen[1]

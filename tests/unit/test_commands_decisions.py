@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from daemon.commands.history import COLUMNS
 from daemon.daemon_state import AppliedConfig
 from daemon.ledger import Access, Ledger
 from daemon.overrides import Override, OverrideKind
@@ -319,6 +322,31 @@ def test_history_of_failures_and_of_late(ledger: Ledger, ask: Ask) -> None:
     assert [event["error"] for event in newest] == [None]
 
 
+def test_history_of_a_time_and_a_window(ledger: Ledger, ask: Ask) -> None:
+    """What was before a time, and what is about a window, can be asked for; pages are so turned."""
+    for hours, window in ((4, "night"), (3, "day"), (2, "night"), (1, "night")):
+        about = replace(attempt("orders", NOW - hours * HOUR), windows=(window,))
+        ledger.save([], [about])
+    ledger.add_override(
+        Override(OverrideKind.CLOSE, "day", NOW - HOUR, NOW, NOW - MINUTE, "ana@host", "done")
+    )
+
+    page = json.loads(ask("history", "--output", "json", "--window", "night", "--limit", "2").out)
+    before = json.loads(
+        ask("history", "--output", "json", "--window", "night", "--until", page[0]["at"]).out
+    )
+    day = json.loads(ask("history", "--output", "json", "--window", "day", "--until", "1s").out)
+
+    assert [event["at"] for event in page] == [at(2), at(1)]
+    assert [event["at"] for event in before] == [at(4)]
+    assert [event["action"] for event in day] == ["pause", "close"]
+
+
+def at(hours: int) -> str:
+    """Give the time so many hours ago as JSON has it."""
+    return (NOW - hours * HOUR).isoformat()
+
+
 def test_history_for_a_spreadsheet(ledger: Ledger, ask: Ask) -> None:
     """As CSV each event is a line, whatever is said in it; what it does not have is empty."""
     said = 'no "leader",\nsorry'
@@ -349,6 +377,15 @@ def test_status_tells_who_opened_a_window(ledger: Ledger, ask: Ask) -> None:
 
     assert "patch open ends in" in ask("status").words
     assert "opened by ana@host: kernel" in ask("status").words
+
+
+def test_the_readme_has_every_key_of_the_history() -> None:
+    """What programs may read of the history stands in the README."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    table = readme.partition("| of a request | of a decision |")[2].partition("\n\n")[0]
+    assert {word for span in re.findall(r"`([\w ]+)`", table) for word in span.split()} >= {
+        *COLUMNS
+    }
 
 
 def test_an_empty_history_says_so(ask: Ask) -> None:
