@@ -36,6 +36,11 @@ class _Parser(argparse.ArgumentParser):
         """List the options that it takes."""
         return list(self._option_string_actions)
 
+    def explained(self) -> list[tuple[str, str]]:
+        """List the options and arguments that it takes, each with its explanation."""
+        takes = (action for action in self._actions if action.dest not in {"help", "verb"})
+        return [(_invocation(action), action.help or "") for action in takes]
+
 
 def read(arguments: Sequence[str]) -> argparse.Namespace:
     """Take the arguments apart; `verb` is None if there is none.
@@ -67,6 +72,16 @@ def _check_first(arguments: Sequence[str], parser: _Parser, verbs: Mapping[str, 
         if any(first in verb.options() for verb in verbs.values()):
             raise UsageError(f"{first} stands after the command; see {parser.prog} --help")
         raise _unknown(first, parser.options())
+
+
+def _invocation(action: argparse.Action) -> str:
+    """Write how an action is called for: `-c, --config PATH`, `{table,json}`, `TARGET ...`."""
+    takes = action.metavar if isinstance(action.metavar, str) else ""
+    if action.choices is not None:
+        takes = f"{{{','.join(map(str, action.choices))}}}"
+    if action.nargs in {"+", "*"}:
+        takes += " ..."
+    return f"{', '.join(action.option_strings)} {takes}".strip()
 
 
 def _unknown(argument: str, known: Sequence[str]) -> UsageError:
@@ -325,5 +340,6 @@ _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] =
     ("notify", "Send a test message to those under notify.", _declare_notify),
     ("install-unit", "Install the systemd units and an example file.", _declare_install),
     ("completion", "Print what completes commands in a shell.", _declare_completion),
+    ("manual", "Print the man page.", _declare_nothing),
     ("schema", "Print the JSON Schema of schedules.yaml.", _declare_nothing),
 )

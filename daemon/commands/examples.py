@@ -104,6 +104,11 @@ examples:
   cbmaintd completion zsh > /usr/local/share/zsh/site-functions/_cbmaintd
   cbmaintd completion fish > ~/.config/fish/completions/cbmaintd.fish
 """,
+    "manual": """\
+examples:
+  cbmaintd manual | man -l -                read it
+  cbmaintd manual > /usr/local/share/man/man1/cbmaintd.1
+""",
     "schema": """\
 examples:
   cbmaintd schema > schedules.schema.json   for an editor that knows JSON Schema

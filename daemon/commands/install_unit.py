@@ -1,4 +1,4 @@
-"""`cbmaintd install-unit`: put the systemd units and an example file where they belong."""
+"""`cbmaintd install-unit`: put units, an example file and the man page where they belong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon import places
+from daemon import manual, places
 from daemon.errors import HostError, UsageError
 
 UNIT, ON_FAILURE, EXAMPLE = "cbmaintd.service", "cbmaintd-failure@.service", "schedules.yaml"
@@ -37,7 +37,7 @@ class _File:
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Write the units and an example below `--root`, or print the unit.
+    """Write them below `--root`, or print the unit.
 
     Raises:
         UsageError: the program is not installed where a service could start it.
@@ -56,6 +56,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _File(units / UNIT, unit),
         _File(units / ON_FAILURE, _shipped(f"systemd/{ON_FAILURE}")),
         _File(root / config.relative_to("/"), _shipped(EXAMPLE), is_example=True),
+        _File(root / "usr/local/share/man/man1/cbmaintd.1", manual.page()),
     )
     try:
         secrets = root / "etc/cbmaintd/secrets"

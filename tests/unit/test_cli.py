@@ -19,7 +19,8 @@ from tests.unit.ended import Ended, ended
 ROOT = Path(__file__).parents[2]
 VERBS = (
     *("run", "check", "calendar", "status", "history", "why", "open", "close", "extend", "skip"),
-    *("reload", "release", "demo", "simulate", "notify", "install-unit", "completion", "schema"),
+    *("reload", "release", "demo", "simulate", "notify", "install-unit", "completion"),
+    *("manual", "schema"),
 )
 VALID = """\
 clusters:

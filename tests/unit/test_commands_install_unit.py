@@ -35,6 +35,7 @@ def test_units_and_an_example_are_written(prefix: Path, capsys: pytest.CaptureFi
     example = prefix / "etc/cbmaintd/schedules.yaml"
     assert example.read_bytes() == (ROOT / "schedules.yaml").read_bytes()
     assert (prefix / "etc/cbmaintd/secrets").stat().st_mode & 0o777 == 0o700
+    assert (prefix / "usr/local/share/man/man1/cbmaintd.1").read_text().startswith(".TH CBMAINTD 1")
     assert "systemctl enable --now cbmaintd" in said
 
 
@@ -50,10 +51,11 @@ def test_a_second_time_keeps_the_file(prefix: Path, capsys: pytest.CaptureFixtur
 
     said = capsys.readouterr().out.splitlines()
     assert edited.read_text() == "mine\n"
-    assert [line.rpartition(": ")[2] for line in said[:3]] == [
+    assert [line.rpartition(": ")[2] for line in said[:4]] == [
         "replaced",
         "unchanged",
         "kept as it is",
+        "unchanged",
     ]
 
 

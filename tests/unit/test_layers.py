@@ -45,7 +45,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("simulator.standalone",),
     ("commands", "commands.examples"),
     ("commands.arguments",),
-    ("completion", "commands.*"),
+    ("completion", "manual"),
+    ("commands.*",),
     ("cli",),
     ("__main__",),
 )
