@@ -153,7 +153,7 @@ class DayOfMonth:
     def __get_pydantic_json_schema__(self, core: object, handler: object) -> JsonSchemaValue:
         """Describe both forms."""
         number = {"type": "integer", "minimum": -31, "maximum": 31, "not": {"const": 0}}
-        return {"anyOf": [number, {"type": "string", "examples": ["second tuesday", "last fri"]}]}
+        return {"anyOf": [number, {"type": "string"}]}
 
     def _read(self, value: object) -> MonthDay:
         if isinstance(value, str):
@@ -190,16 +190,15 @@ def one_of(choices: type[Choice]) -> Callable[[str], Choice]:
 
 def _duration(low: timedelta, high: timedelta) -> Text:
     wanted = f"a duration: write {durations.EXAMPLES}"
-    examples = ["90s", "15m", "1h30m"]
-    return Text(between(low, high), wanted, {"pattern": durations.PATTERN, "examples": examples})
+    return Text(between(low, high), wanted, _pattern(durations.PATTERN))
 
 
 def _choice(choices: type[StrEnum]) -> Text:
     return Text(one_of(choices), f"allowed: {listed(choices)}", {"enum": list(choices)})
 
 
-def _pattern(pattern: str, *examples: str) -> dict[str, Any]:
-    return {"pattern": pattern, **({"examples": list(examples)} if examples else {})}
+def _pattern(pattern: str) -> dict[str, Any]:
+    return {"pattern": pattern}
 
 
 _ZERO = timedelta(0)
@@ -219,7 +218,7 @@ Limit = Annotated[timedelta, _duration(_LEAST, _HOUR)]
 
 Words = Annotated[str, Text(str)]
 Name = Annotated[str, Text(notation.name, schema=_pattern(notation.NAME))]
-Zone = Annotated[ZoneInfo, Text(notation.zone, schema={"examples": ["Europe/Berlin", "UTC"]})]
+Zone = Annotated[ZoneInfo, Text(notation.zone)]
 Start = Annotated[time, Text(notation.time_of_day, notation.A_TIME, _pattern(notation.TIME))]
 End = Annotated[timedelta, Text(notation.end_of_day, notation.A_TIME, _pattern(notation.END))]
 Day = Annotated[date, Text(notation.day, notation.A_DATE, {"format": "date"})]
@@ -230,9 +229,7 @@ Local = Annotated[
 Instant = Annotated[
     datetime, Text(notation.instant, notation.AN_INSTANT, _pattern(notation.INSTANT))
 ]
-Days = Annotated[
-    frozenset[int], Text(notation.weekdays, notation.A_DAY, {"examples": ["monday", "mon-fri"]})
-]
+Days = Annotated[frozenset[int], Text(notation.weekdays, notation.A_DAY)]
 OnDay = Annotated[MonthDay, DayOfMonth()]
 OnDriftWord = Annotated[OnDrift, _choice(OnDrift)]
 CatchUpWord = Annotated[CatchUp, _choice(CatchUp)]

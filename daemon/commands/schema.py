@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 
+from daemon.json_schema import json_schema
 from daemon.presentation import print_json
-from daemon.schema import json_schema
 
 
 def run(_args: argparse.Namespace, _environ: Mapping[str, str]) -> int:

@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("answers", "document", "instants", "notation", "ledger_file", "ledger_rows", "presentation"),
     ("access", "failover", "fields", "ledger", "delivery"),
     ("schema", "backup_service"),
-    ("findings", "holdings", "dispatch", "journal"),
+    ("findings", "json_schema", "holdings", "dispatch", "journal"),
     ("cluster_checks", "window_checks", "exclusion_checks", "announcer", "backups", "hearsay"),
     ("notify_checks", "couriers", "shared_log"),
     ("controller", "metrics", "endpoint", "notifier"),
