@@ -128,6 +128,33 @@ def test_an_invalid_first_file_is_not_restarted(box: Box) -> None:
     box.until("journalctl -t cbmaintd-failure -o cat", lambda said: "status=2" in said)
 
 
+def test_a_stop_waits_for_a_call_and_no_longer(box: Box) -> None:
+    """A call in flight gets its ten seconds and no more; the pause that it brought is kept."""
+    slow = SIMULATOR.strip() + " --latency 30s\n"
+    box.run(f"cat > /etc/systemd/system/simulator.service <<'END'\n{slow}END\n")
+    box.run("systemctl daemon-reload; systemctl restart simulator; systemctl start cbmaintd")
+
+    took_s = float(box.run("TIMEFORMAT=%R; time systemctl stop cbmaintd"))
+
+    assert 9 < took_s < 15
+    assert shown(box, "Result") == "success"
+
+
+def test_credentials_from_a_folder(box: Box) -> None:
+    """A folder is handed over as a whole, a file for each cluster, and stays root's."""
+    folder = "[Service]\nLoadCredential=\nLoadCredential=clusters:/etc/cbmaintd/secrets\n"
+    drop_in = "/etc/systemd/system/cbmaintd.service.d/secrets.conf"
+    box.run(f"printf '{folder}' > {drop_in}; systemctl daemon-reload")
+    text = schedules(-5, 3600).replace("prod.password", "clusters_prod.password")
+    write(box, text)
+
+    box.run("systemctl start cbmaintd")
+    await_state(box, "paused")
+
+    assert box.run("stat -c %U:%a /etc/cbmaintd/secrets/prod.password") == "root:600\n"
+    assert "config.rejected" not in {line["event"] for line in journal(box)}
+
+
 def test_killed_it_comes_back_and_resumes(box: Box) -> None:
     """After kill -9 systemd starts it again, it knows what it holds, and resumes at the end."""
     write(box, schedules(-5, 15))

@@ -84,6 +84,14 @@ def test_the_unit_keeps_its_promises() -> None:
     assert (service["TasksMax"], service["MemoryMax"]) == ("8192", "1G")
 
 
+def test_the_drop_in_for_newer_systemd_changes_the_type_alone() -> None:
+    """With notify-reload the unit's ExecReload stays, by which a bad edit fails the reload."""
+    drop_in = (UNIT.parent / "cbmaintd.service.d/notify-reload.conf").read_text()
+    lines = [line for line in drop_in.splitlines() if not line.startswith("#")]
+
+    assert lines == ["[Service]", "Type=notify-reload"]
+
+
 def test_the_boot_id_stays_visible() -> None:
     """The ledger's clock needs /proc/sys/kernel/random/boot_id, which ProcSubset=pid would hide."""
     assert "ProcSubset" not in settings("Service")
