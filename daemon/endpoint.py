@@ -1,7 +1,7 @@
 """The little HTTP server for monitoring: a few pages, read-only, and nobody is waited for.
 
-What is asked for is answered from memory. A reader that dawdles is cut off after two seconds and
-holds one of a few threads at most; the passes never notice.
+What is asked for is answered from memory. Whoever takes longer than two seconds from its first byte
+to our last is cut off, and holds one of a few threads at most; the passes never notice.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from daemon.deadlines import Deadlines
 from daemon.errors import HostError
 
-PATIENCE_S = 2.0
+PATIENCE = timedelta(seconds=2)
 AT_ONCE = 8
 
 
@@ -58,9 +60,10 @@ class Endpoint:
         return port
 
     def close(self) -> None:
-        """Listen no more; answers under way are not waited for."""
+        """Listen no more; answers under way are cut off."""
         self._server.shutdown()
         self._server.server_close()
+        self._server.deadlines.close()
 
 
 class _Server(ThreadingHTTPServer):
@@ -71,6 +74,7 @@ class _Server(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.pages = pages
         self.names = frozenset({"localhost", address[0].lower(), socket.gethostname().lower()})
+        self.deadlines = Deadlines(PATIENCE)
         self._slots = threading.BoundedSemaphore(AT_ONCE)
         super().__init__(address, _Handler)
 
@@ -82,7 +86,9 @@ class _Server(ThreadingHTTPServer):
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
-            super().process_request_thread(request, client_address)
+            with self.deadlines.start() as deadline:
+                deadline.guard(request)
+                super().process_request_thread(request, client_address)
         finally:
             self._slots.release()
 
@@ -92,7 +98,6 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.0"
-    timeout = PATIENCE_S
     server: _Server
 
     def do_GET(self) -> None:  # the base's name

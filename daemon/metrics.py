@@ -38,12 +38,13 @@ class ClusterState:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How the daemon stands at one moment."""
+    """How the daemon stands at one moment; `config_digest` is the SHA-256 of the file in force."""
 
     clusters: tuple[ClusterState, ...]
     open_windows: tuple[str, ...]
     is_config_good: bool
     config_applied: datetime | None
+    config_digest: str
     dropped_lines: int
 
 
@@ -127,6 +128,11 @@ class _StateCollector(Collector):
             "cbmaintd_config_last_reload_success_timestamp_seconds",
             "When the file was last accepted.",
             state.config_applied.timestamp() if state.config_applied else 0.0,
+        )
+        yield GaugeMetricFamily(
+            "cbmaintd_config_hash",
+            "The first 48 bits of the SHA-256 of the file in force.",
+            float(int(state.config_digest[:12], 16)),
         )
         yield GaugeMetricFamily(
             "cbmaintd_log_dropped_lines",

@@ -336,6 +336,7 @@ class Daemon:
             open_windows=tuple(o.window for o in self._rules.timeline.covering(now)),
             is_config_good=not self._is_rejected,
             config_applied=self._applied,
+            config_digest=self._settings.digest,
             dropped_lines=self._lost(),
         )
 

@@ -39,9 +39,10 @@ def promtool(*arguments: str, stdin: bytes = b"") -> str:
 def served() -> str:
     """Give the metrics of a daemon that has just begun."""
     metrics = Metrics()
-    metrics.observe(
-        lambda: State((), (), is_config_good=True, config_applied=None, dropped_lines=0)
+    state = State(
+        (), (), is_config_good=True, config_applied=None, config_digest="0" * 64, dropped_lines=0
     )
+    metrics.observe(lambda: state)
     return metrics.render().decode()
 
 

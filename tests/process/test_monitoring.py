@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from contextlib import ExitStack
 
 from tests.process.conftest import Stage, once, wait_until
 
@@ -99,6 +100,40 @@ def test_only_what_is_served_is_answered(stage: Stage) -> None:
     assert foreign[0] == 421
     assert posted[0] == 501
     assert cut_off == b""
+
+
+def test_readers_that_drip_shut_nobody_out(stage: Stage) -> None:
+    """Readers that send a little now and then are cut off in time, and others are answered."""
+    port = free_port()
+    stage.simulate("prod", "orders")
+    stage.write(once("night", 3600, 7200), top=top(port))
+    daemon = stage.start()
+    daemon.wait_for("config.applied")
+    wait_until(lambda: is_open(port), "it listens")
+
+    with ExitStack() as exits:
+        readers = [exits.enter_context(connected(port)) for _ in range(20)]
+        wait_until(lambda: all(drip(reader) for reader in readers), "all are cut off")
+        status, _ = ask(port, "/healthz")
+    daemon.stop()
+
+    assert status == 200
+
+
+def connected(port: int) -> socket.socket:
+    """Begin to ask for something."""
+    reader = socket.create_connection(("127.0.0.1", port), timeout=10)
+    reader.sendall(b"GET /healthz HTTP/1.1\r\n")
+    return reader
+
+
+def drip(reader: socket.socket) -> bool:
+    """Send one more byte; tell whether the connection is over."""
+    try:
+        reader.sendall(b"X")
+    except OSError:
+        return True
+    return False
 
 
 def test_the_address_can_be_changed(stage: Stage) -> None:

@@ -17,6 +17,7 @@ STATE = State(
     open_windows=("nightly",),
     is_config_good=False,
     config_applied=NOW,
+    config_digest="0123456789ab" + 52 * "f",
     dropped_lines=7,
 )
 
@@ -103,4 +104,5 @@ def test_the_state_is_asked_for_at_each_scrape() -> None:
     assert found["cbmaintd_window_open", "nightly"] == 1
     assert found["cbmaintd_config_last_reload_successful",] == 0
     assert found["cbmaintd_config_last_reload_success_timestamp_seconds",] == NOW.timestamp()
+    assert found["cbmaintd_config_hash",] == 0x0123456789AB
     assert found["cbmaintd_log_dropped_lines",] == 7
