@@ -10,7 +10,7 @@ from datetime import datetime
 
 from daemon.cluster import ClusterSettings
 from daemon.deadlines import Deadlines
-from daemon.errors import SecretError
+from daemon.errors import SecretError, TlsFileError
 from daemon.secrets import Secret, check_file, read_password
 from daemon.spellings import pattern_of, spellings
 from daemon.transport import Transport, tls_context
@@ -104,18 +104,22 @@ class Door:
                 self._access.transport.close()
 
     def _identity(self) -> Identity:
-        settings, tls = self._settings, self._settings.tls
-        password = None
+        settings, password = self._settings, None
         if settings.username is not None:
             password = read_password(settings.password_file, settings.password_env, self._environ)
-        if tls.client_key is not None:
-            check_file(tls.client_key)
+        return Identity(settings.username, password, self._tls_files())
+
+    def _tls_files(self) -> tuple[bytes, ...]:
+        tls = self._settings.tls
         paths = (tls.ca_file, tls.client_cert, tls.client_key)
         try:
-            files = tuple(path.read_bytes() for path in paths if path is not None)
+            if tls.client_key is not None:
+                check_file(tls.client_key, self._environ)
+            return tuple(path.read_bytes() for path in paths if path is not None)
+        except SecretError as exc:
+            raise TlsFileError(str(exc)) from exc
         except OSError as exc:
-            raise SecretError(f"{exc.filename}: {exc.strerror}") from exc
-        return Identity(settings.username, password, files)
+            raise TlsFileError(f"{exc.filename}: {exc.strerror}") from exc
 
     def _enter(self, identity: Identity) -> Access:
         transport = Transport(

@@ -20,7 +20,7 @@ from daemon import answers, discovery
 from daemon.access import Access, Door, Identity
 from daemon.cluster import ClusterSettings
 from daemon.deadlines import Deadlines
-from daemon.errors import CbmaintdError, SecretError
+from daemon.errors import CbmaintdError, SecretError, TlsFileError
 from daemon.failover import Again, Course, Failure, Roots
 from daemon.repository import Action, Attempt, CallError, ObservedRepository, Outcome
 from daemon.transport import Answer, TransportError
@@ -37,7 +37,8 @@ _LIST_LIMIT = 32 * _POST_LIMIT
 _PASSING = frozenset(
     {CallError.TIMEOUT, CallError.REFUSED, CallError.RESET, CallError.DNS, CallError.PROTOCOL}
 )
-_ABOUT_IDENTITY = frozenset({CallError.UNAUTHORIZED, CallError.TLS})
+# Forbidden, too: a client certificate says who we are.
+_ABOUT_IDENTITY = frozenset({CallError.UNAUTHORIZED, CallError.FORBIDDEN, CallError.TLS})
 _ADVICE = {
     CallError.REFUSED: "Is the service running, and is the port right?",
     CallError.DNS: "Check the host in url or discover.",
@@ -325,7 +326,9 @@ class BackupService:
             return self._door.access()
         except SecretError as exc:
             message = answers.printable(str(exc))
-            raise ServiceError(self._settings.name, CallError.UNAUTHORIZED, message) from exc
+            is_tls = isinstance(exc, TlsFileError)
+            error = CallError.TLS if is_tls else CallError.UNAUTHORIZED
+            raise ServiceError(self._settings.name, error, message) from exc
 
     def _error(self, failure: Failure, course: Course) -> ServiceError:
         return ServiceError(

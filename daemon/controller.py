@@ -178,7 +178,7 @@ class Controller:
         distance = self._pacing.failed(
             CLUSTER, now.uptime, rules.resync, is_transient=exc.retryable
         )
-        self._journal.unreachable(exc.error, now.wall)
+        self._journal.unreachable(exc.error, exc.message, now.wall)
         for record in self._holdings.holds():
             if record.phase is not Phase.PAUSED or (record.until and record.until <= now.wall):
                 due = now.wall + distance

@@ -65,3 +65,7 @@ class AlreadyRunningError(HostError):
 
 class SecretError(HostError):
     """Raised when a password or key file is missing, unreadable or readable by too many."""
+
+
+class TlsFileError(SecretError):
+    """Raised when that is a file under `tls`, or when TLS can make nothing of one."""

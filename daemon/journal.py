@@ -155,11 +155,20 @@ class Journal:
             reason=Reason.LEDGER_LOST,
         )
 
-    def unreachable(self, error: CallError, now: datetime) -> None:
-        """Say, once until it recovers, that the cluster does not answer."""
+    def unreachable(self, error: CallError, message: str, now: datetime) -> None:
+        """Say, once until it recovers, that the cluster does not answer, and what is wrong.
+
+        Where a file of ours cannot be used there was no request, and no other line says so.
+        """
         if self._unreachable_since is None:
             self._unreachable_since = now
-            self._log.error(logs.CLUSTER_UNREACHABLE, cluster=self._cluster, error=error, since=now)
+            self._log.error(
+                logs.CLUSTER_UNREACHABLE,
+                cluster=self._cluster,
+                error=error,
+                message=message,
+                since=now,
+            )
 
     def answered(self) -> None:
         """Say that the cluster answers again, if it did not."""

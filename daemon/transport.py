@@ -37,7 +37,7 @@ from urllib3.response import HTTPResponse
 
 from daemon import __version__, deadlines
 from daemon.cluster import Timeouts, Tls
-from daemon.errors import CbmaintdError, SecretError
+from daemon.errors import CbmaintdError, TlsFileError
 from daemon.repository import CallError
 
 _HEADERS = {
@@ -107,6 +107,22 @@ class _GuardedTlsConnection(_GuardedConnection, HTTPSConnection):
             seconds = ssl.cert_time_to_seconds(ends)
             deadlines.current().certificate_ends = datetime.fromtimestamp(seconds, UTC)
 
+    def send(self, data: Any) -> None:
+        """Send, and if the server has gone already, hear why: it may have refused our certificate.
+
+        In TLS 1.3 the handshake is over for us before the server has looked at that.
+        """
+        try:
+            super().send(data)
+        except (ssl.SSLEOFError, ConnectionResetError) as exc:
+            failure = exc
+        else:
+            return
+        # Outside `except`: what is heard is no consequence of what failed.
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.recv(1)
+        raise failure
+
 
 class _GuardedTlsSocket(ssl.SSLSocket):
     """A TLS socket that is guarded during its handshake, too: wrapping detaches the plain one."""
@@ -148,7 +164,7 @@ class _Adapter(HTTPAdapter):
 def tls_context(tls: Tls) -> ssl.SSLContext:
     """Build the trust and identity of one cluster from its files; TLS 1.2 is the least accepted.
 
-    `ca_file` replaces the system's authorities. Raises: SecretError.
+    `ca_file` replaces the system's authorities. Raises: TlsFileError.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -170,7 +186,7 @@ def _load_authorities(context: ssl.SSLContext, tls: Tls) -> None:
     try:
         context.load_verify_locations(cafile=tls.ca_file)
     except OSError as exc:  # includes ssl.SSLError
-        raise SecretError(f"{tls.ca_file}: not a usable CA file in PEM: {_reason(exc)}") from exc
+        raise TlsFileError(f"{tls.ca_file}: not a usable CA file in PEM: {_reason(exc)}") from exc
 
 
 def _load_identity(context: ssl.SSLContext, tls: Tls) -> None:
@@ -180,7 +196,7 @@ def _load_identity(context: ssl.SSLContext, tls: Tls) -> None:
         # Without a password OpenSSL would ask the terminal for that of an encrypted key.
         context.load_cert_chain(tls.client_cert, tls.client_key, password="")
     except OSError as exc:
-        raise SecretError(
+        raise TlsFileError(
             f"{tls.client_cert}: not a usable client certificate with an unencrypted key in PEM: "
             f"{_reason(exc)}"
         ) from exc
@@ -374,10 +390,17 @@ def _reason(exc: BaseException) -> str:
         case ssl.SSLCertVerificationError():
             return exc.verify_message
         case ssl.SSLError():
-            return exc.reason or "TLS failed"
+            return _tls_reason(exc.reason or "TLS failed")
         case OSError(strerror=str(text)):
             return text
         case _ if exc.__cause__ is not None:
             return _reason(exc.__cause__)
         case _:
             return type(exc).__name__
+
+
+def _tls_reason(reason: str) -> str:
+    """Put OpenSSL's name of a fault into words, and say so if it is the server that sees it."""
+    _, is_alert, alert = reason.partition("_ALERT_")
+    words = (alert or reason).replace("_", " ").lower()
+    return f"the server refuses us: {words}" if is_alert else words
