@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import json
 import re
@@ -23,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 
 from daemon.errors import HostError
 from daemon.simulator import routes
+from daemon.simulator.credentials import credentials
 from daemon.simulator.faults import Fault, Faults
 from daemon.simulator.management import manage
 from daemon.simulator.model import Model, Refusal, Repository
@@ -64,14 +63,18 @@ class Simulator:
         effect_delay: timedelta = timedelta(0),
         state_file: Path | None = None,
         tls: tuple[Path, Path] | None = None,
+        client_tls: tuple[Path, ssl.VerifyMode] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Prepare; *users* maps names to password and role, *tls* is certificate and key."""
+        """Prepare; *users* maps names to password and role, *tls* is certificate and key.
+
+        *client_tls* is who signs the certificates of clients, and whether each must have one.
+        """
         self.users = dict(users or {"Administrator": ("password", "admin")})
         self._model = Model(now, effect_delay, state_file=state_file)
         self._model.seed(repositories)
         self._latency = latency
-        self._tls = tls
+        self._tls, self._client_tls = tls, client_tls
         self._turn = threading.RLock()
         self._faults = Faults()
         self._seen: list[Seen] = []
@@ -87,7 +90,7 @@ class Simulator:
             self._servers.append(_listen(self, host, number))
         for server in self._servers:
             if self._tls:
-                server.wrap(*self._tls)
+                server.wrap(*self._tls, self._client_tls)
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
@@ -265,7 +268,7 @@ class Simulator:
     def _role(self, handler: _Handler) -> str | None:
         """Give the role of who asks; None for a stranger."""
         password, role = self.users.get(handler.user, ("", ""))
-        return role if role and handler.password == password else None
+        return role if role and handler.password in {None, password} else None
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -302,9 +305,14 @@ class _Server(ThreadingHTTPServer):
         self.connections: set[socket.socket] = set()
         super().__init__(address, _Handler)
 
-    def wrap(self, certificate: Path, key: Path) -> None:
+    def wrap(
+        self, certificate: Path, key: Path, clients: tuple[Path, ssl.VerifyMode] | None
+    ) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
+        if clients:
+            authority, context.verify_mode = clients
+            context.load_verify_locations(authority)
         self.socket = context.wrap_socket(
             self.socket, server_side=True, do_handshake_on_connect=False
         )
@@ -343,7 +351,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         length = min(int(self.headers.get("Content-Length") or 0), MAX_BODY)
         self.body = self.rfile.read(length)
-        self.user, self.password = _credentials(self.headers.get("Authorization", ""))
+        self.user, self.password = credentials(
+            self.connection, self.headers.get("Authorization", "")
+        )
         self.path = urlsplit(self.path).geturl()
         reply = self.server.simulator.answer(self)
         if reply is None:
@@ -365,17 +375,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.flush_headers()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815  # the base's names
-
-
-def _credentials(header: str) -> tuple[str, str]:
-    kind, _, text = header.partition(" ")
-    if kind.lower() != "basic":
-        return "", ""
-    try:
-        user, _, password = base64.b64decode(text).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return "", ""
-    return user, password
 
 
 def _listen(simulator: Simulator, host: str, port: int) -> _Server:

@@ -1,0 +1,41 @@
+"""Who asks the simulator: as in Couchbase, whom a client's certificate names, else who Basic says.
+
+Source: `couchbase/cbauth`, `AuthWebCreds`: a certificate that was shown comes before a password.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import socket
+import ssl
+
+
+def credentials(connection: socket.socket, header: str) -> tuple[str, str | None]:
+    """Give user and password; None is the password of one whose certificate was verified."""
+    user = _named(connection)
+    return (user, None) if user else _basic(header)
+
+
+def _named(connection: socket.socket) -> str:
+    """Give the common name in a client's certificate; nothing without a verified one."""
+    shown = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    subject = shown.get("subject", ()) if shown else ()
+    for part in subject:
+        match part:
+            case (("commonName", str(user)),):
+                return user
+            case _:
+                pass
+    return ""
+
+
+def _basic(header: str) -> tuple[str, str]:
+    kind, _, text = header.partition(" ")
+    if kind.lower() != "basic":
+        return "", ""
+    try:
+        user, _, password = base64.b64decode(text).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return user, password
