@@ -78,6 +78,18 @@ class Running:
             raise AssertionError(f"{exc}\n{shown}") from None
         return self.events(event, **keys)
 
+    def wait_for_answers(self, *clusters: str) -> None:
+        """Wait until each cluster was listed once more: a server that stops now cuts nothing off.
+
+        A request that is cut off on its way has a line in the log and was never seen.
+        """
+        keys = {"action": "list", "outcome": "ok"}
+        listed = {
+            name: len(self.events("http.attempted", cluster=name, **keys)) for name in clusters
+        }
+        for name, count in listed.items():
+            self.wait_for("http.attempted", count + 1, cluster=name, **keys)
+
     def kill(self) -> None:
         """Kill it, as a power cut would."""
         self.was_killed = True
@@ -107,9 +119,9 @@ class Running:
 class Stage:
     """A folder with a file, a password and a ledger; simulators; and daemons on them.
 
-    `special` has keys of single clusters, beside or instead of those that all have; `secret_files`
-    are those that are meant to have a password in them; `said` is what commands printed; `state` is
-    where the ledger is, if not in the folder.
+    `special` has keys of single clusters, beside or instead of those that all have, which an empty
+    one takes away; `secret_files` are those that are meant to have a password in them; `said` is
+    what commands printed; `state` is where the ledger is, if not in the folder.
     """
 
     folder: Path
@@ -140,13 +152,20 @@ class Stage:
         """The ledger's URL."""
         return f"sqlite:///{self.state or self.folder}/ledger.db"
 
-    def simulate(self, name: str, *repositories: str, **options: Any) -> Simulator:
+    def simulate(
+        self,
+        name: str,
+        *repositories: str,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        **options: Any,
+    ) -> Simulator:
         """Start a simulator for the cluster *name*."""
         simulator = Simulator(
             repositories=repositories, users={"admin": (self.password, "backup_admin")}, **options
         )
         self.exits.callback(simulator.stop)
-        simulator.start()
+        simulator.start(host, port)
         self.simulators[name] = simulator
         self.all_simulators.append(simulator)
         return simulator
@@ -180,7 +199,8 @@ class Stage:
                 **more,
                 **self.special.get(name, {}),
             }
-            lines += [f"  {name}:", *(f"    {key}: {value}" for key, value in keys.items())]
+            given = (f"    {key}: {value}" for key, value in keys.items() if value)
+            lines += [f"  {name}:", *given]
         return "\n".join(lines) + "\n"
 
     def write(self, windows: str, *, top: str = "resync: 1s\n", **cluster: str) -> None:

@@ -7,17 +7,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
-import trustme
-
 from daemon.simulator.server import Simulator
+from tests.process.certificates import HOST, Authority, Files
 from tests.process.conftest import Stage, once
 
 HELD = once("night", -60, 3600, '{"*": ["*"]}')
 OVER = once("night", -60, -5, '{"*": ["*"]}')
-HOST = "127.0.0.1"
 REFUSED = {
     "expired": "certificate has expired",
     "elsewhere": "IP address mismatch, certificate is not valid for '127.0.0.1'",
+    "named": "Hostname mismatch, certificate is not valid for 'localhost'",
     "unknown": "unable to get local issuer certificate",
 }
 
@@ -26,37 +25,31 @@ class Certificates:
     """An authority that clusters trust, another that nobody knows, and what both have issued."""
 
     def __init__(self, folder: Path) -> None:
-        """Make both, and put the trusted one's certificate into *folder*."""
-        self._folder = folder
-        self._trusted, self._unknown = trustme.CA(), trustme.CA()
+        """Make both."""
+        self._trusted, self._unknown = Authority(folder), Authority(folder)
 
     def trust(self, cluster: str, *, is_unknown: bool = False) -> dict[str, str]:
         """Write which authority a cluster's certificate has to come from; give its settings."""
         authority = self._unknown if is_unknown else self._trusted
-        draft = self._folder / "draft.pem"
-        authority.cert_pem.write_to_path(draft)
-        draft.replace(self._folder / f"{cluster}-ca.pem")
+        authority.certify(f"{cluster}-ca.pem")
         return {"tls": f"{{ca_file: {cluster}-ca.pem}}"}
 
-    def issued(self, cluster: str) -> tuple[Path, Path]:
+    def issued(self, cluster: str) -> Files:
         """Write the certificate and the key that a cluster's server shows."""
+        now = datetime.now(UTC)
         match cluster:
             case "expired":
-                past = datetime.now(UTC) - timedelta(days=1)
-                issued = self._trusted.issue_cert(HOST, not_after=past)
+                return self._trusted.issue(cluster, HOST, not_after=now - timedelta(days=1))
             case "ending":
-                soon = datetime.now(UTC) + timedelta(days=5, hours=1)
-                issued = self._trusted.issue_cert(HOST, not_after=soon)
-            case "elsewhere":
-                issued = self._trusted.issue_cert("backup.example.com")
+                return self._trusted.issue(
+                    cluster, HOST, not_after=now + timedelta(days=5, hours=1)
+                )
+            case "elsewhere" | "named":
+                return self._trusted.issue(cluster, "backup.example.com")
             case "unknown":
-                issued = self._unknown.issue_cert(HOST)
+                return self._unknown.issue(cluster, HOST)
             case _:
-                issued = self._trusted.issue_cert(HOST)
-        certificate, key = self._folder / f"{cluster}.pem", self._folder / f"{cluster}.key"
-        certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-        issued.private_key_pem.write_to_path(key)
-        return certificate, key
+                return self._trusted.issue(cluster, HOST)
 
 
 def test_only_what_can_be_trusted_is_spoken_to(stage: Stage) -> None:
@@ -69,6 +62,7 @@ def test_only_what_can_be_trusted_is_spoken_to(stage: Stage) -> None:
     for name in ("trusted", *REFUSED):
         stage.simulate(name, "orders", tls=certificates.issued(name))
         stage.special[name] = certificates.trust(name)
+    stage.special["named"]["url"] = stage.simulators["named"].url.replace(HOST, "localhost")
     stage.write(HELD)
     daemon = stage.start()
 
@@ -90,8 +84,8 @@ def test_only_what_can_be_trusted_is_spoken_to(stage: Stage) -> None:
     for name, reason in REFUSED.items():
         assert reason in said[name]["message"]
         assert (said[name]["status"], said[name]["outcome"]) == (None, "failed")
-    assert not stage.simulators["expired"].requests
-    assert not stage.simulators["elsewhere"].requests
+    for name in REFUSED.keys() - {"unknown"}:
+        assert not stage.simulators[name].requests
     assert {line["error"] for line in daemon.events("cluster.unreachable")} == {"tls"}
     for name in ("trusted", "unknown"):
         simulator = stage.simulators[name]
@@ -101,7 +95,7 @@ def test_only_what_can_be_trusted_is_spoken_to(stage: Stage) -> None:
     assert b"Traceback" not in b"".join(daemon.raw)
 
 
-def present(simulator: Simulator, certificate: tuple[Path, Path]) -> None:
+def present(simulator: Simulator, certificate: Files) -> None:
     """Have a server show another certificate from now on, also to those it is connected to."""
     for server in simulator._servers:
         cast("ssl.SSLSocket", server.socket).context.load_cert_chain(*certificate)
@@ -117,6 +111,7 @@ def test_a_certificate_that_expires_loses_no_resume(stage: Stage) -> None:
     daemon = stage.start()
     daemon.wait_for("repository.paused")
 
+    daemon.wait_for_answers("prod")
     present(prod, certificates.issued("expired"))
     daemon.wait_for("cluster.unreachable", error="tls")
     requests = len(prod.requests)
