@@ -13,7 +13,8 @@ from daemon.deadlines import Deadlines
 from daemon.errors import SecretError, TlsFileError
 from daemon.secrets import Secret, check_file, read_password
 from daemon.spellings import pattern_of, spellings
-from daemon.transport import Transport, tls_context
+from daemon.tls import tls_context
+from daemon.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from daemon.notices import Kind, Notice, Target
 from daemon.repository import CallError
 from daemon.secrets import read_password
 from daemon.spellings import pattern_of, spellings
-from daemon.transport import Transport, TransportError, tls_context
+from daemon.tls import tls_context
+from daemon.transport import Transport, TransportError
 
 TIMEOUTS = Timeouts(timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=20))
 _OK = range(200, 300)

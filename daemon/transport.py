@@ -36,9 +36,10 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning, NewConnectionE
 from urllib3.response import HTTPResponse
 
 from daemon import __version__, deadlines
-from daemon.cluster import Timeouts, Tls
-from daemon.errors import CbmaintdError, TlsFileError
+from daemon.cluster import Timeouts
+from daemon.errors import CbmaintdError
 from daemon.repository import CallError
+from daemon.tls import reason
 
 _HEADERS = {
     "User-Agent": f"cbmaintd/{__version__}",
@@ -124,14 +125,6 @@ class _GuardedTlsConnection(_GuardedConnection, HTTPSConnection):
         raise failure
 
 
-class _GuardedTlsSocket(ssl.SSLSocket):
-    """A TLS socket that is guarded during its handshake, too: wrapping detaches the plain one."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        deadlines.current().guard(self)
-        super().do_handshake(block)
-
-
 class _Pool(HTTPConnectionPool):
     ConnectionCls = _GuardedConnection
 
@@ -161,47 +154,6 @@ class _Adapter(HTTPAdapter):
         """Do nothing: `requests` would load its own authorities into the context here."""
 
 
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Build the trust and identity of one cluster from its files; TLS 1.2 is the least accepted.
-
-    `ca_file` replaces the system's authorities. Raises: TlsFileError.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _GuardedTlsSocket
-    _load_authorities(context, tls)
-    _load_identity(context, tls)
-    if not tls.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        # Said once at every start, in the log's own form; urllib3 would say it at every call.
-        urllib3.disable_warnings(InsecureRequestWarning)
-    return context
-
-
-def _load_authorities(context: ssl.SSLContext, tls: Tls) -> None:
-    if tls.ca_file is None:
-        context.load_default_certs()
-        return
-    try:
-        context.load_verify_locations(cafile=tls.ca_file)
-    except OSError as exc:  # includes ssl.SSLError
-        raise TlsFileError(f"{tls.ca_file}: not a usable CA file in PEM: {_reason(exc)}") from exc
-
-
-def _load_identity(context: ssl.SSLContext, tls: Tls) -> None:
-    if tls.client_cert is None:
-        return
-    try:
-        # Without a password OpenSSL would ask the terminal for that of an encrypted key.
-        context.load_cert_chain(tls.client_cert, tls.client_key, password="")
-    except OSError as exc:
-        raise TlsFileError(
-            f"{tls.client_cert}: not a usable client certificate with an unencrypted key in PEM: "
-            f"{_reason(exc)}"
-        ) from exc
-
-
 class Transport:
     """The connections to one cluster under one identity; any number of threads may use it."""
 
@@ -220,6 +172,9 @@ class Transport:
         """
         self._adapter = _Adapter(tls, connections)
         self._verify = tls.verify_mode is not ssl.CERT_NONE
+        if not self._verify:
+            # Said once at every start, in the log's own form; urllib3 would say it at every call.
+            urllib3.disable_warnings(InsecureRequestWarning)
         self._auth = None if auth is None else HTTPBasicAuth(*auth)
         self._timeouts = timeouts
         self._watch = watch
@@ -386,21 +341,6 @@ _KINDS: tuple[tuple[_Kind, CallError, str], ...] = (
 
 
 def _reason(exc: BaseException) -> str:
-    match exc:
-        case ssl.SSLCertVerificationError():
-            return exc.verify_message
-        case ssl.SSLError():
-            return _tls_reason(exc.reason or "TLS failed")
-        case OSError(strerror=str(text)):
-            return text
-        case _ if exc.__cause__ is not None:
-            return _reason(exc.__cause__)
-        case _:
-            return type(exc).__name__
-
-
-def _tls_reason(reason: str) -> str:
-    """Put OpenSSL's name of a fault into words, and say so if it is the server that sees it."""
-    _, is_alert, alert = reason.partition("_ALERT_")
-    words = (alert or reason).replace("_", " ").lower()
-    return f"the server refuses us: {words}" if is_alert else words
+    if isinstance(exc, OSError) and (said := reason(exc)):
+        return said
+    return _reason(exc.__cause__) if exc.__cause__ is not None else type(exc).__name__

@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("record", "timeline"),
     ("reconcile", "overrides", "impact"),
     ("wording", "spellings", "deadlines", "discovery", "log_writer", "alarms", "daemon_state"),
-    ("service_manager", "flags", "regular_files", "calendar_files"),
+    ("service_manager", "flags", "regular_files", "calendar_files", "tls"),
     ("addresses", "durations", "clock", "ledger_lock", "logs", "secrets", "transport", "tree"),
     ("attachments", "public_holidays", "apprise_library", "notices"),
     ("watch", "messages", "runs"),

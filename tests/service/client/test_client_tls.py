@@ -11,7 +11,8 @@ import trustme
 from daemon.cluster import Timeouts, Tls
 from daemon.deadlines import Deadlines
 from daemon.repository import CallError, Outcome
-from daemon.transport import Transport, tls_context
+from daemon.tls import tls_context
+from daemon.transport import Transport
 from tests.service.client.kit import (
     OK,
     Connect,
