@@ -14,19 +14,25 @@ class Monitor:
     """Serves metrics and health at the address of the configuration in force, or nowhere.
 
     `/metrics` is Prometheus's text format, `/healthz` whether somebody has to look after this
-    daemon and why, `/readyz` whether a configuration is in force (`is_ready`).
+    daemon and why, `/readyz` whether a configuration is in force (`is_ready`), `/livez` whether a
+    restart would mend something.
     """
 
     def __init__(
-        self, metrics: Metrics, state: Callable[[], State], troubles: Callable[[], Sequence[str]]
+        self,
+        metrics: Metrics,
+        state: Callable[[], State],
+        troubles: Callable[[], Sequence[str]],
+        stalls: Callable[[], Sequence[str]],
     ) -> None:
-        """Ask for *state* and *troubles* when somebody asks for them; serve nowhere yet."""
+        """Ask for *state*, *troubles*, *stalls* when somebody asks for them; serve nowhere yet."""
         metrics.observe(state)
         self.is_ready = False
         self._pages = {
             "/metrics": lambda: Page(HTTPStatus.OK, metrics.render(), CONTENT_TYPE),
             "/healthz": lambda: _verdict(troubles()),
             "/readyz": lambda: _verdict([] if self.is_ready else ["starting or stopping"]),
+            "/livez": lambda: _verdict(stalls()),
         }
         self._address: tuple[str, int] | None = None
         self._endpoint: Endpoint | None = None

@@ -83,7 +83,7 @@ class Daemon:
         self._fleet = Fleet(self._hire, start.records)
         self._certificates = CertificateWatch(self._log)
         self._announcer = Announcer(self._log, host.clock().wall)
-        self._monitor = Monitor(host.metrics, self._state, self._troubles)
+        self._monitor = Monitor(host.metrics, self._state, self._troubles, self._stalls)
         self._applied: datetime | None = None
         known, attached = start.settings.text, Attachments(start.folder)
         attached.seen.update(start.settings.attached)
@@ -342,16 +342,20 @@ class Daemon:
 
     def _troubles(self) -> list[str]:
         """Say why somebody should look after this daemon; nothing if all is well."""
-        now = self._clock()
-        troubles = []
-        if now.uptime - self._ticked > STALE:
-            troubles.append("the main loop stands still")
-        if not self._alarms.is_alive:
-            troubles.append("the scheduler has died")
+        troubles = self._stalls()
         if self._is_rejected:
             troubles.append("the file was rejected; the last good configuration is in force")
-        too_long = self._fleet.held_since(now.wall - self._settings.max_pause)
+        too_long = self._fleet.held_since(self._clock().wall - self._settings.max_pause)
         return troubles + [f"{key}: held longer than max_pause" for key in too_long]
+
+    def _stalls(self) -> list[str]:
+        """Say what has stopped within this process, which only a restart mends."""
+        stalls = []
+        if self._clock().uptime - self._ticked > STALE:
+            stalls.append("the main loop stands still")
+        if not self._alarms.is_alive:
+            stalls.append("the scheduler has died")
+        return stalls
 
     # The service manager
 

@@ -7,6 +7,8 @@ import json
 import socket
 from contextlib import ExitStack
 
+from daemon.metrics import Metrics, State
+from daemon.monitor import Monitor
 from tests.process.conftest import Stage, once, wait_until
 
 BAD = "  night:\n    weekly: {days: [someday], start: 02:00, end: 06:00}\n"
@@ -58,7 +60,10 @@ def test_metrics_and_health(stage: Stage) -> None:
 
 
 def test_ill_health_says_why(stage: Stage) -> None:
-    """A rejected file and a hold older than `max_pause` make health fail, and are named."""
+    """A rejected file and a hold older than `max_pause` make health fail, and are named.
+
+    A restart would mend neither: it is ready, and alive.
+    """
     port = free_port()
     stage.simulate("prod", "orders")
     stage.write(once("night", -60, 600), top=top(port, "max_pause: 1s\n"))
@@ -69,6 +74,7 @@ def test_ill_health_says_why(stage: Stage) -> None:
     daemon.wait_for("config.rejected")
     status, text = ask(port, "/healthz")
     _, metrics = ask(port, "/metrics")
+    others = [ask(port, path)[0] for path in ("/readyz", "/livez")]
     daemon.stop()
 
     reasons = json.loads(text)["reasons"]
@@ -76,6 +82,24 @@ def test_ill_health_says_why(stage: Stage) -> None:
     assert any("rejected" in reason for reason in reasons)
     assert "prod/orders: held longer than max_pause" in reasons
     assert "cbmaintd_config_last_reload_successful 0.0" in metrics
+    assert others == [200, 200]
+
+
+def test_what_stands_still_is_told_to_who_restarts() -> None:
+    """`/livez` fails for what a restart mends, and for nothing else of `/healthz`."""
+    port = free_port()
+    stalls: list[str] = []
+    state = State((), (), is_config_good=False, config_applied=None, dropped_lines=0)
+    monitor = Monitor(Metrics(), lambda: state, lambda: [*stalls, "rejected"], lambda: stalls)
+    monitor.listen(("127.0.0.1", port))
+
+    moving = [ask(port, path)[0] for path in ("/healthz", "/livez")]
+    stalls.append("the main loop stands still")
+    standing = ask(port, "/livez")
+    monitor.close()
+
+    assert moving == [503, 200]
+    assert (standing[0], json.loads(standing[1])["reasons"]) == (503, stalls)
 
 
 def test_only_what_is_served_is_answered(stage: Stage) -> None:
