@@ -139,18 +139,13 @@ class Engine:
         """
         wheels = self._folder / "wheels"
         lock = ("--require-hashes", "--requirement", str(context / "requirements.lock"))
-        command = [
-            sys.executable,
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--only-binary=:all:",
-            *lock,
-        ]
+        options = ("--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(wheels), *lock)
         done = subprocess.run(
-            [*command, "--dest", str(wheels)], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "pip", "download", *options],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=150,
         )
         if done.returncode:
             raise EngineError(f"no packages: {done.stderr[-500:]}")
@@ -161,6 +156,7 @@ class Engine:
             *(f"--volume={wheels}:/from-the-test:ro", f"--volume={settings}:/etc/pip.conf:ro"),
             *(f"--build-arg=BASE={BASE}", f"--tag={tag}", f"--file={recipe}", str(context)),
         )
+        shutil.rmtree(wheels)
 
 
 def _stream(stream: IO[str] | None) -> IO[str]:
