@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -103,15 +104,16 @@ def test_start_reload_and_stop(box: Box) -> None:
     rejected = shown(box, "StatusText")
     write(box, schedules(7200, 10800))
     box.run("systemctl reload cbmaintd")
-    events = [line["event"] for line in journal(box)]
+    events = [line["event"] for line in journal(box) if line["event"] != "http.attempted"]
     box.run("systemctl stop cbmaintd")
 
     assert started[:2] == ["daemon.started", "config.applied"]
     assert status.startswith("no window open; next change ")
     assert "failed" in refused
     assert "REJECTED" in rejected
-    assert events.count("config.rejected") == 1
-    assert events.count("config.applied") == 2
+    # On a busy machine the daemon has noticed an edit by itself before it is told to reload.
+    verdicts = [event for event, _ in groupby(events) if event.startswith("config.")]
+    assert verdicts == ["config.applied", "config.rejected", "config.applied"]
     assert (shown(box, "Result"), shown(box, "ActiveState")) == ("success", "inactive")
     assert journal(box)[-1]["event"] == "daemon.stopped"
 
