@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from daemon.attachments import Attachments
+from daemon.attachments import SIZE_LIMIT, Attachments
+from daemon.regular_files import read_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Watch:
         """Read the file now."""
         attached = self._attachments.again()
         try:
-            return Content(self._path.read_bytes(), "", attached)
+            return Content(read_regular(self._path, SIZE_LIMIT), "", attached)
         except OSError as exc:
             return Content(b"", f"the file cannot be read ({exc.strerror})", attached)
 

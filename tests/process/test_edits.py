@@ -6,9 +6,12 @@ Each test says what the daemon may send; `tests/process/test_reload.py` has the 
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from daemon.simulator.server import Simulator
 from tests.process.conftest import Running, Stage, once, wait_until
@@ -332,6 +335,23 @@ def test_the_file_is_lost_and_found(stage: Stage) -> None:
     assert len(applied) >= len(SPOILED)
     assert not any(line["added"] + line["removed"] + line["changed"] for line in applied)
     assert len(daemon.events("config.rejected")) == len(SPOILED)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_holds_nothing_up(stage: Stage, make: Callable[[Path], None]) -> None:
+    """A FIFO or a device in the file's place is rejected, and neither passes nor a stop wait."""
+    simulator = stage.simulate("prod", "orders")
+    daemon = holding(stage, once("night", -60, 8))
+
+    stage.config.unlink()
+    make(stage.config)
+    (rejected,) = daemon.wait_for("config.rejected")
+    daemon.wait_for("repository.resumed")
+    code = daemon.stop()
+
+    assert "is not a regular file" in rejected["faults"][0]
+    assert posts(simulator) == ["orders/pause", "orders/resume"]
+    assert code == 0
 
 
 def test_a_start_without_the_file(stage: Stage) -> None:

@@ -89,7 +89,9 @@ def test_what_stands_still_is_told_to_who_restarts() -> None:
     """`/livez` fails for what a restart mends, and for nothing else of `/healthz`."""
     port = free_port()
     stalls: list[str] = []
-    state = State((), (), is_config_good=False, config_applied=None, dropped_lines=0)
+    state = State(
+        (), (), is_config_good=False, config_applied=None, config_digest="0" * 64, dropped_lines=0
+    )
     monitor = Monitor(Metrics(), lambda: state, lambda: [*stalls, "rejected"], lambda: stalls)
     monitor.listen(("127.0.0.1", port))
 

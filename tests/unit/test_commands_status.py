@@ -200,7 +200,7 @@ def test_a_hold_that_is_overdue_stands_out(ledger: Ledger, status: Status) -> No
                 until=NOW - 2 * HOUR,
                 last_error="refused",
                 running=("daily",),
-                next_attempt=NOW + HOUR + MINUTE / 2,
+                next_attempt=NOW + HOUR + 20 * MINUTE,
             )
         ]
     )
