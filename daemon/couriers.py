@@ -24,6 +24,7 @@ Deliver = Callable[[Target, Sequence[Notice]], None]
 
 QUEUE_LIMIT = 1000
 BATCH_LIMIT = 200
+OUTCOMES = (SENT, FAILED, DROPPED) = ("sent", "failed", "dropped")
 FOR_PEOPLE = frozenset({Kind.SLACK, Kind.APPRISE})
 """Kinds that are told of several notices in one message."""
 
@@ -66,6 +67,9 @@ class Courier:
         self._turn = threading.Condition()
         self._is_closing = threading.Event()
         self._driven_out = 0
+        for outcome in OUTCOMES:
+            # A counter that begins with its first failure would hide that: there is no increase.
+            office.count(target.name, outcome, 0)
         self._thread = threading.Thread(
             target=self._work, name=f"notify {target.name}", daemon=True
         )
@@ -131,7 +135,7 @@ class Courier:
                 took_ms = round((time.monotonic() - began) * 1000)
                 keys = self._about(batch) | {"attempt": attempt, "duration_ms": took_ms}
                 self._office.log.info(logs.NOTIFICATION_SENT, **keys)
-                self._office.count(self.target.name, "sent", len(batch))
+                self._office.count(self.target.name, SENT, len(batch))
                 return
 
     def _say_again(
@@ -143,7 +147,7 @@ class Courier:
 
     def _give_up(self, batch: list[Notice], **keys: object) -> None:
         self._office.log.error(logs.NOTIFICATION_FAILED, **self._about(batch), **keys)
-        self._office.count(self.target.name, "failed", len(batch))
+        self._office.count(self.target.name, FAILED, len(batch))
 
     def _say_driven_out(self) -> None:
         with self._turn:
@@ -151,7 +155,7 @@ class Courier:
         if lost:
             keys = {"target": self.target.name, "notices": lost}
             self._office.log.error(logs.NOTIFICATION_DROPPED, **keys)
-            self._office.count(self.target.name, "dropped", lost)
+            self._office.count(self.target.name, DROPPED, lost)
 
     def _about(self, batch: list[Notice]) -> dict[str, object]:
         events = sorted({notice.event for notice in batch})
