@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from daemon.document import read
 from daemon.json_schema import json_schema
 from daemon.schema import FileSection, Section
-from daemon.tree import Mapping, Node, Scalar, Sequence
+from tests.unit.test_document import values
 
 SCHEMA: dict[str, Any] = json_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -40,18 +40,6 @@ def described(section: type[Section]) -> dict[str, Any]:
 
 def plain(text: str) -> Any:
     """Give a file as Python's own values, read as YAML 1.2 as editors do."""
-
-    def values(node: Node | None) -> Any:
-        match node:
-            case Mapping(entries=entries):
-                return {key: values(entry.value) for key, entry in entries.items()}
-            case Sequence(items=items):
-                return [values(item) for item in items]
-            case Scalar(value=value):
-                return value
-            case _:
-                raise AssertionError(node)
-
     return values(read(text.encode()).root)
 
 
