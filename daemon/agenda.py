@@ -16,6 +16,7 @@ from daemon import former, overrides, places
 from daemon.config import Settings, load
 from daemon.errors import ConfigError, LedgerError, UsageError
 from daemon.ledger import Access, Ledger
+from daemon.ledgers import open_ledger
 from daemon.overrides import Override
 from daemon.timeline import Timeline
 from daemon.windows import Window
@@ -80,7 +81,7 @@ def planned(
     """Put what people decided beside the file into it, if there is a ledger that can be read."""
     with (
         suppress(LedgerError),
-        Ledger.open(places.find_ledger(args, environ, found), Access.READ) as ledger,
+        open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger,
     ):
         return wanted(found, ledger, environ)
     return plan(found if isinstance(found, Settings) else None, ())

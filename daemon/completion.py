@@ -15,7 +15,8 @@ from daemon import agenda, places
 from daemon.commands import arguments
 from daemon.config import Settings
 from daemon.errors import CbmaintdError
-from daemon.ledger import Access, Ledger
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
 
 Names = Callable[[argparse.Namespace, Mapping[str, str]], Iterable[str]]
 
@@ -55,7 +56,7 @@ def _repositories(args: argparse.Namespace, environ: Mapping[str, str]) -> Itera
                 yield from (f"{cluster}/{id_}" for id_ in patterns.plain)
     url = places.find_ledger(args, environ, found)
     if places.ledger_exists(url):
-        with Ledger.open(url, Access.READ) as ledger:
+        with open_ledger(url, Access.READ) as ledger:
             yield from (str(record.key) for record in ledger.records() if record.is_hold)
 
 

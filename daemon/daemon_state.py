@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
@@ -45,6 +46,30 @@ class DaemonState:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """One of several daemons on a shared ledger.
+
+    `age` is how long ago it was heard of; it is live while that is within its `lease`. `agrees`:
+    its file is the configuration in force. `skew` is how far its wall clock is ahead of the
+    database's, `clusters` how many it speaks to.
+    """
+
+    id: str
+    host: str
+    pid: int
+    since: datetime
+    is_live: bool
+    age: timedelta
+    lease: timedelta
+    version: str
+    digest: str
+    agrees: bool
+    skew: timedelta
+    clusters: int
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
 class AppliedConfig:
     """A configuration that was in force: its text, its path and folder, the files it names."""
 
@@ -53,3 +78,11 @@ class AppliedConfig:
     text: bytes
     applied: datetime
     attached: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """What tells it from others: the SHA-256 of the text and of the files it names."""
+        digest = hashlib.sha256(self.text)
+        if self.attached:
+            digest.update(json.dumps(dict(self.attached), sort_keys=True).encode())
+        return digest.hexdigest()

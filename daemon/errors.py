@@ -59,6 +59,13 @@ class LedgerError(HostError):
     """Raised when the ledger cannot be opened, read or written."""
 
 
+class FencedError(LedgerError):
+    """Raised when a cluster is another daemon's by now: no record of ours counts any more.
+
+    The attempts that came with the records are kept, as stale.
+    """
+
+
 class AlreadyRunningError(HostError):
     """Raised when another process holds the ledger; names its pid and host."""
 

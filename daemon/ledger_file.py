@@ -64,12 +64,13 @@ def file_of(url: str) -> Path | None:
     """Find the file behind *url*; None for a ledger in memory. Raises LedgerError."""
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        raise LedgerError(f"{url}: not a ledger URL; write sqlite:////absolute/path.db") from None
+    except (sa.exc.ArgumentError, ValueError):
+        # Unquoted: it may have a password somewhere.
+        raise LedgerError("this is no ledger's URL; write sqlite:////absolute/path.db") from None
     if parsed.get_backend_name() != "sqlite":
         raise LedgerError(
-            f"{parsed.render_as_string()}: this version keeps its ledger in SQLite only;"
-            " write sqlite:////absolute/path.db"
+            f"{parsed.set(query={}).render_as_string()}: no ledger of this kind is known; write"
+            " sqlite:////absolute/path.db or postgresql+psycopg://user@host/database"
         )
     return Path(parsed.database).absolute() if parsed.database else None
 

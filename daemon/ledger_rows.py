@@ -1,6 +1,7 @@
 """The ledger's tables, and the way from values to rows and back.
 
-Instants are RFC 3339 text in UTC, lists are JSON, a suspicion is `boot:until:span` in seconds.
+Instants are RFC 3339 text in UTC, lists are JSON, a suspicion is as a `Dial` writes it. The tables
+of `SHARED` are on PostgreSQL alone; their instants, which order members, are the database's own.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon.daemon_state import AppliedConfig
+from daemon.ledger_dials import Dial
 from daemon.overrides import Override, OverrideKind
 from daemon.record import Phase, Record, Suspicion
 from daemon.repository import Action, Attempt, CallError, Outcome, RepositoryKey, ScheduledRun
 from daemon.windows import CatchUp, Patterns
 
 METADATA = sa.MetaData()
-_TEXT = sa.Text
+SHARED = sa.MetaData()
+# By its bytes: the order of a language would pass over the punctuation of an instant.
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_WHEN = sa.DateTime(timezone=True)
 
 meta = sa.Table(
     "meta",
@@ -69,6 +74,8 @@ attempt = sa.Table(
     sa.Column("status", sa.Integer),
     sa.Column("error", _TEXT),
     sa.Column("message", _TEXT, nullable=False),
+    sa.Column("member", _TEXT, nullable=False, server_default=""),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
     sqlite_strict=True,
 )
 
@@ -98,8 +105,38 @@ config = sa.Table(
     sa.Column("text", sa.LargeBinary, nullable=False),
     sa.Column("applied", _TEXT, nullable=False),
     sa.Column("attached", _TEXT, nullable=False, server_default="{}"),
+    sa.Column("digest", _TEXT, nullable=False, server_default=""),
     sqlite_strict=True,
 )
+
+member = sa.Table(
+    "member",
+    SHARED,
+    sa.Column("id", _TEXT, primary_key=True),
+    sa.Column("host", _TEXT, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("since", _WHEN, nullable=False),
+    sa.Column("beat", _WHEN, nullable=False),
+    sa.Column("lease_s", sa.Float, nullable=False),
+    sa.Column("version", _TEXT, nullable=False),
+    sa.Column("digest", _TEXT, nullable=False),
+    sa.Column("generation", sa.Integer),
+    sa.Column("skew_s", sa.Float, nullable=False),
+    sa.Column("reading", _TEXT, nullable=False),
+)
+"""The daemons: each with its digest of the configuration, the generation that it agrees with (none
+if its file differs), and how far its wall clock is ahead of the database's."""
+
+claim = sa.Table(
+    "claim",
+    SHARED,
+    sa.Column("cluster", _TEXT, primary_key=True),
+    sa.Column("owner", _TEXT),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("expires", _WHEN, nullable=False),
+    sa.Column("looked", sa.Integer, nullable=False, server_default="0"),
+)
+"""Who speaks to a cluster, until when; `looked` is the last stale attempt that led to a look."""
 
 
 DELETE_RECORD = sa.delete(record).where(
@@ -127,21 +164,15 @@ def _to_optional(text: str | None) -> datetime | None:
     return to_instant(text) if text else None
 
 
-def _from_suspicion(suspicion: Suspicion | None) -> str | None:
-    if suspicion is None:
-        return None
-    until, span = suspicion.until.total_seconds(), suspicion.span.total_seconds()
-    return f"{suspicion.boot_id}:{until}:{span}"
+def _from_suspicion(suspicion: Suspicion | None, dial: Dial) -> str | None:
+    return dial.write(suspicion) if suspicion else None
 
 
-def _to_suspicion(text: str | None) -> Suspicion | None:
-    if text is None:
-        return None
-    boot_id, until, span = text.split(":")
-    return Suspicion(boot_id, timedelta(seconds=float(until)), timedelta(seconds=float(span)))
+def _to_suspicion(text: str | None, dial: Dial) -> Suspicion | None:
+    return dial.read(text) if text is not None else None
 
 
-def from_record(value: Record) -> dict[str, Any]:
+def from_record(value: Record, dial: Dial) -> dict[str, Any]:
     """Turn a record into a row."""
     runs = [[from_instant(run.next_run), run.task, run.task_type] for run in value.scheduled]
     return {
@@ -153,8 +184,8 @@ def from_record(value: Record) -> dict[str, Any]:
         "since": from_instant(value.since),
         "until": from_instant(value.until),
         "yielded": json.dumps(value.yielded),
-        "suspect_pause": _from_suspicion(value.suspect_pause),
-        "suspect_resume": _from_suspicion(value.suspect_resume),
+        "suspect_pause": _from_suspicion(value.suspect_pause, dial),
+        "suspect_resume": _from_suspicion(value.suspect_resume, dial),
         "missing_since": from_instant(value.missing_since),
         "scheduled": json.dumps(runs),
         "catch_up": value.catch_up,
@@ -167,7 +198,7 @@ def from_record(value: Record) -> dict[str, Any]:
     }
 
 
-def to_record(row: sa.Row[Any]) -> Record:
+def to_record(row: sa.Row[Any], dial: Dial) -> Record:
     """Turn a row into a record."""
     return Record(
         key=RepositoryKey(row.cluster, row.repository),
@@ -179,8 +210,8 @@ def to_record(row: sa.Row[Any]) -> Record:
         since=_to_optional(row.since),
         until=_to_optional(row.until),
         yielded=tuple(json.loads(row.yielded)),
-        suspect_pause=_to_suspicion(row.suspect_pause),
-        suspect_resume=_to_suspicion(row.suspect_resume),
+        suspect_pause=_to_suspicion(row.suspect_pause, dial),
+        suspect_resume=_to_suspicion(row.suspect_resume, dial),
         missing_since=_to_optional(row.missing_since),
         scheduled=tuple(
             ScheduledRun(to_instant(when), task, kind)
@@ -243,8 +274,8 @@ def to_attempt(row: sa.Row[Any]) -> Attempt:
     )
 
 
-def from_attempt(value: Attempt) -> dict[str, Any]:
-    """Turn an attempt into a row."""
+def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, Any]:
+    """Turn an attempt into a row, in the name of a *member* and its claim where there are any."""
     return {
         "cluster": value.cluster,
         "repository": value.repository,
@@ -257,6 +288,8 @@ def from_attempt(value: Attempt) -> dict[str, Any]:
         "status": value.status,
         "error": value.error,
         "message": value.message,
+        "member": member,
+        "epoch": epoch,
     }
 
 
@@ -268,6 +301,7 @@ def from_config(config: AppliedConfig) -> dict[str, object]:
         "text": config.text,
         "applied": from_instant(config.applied),
         "attached": json.dumps(dict(config.attached)),
+        "digest": config.digest,
     }
 
 

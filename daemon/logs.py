@@ -191,6 +191,7 @@ _ATTEMPT_LEVELS: Final = {
     Outcome.OK: Level.INFO,
     Outcome.RETRY: Level.WARNING,
     Outcome.FAILED: Level.ERROR,
+    Outcome.STALE: Level.ERROR,
 }
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from daemon.addresses import DATABASE
 from daemon.config import Settings
 from daemon.document import SIZE_LIMIT
 from daemon.errors import UsageError
@@ -56,8 +57,13 @@ def find_ledger(
 
 
 def ledger_exists(url: str) -> bool:
-    """Tell whether there is a ledger at *url* already."""
-    return Path(url.removeprefix("sqlite:///")).exists()
+    """Tell whether there is a ledger at *url* already; of a database it is known when asked."""
+    return is_shared(url) or Path(url.removeprefix("sqlite:///")).exists()
+
+
+def is_shared(url: str) -> bool:
+    """Tell whether the ledger is in a database, for daemons on several machines."""
+    return url.startswith(DATABASE)
 
 
 def _hint(file: Path | None) -> str | None:

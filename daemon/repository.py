@@ -89,11 +89,15 @@ class CallError(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of one HTTP request: done, to be sent again in this pass, or given up."""
+    """What became of one HTTP request: done, to be sent again in this pass, or given up.
+
+    Stale: whatever became of it, the cluster was another daemon's by then.
+    """
 
     OK = "ok"
     RETRY = "retry"
     FAILED = "failed"
+    STALE = "stale"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from daemon import agenda, places
 from daemon.agenda import Agenda
 from daemon.errors import HostError, UsageError
 from daemon.instants import read_future, read_instant
-from daemon.ledger import Access, Ledger
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
 from daemon.overrides import Override, OverrideKind
 from daemon.presentation import ahead, clock
 from daemon.timeline import LOOK_AHEAD
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     """
     found = agenda.read_settings(args, environ)
-    with Ledger.open(places.find_ledger(args, environ, found), Access.EDIT) as ledger:
+    with open_ledger(places.find_ledger(args, environ, found), Access.EDIT) as ledger:
         planned = agenda.wanted(found, ledger, environ)
         now = datetime.now(UTC)
         decisions = _decide(args, planned, now, agenda.person(environ))

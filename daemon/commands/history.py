@@ -17,7 +17,8 @@ from rich.text import Text
 from daemon import agenda, places
 from daemon.errors import UsageError
 from daemon.instants import read_past
-from daemon.ledger import Access, Ledger
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
 from daemon.overrides import Override, OverrideKind
 from daemon.presentation import console, print_json
 from daemon.repository import Attempt, Outcome
@@ -30,7 +31,12 @@ COLUMNS = (
 )
 """Of the table for spreadsheets; what an event does not have is empty."""
 
-_STYLES = {Outcome.OK: None, Outcome.RETRY: "yellow", Outcome.FAILED: "bold red"}
+_STYLES = {
+    Outcome.OK: None,
+    Outcome.RETRY: "yellow",
+    Outcome.FAILED: "bold red",
+    Outcome.STALE: "bold red",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     """
     found = agenda.read_settings(args, environ)
-    with Ledger.open(places.find_ledger(args, environ, found), Access.READ) as ledger:
+    with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
         planned, now = agenda.in_force(ledger, environ), datetime.now(UTC)
         since = read_past("--since", args.since, planned.zone, now) if args.since else now - SINCE
         until = read_past("--until", args.until, planned.zone, now) if args.until else None

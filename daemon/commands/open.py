@@ -18,6 +18,7 @@ from daemon.config import Settings, load
 from daemon.errors import HostError, UsageError
 from daemon.instants import read_future
 from daemon.ledger import Access, Ledger
+from daemon.ledgers import open_ledger
 from daemon.notation import NAME
 from daemon.overrides import Override, OverrideKind
 from daemon.presentation import clock
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     """
     settings = load(places.find_config(args, environ), environ=environ, check_secrets=False)
-    with Ledger.open(places.find_ledger(args, environ, settings), Access.EDIT) as ledger:
+    with open_ledger(places.find_ledger(args, environ, settings), Access.EDIT) as ledger:
         planned = agenda.wanted(settings, ledger, environ)
         now = datetime.now(UTC)
         decision = Override(

@@ -26,6 +26,7 @@ from daemon.errors import AlreadyRunningError, LedgerError, UsageError
 from daemon.hearsay import Fate
 from daemon.ledger import Access, Ledger
 from daemon.ledger_file import DamagedError
+from daemon.ledgers import open_ledger
 from daemon.presentation import clock, console
 from daemon.record import Record
 from daemon.repository import Attempt, Moment, RepositoryKey
@@ -84,6 +85,8 @@ def _pattern(text: str) -> _Pattern:
 
 def _open(url: str) -> Ledger:
     """Open the ledger as a daemon does, but neither create one nor begin a damaged one anew."""
+    if places.is_shared(url):
+        return _open_shared(url)
     file = ledger_file.file_of(url)
     if file is None or not file.exists():
         raise LedgerError(
@@ -91,7 +94,7 @@ def _open(url: str) -> Ledger:
         )
     _refuse_damaged(url)
     try:
-        ledger = Ledger.open(url, Access.DAEMON)
+        ledger = open_ledger(url, Access.DAEMON)
     except AlreadyRunningError as exc:
         raise AlreadyRunningError(f"{exc}; stop that one, and run this again") from exc
     if ledger.loss:
@@ -103,10 +106,22 @@ def _open(url: str) -> Ledger:
     return ledger
 
 
+def _open_shared(url: str) -> Ledger:
+    ledger = open_ledger(url, Access.EDIT)
+    found = ledger.daemon()
+    if found.running:
+        ledger.close()
+        raise AlreadyRunningError(
+            f"{ledger.place}: the ledger is in use by pid {found.pid} on {found.host}; stop every"
+            " daemon on it, and run this again"
+        )
+    return ledger
+
+
 def _refuse_damaged(url: str) -> None:
     """Leave a damaged ledger to the next daemon, which reports what it then finds paused."""
     try:
-        with Ledger.open(url, Access.READ) as ledger:
+        with open_ledger(url, Access.READ) as ledger:
             ledger.records()
     except DamagedError:
         raise

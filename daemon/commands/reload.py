@@ -15,6 +15,7 @@ from daemon import agenda, places
 from daemon.daemon_state import DaemonState
 from daemon.errors import ConfigError, HostError
 from daemon.ledger import Access, Ledger
+from daemon.ledgers import open_ledger
 
 WITHIN = timedelta(seconds=30)
 """A daemon whose disk is slow takes a while; one that takes longer is ill."""
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     """
     found = agenda.read_settings(args, environ)
-    with Ledger.open(places.find_ledger(args, environ, found), Access.READ) as ledger:
+    with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
         before = ledger.daemon()
         pid = _pid_here(before)
         _signal(pid)

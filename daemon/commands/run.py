@@ -22,6 +22,7 @@ from daemon.errors import ConfigError, SecretError
 from daemon.flags import Flags
 from daemon.ledger import Access, Ledger
 from daemon.ledger_file import Loss
+from daemon.ledgers import open_ledger
 from daemon.logs import Level, Log, LogFormat
 from daemon.metrics import Metrics
 from daemon.overrides import Override
@@ -95,10 +96,10 @@ def _read(file: Path, environ: Mapping[str, str]) -> Settings | ConfigError:
 
 def _open(url: str, *, dry_run: bool) -> Ledger:
     if not dry_run:
-        return Ledger.open(url, Access.DAEMON)
+        return open_ledger(url, Access.DAEMON)
     if places.ledger_exists(url):
-        return Ledger.open(url, Access.READ)
-    return Ledger.open(places.IN_MEMORY, Access.DAEMON)
+        return open_ledger(url, Access.READ)
+    return open_ledger(places.IN_MEMORY, Access.DAEMON)
 
 
 def _say_lost(log: Log, loss: Loss) -> None:

@@ -16,7 +16,8 @@ from rich.text import Text
 from daemon import agenda, places
 from daemon.daemon_state import DaemonState
 from daemon.errors import UsageError
-from daemon.ledger import Access, Ledger
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
 from daemon.overrides import Override, OverrideKind
 from daemon.presentation import ahead, clock, console, opening_json, print_json, span
 from daemon.record import Record
@@ -71,7 +72,7 @@ def _watch(args: argparse.Namespace, environ: Mapping[str, str]) -> None:
 
 def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Status:
     found = agenda.read_settings(args, environ)
-    with Ledger.open(places.find_ledger(args, environ, found), Access.READ) as ledger:
+    with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
         now = datetime.now(UTC)
         planned = agenda.in_force(ledger, environ)
         coming = (_next(window, now) for window in planned.timeline.windows.values())

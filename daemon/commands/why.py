@@ -14,7 +14,8 @@ from daemon.agenda import Agenda
 from daemon.config import Settings, load
 from daemon.errors import LedgerError, UsageError
 from daemon.instants import read_instant
-from daemon.ledger import Access, Ledger
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
 from daemon.presentation import ahead, clock, span
 from daemon.record import Record
 from daemon.repository import RepositoryKey
@@ -60,7 +61,7 @@ def _read(
 ) -> tuple[Agenda, Record | None]:
     """Read people's decisions and the hold, if there is a ledger that can be read."""
     url = places.find_ledger(args, environ, settings)
-    with suppress(LedgerError), Ledger.open(url, Access.READ) as ledger:
+    with suppress(LedgerError), open_ledger(url, Access.READ) as ledger:
         held = [record for record in ledger.records() if record.key == key and record.is_hold]
         return agenda.wanted(settings, ledger, environ), next(iter(held), None)
     return agenda.plan(settings, ()), None

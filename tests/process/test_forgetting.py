@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from daemon.ledger import Access, Ledger
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
 from tests.process.conftest import Stage, once
 from tests.unit.ledger_samples import sent
 
@@ -14,7 +15,7 @@ def test_history_older_than_asked_for_is_deleted(stage: Stage) -> None:
     """Attempts older than `keep_history` are deleted by the daemon; younger ones stay."""
     stage.simulate("prod", "orders")
     stage.write(once("later", 3600, 7200), top="resync: 1s\nkeep_history: 30d\n")
-    with Ledger.open(stage.ledger, Access.DAEMON) as ledger:
+    with open_ledger(stage.ledger, Access.DAEMON) as ledger:
         now = datetime.now(UTC)
         ledger.save([], [sent(now - timedelta(days=age)) for age in (40, 31, 29)])
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.ledger import Access, Ledger
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
 from tests.process.conftest import Stage, once, wait_until
 
 
@@ -69,7 +70,7 @@ def test_a_ledger_of_a_newer_version_is_refused(stage: Stage) -> None:
     """A ledger that a newer version wrote is refused in one line and stays as it is."""
     stage.simulate("prod", "orders")
     stage.write(once("night", 3600, 7200))
-    Ledger.open(stage.ledger, Access.DAEMON).close()
+    open_ledger(stage.ledger, Access.DAEMON).close()
     with sqlite3.connect(stage.folder / "ledger.db") as connection:
         connection.execute("update meta set value = '99' where name = 'schema_version'")
     connection.close()

@@ -6,7 +6,8 @@ import json
 import signal
 import subprocess
 
-from daemon.ledger import Access, Ledger
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
 from daemon.record import Record
 from tests.process.conftest import PATIENCE_S, Running, Stage, once, wait_until
 
@@ -18,7 +19,7 @@ def held(stage: Stage) -> set[str]:
 
 def records(stage: Stage) -> list[Record]:
     """Read the ledger's records."""
-    with Ledger.open(stage.ledger, Access.READ) as ledger:
+    with open_ledger(stage.ledger, Access.READ) as ledger:
         return ledger.records()
 
 

@@ -24,7 +24,8 @@ from daemon.controller import Controller, Rules
 from daemon.dispatch import Line, Time
 from daemon.holdings import Holdings
 from daemon.journal import Journal
-from daemon.ledger import MEMORY, Access, Ledger
+from daemon.ledger import Access
+from daemon.ledgers import MEMORY, open_ledger
 from daemon.record import Phase
 from daemon.recurrence import Once
 from daemon.repository import (
@@ -101,7 +102,7 @@ class Machine(RuleBasedStateMachine):
         """Begin before the first window, with nothing paused."""
         super().__init__()
         self.world = World()
-        self.ledger = Ledger.open(MEMORY, Access.DAEMON)
+        self.ledger = open_ledger(MEMORY, Access.DAEMON)
         self.store = self.store_class(self.world, self.ledger)
         self.windows: tuple[Window, ...] = WINDOWS
         self.start()

@@ -14,7 +14,8 @@ from daemon.backups import AGAIN, EVERY, Backups
 from daemon.dispatch import Line, Time
 from daemon.holdings import Holdings
 from daemon.journal import Journal
-from daemon.ledger import MEMORY, Access, Ledger
+from daemon.ledger import Access, Ledger
+from daemon.ledgers import MEMORY, open_ledger
 from daemon.record import Phase, Record
 from daemon.repository import (
     CallError,
@@ -102,7 +103,7 @@ class Stage:
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     """Set the stage."""
-    with Ledger.open(MEMORY, Access.DAEMON) as ledger:
+    with open_ledger(MEMORY, Access.DAEMON) as ledger:
         yield Stage(ledger)
 
 

@@ -13,7 +13,8 @@ import pytest
 
 from daemon import __version__
 from daemon.cli import main
-from daemon.ledger import Access, Ledger
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
 from tests.unit.ended import Ended, ended
 
 ROOT = Path(__file__).parents[2]
@@ -178,7 +179,7 @@ def test_a_status_without_a_ledger_says_so(cbmaintd: Command, tmp_path: Path) ->
 def test_a_status_needs_only_the_ledger(cbmaintd: Command, tmp_path: Path) -> None:
     """`status --output json` has the contract's shape with a ledger and nothing else."""
     path = tmp_path / "ledger.db"
-    Ledger.open(f"sqlite:///{path}", Access.DAEMON).close()
+    open_ledger(f"sqlite:///{path}", Access.DAEMON).close()
 
     ended = cbmaintd("status", "--ledger", str(path), "--output", "json")
 
@@ -277,7 +278,7 @@ def test_a_closed_stderr_leaves_the_code() -> None:
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     """A ledger that is opened while the streams are closed is not written over with messages."""
     ledger = tmp_path / "ledger.db"
-    Ledger.open(f"sqlite:///{ledger}", Access.DAEMON).close()
+    open_ledger(f"sqlite:///{ledger}", Access.DAEMON).close()
     before = ledger.read_bytes()
 
     ended = redirected(["status", "--ledger", str(ledger)], "<&- >&- 2>&-")

@@ -16,6 +16,7 @@ import pytest
 from daemon.commands.history import COLUMNS
 from daemon.daemon_state import AppliedConfig
 from daemon.ledger import Access, Ledger
+from daemon.ledgers import open_ledger
 from daemon.overrides import Override, OverrideKind
 from daemon.record import Phase, Record
 from daemon.repository import Action, Attempt, CallError, Outcome, RepositoryKey
@@ -56,7 +57,7 @@ Ask = Callable[..., Ended]
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     """Give a ledger that a daemon, this process, has open with the file in force."""
-    with Ledger.open(f"sqlite:///{tmp_path}/ledger.db", Access.DAEMON) as ledger:
+    with open_ledger(f"sqlite:///{tmp_path}/ledger.db", Access.DAEMON) as ledger:
         ledger.save_config(AppliedConfig("s.yaml", tmp_path, TEXT.encode(), NOW))
         yield ledger
 

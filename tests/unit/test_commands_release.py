@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from daemon.cli import main
-from daemon.ledger import Access, Ledger
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
 from daemon.record import Phase, Record, Suspicion
 from daemon.repository import RepositoryKey
 from tests.unit.ended import Ended, ended
@@ -42,13 +43,13 @@ def hold(cluster: str = "lost", id_: str = "orders", **keys: Any) -> Record:
 
 def remember(file: Path, *records: Record) -> None:
     """Leave a ledger behind, as a daemon that was killed does."""
-    with Ledger.open(f"sqlite:///{file}", Access.DAEMON) as ledger:
+    with open_ledger(f"sqlite:///{file}", Access.DAEMON) as ledger:
         ledger.save(records)
 
 
 def held(file: Path) -> list[str]:
     """Name what the ledger holds."""
-    with Ledger.open(f"sqlite:///{file}", Access.READ) as ledger:
+    with open_ledger(f"sqlite:///{file}", Access.READ) as ledger:
         return [str(record.key) for record in ledger.records() if record.is_hold]
 
 
@@ -110,7 +111,7 @@ def test_nothing_held_is_no_failure(
 
 def test_a_ledger_in_use_is_refused(release: Release, file: Path) -> None:
     """Whoever holds the ledger is named by pid and host, and what is held stays so."""
-    with Ledger.open(f"sqlite:///{file}", Access.DAEMON) as ledger:
+    with open_ledger(f"sqlite:///{file}", Access.DAEMON) as ledger:
         ledger.save([hold()])
         ended = release()
 

@@ -14,6 +14,7 @@ import pytest
 from daemon.cli import main
 from daemon.daemon_state import AppliedConfig
 from daemon.ledger import Access, Ledger
+from daemon.ledgers import open_ledger
 from daemon.record import Phase, Record
 from daemon.repository import RepositoryKey
 from tests.unit.ended import Ended, ended
@@ -34,7 +35,7 @@ def file(tmp_path: Path) -> Path:
 
 def opened(file: Path) -> Ledger:
     """Open the ledger as a daemon does."""
-    return Ledger.open(f"sqlite:///{file}", Access.DAEMON)
+    return open_ledger(f"sqlite:///{file}", Access.DAEMON)
 
 
 @pytest.fixture

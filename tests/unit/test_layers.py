@@ -26,12 +26,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("wording", "spellings", "deadlines", "discovery", "log_writer", "alarms", "daemon_state"),
     ("service_manager", "flags", "regular_files", "calendar_files", "tls"),
     ("addresses", "durations", "clock", "ledger_lock", "logs", "secrets", "transport", "tree"),
-    ("attachments", "public_holidays", "apprise_library", "notices"),
+    ("attachments", "public_holidays", "apprise_library", "notices", "ledger_dials"),
     ("watch", "messages", "runs"),
     ("answers", "document", "instants", "notation", "ledger_file", "ledger_rows", "presentation"),
     ("access", "failover", "fields", "ledger", "delivery"),
-    ("schema", "backup_service"),
-    ("findings", "json_schema", "holdings", "dispatch", "journal"),
+    ("schema", "backup_service", "ledger_sqlite", "ledger_postgresql"),
+    ("findings", "json_schema", "holdings", "dispatch", "journal", "ledgers"),
     ("cluster_checks", "window_checks", "exclusion_checks", "announcer", "backups", "hearsay"),
     ("notify_checks", "couriers", "shared_log"),
     ("controller", "metrics", "endpoint", "notifier"),
@@ -64,13 +64,16 @@ CORE_MAY_IMPORT = frozenset(
 )
 CORE_MAY_NOT_CALL = frozenset({"now", "utcnow", "today", "open", "print", "input", "sleep"})
 
-# A dependency enters through one module, so that replacing it is one file; the ledger's is three,
-# its file, its tables and its statements.
+# A dependency enters through one module, so that replacing it is one file; the ledger's enters
+# where its tables, its statements and what is special to SQLite and PostgreSQL are.
 DOORS = {
     "apprise": ("apprise_library",),
     "apscheduler": ("alarms",),
     "requests": ("transport",),
-    "sqlalchemy": ("ledger", "ledger_file", "ledger_rows"),
+    "sqlalchemy": (
+        *("ledger", "ledger_rows", "ledger_file", "ledger_sqlite"),
+        "ledger_postgresql",
+    ),
     "prometheus_client": ("metrics",),
     "structlog": ("logs",),
     "urllib3": ("transport",),

@@ -15,8 +15,9 @@ import pytest
 
 from daemon import ledger_file
 from daemon.errors import LedgerError
-from daemon.ledger import SCHEMA_VERSION, Access, Ledger
+from daemon.ledger import SCHEMA_VERSION, Access
 from daemon.ledger_file import Loss, LossReason
+from daemon.ledgers import open_ledger
 from daemon.record import Phase, Record
 from daemon.repository import RepositoryKey
 from tests.unit.ledger_samples import CONFIG, FULL, file_of
@@ -34,7 +35,7 @@ def test_a_damaged_ledger_is_set_aside(url: str) -> None:
     file.parent.mkdir()
     file.write_bytes(b"this is not a database at all" * 100)
 
-    with Ledger.open(url, Access.DAEMON) as ledger:
+    with open_ledger(url, Access.DAEMON) as ledger:
         loss, records = ledger.loss, ledger.records()
 
     assert loss is not None
@@ -47,14 +48,14 @@ def test_a_damaged_ledger_is_set_aside(url: str) -> None:
 @pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"")])
 def test_a_lost_ledger_is_noticed(url: str, damage: Callable[[Path], object]) -> None:
     """A ledger that was deleted or emptied is no first start; that is said once."""
-    with Ledger.open(url, Access.DAEMON) as ledger:
+    with open_ledger(url, Access.DAEMON) as ledger:
         first_loss = ledger.loss
         ledger.save([FULL])
     damage(file_of(url))
 
-    with Ledger.open(url, Access.DAEMON) as ledger:
+    with open_ledger(url, Access.DAEMON) as ledger:
         loss, records = ledger.loss, ledger.records()
-    with Ledger.open(url, Access.DAEMON) as ledger:
+    with open_ledger(url, Access.DAEMON) as ledger:
         later_loss = ledger.loss
 
     assert loss == Loss(LossReason.MISSING, None)
@@ -65,15 +66,15 @@ def test_a_lost_ledger_is_noticed(url: str, damage: Callable[[Path], object]) ->
 @pytest.mark.parametrize("column", ["windows", "since", "suspect_pause", "catch_up"])
 def test_rotten_bits_are_noticed(url: str, column: str) -> None:
     """A value that cannot be read any more makes the ledger a damaged one, not a bug."""
-    with Ledger.open(url, Access.DAEMON) as ledger:
+    with open_ledger(url, Access.DAEMON) as ledger:
         ledger.save([FULL])
     with sqlite3.connect(file_of(url)) as connection:
         connection.execute(f"update record set {column} = 'r\x07t'")  # noqa: S608  # our column
     connection.close()
 
-    with Ledger.open(url, Access.READ) as reading, pytest.raises(LedgerError, match="damaged"):
+    with open_ledger(url, Access.READ) as reading, pytest.raises(LedgerError, match="damaged"):
         reading.records()
-    with Ledger.open(url, Access.DAEMON) as ledger:
+    with open_ledger(url, Access.DAEMON) as ledger:
         loss = ledger.loss
 
     assert loss is not None
@@ -91,14 +92,14 @@ def test_rotten_bits_are_noticed(url: str, column: str) -> None:
 def test_a_ledger_lost_in_use_is_begun_anew(url: str, damage: Callable[[Path], object]) -> None:
     """A ledger lost while it is in use fails one save; the next ones go into a new one."""
     file = file_of(url)
-    with Ledger.open(url, Access.DAEMON) as ledger:
+    with open_ledger(url, Access.DAEMON) as ledger:
         file.with_name("other").write_text("something else")
         ledger.save_config(CONFIG)
         damage(file)
         with pytest.raises(LedgerError):
             ledger.save([FULL])
         ledger.save([FULL])
-    with Ledger.open(url, Access.DAEMON) as ledger:
+    with open_ledger(url, Access.DAEMON) as ledger:
         found = ledger.loss, ledger.records(), ledger.last_good()
 
     assert found == (None, [FULL], CONFIG)
@@ -108,7 +109,7 @@ def test_whoever_finds_the_loss_what_was_known_is_written_again(url: str) -> Non
     """Each cluster writes its own records; a loss that another write finds forgets none of them."""
     other = replace(FULL, key=RepositoryKey("test", "orders"))
     spent = RepositoryKey("test", "done")
-    with Ledger.open(url, Access.DAEMON) as ledger:
+    with open_ledger(url, Access.DAEMON) as ledger:
         ledger.save([FULL, Record(spent, phase=Phase.PAUSED)])
         ledger.save([Record(spent)])
         ledger.save_config(CONFIG)
@@ -118,7 +119,7 @@ def test_whoever_finds_the_loss_what_was_known_is_written_again(url: str) -> Non
         with pytest.raises(LedgerError, match="the ledger is gone"):
             ledger.note_reading(())
         ledger.save([other])
-    with Ledger.open(url, Access.READ) as reader:
+    with open_ledger(url, Access.READ) as reader:
         records, config = reader.records(), reader.last_good()
 
     assert records == [FULL, other]
@@ -127,10 +128,10 @@ def test_whoever_finds_the_loss_what_was_known_is_written_again(url: str) -> Non
 
 def test_a_ledger_on_a_full_disk_can_be_read(url: str) -> None:
     """A daemon that finds no room at its start knows what it holds, and writes when there is."""
-    with Ledger.open(url, Access.DAEMON) as ledger:
+    with open_ledger(url, Access.DAEMON) as ledger:
         ledger.save([FULL])
     with no_file_larger_than(0):
-        ledger = Ledger.open(url, Access.DAEMON)
+        ledger = open_ledger(url, Access.DAEMON)
         records, loss = ledger.records(), ledger.loss
         with pytest.raises(LedgerError, match="check the disk"):
             ledger.save([Record(FULL.key)])
@@ -158,7 +159,7 @@ def test_a_wal_is_read_without_an_index(tmp_path: Path) -> None:
     """What a killed daemon left in its WAL is read with nothing written beside it."""
     file, copy = tmp_path / "ledger.db", tmp_path / "there" / "ledger.db"
     copy.parent.mkdir()
-    with Ledger.open(f"sqlite:///{file}", Access.DAEMON):
+    with open_ledger(f"sqlite:///{file}", Access.DAEMON):
         for suffix in ("", "-wal"):
             shutil.copy(f"{file}{suffix}", f"{copy}{suffix}")
     left = sorted(copy.parent.iterdir())
