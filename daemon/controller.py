@@ -117,8 +117,9 @@ class Controller:
         """Make one pass; give the time after which another is due, None when nothing waits.
 
         1. Ask whether anything is wanted, ours or suspected; an idle cluster is left in peace
-           (but the first pass always looks: a wrong password shows before the window does), and
-           so is one that refused us a while ago, unless something urgent came up.
+           (but the first pass always looks, and goes on until it is answered: a wrong password
+           shows before the window does), and so is one that refused us a while ago, unless
+           something urgent came up.
         2. List the repositories; a failure ends the pass for this cluster alone.
         3. Decide for each repository that is wanted or known.
         4. Record every intent and maybe-sent mark in one durable transaction.
@@ -129,7 +130,7 @@ class Controller:
         """
         now = self._time.now()
         is_idle = not (self._holdings or rules.timeline.is_wanted(self.cluster, now.wall))
-        if is_idle and self.has_looked:
+        if is_idle and self.has_looked and not self._journal.trouble:
             return None
         if not is_urgent and self._pacing.is_distant(CLUSTER, now.uptime):
             return self._pacing.distance(CLUSTER, now.uptime)

@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from daemon.cluster import ClusterSettings
+from daemon.daemon_state import Trouble
 from daemon.metrics import ClusterState
 from daemon.record import Record
 from daemon.worker import Worker
+
+OVERDUE_AFTER = timedelta(seconds=30)
+"""A resume that takes so long is no longer on its way."""
 
 CUT_WITHIN = timedelta(seconds=2)
 """How long calls that were cut may take to say so in the log."""
@@ -54,6 +58,16 @@ class Fleet:
     def certificates(self) -> dict[str, datetime | None]:
         """When the first certificate of each cluster ends (UTC), where one was verified."""
         return {name: worker.certificate_ends for name, worker in self._workers.items()}
+
+    @property
+    def unreachable(self) -> dict[str, Trouble | None]:
+        """Why each cluster does not answer as it should, None where it does."""
+        return {name: worker.trouble for name, worker in self._workers.items()}
+
+    def overdue(self, now: datetime) -> int:
+        """Count the repositories that should have been resumed a while before *now*."""
+        held = (hold for worker in list(self._workers.values()) for hold in worker.controller.holds)
+        return sum(hold.until is not None and now - hold.until > OVERDUE_AFTER for hold in held)
 
     def states(self, now: datetime) -> tuple[ClusterState, ...]:
         """Tell how each cluster stands at *now*."""

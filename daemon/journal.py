@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from daemon import logs
+from daemon.daemon_state import Trouble
 from daemon.reconcile import Adopt, Decision, Drifted, Leave, Missing, Pause, Reason, Resumed
 from daemon.record import Record
 from daemon.repository import Action, CallError, ObservedRepository, RepositoryState
@@ -65,7 +66,7 @@ class Journal:
         self._cluster = cluster
         self._log = log
         self._said: dict[tuple[str, str], tuple[str, ...]] = {}
-        self._unreachable_since: datetime | None = None
+        self.trouble: Trouble | None = None
 
     def paused(self, record: Record, now: datetime) -> None:
         """Say that a repository was seen paused, and how long after its opening's start."""
@@ -160,8 +161,7 @@ class Journal:
 
         Where a file of ours cannot be used there was no request, and no other line says so.
         """
-        if self._unreachable_since is None:
-            self._unreachable_since = now
+        if self.trouble is None:
             self._log.error(
                 logs.CLUSTER_UNREACHABLE,
                 cluster=self._cluster,
@@ -169,12 +169,15 @@ class Journal:
                 message=message,
                 since=now,
             )
+        since = self.trouble.since if self.trouble else now
+        self.trouble = Trouble(self._cluster, error, message, since)
 
     def answered(self) -> None:
         """Say that the cluster answers again, if it did not."""
-        if self._unreachable_since is not None:
-            since, self._unreachable_since = self._unreachable_since, None
-            self._log.info(logs.CLUSTER_RECOVERED, cluster=self._cluster, error=None, since=since)
+        trouble, self.trouble = self.trouble, None
+        if trouble:
+            said = {"cluster": self._cluster, "error": None, "since": trouble.since}
+            self._log.info(logs.CLUSTER_RECOVERED, **said)
 
     def ledger_failed(self, error: str) -> None:
         """Say, once until it recovers, that nothing can be recorded."""

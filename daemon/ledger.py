@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from enum import Enum
@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 
 from daemon import ledger_rows as rows
-from daemon.daemon_state import AppliedConfig, DaemonState, Reading
+from daemon.daemon_state import AppliedConfig, DaemonState, Reading, Trouble
 from daemon.errors import LedgerError
 from daemon.ledger_dials import Dial
 from daemon.ledger_file import DamagedError, Loss
@@ -27,6 +27,10 @@ from daemon.record import Record
 from daemon.repository import Attempt
 
 SCHEMA_VERSION = 4
+
+_TROUBLE = "unreachable "
+OF_TROUBLE = rows.meta.c.name.startswith(_TROUBLE)
+"""Which facts about the ledger are troubles of clusters."""
 
 T = TypeVar("T")
 
@@ -102,6 +106,19 @@ class Ledger(ABC):
         reading = Reading(str(uuid.uuid4()), tuple(faults))
         with self.writing() as connection:
             put_meta(connection, "reading", reading.text())
+
+    def note_troubles(self, changes: Mapping[str, Trouble | None]) -> None:
+        """Note which clusters do not answer, and with None which do again. Raises LedgerError."""
+        with self.writing() as connection:
+            for cluster, trouble in changes.items():
+                put_meta(connection, f"{_TROUBLE}{cluster}", trouble.text() if trouble else None)
+
+    def troubles(self) -> list[Trouble]:
+        """List the clusters that do not answer their daemon. Raises LedgerError."""
+        query = sa.select(rows.meta.c.name, rows.meta.c.value).where(OF_TROUBLE)
+        with self.transaction() as connection:
+            noted = connection.execute(query.order_by(rows.meta.c.name)).all()
+        return [Trouble.parse(row.name.removeprefix(_TROUBLE), row.value) for row in noted]
 
     def save_config(self, config: AppliedConfig) -> None:
         """Keep *config* as the last good one. Raises LedgerError.
@@ -224,7 +241,8 @@ def meta(name: str) -> sa.Select[str]:
     return sa.select(rows.meta.c.value).where(rows.meta.c.name == name)
 
 
-def put_meta(connection: sa.Connection, name: str, value: str) -> None:
-    """Keep one of the facts about the ledger itself."""
+def put_meta(connection: sa.Connection, name: str, value: str | None) -> None:
+    """Keep one of the facts about the ledger itself, or with None forget it."""
     connection.execute(sa.delete(rows.meta).where(rows.meta.c.name == name))
-    connection.execute(sa.insert(rows.meta).values(name=name, value=value))
+    if value is not None:
+        connection.execute(sa.insert(rows.meta).values(name=name, value=value))

@@ -17,7 +17,7 @@ from daemon import ledger_file
 from daemon import ledger_rows as rows
 from daemon.daemon_state import AppliedConfig, DaemonState, Reading
 from daemon.errors import LedgerError
-from daemon.ledger import SCHEMA_VERSION, Access, Ledger, meta, put_meta
+from daemon.ledger import OF_TROUBLE, SCHEMA_VERSION, Access, Ledger, meta, put_meta
 from daemon.ledger_dials import BOOT_DIAL, Dial
 from daemon.ledger_file import DamagedError, Loss, LossReason, Mode, ReadOnlyError, UnusableError
 from daemon.ledger_lock import LedgerLock, read_holder
@@ -118,6 +118,8 @@ class SqliteLedger(Ledger):
             if is_new:
                 self._fill(connection)
             self.migrate(connection, _MIGRATIONS)
+            # Of an earlier run; this one will see for itself.
+            connection.execute(sa.delete(rows.meta).where(OF_TROUBLE))
             ledger_file.check_health(connection, self._file)
             number = connection.execute(meta("ledger_id")).scalar()
             if number is None:

@@ -13,6 +13,7 @@ from daemon.alarms import Alarms
 from daemon.announcer import Announcer
 from daemon.attachments import Attachments
 from daemon.certificates import CertificateWatch
+from daemon.clock_guard import ClockGuard
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, difference, parse
 from daemon.controller import Rules
@@ -31,14 +32,13 @@ from daemon.repository import Moment
 from daemon.shared_log import SharedLog
 from daemon.start import Book, Host, Start
 from daemon.timeline import Timeline
+from daemon.troubles import TroubleWatch
+from daemon.waiting import Standing, in_one_line
 from daemon.watch import Content, Watch
 from daemon.worker import Connect, Equipment, Worker
 
 TICK = timedelta(milliseconds=250)
 POLL_EVERY = timedelta(seconds=1)
-STEP = timedelta(seconds=2)
-"""A change between the clocks that is no slewing: somebody set the clock, or the host slept."""
-
 STOP_WITHIN = timedelta(seconds=10)
 NOTIFY_WITHIN = timedelta(seconds=3)
 FORGET_MOST = 1000
@@ -82,6 +82,9 @@ class Daemon:
         )
         self._fleet = Fleet(self._hire, start.records)
         self._certificates = CertificateWatch(self._log)
+        self._troubled = TroubleWatch(
+            lambda changes: self._record(lambda: self._book.note_troubles(changes))
+        )
         self._announcer = Announcer(self._log, host.clock().wall)
         self._monitor = Monitor(host.metrics, self._state, self._troubles, self._stalls)
         self._applied: datetime | None = None
@@ -90,8 +93,8 @@ class Daemon:
         self._watch = Watch(start.file, None if start.rejected else known, attached)
         self._is_rejected = start.rejected is not None
         self._lacking: Content | None = None
-        self._offset = timedelta(0)
-        self._ticked = self._polled = self._beaten = timedelta(0)
+        self._guard = ClockGuard(host.clock())
+        self._polled = timedelta(0)
         self._status = ""
         self._watchdog_fed = timedelta(0)
 
@@ -118,8 +121,7 @@ class Daemon:
         settings = self._settings
         self._monitor.listen(settings.listen)
         self._aim(settings)
-        now = self._clock()
-        self._offset, self._ticked, self._beaten = _offset(now), now.uptime, now.uptime
+        self._guard = ClockGuard(self._clock())
         self._log.info(
             logs.DAEMON_STARTED,
             version=__version__,
@@ -155,6 +157,7 @@ class Daemon:
                 self._reconsider()
             self._fleet.dismiss_idle()
             self._follow_runs(now)
+            self._troubled.look(self._fleet.unreachable)
             self._certificates.look(self._fleet.certificates, now.wall)
             self._keep_ledger(now)
             self._tell_manager(now)
@@ -162,21 +165,16 @@ class Daemon:
 
     def _guard_clock(self, now: Moment) -> None:
         """Look at once after a step of the clock, and after a sleep that no alarm rang through."""
-        stepped, slept = _offset(now) - self._offset, now.uptime - self._ticked
-        # Slewing and drift add up over weeks; each bit of it is no step.
-        self._offset, self._ticked = _offset(now), now.uptime
-        # Steps there and back between two ticks leave nothing to see but a beat that stays out.
-        is_beating = now.uptime - self._beaten < self._settings.resync + STEP
-        if abs(stepped) < STEP and slept < STEP and is_beating:
+        stepped = self._guard.look(now, self._settings.resync)
+        if stepped is None:
             return
-        if abs(stepped) >= STEP:
+        if stepped:
             self._log.warning(logs.CLOCK_STEPPED, by_s=round(stepped.total_seconds(), 3))
-        self._beaten = now.uptime
         self._alarms.beat(self._settings.resync, self._beat)
         self._fleet.wake(hurry=True)
 
     def _beat(self) -> None:
-        self._beaten = self._clock().uptime
+        self._guard.beat(self._clock())
         self._fleet.wake()
 
     def _announce(self) -> None:
@@ -351,7 +349,7 @@ class Daemon:
     def _stalls(self) -> list[str]:
         """Say what has stopped within this process, which only a restart mends."""
         stalls = []
-        if self._clock().uptime - self._ticked > STALE:
+        if self._clock().uptime - self._guard.ticked > STALE:
             stalls.append("the main loop stands still")
         if not self._alarms.is_alive:
             stalls.append("the scheduler has died")
@@ -371,18 +369,14 @@ class Daemon:
 
     def _describe(self) -> str:
         """Say what is waited for and until when, for `systemctl status`."""
-        now, timeline = self._clock().wall, self._rules.timeline
-        open_now = [f"{o.window} until {o.local_end:%a %H:%M %Z}" for o in timeline.covering(now)]
-        change = timeline.next_change(now)
-        waiting = f"next change {change:%Y-%m-%d %H:%MZ}" if change else "no opening ahead"
-        parts = [
-            f"open: {', '.join(open_now)}" if open_now else "no window open",
-            waiting,
-            f"{self._fleet.holds} held",
-        ]
-        if self._is_rejected:
-            parts.append("the file was REJECTED, the last good configuration is in force")
-        return "; ".join(parts)
+        now = self._clock().wall
+        standing = Standing(
+            self._fleet.holds,
+            self._fleet.overdue(now),
+            self._troubled.in_short(),
+            is_rejected=self._is_rejected,
+        )
+        return in_one_line(standing, self._rules.timeline, now.astimezone(self._settings.timezone))
 
     def _end(self, signal_name: str) -> bool:
         self._log.info(logs.DAEMON_STOPPING, signal=signal_name)
@@ -394,8 +388,3 @@ class Daemon:
         self._log.info(logs.DAEMON_STOPPED, holds=self._fleet.holds)
         self._notifier.close(NOTIFY_WITHIN)
         return ended
-
-
-def _offset(now: Moment) -> timedelta:
-    """Give the distance of the two clocks; a suspend counts in both and does not change it."""
-    return now.wall - datetime.min.replace(tzinfo=UTC) - now.uptime

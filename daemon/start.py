@@ -11,7 +11,7 @@ from typing import Protocol
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings
 from daemon.couriers import Deliver
-from daemon.daemon_state import AppliedConfig
+from daemon.daemon_state import AppliedConfig, Trouble
 from daemon.errors import ConfigError
 from daemon.journal import Log
 from daemon.metrics import Metrics
@@ -32,6 +32,9 @@ class Book(Protocol):
 
     def note_reading(self, faults: Sequence[str]) -> None:
         """Note that the file was read, and what was wrong with it; raises LedgerError."""
+
+    def note_troubles(self, changes: Mapping[str, Trouble | None]) -> None:
+        """Note which clusters do not answer, and which do again; raises LedgerError."""
 
     def forget_attempts(self, before: datetime, most: int) -> None:
         """Delete the oldest attempts from before then, *most* at once; raises LedgerError."""

@@ -15,6 +15,7 @@ from daemon.alarms import Alarms
 from daemon.backup_service import BackupService
 from daemon.cluster import ClusterSettings
 from daemon.controller import Controller, Rules
+from daemon.daemon_state import Trouble
 from daemon.dispatch import Line, Time
 from daemon.errors import LedgerError
 from daemon.holdings import Holdings
@@ -61,11 +62,12 @@ class Worker:
         self._interrupted = threading.Event()
         self._is_stopping = False
         self._service, self._executor = self._reach(settings)
+        self._journal = Journal(settings.name, equipment.log)
         self.controller = Controller(
             settings.name,
             holdings,
             Line(self._service, self._executor, settings.address),
-            Journal(settings.name, equipment.log),
+            self._journal,
             Time(equipment.clock, self._wait),
         )
         self._thread = threading.Thread(target=self._work, name=settings.name, daemon=True)
@@ -74,6 +76,11 @@ class Worker:
     def certificate_ends(self) -> datetime | None:
         """When the first certificate of the cluster ends (UTC), as far as we were shown any."""
         return self._service.certificate_ends
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why the cluster does not answer as it should, if it does not."""
+        return self._journal.trouble
 
     def start(self) -> None:
         """Make the first pass, and then one whenever woken."""

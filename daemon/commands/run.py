@@ -16,7 +16,7 @@ from daemon.backup_service import BackupService
 from daemon.clock import SystemClock
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, load
-from daemon.daemon_state import AppliedConfig
+from daemon.daemon_state import AppliedConfig, Trouble
 from daemon.delivery import Delivery
 from daemon.errors import ConfigError, SecretError
 from daemon.flags import Flags
@@ -165,6 +165,9 @@ class _NoBook(Book):
         pass
 
     def note_reading(self, faults: Sequence[str]) -> None:
+        pass
+
+    def note_troubles(self, changes: Mapping[str, Trouble | None]) -> None:
         pass
 
     def forget_attempts(self, before: datetime, most: int) -> None:

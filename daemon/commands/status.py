@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon import agenda, places
-from daemon.daemon_state import DaemonState
+from daemon.daemon_state import DaemonState, Trouble
 from daemon.errors import UsageError
 from daemon.ledger import Access
 from daemon.ledgers import open_ledger
@@ -35,6 +35,7 @@ class _Status:
 
     now: datetime
     daemon: DaemonState
+    troubles: list[Trouble]
     unplanned: dict[str, Override]
     open: list[Opening]
     next: list[Opening]
@@ -76,9 +77,11 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Status:
         now = datetime.now(UTC)
         planned = agenda.in_force(ledger, environ)
         coming = (_next(window, now) for window in planned.timeline.windows.values())
+        daemon = ledger.daemon()
         return _Status(
             now,
-            ledger.daemon(),
+            daemon,
+            ledger.troubles() if daemon.running else [],
             {each.window: each for each in planned.overrides if each.kind is OverrideKind.OPEN},
             list(planned.timeline.covering(now)),
             sorted(filter(None, coming), key=lambda opening: (opening.start, opening.window)),
@@ -115,6 +118,15 @@ def _document(status: _Status) -> dict[str, object]:
             }
             for hold in status.holds
         ],
+        "clusters": [
+            {
+                "cluster": trouble.cluster,
+                "error": trouble.error,
+                "message": trouble.message,
+                "since": trouble.since.isoformat(),
+            }
+            for trouble in status.troubles
+        ],
     }
 
 
@@ -137,9 +149,13 @@ def _daemon_lines(status: _Status) -> Iterator[str | Text]:
     else:
         yield "[bold yellow]No daemon runs on this ledger.[/]"
         if status.holds:
-            yield "[bold red]What it holds stays paused until one does: cbmaintd run[/]"
+            yield "[bold red]What it holds stays paused until one does: systemctl start cbmaintd[/]"
+    for trouble in status.troubles:
+        since = span(status.now - trouble.since)
+        what = f"{trouble.cluster} does not answer as it should, for {since}"
+        yield Text(f"{what}: {trouble.error}: {trouble.message}", "bold red")
     if daemon.config == "rejected":
-        yield "[bold red]The file was rejected; the last good one is in force: cbmaintd check[/]"
+        yield "[bold red]The file was rejected; the last good one is in force. The faults:[/]"
         faults = daemon.reading.faults
         yield from (Text(f"  {fault}") for fault in faults[:FAULTS_SHOWN])
         if more := faults[FAULTS_SHOWN:]:

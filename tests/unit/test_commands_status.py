@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from daemon.cli import main
-from daemon.daemon_state import AppliedConfig
+from daemon.daemon_state import AppliedConfig, Trouble
 from daemon.ledger import Access, Ledger
 from daemon.ledgers import open_ledger
 from daemon.record import Phase, Record
@@ -94,7 +94,7 @@ def test_json_tells_everything(ledger: Ledger, status: Status) -> None:
 
     document = status("--output", "json").document
 
-    assert list(document) == ["daemon", "open", "next", "holds"]
+    assert list(document) == ["daemon", "open", "next", "holds", "clusters"]
     assert set(document["daemon"]) == {"running", "pid", "host", "since", "config"}
     assert [opening["window"] for opening in document["open"]] == ["night"]
     assert [opening["window"] for opening in document["next"]] == ["soon", "later"]
@@ -219,7 +219,28 @@ def test_holds_without_a_daemon_are_a_warning(file: Path, status: Status) -> Non
     with opened(file) as ledger:
         ledger.save([hold()])
 
-    assert "stays paused until one does: cbmaintd run" in status().words
+    assert "stays paused until one does: systemctl start cbmaintd" in status().words
+
+
+def test_a_cluster_that_does_not_answer_is_told(ledger: Ledger, status: Status) -> None:
+    """Why a cluster does not answer, and for how long, stands above all, until it does again."""
+    trouble = Trouble("prod", "unauthorized", "Authentication [Failure]", NOW - 2 * HOUR)
+    ledger.note_troubles({"prod": trouble, "test": None})
+
+    said, document = status().words, status("--output", "json").document
+    ledger.note_troubles({"prod": None})
+
+    assert "prod does not answer as it should, for 2 h" in said
+    assert "unauthorized: Authentication [Failure]" in said
+    assert document["clusters"] == [
+        {
+            "cluster": "prod",
+            "error": "unauthorized",
+            "message": "Authentication [Failure]",
+            "since": (NOW - 2 * HOUR).isoformat(),
+        }
+    ]
+    assert "does not answer" not in status().out
 
 
 def test_a_rejected_file_is_told(ledger: Ledger, status: Status) -> None:
