@@ -93,9 +93,12 @@ def ledger(text: str) -> str:
             " give it as $PGPASSWORD"
         )
     if not re.fullmatch(LEDGER, text):
+        if text.startswith("/"):
+            raise ValueError(
+                f"this is not a ledger: write sqlite:////absolute/path.db, here sqlite:///{text}"
+            )
         # Unquoted: the URL of a database server may hold a password.
-        path = f", here sqlite:///{text}" if text.startswith("/") else ""
-        raise ValueError(f"this is not {A_LEDGER}{path}")
+        raise ValueError(f"this is not {A_LEDGER}")
     return text
 
 
@@ -132,7 +135,7 @@ def database(text: str) -> DatabaseUrl | None:
     if not text.startswith("postgres"):
         return None
     if not text.startswith(DATABASE):
-        raise ValueError(f"the URL of a ledger in PostgreSQL begins with {DATABASE}")
+        raise ValueError(f"this is not a ledger's URL: one in PostgreSQL begins with {DATABASE}")
     address, _, query = text.removeprefix(DATABASE).partition("?")
     location, _, name = address.partition("/")
     user, _, servers = location.rpartition("@")

@@ -95,7 +95,7 @@ def _next(window: Window, now: datetime) -> Opening | None:
 
 def _document(status: _Status) -> dict[str, object]:
     daemon = status.daemon
-    return {
+    document: dict[str, object] = {
         "daemon": {
             "running": daemon.running,
             "pid": daemon.pid,
@@ -118,7 +118,9 @@ def _document(status: _Status) -> dict[str, object]:
             }
             for hold in status.holds
         ],
-        "clusters": [
+    }
+    if status.troubles:
+        document["clusters"] = [
             {
                 "cluster": trouble.cluster,
                 "error": trouble.error,
@@ -126,8 +128,8 @@ def _document(status: _Status) -> dict[str, object]:
                 "since": trouble.since.isoformat(),
             }
             for trouble in status.troubles
-        ],
-    }
+        ]
+    return document
 
 
 def _text(instant: datetime | None) -> str | None:

@@ -94,7 +94,7 @@ def test_json_tells_everything(ledger: Ledger, status: Status) -> None:
 
     document = status("--output", "json").document
 
-    assert list(document) == ["daemon", "open", "next", "holds", "clusters"]
+    assert list(document) == ["daemon", "open", "next", "holds"]
     assert set(document["daemon"]) == {"running", "pid", "host", "since", "config"}
     assert [opening["window"] for opening in document["open"]] == ["night"]
     assert [opening["window"] for opening in document["next"]] == ["soon", "later"]
