@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,10 +19,13 @@ from daemon.ledgers import open_ledger
 from daemon.presentation import ahead, clock, span
 from daemon.record import Record
 from daemon.repository import RepositoryKey
+from daemon.timeline import Timeline
 from daemon.windows import Opening, Window
 from daemon.wording import nearest_or_all
 
 _MOMENT = timedelta.resolution
+_MOST_CHANGES = 1000
+"""How many changes of a cluster are looked through for one of a repository."""
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -39,10 +42,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     planned, record = _read(args, environ, settings, key)
     now = datetime.now(UTC)
     at = read_instant("--at", args.at, settings.timezone) if args.at else now
-    for line in _explain(key, planned, at):
+    for line in _explain(key, planned, at, settings.windows):
         sys.stdout.write(f"{line}\n")
     if record and not args.at:
-        sys.stdout.write(f"The ledger: {_held(record, now)}.\n")
+        sys.stdout.writelines(f"{line}\n" for line in _ledger_lines(record, planned, now))
     return 0
 
 
@@ -59,15 +62,17 @@ def _key(text: str, settings: Settings) -> RepositoryKey:
 def _read(
     args: argparse.Namespace, environ: Mapping[str, str], settings: Settings, key: RepositoryKey
 ) -> tuple[Agenda, Record | None]:
-    """Read people's decisions and the hold, if there is a ledger that can be read."""
+    """Read people's decisions and the record, if there is a ledger that can be read."""
     url = places.find_ledger(args, environ, settings)
     with suppress(LedgerError), open_ledger(url, Access.READ) as ledger:
-        held = [record for record in ledger.records() if record.key == key and record.is_hold]
-        return agenda.wanted(settings, ledger, environ), next(iter(held), None)
+        known = (record for record in ledger.records() if record.key == key)
+        return agenda.wanted(settings, ledger, environ), next(known, None)
     return agenda.plan(settings, ()), None
 
 
-def _explain(key: RepositoryKey, planned: Agenda, at: datetime) -> Iterator[str]:
+def _explain(
+    key: RepositoryKey, planned: Agenda, at: datetime, in_file: Container[str]
+) -> Iterator[str]:
     zone = planned.zone
     timeline = planned.timeline
     wanted = timeline.desired(key.cluster, [key.id], at).get(key.id)
@@ -78,17 +83,30 @@ def _explain(key: RepositoryKey, planned: Agenda, at: datetime) -> Iterator[str]
         why = "kept over a short hole by" if wanted.bridged else "to be paused by"
         until = clock(wanted.until.astimezone(zone))
         yield f"{key} is {why} {', '.join(wanted.windows)} at {when}, until {until}."
-    change = timeline.next_change(at, key.cluster)
+    change = _next_change(timeline, key, at, is_wanted=wanted is not None)
     if change:
-        then = timeline.desired(key.cluster, [key.id], change).get(key.id)
-        what = "paused" if then else "active"
+        what = "active" if wanted else "paused"
         yield (
-            f"The next change on {key.cluster}: {clock(change.astimezone(zone))}"
-            f" (in {span(change - at)}); {key.id} is then to be {what}."
+            f"The next change for it: {clock(change.astimezone(zone))} (in {span(change - at)});"
+            f" it is then to be {what}."
         )
     yield ""
     for window in timeline.windows.values():
-        yield f"{window.name}: {_reason(window, key, at)}"
+        is_over = window.name not in in_file and next(ahead(window, at), None) is None
+        if not is_over:
+            yield f"{window.name}: {_reason(window, key, at)}"
+
+
+def _next_change(
+    timeline: Timeline, key: RepositoryKey, at: datetime, *, is_wanted: bool
+) -> datetime | None:
+    """Give the next change of its cluster that is one for the repository."""
+    change = timeline.next_change(at, key.cluster)
+    for _ in range(_MOST_CHANGES):
+        if not change or (key.id in timeline.desired(key.cluster, [key.id], change)) != is_wanted:
+            return change
+        change = timeline.next_change(change, key.cluster)
+    return None
 
 
 def _reason(window: Window, key: RepositoryKey, at: datetime) -> str:
@@ -136,7 +154,17 @@ def _marks(opening: Opening) -> str:
     return f" ({opening.dst} by a clock change)" if opening.dst else ""
 
 
-def _held(record: Record, now: datetime) -> str:
-    since = f" for {span(now - record.since)}" if record.since else ""
-    trouble = f", last error {record.last_error}" if record.last_error else ""
-    return f"{record.phase}{since} by {', '.join(record.windows)}{trouble}"
+def _ledger_lines(record: Record, planned: Agenda, now: datetime) -> Iterator[str]:
+    """Say what the ledger knows of it: that it is held, or that a person overruled us."""
+    key = record.key
+    if record.is_hold:
+        since = f" for {span(now - record.since)}" if record.since else ""
+        trouble = f", last error {record.last_error}" if record.last_error else ""
+        yield f"The ledger: {record.phase}{since} by {', '.join(record.windows)}{trouble}."
+    wanted = planned.timeline.desired(key.cluster, [key.id], now).get(key.id)
+    if wanted and {opening.id for opening in wanted.openings} <= set(record.yielded):
+        until = clock(wanted.until.astimezone(planned.zone))
+        yield (
+            f"But somebody resumed it meanwhile: it is left alone until {until}, unless on_drift"
+            " is enforce."
+        )

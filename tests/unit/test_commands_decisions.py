@@ -236,7 +236,7 @@ def test_why_explains_every_window(ask: Ask) -> None:
 
     lines = {line.partition(":")[0]: line for line in done.out.splitlines()}
     assert done.out.startswith("prod/orders is to be paused by night at ")
-    assert "The next change on prod: " in done.out
+    assert "The next change for it: " in done.out
     assert "matches, and is open until" in lines["night"]
     assert "does not open again" in lines["over"]
     assert "outside valid_from and valid_until" in lines["frozen"]
