@@ -24,6 +24,7 @@ from daemon.exclusion_checks import Exclusions
 from daemon.findings import Findings, Place, checked
 from daemon.notices import Target
 from daemon.notify_checks import Targets
+from daemon.regular_files import why_unreadable
 from daemon.schema import ClusterSection, FileSection
 from daemon.window_checks import Known, window
 from daemon.windows import Window
@@ -69,7 +70,7 @@ def load(path: Path, *, environ: Mapping[str, str], check_secrets: bool = True) 
             # One byte more than allowed is enough to refuse a file that never ends.
             text = file.read(SIZE_LIMIT + 1)
     except OSError as exc:
-        fault = Fault(1, 1, "", f"the file cannot be read ({exc.strerror})")
+        fault = Fault(1, 1, "", why_unreadable(exc))
         raise ConfigError(str(path), (fault,)) from exc
     beside = Attachments(path.absolute().parent)
     return parse(text, str(path), environ=environ, attachments=beside, check_secrets=check_secrets)

@@ -31,3 +31,10 @@ def read_regular(
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"is larger than {limit} bytes")
     return content
+
+
+def why_unreadable(exc: OSError) -> str:
+    """Say why schedules.yaml cannot be read, and what a daemon that is not root needs for it."""
+    is_a_right = exc.errno in {errno.EACCES, errno.EPERM}
+    advice = "; the daemon's user has to be able to: chmod 644" if is_a_right else ""
+    return f"the file cannot be read ({exc.strerror}{advice})"

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from daemon.errors import SecretError
 from daemon.regular_files import read_regular
@@ -52,6 +52,10 @@ class Secret:
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled or copied."""
         raise TypeError("a secret cannot be pickled or copied")
+
+
+OF_UNIT: Final = Path("/etc/cbmaintd/secrets")
+"""Where the README has administrators keep what the unit is given."""
 
 
 def resolve(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
@@ -114,8 +118,22 @@ def _read_file(
 ) -> bytes:
     try:
         return read_regular(path, limit, check)
+    except FileNotFoundError as exc:
+        raise SecretError(f"{path}: {exc.strerror}{_way_to(path.name)}") from exc
     except OSError as exc:
         raise SecretError(f"{path}: {exc.strerror}") from exc
+
+
+def _way_to(name: str) -> str:
+    """Say how a secret gets to where it was looked for, if systemd has to do with it."""
+    there = OF_UNIT / name
+    if "INVOCATION_ID" in os.environ:
+        return (
+            f"; a unit is given it by LoadCredential={name}:{there} (systemctl edit, then restart)"
+        )
+    if os.path.lexists(there):
+        return f"; for one of the unit's, set CREDENTIALS_DIRECTORY={OF_UNIT} here"
+    return ""
 
 
 def _check_readers(path: Path, environ: Mapping[str, str], status: os.stat_result) -> None:

@@ -71,4 +71,7 @@ def _in_words(name: str) -> str:
     """Put OpenSSL's name of a fault into words, and say so if it is the server that sees it."""
     _, is_alert, alert = name.partition("_ALERT_")
     words = (alert or name).replace("_", " ").lower()
+    if name == "WRONG_VERSION_NUMBER":
+        # What OpenSSL makes of an answer in plain text.
+        words = "this port does not speak TLS (18097 and 18091 do)"
     return f"the server refuses us: {words}" if is_alert else words

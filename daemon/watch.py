@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 
 from daemon.attachments import SIZE_LIMIT, Attachments
-from daemon.regular_files import read_regular
+from daemon.regular_files import read_regular, why_unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Watch:
         try:
             return Content(read_regular(self._path, SIZE_LIMIT), "", attached)
         except OSError as exc:
-            return Content(b"", f"the file cannot be read ({exc.strerror})", attached)
+            return Content(b"", why_unreadable(exc), attached)
 
     def settle(self, content: Content, attachments: Attachments) -> None:
         """Take *content* as reported: it was judged, and *attachments* are what belongs to it."""

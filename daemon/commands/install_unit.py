@@ -18,10 +18,11 @@ HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # na
 
 NEXT = """\
 what to do now:
-  edit {config}                  it is an example; `cbmaintd check` tells what is wrong
+  edit {config} (as it is written first, it is an example)
   put each password into /etc/cbmaintd/secrets/NAME (chmod 600), and hand it over:
     systemctl edit cbmaintd      [Service]
                                  LoadCredential=NAME:/etc/cbmaintd/secrets/NAME
+  CREDENTIALS_DIRECTORY=/etc/cbmaintd/secrets {program} check --online
   systemctl daemon-reload
   systemctl enable --now cbmaintd
 """
@@ -46,7 +47,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     named = args.config or environ.get("CBMAINTD_CONFIG") or places.SYSTEM_CONFIG
     config = Path(named).absolute()
-    unit = _unit(_program(), config)
+    program = _program()
+    unit = _unit(program, config)
     if args.print:
         sys.stdout.write(unit)
         return 0
@@ -68,7 +70,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         raise HostError(f"{exc.filename}: {exc.strerror}; run it as root, or with --root") from exc
     except OSError as exc:
         raise HostError(f"{exc.filename}: {exc.strerror}") from exc
-    sys.stdout.write(NEXT.format(config=config))
+    sys.stdout.write(NEXT.format(config=config, program=program))
     return 0
 
 

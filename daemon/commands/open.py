@@ -15,6 +15,7 @@ from rich.progress import Progress
 from daemon import agenda, places
 from daemon.agenda import Agenda
 from daemon.config import Settings, load
+from daemon.durations import format_duration
 from daemon.errors import HostError, UsageError
 from daemon.instants import read_future
 from daemon.ledger import Access, Ledger
@@ -60,6 +61,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         )
         ledger.add_override(decision)
         sys.stdout.write(_sentence(decision, planned))
+        if decision.end and decision.end - decision.start > settings.max_pause:
+            limit = format_duration(settings.max_pause)
+            sys.stderr.write(f"cbmaintd: that is longer than max_pause ({limit}) allows\n")
         agenda.warn_if_alone(ledger)
         if args.wait:
             _wait(ledger, decision)

@@ -177,6 +177,23 @@ def test_a_missing_file_is_said(tmp_path: Path, check: Callable[[Path], None]) -
         check(tmp_path / "nowhere")
 
 
+def test_a_missing_secret_of_a_unit_says_how_it_gets_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under systemd the line is named that is missing; by hand, where the unit's secrets are."""
+    monkeypatch.setenv("INVOCATION_ID", "1")
+    with pytest.raises(SecretError) as under:
+        check_readable(tmp_path / "prod.password")
+    monkeypatch.delenv("INVOCATION_ID")
+    monkeypatch.setattr("daemon.secrets.OF_UNIT", tmp_path)
+    (tmp_path / "prod.password").touch()
+    with pytest.raises(SecretError) as by_hand:
+        check_readable(tmp_path / "elsewhere" / "prod.password")
+
+    assert "LoadCredential=prod.password:/etc/cbmaintd/secrets/prod.password" in str(under.value)
+    assert f"set CREDENTIALS_DIRECTORY={tmp_path} here" in str(by_hand.value)
+
+
 def test_a_certificate_may_be_read_by_all(written: Callable[..., Path]) -> None:
     """What is no secret only has to be there."""
     check_readable(written(mode=0o644))
