@@ -1,0 +1,51 @@
+"""Measurements of the daemon beside what people would use instead, in one run.
+
+    python -m tests.bench [--quick] [--json FILE] [NAME…]
+
+Everything on loopback and in folders of its own. Prints one table, the worst ratio first; exit
+code 0 whether goals are met or not: figures are for people to judge.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+
+from tests.bench.measures import Row, table
+from tests.bench.registry import BENCHMARKS
+
+
+def main() -> int:
+    """Run the benchmarks that were named, or all, and print what they found."""
+    args = _arguments()
+    rows: list[Row] = []
+    for name in args.names or BENCHMARKS:
+        started = time.monotonic()
+        rows += BENCHMARKS[name](quick=args.quick)
+        sys.stderr.write(f"{name}: {time.monotonic() - started:.0f} s\n")
+    sys.stdout.write(table(rows))
+    if args.json:
+        found = {"python": platform.python_version(), "rows": [row.document() for row in rows]}
+        args.json.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    listed = "\n".join(f"  {name:<16}{each.__doc__}" for name, each in BENCHMARKS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=f"Measure the daemon beside what people would use instead.\n\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*BENCHMARKS, []])
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and shorter times")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,139 @@
+"""An opening that pauses everything on ten clusters at once, against what else could do it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+
+from tests.bench.clusters import Clusters, clusters
+from tests.bench.measures import Row, interleaved, ratio_of
+from tests.bench.rivals import Rivals, Spent
+from tests.bench.site import Running, Site, in_seconds, once, wait_until
+
+CONCURRENCY = 16
+CLUSTERS = 10
+DAY_S = 86_400
+READY_WITHIN_S = 2.5
+"""How long before an opening the daemon is started: it has looked at every cluster by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """One size of the comparison, and how it is measured."""
+
+    site: Site
+    rivals: Rivals
+    clusters: Clusters
+    size: int
+    floor_s: float
+    cpu_s: dict[str, list[float]] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def prepare(cls, size: int, latency: timedelta) -> Iterator[FanOut]:
+        """Serve *size* repositories on ten clusters."""
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-") as name,
+            clusters(size // CLUSTERS, latency, CLUSTERS) as served,
+        ):
+            floor_s = latency.total_seconds() * size / (CONCURRENCY * CLUSTERS)
+            folder = Path(name)
+            site = Site(folder, served.urls, CONCURRENCY)
+            yield cls(site, Rivals(folder), served, size, floor_s)
+
+    def ours(self) -> float:
+        """Give the seconds from an opening's start to the last repository seen paused."""
+        self.clusters.reset()
+        start = in_seconds(READY_WITHIN_S)
+        self.site.write([once("everything", start, start + DAY_S, '{"c*": ["*"]}')])
+        with self.site.run() as daemon:
+            return self._follow(daemon, start)
+
+    def _follow(self, daemon: Running, start: float) -> float:
+        daemon.wait_for("daemon.started")
+        if time.time() > start:
+            raise TimeoutError("the daemon was not up before the opening: is the machine too busy?")
+        wait_until(lambda: time.time() > start - 0.1, "the opening")
+        before = daemon.cpu_s()
+        daemon.wait_for("repository.paused", self.size)
+        self.cpu_s.setdefault("ours", []).append(daemon.cpu_s() - before)
+        paused = sum(cluster.paused for cluster in self.clusters.seen())
+        assert paused == self.size, f"{paused} of {self.size} are paused"
+        return max(daemon.instants("repository.paused")) - start
+
+    def theirs(
+        self, peer: Callable[[Sequence[str]], Spent], most: int | None = None
+    ) -> Callable[[], float]:
+        """Measure a peer; over *most* calls and scaled to all of them, if it is slow."""
+
+        def measure() -> float:
+            self.clusters.reset()
+            urls = self.clusters.pauses(most)
+            spent = peer(urls)
+            self.cpu_s.setdefault(peer.__name__, []).append(spent.cpu_s)
+            paused = sum(cluster.paused for cluster in self.clusters.seen())
+            assert paused == len(urls), f"{paused} of {len(urls)} are paused"
+            return spent.seconds * self.size / len(urls)
+
+        return measure
+
+    def rows(self, samples: dict[str, list[float]], goals: Mapping[str, float]) -> list[Row]:
+        """Compare ours with each of the peers, and with the limit that latency sets."""
+        what = f"{self.size:,} repositories paused, from the opening's start to the last seen"
+        ours = samples["ours"]
+        rows = [
+            Row(
+                what,
+                f"{median(ours):.2f} s",
+                f"{peer}: {median(theirs):.2f} s",
+                ratio_of(ours, theirs),
+                goals.get(peer),
+                samples={"ours": ours, "theirs": theirs},
+            )
+            for peer, theirs in samples.items()
+            if peer != "ours"
+        ]
+        limit = f"latency * calls / concurrency: {self.floor_s:.2f} s"
+        rows.append(Row(what, f"{median(ours):.2f} s", limit, median(ours) / self.floor_s))
+        return rows
+
+
+def thousand(*, quick: bool) -> list[Row]:
+    """Pause 1,000 repositories at 50 ms."""
+    with FanOut.prepare(1000, timedelta(milliseconds=50)) as fan:
+        peers = {
+            POOL: fan.theirs(fan.rivals.pool),
+            CURL_LOOP: fan.theirs(fan.rivals.curl_loop, 50),
+            XARGS: fan.theirs(fan.rivals.xargs),
+            CURL_PARALLEL: fan.theirs(fan.rivals.curl_parallel),
+            PROCESS_PER_CALL: fan.theirs(fan.rivals.process_per_call, 10),
+            PLAIN_SCRIPT: fan.theirs(fan.rivals.plain_script),
+        }
+        samples = interleaved(1 if quick else 7, {"ours": fan.ours, **peers})
+        goals = {POOL: 1.0, CURL_LOOP: 1 / 50, XARGS: 1 / 4, CURL_PARALLEL: 2.0}
+        return fan.rows(samples, goals)
+
+
+def ten_thousand(*, quick: bool) -> list[Row]:
+    """Pause 10,000 repositories at 5 ms."""
+    with FanOut.prepare(10_000, timedelta(milliseconds=5)) as fan:
+        peers = {
+            POOL: fan.theirs(fan.rivals.pool),
+            CURL_PARALLEL: fan.theirs(fan.rivals.curl_parallel),
+        }
+        samples = interleaved(1 if quick else 5, {"ours": fan.ours, **peers})
+        return fan.rows(samples, {POOL: 1.0})
+
+
+POOL = "pool of 160 threads, Session.post"
+CURL_LOOP = "shell loop of curl (50 calls, scaled)"
+XARGS = "xargs -P 16 curl"
+CURL_PARALLEL = "curl --parallel --parallel-max 160"
+PROCESS_PER_CALL = "one Python process per call (10 calls, scaled)"
+PLAIN_SCRIPT = "plain APScheduler + requests script"

@@ -1,0 +1,82 @@
+"""What was measured: series of samples, rows of the table, and the table itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+_HEADINGS = ("measured", "ours", "against", "ratio", "goal", "met")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One comparison: *ours* against a peer or, where there is none, against the goal itself.
+
+    `goal` is the greatest ratio that is good enough; None where there is no goal. `samples` are
+    what the medians were taken from.
+    """
+
+    what: str
+    ours: str
+    against: str
+    ratio: float
+    goal: float | None = None
+    samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    @property
+    def strain(self) -> float:
+        """How much of the goal is used up; above 1 it is not met."""
+        return self.ratio / self.goal if self.goal else 0.0
+
+    @property
+    def is_met(self) -> bool | None:
+        """Tell whether the goal is met; None where there is none."""
+        return None if self.goal is None else self.ratio <= self.goal
+
+    def document(self) -> dict[str, Any]:
+        """Give the row as JSON takes it."""
+        return {**asdict(self), "strain": self.strain, "is_met": self.is_met}
+
+
+def interleaved(rounds: int, measured: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """Measure all of it once in each round, so that a busy minute is nobody's alone."""
+    samples: dict[str, list[float]] = {name: [] for name in measured}
+    for number in range(rounds):
+        names = list(measured)
+        # Another one begins each time: who comes after whom must not matter.
+        turn = number % len(names)
+        for name in names[turn:] + names[:turn]:
+            samples[name].append(measured[name]())
+    return samples
+
+
+def ratio_of(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Give the median of the ratios of samples from the same round."""
+    return median(our / their for our, their in zip(ours, theirs, strict=True))
+
+
+def within(what: str, value: float, limit: float, unit: str, samples: Sequence[float] = ()) -> Row:
+    """Compare a value with a goal that is a number itself."""
+    against = f"the goal: {limit:g} {unit}"
+    ours = f"{value:.3g} {unit}"
+    return Row(what, ours, against, value / limit, 1.0, samples={"ours": samples})
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Lay the rows out in Markdown, what comes nearest to missing its goal first."""
+    ordered = sorted(
+        rows, key=lambda row: (row.goal is not None, row.strain, row.ratio), reverse=True
+    )
+    cells = [_HEADINGS, *(_cells(row) for row in ordered)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
+    lines = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in cells]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    goal = "-" if row.goal is None else f"≤ {row.goal:g}"
+    met = {True: "yes", False: "NO", None: "-"}[row.is_met]
+    return (row.what, row.ours, row.against, f"{row.ratio:.3g}", goal, met)

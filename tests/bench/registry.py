@@ -1,0 +1,24 @@
+"""All benchmarks by name; a new one is a function in a module of its family and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from tests.bench import fan_out
+from tests.bench.measures import Row
+
+
+class Benchmark(Protocol):
+    """Measures something and gives the rows of the table; its docstring says what."""
+
+    __doc__: str | None
+
+    def __call__(self, *, quick: bool) -> list[Row]:
+        """Measure; *quick* means fewer rounds and shorter times."""
+
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "fan-out": fan_out.thousand,
+    "fan-out-10000": fan_out.ten_thousand,
+}

@@ -1,0 +1,151 @@
+"""Where the real daemon is measured: a folder with its file, password, ledger and log."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+USER, PASSWORD = "bench", "bench-password"  # a password of nobody
+PATIENCE_S = 120.0
+_TICKS_S = 1 / os.sysconf("SC_CLK_TCK")
+_KIB = 1024
+_STAT_CPU = slice(11, 13)
+"""Where user and system time stand in /proc/PID/stat, counted after the name."""
+
+
+def wait_until(condition: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:
+    """Look every 20 ms until *condition* holds; TimeoutError names *what* did not come."""
+    end = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {within_s:g} s for {what}")
+        time.sleep(0.02)
+
+
+def in_seconds(seconds: float) -> int:
+    """Give the first full second that is at least so many away, in seconds since 1970."""
+    return int(time.time() + seconds) + 1
+
+
+def written(at: float) -> str:
+    """Give an instant as the file takes it, in quotes."""
+    return f"'{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}'"
+
+
+def once(name: str, start: float, end: float, repositories: str) -> str:
+    """Write a window with one opening."""
+    return (
+        f"  {name}:\n"
+        f"    once: {{start: {written(start)}, end: {written(end)}}}\n"
+        f"    repositories: {repositories}\n"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A daemon that runs; its log is a file, which is read when there is time for it."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def lines(self, event: str = "") -> list[dict[str, Any]]:
+        """Give the lines of the log so far, or those of one *event*."""
+        mark = f'"event": "{event}'.encode()
+        text = self.log.read_bytes()
+        whole = text[: text.rfind(b"\n") + 1]
+        return [json.loads(line) for line in whole.splitlines() if mark in line]
+
+    def wait_for(self, event: str, count: int = 1) -> None:
+        """Wait until the log has so many lines of *event*; reads what is new and no more."""
+        mark, found = f'"event": "{event}"'.encode(), 0
+        with self.log.open("rb") as file:
+
+            def has_come() -> bool:
+                nonlocal found
+                text = file.read()
+                torn = len(text) - text.rfind(b"\n") - 1
+                file.seek(-torn, os.SEEK_CUR)
+                found += text[: len(text) - torn].count(mark)
+                if self.process.poll() is not None:
+                    raise RuntimeError(self.log.read_text()[-2000:])
+                return found >= count
+
+            wait_until(has_come, f"{count} lines of {event}")
+
+    def instants(self, event: str) -> list[float]:
+        """Give when the lines of *event* were written, in seconds since 1970."""
+        stamps = (line["timestamp"] for line in self.lines(event))
+        return [datetime.fromisoformat(stamp).timestamp() for stamp in stamps]
+
+    def cpu_s(self) -> float:
+        """Give the processor time used so far, that of all threads, in seconds."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        used = stat.rpartition(")")[2].split()[_STAT_CPU]
+        return sum(map(int, used)) * _TICKS_S
+
+    def memory_mib(self, field: str = "VmRSS") -> float:
+        """Give the resident memory, or with `VmHWM` the most there ever was, in MiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition(f"{field}:")[2].split()[0]) / _KIB
+
+    def descriptors(self) -> int:
+        """Count the open files."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A folder in which daemons run one after the other, each on a ledger of its own."""
+
+    folder: Path
+    urls: Mapping[str, str]
+    concurrency: int = 16
+    resync: str = "30s"
+
+    @property
+    def config(self) -> Path:
+        """The configuration file."""
+        return self.folder / "schedules.yaml"
+
+    def write(self, windows: Iterable[str]) -> None:
+        """Write the file whole, with these windows for all clusters."""
+        secret = self.folder / "bench.password"
+        secret.touch(mode=0o600)
+        secret.write_text(PASSWORD)
+        lines = [f"resync: {self.resync}", "clusters:"]
+        for name, url in self.urls.items():
+            keys = f"url: {url!r}, username: {USER}, password_file: {secret.name}"
+            lines.append(f"  {name}: {{{keys}, concurrency: {self.concurrency}}}")
+        draft = self.folder / "draft.yaml"
+        draft.write_text("\n".join([*lines, "windows:", *windows, ""]))
+        draft.replace(self.config)
+
+    @contextmanager
+    def run(self, *prefix: str) -> Iterator[Running]:
+        """Run the daemon on a new ledger, under the command *prefix* if there is one."""
+        number = len(list(self.folder.glob("*.log")))
+        log = self.folder / f"{number}.log"
+        options = ["--config", str(self.config), "--ledger", f"sqlite:///{log}.db"]
+        command = [*prefix, sys.executable, "-m", "daemon", *options, "run", "--log-format=json"]
+        with log.open("wb") as stderr:
+            process = subprocess.Popen(command, stderr=stderr, cwd=ROOT)
+        try:
+            yield Running(process, log)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(PATIENCE_S)
+            finally:
+                process.kill()
+                process.wait()
