@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,15 @@ class Rivals:
         return self._timed(urls, ["sh", "-c", script, "sh", sys.executable, _peer("one_call.py")])
 
     def plain_script(self, urls: Sequence[str]) -> Spent:
-        """Let a script of APScheduler and `requests` begin at a given second."""
+        """Let a script of APScheduler and `requests` begin at a full second."""
         start = in_seconds(1.5)
-        told = self._python("plain_script.py", self._listed(urls), str(start))
-        return Spent(told["ended"] - start)
+        return Spent(self.script_at(dict.fromkeys(urls, start)) - start)
+
+    def script_at(self, times: Mapping[str, float]) -> float:
+        """Let that script post to each URL at its time; give when it had done the last."""
+        lines = self._listed([f"{at} {url}" for url, at in times.items()], "times.txt")
+        ended: float = self._python("plain_script.py", lines)["ended"]
+        return ended
 
     def _python(self, peer: str, *arguments: str) -> dict[str, Any]:
         command = [sys.executable, _peer(peer), *arguments]
@@ -91,8 +96,8 @@ class Rivals:
             )
             return Spent(time.perf_counter() - clock)
 
-    def _listed(self, urls: Sequence[str]) -> str:
-        file = self.folder / "urls.txt"
+    def _listed(self, urls: Sequence[str], name: str = "urls.txt") -> str:
+        file = self.folder / name
         file.write_text("".join(f"{url}\n" for url in urls))
         return str(file)
 

@@ -1,4 +1,4 @@
-"""APScheduler and `requests`, as most people would write it: a job for each cluster."""
+"""APScheduler and `requests`, as most people would write it: a job for each cluster and start."""
 
 from __future__ import annotations
 
@@ -30,18 +30,19 @@ def pause(urls: list[str], done: threading.Semaphore) -> None:
 
 
 def main() -> None:
-    """Post to the URLs of file argv[1], from argv[2] (seconds since 1970) on."""
+    """Post to the URLs of file argv[1], each after its time in seconds since 1970."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    clusters: dict[str, list[str]] = {}
-    for url in Path(sys.argv[1]).read_text().split():
-        clusters.setdefault(urlsplit(url).netloc, []).append(url)
+    jobs: dict[tuple[float, str], list[str]] = {}
+    for line in Path(sys.argv[1]).read_text().splitlines():
+        time, url = line.split()
+        jobs.setdefault((float(time), urlsplit(url).netloc), []).append(url)
     done = threading.Semaphore(0)
     scheduler = BackgroundScheduler(timezone=UTC)
-    start = datetime.fromtimestamp(float(sys.argv[2]), UTC)
-    for urls in clusters.values():
-        scheduler.add_job(pause, "date", run_date=start, args=(urls, done))
+    for (at, _), urls in jobs.items():
+        run_date = datetime.fromtimestamp(at, UTC)
+        scheduler.add_job(pause, "date", run_date=run_date, args=(urls, done))
     scheduler.start()
-    for _ in clusters:
+    for _ in jobs:
         done.acquire()
     scheduler.shutdown()
     sys.stdout.write(json.dumps({"ended": datetime.now(UTC).timestamp()}))

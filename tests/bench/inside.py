@@ -1,0 +1,74 @@
+"""What the package itself costs, measured inside processes of its own: planning and log lines."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from tests.bench.fillers import fillers
+from tests.bench.measures import Row, ratio_of, within
+from tests.bench.site import ROOT, Site
+
+_SIZES = (1000, 10_000)
+_LIMITS = {
+    "load": ("load and check {:,} windows", (1.0, 10.0)),
+    "next": ("next change of {:,} windows, once loaded", (0.001, 0.01)),
+}
+
+
+def planning(*, quick: bool) -> list[Row]:
+    """Load 1,000 and 10,000 windows, ask for the next change and for a year of openings."""
+    rounds = 1 if quick else 3
+    samples: dict[int, list[dict[str, float]]] = {size: [] for size in _SIZES}
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        site = Site(Path(name), {"c0": "http://127.0.0.1:1"})
+        for _ in range(rounds):
+            for size in _SIZES:
+                site.write(fillers(size))
+                samples[size].append(_probe("planning", site.config))
+    rows = []
+    for measured, (what, limits) in _LIMITS.items():
+        for size, limit in zip(_SIZES, limits, strict=True):
+            found = [sample[measured] for sample in samples[size]]
+            row = within(what.format(size), median(found) * 1000, limit * 1000, "ms", found)
+            rows.append(row)
+    return rows + [_linear(samples, measured) for measured in ("load", "first", "year")]
+
+
+def _linear(samples: dict[int, list[dict[str, float]]], measured: str) -> Row:
+    """Compare what a window costs among many and among few; 1 is linear."""
+    what = {"load": "load", "first": "first look after a load", "year": "a year of openings"}
+    few, many = ([sample[measured] / size for sample in samples[size]] for size in _SIZES)
+    ours, theirs = (f"{median(each) * 1e6:.0f} us" for each in (many, few))
+    return Row(
+        f"{what[measured]}: cost of a window among 10,000",
+        ours,
+        f"among 1,000: {theirs}",
+        ratio_of(many, few),
+        1.2,
+        {"ours": many, "theirs": few},
+    )
+
+
+def log_lines(*, quick: bool) -> list[Row]:
+    """Write 10,000 outcome lines to the log."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        file = Path(name) / "lines.log"
+        samples = [_probe("log_lines", file) for _ in range(1 if quick else 5)]
+    ours, theirs = ([sample[of] for sample in samples] for of in ("ours", "logging"))
+    what = "a line of the log, on the calling thread"
+    us = median(ours) * 1e6
+    against = f"logging, QueueHandler, JSON: {median(theirs) * 1e6:.1f} us"
+    peer = Row(what, f"{us:.1f} us", against, ratio_of(ours, theirs))
+    return [within(what, us, 30, "us", ours), peer]
+
+
+def _probe(name: str, file: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", f"tests.bench.probes.{name}", str(file)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    told: dict[str, float] = json.loads(done.stdout)
+    return told
