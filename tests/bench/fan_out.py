@@ -131,6 +131,25 @@ def ten_thousand(*, quick: bool) -> list[Row]:
         return fan.rows(samples, {POOL: 1.0})
 
 
+def cpu(*, quick: bool) -> list[Row]:
+    """Compare the processor time of a repository, everything included, with that of a bare call."""
+    with FanOut.prepare(1000, timedelta(0)) as fan:
+        peers = {
+            "one thread": fan.theirs(fan.rivals.single),
+            "160 threads": fan.theirs(fan.rivals.pool),
+        }
+        interleaved(1 if quick else 7, {"ours": fan.ours, **peers})
+    ours, one, many = ([s / fan.size for s in fan.cpu_s[of]] for of in ("ours", "single", "pool"))
+    what = "processor time of a repository, everything included, 0 ms"
+    shown, alone, crowded = (f"{median(each) * 1e6:.0f} us" for each in (ours, one, many))
+    bare = f"bare Session.post in one thread: {alone}"
+    pooled = f"bare Session.post in 160 threads: {crowded}"
+    return [
+        Row(what, shown, bare, ratio_of(ours, one), 1.0, {"ours": ours, "theirs": one}),
+        Row(what, shown, pooled, ratio_of(ours, many), samples={"theirs": many}),
+    ]
+
+
 POOL = "pool of 160 threads, Session.post"
 CURL_LOOP = "shell loop of curl (50 calls, scaled)"
 XARGS = "xargs -P 16 curl"

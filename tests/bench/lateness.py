@@ -45,14 +45,10 @@ class Openings:
         """When all of them have been acted upon, or never will be."""
         return self.first + self.count + 1
 
-    def lateness(self, served: Clusters, start: float = 0.0) -> list[float]:
-        """Give how late each first POST came, in seconds, of those that begin after *start*."""
-        seen, late = served.seen(), []
-        for number in range(self.count):
-            at = self.at(number)
-            if at >= start:
-                late.append(seen[number % CLUSTERS].posts[_id(number)] - at)
-        return late
+    def lateness(self, served: Clusters, numbers: Sequence[int]) -> list[float]:
+        """Give how late the first POSTs of some of the openings came, in seconds."""
+        seen = served.seen()
+        return [seen[n % CLUSTERS].posts[_id(n)] - self.at(n) for n in numbers]
 
 
 def _id(number: int) -> str:
@@ -77,7 +73,7 @@ def first_posts(*, quick: bool) -> list[Row]:
             script.start()
             wait_until(lambda: time.time() > openings.end, "the last opening", count + 60)
             script.join()
-        late = openings.lateness(ours)
+        late = openings.lateness(ours, range(count))
         reached = theirs.seen()
         script_late = [
             reached[n % CLUSTERS].posts[_id(n)] - at for n, at in enumerate(times.values())
@@ -110,13 +106,13 @@ def reload(*, quick: bool) -> list[Row]:
         site.write(text)
         with site.run() as daemon:
             wait_until(lambda: time.time() > openings.at(before) - 0.5, "the quiet openings")
-            quiet = openings.lateness(served, 0)[:before]
+            quiet = openings.lateness(served, range(before))
             edited = time.time()
-            site.write([*text, *fillers(1)][1:])
+            site.write(text[:-1])
             daemon.wait_for("config.applied", 2)
             wait_until(lambda: time.time() > openings.end, "the last opening")
             applied = max(daemon.instants("config.applied"))
-        late = openings.lateness(served, edited)
+        late = openings.lateness(served, range(before, openings.count))
     what = f"reload of {size:,} windows in {applied - edited:.0f} s: the latest first POST"
     row = within(what, max(late) * 1000, 100, "ms", late)
     said = f"{row.against} (without a reload: {max(quiet) * 1000:.3g} ms)"

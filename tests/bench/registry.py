@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from tests.bench import fan_out, inside, lateness, starting
+from tests.bench import durability, fan_out, hanging, inside, lateness, starting, steady
 from tests.bench.measures import Row
 
 
@@ -21,9 +21,14 @@ class Benchmark(Protocol):
 BENCHMARKS: Mapping[str, Benchmark] = {
     "fan-out": fan_out.thousand,
     "fan-out-10000": fan_out.ten_thousand,
+    "cpu": fan_out.cpu,
+    "hanging": hanging.one_hangs,
     "lateness": lateness.first_posts,
     "reload": lateness.reload,
+    "fsync": durability.syncs,
     "planning": inside.planning,
     "log": inside.log_lines,
     "starts": starting.starts,
+    "memory": steady.memory,
+    "idle": steady.idle,
 }

@@ -40,6 +40,10 @@ class Rivals:
         """Use a thread pool with `Session.post`; Python's start and imports are not counted."""
         return Spent(**self._python("pool.py", self._listed(urls), str(threads)))
 
+    def single(self, urls: Sequence[str]) -> Spent:
+        """Use that pool with one thread."""
+        return self.pool(urls, 1)
+
     def curl_loop(self, urls: Sequence[str]) -> Spent:
         """Let a shell loop start one `curl` after the other."""
         script = 'while read -r url; do curl "$@" "$url"; done'

@@ -1,0 +1,57 @@
+"""What the clusters that answer notice of one that does not."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from statistics import median
+
+from tests.bench.clusters import Clusters, clusters
+from tests.bench.measures import Row, interleaved, ratio_of
+from tests.bench.site import Site, in_seconds, once
+
+SILENT = 0
+SIZE = 100
+
+
+def one_hangs(*, quick: bool) -> list[Row]:
+    """Pause 1,000 repositories at 50 ms while one cluster of ten answers no POST."""
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as name,
+        clusters(SIZE, timedelta(milliseconds=50)) as served,
+    ):
+        site = Site(Path(name), served.urls)
+        samples = interleaved(
+            1 if quick else 5,
+            {
+                "hangs": lambda: _others(site, served, hangs=True),
+                "absent": lambda: _others(site, served, hangs=False),
+            },
+        )
+    ours, theirs = samples["hangs"], samples["absent"]
+    return [
+        Row(
+            "900 repositories of nine clusters paused while the tenth hangs",
+            f"{median(ours):.2f} s",
+            f"nine clusters alone: {median(theirs):.2f} s",
+            ratio_of(ours, theirs),
+            1.1,
+            {"ours": ours, "theirs": theirs},
+        )
+    ]
+
+
+def _others(site: Site, served: Clusters, *, hangs: bool) -> float:
+    """Give the seconds until the others are paused; without *hangs* the tenth has no window."""
+    served.reset()
+    if hangs:
+        served.hang(SILENT)
+    start = in_seconds(2.5)
+    others = [name for number, name in enumerate(served.urls) if number != SILENT]
+    wanted = list(served.urls) if hangs else others
+    targets = ", ".join(f'{name}: ["*"]' for name in wanted)
+    site.write([once("everything", start, start + 3600, f"{{{targets}}}")])
+    with site.run() as daemon:
+        daemon.wait_for("repository.paused", SIZE * len(others))
+        return max(daemon.instants("repository.paused")) - start
