@@ -71,6 +71,7 @@ class _Lane:
         self._sight: _Sight | None = None
         self._named: dict[str, set[str]] = {}
         self._matching: dict[Patterns, set[str]] = {}
+        self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
         for window in windows:
             for patterns in window.patterns_for(cluster):
                 self._index(patterns, window.name)
@@ -103,7 +104,9 @@ class _Lane:
         for patterns, names in self._matching.items():
             if patterns.matches(repository):
                 found |= names
-        return tuple(sorted(found))
+        # Thousands of repositories may have the same thousand windows: once in memory is enough.
+        ordered = tuple(sorted(found))
+        return self._shared.setdefault(ordered, ordered)
 
 
 def _by_start(opening: Opening) -> tuple[datetime, str]:
