@@ -75,6 +75,8 @@ class _Lane:
         for window in windows:
             for patterns in window.patterns_for(cluster):
                 self._index(patterns, window.name)
+        of_cluster = (patterns for window in windows for patterns in window.patterns_for(cluster))
+        self.plain_ids = frozenset(id_ for patterns in of_cluster for id_ in patterns.plain)
         self.windows_for = lru_cache(maxsize=_MOST_REMEMBERED)(self._windows_for)
 
     def _index(self, patterns: Patterns, window: str) -> None:
@@ -163,12 +165,8 @@ class Timeline:
 
     def plain_ids(self, cluster: str) -> frozenset[str]:
         """Name the repositories of *cluster* that windows name outright."""
-        return frozenset(
-            id_
-            for window in self.windows.values()
-            for patterns in window.patterns_for(cluster)
-            for id_ in patterns.plain
-        )
+        lane = self._lanes.get(cluster)
+        return lane.plain_ids if lane else frozenset()
 
     def count(self, window: str, cluster: str, ids: Iterable[str]) -> int:
         """Count the repositories of *cluster* that a window is for: of *ids*, and those named."""
