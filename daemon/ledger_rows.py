@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,12 @@ def _to_suspicion(text: str | None, dial: Dial) -> Suspicion | None:
     return dial.read(text) if text is not None else None
 
 
+@lru_cache(maxsize=256)
+def _listed(values: tuple[str, ...]) -> str:
+    """Write a list; thousands of records have the same windows and openings."""
+    return json.dumps(values)
+
+
 def from_record(value: Record, dial: Dial) -> dict[str, Any]:
     """Turn a record into a row."""
     runs = [[from_instant(run.next_run), run.task, run.task_type] for run in value.scheduled]
@@ -179,11 +186,11 @@ def from_record(value: Record, dial: Dial) -> dict[str, Any]:
         "cluster": value.key.cluster,
         "repository": value.key.id,
         "phase": value.phase,
-        "windows": json.dumps(value.windows),
-        "openings": json.dumps(value.openings),
+        "windows": _listed(value.windows),
+        "openings": _listed(value.openings),
         "since": from_instant(value.since),
         "until": from_instant(value.until),
-        "yielded": json.dumps(value.yielded),
+        "yielded": _listed(value.yielded),
         "suspect_pause": _from_suspicion(value.suspect_pause, dial),
         "suspect_resume": _from_suspicion(value.suspect_resume, dial),
         "missing_since": from_instant(value.missing_since),
@@ -193,7 +200,7 @@ def from_record(value: Record, dial: Dial) -> dict[str, Any]:
         "next_attempt": from_instant(value.next_attempt),
         "uuid": value.uuid,
         "reached": value.reached,
-        "running": json.dumps(value.running),
+        "running": _listed(value.running),
         "backup_due": from_instant(value.backup_due),
     }
 
@@ -280,7 +287,7 @@ def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, 
         "cluster": value.cluster,
         "repository": value.repository,
         "action": value.action,
-        "windows": json.dumps(value.windows),
+        "windows": _listed(value.windows),
         "started": from_instant(value.started),
         "duration_ms": round(value.duration.total_seconds() * 1000),
         "attempt": value.attempt,
