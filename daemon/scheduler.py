@@ -310,8 +310,11 @@ class Daemon:
         now, start = self._clock().wall, self._start
         relevant = [override for override in self._overrides if override.matters(now)]
         windows = overrides.in_force(settings.windows.values(), relevant, settings.timezone)
+        timeline = Timeline(windows, settings.merge_gap)
+        # It looks ahead here and once: no pass shall have to wait for that at a boundary.
+        timeline.next_change(now)
         return Rules(
-            Timeline(windows, settings.merge_gap),
+            timeline,
             settings.resync,
             settings.max_pause,
             dry_run=start.dry_run,
