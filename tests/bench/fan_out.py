@@ -115,7 +115,7 @@ def thousand(*, quick: bool) -> list[Row]:
             PROCESS_PER_CALL: fan.theirs(fan.rivals.process_per_call, 10),
             PLAIN_SCRIPT: fan.theirs(fan.rivals.plain_script),
         }
-        samples = interleaved(1 if quick else 7, {"ours": fan.ours, **peers})
+        samples = interleaved(1 if quick else 5, {"ours": fan.ours, **peers})
         goals = {POOL: 1.0, CURL_LOOP: 1 / 50, XARGS: 1 / 4, CURL_PARALLEL: 2.0}
         return fan.rows(samples, goals)
 
@@ -127,7 +127,7 @@ def ten_thousand(*, quick: bool) -> list[Row]:
             POOL: fan.theirs(fan.rivals.pool),
             CURL_PARALLEL: fan.theirs(fan.rivals.curl_parallel),
         }
-        samples = interleaved(1 if quick else 5, {"ours": fan.ours, **peers})
+        samples = interleaved(1 if quick else 3, {"ours": fan.ours, **peers})
         return fan.rows(samples, {POOL: 1.0})
 
 

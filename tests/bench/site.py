@@ -68,7 +68,8 @@ class Running:
 
     def wait_for(self, event: str, count: int = 1) -> None:
         """Wait until the log has so many lines of *event*; reads what is new and no more."""
-        mark, found = f'"event": "{event}"'.encode(), 0
+        mark, lost = (f'"event": "{name}"'.encode() for name in (event, "log.dropped"))
+        found = 0
         with self.log.open("rb") as file:
 
             def has_come() -> bool:
@@ -79,6 +80,8 @@ class Running:
                 found += text[: len(text) - torn].count(mark)
                 if self.process.poll() is not None:
                     raise RuntimeError(self.log.read_text()[-2000:])
+                if lost in text:
+                    raise RuntimeError("the daemon's log has dropped lines")
                 return found >= count
 
             wait_until(has_come, f"{count} lines of {event}")
