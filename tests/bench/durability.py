@@ -7,11 +7,12 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from tests.bench.clusters import clusters
 from tests.bench.measures import Row, within
-from tests.bench.site import Site, in_seconds, once
+from tests.bench.site import Site, in_seconds, once, wait_until
 
 _CALL = re.compile(r"^\d+ +(\d+\.\d+) f(?:data)?sync\(", re.MULTILINE)
 _ROWS_PER_SYNC = 500
@@ -25,7 +26,8 @@ def syncs(*, quick: bool) -> list[Row]:
         return []
     size = 1000 if quick else 10_000
     with tempfile.TemporaryDirectory(prefix="bench-") as name, clusters(size // 10) as served:
-        site, trace = Site(Path(name), served.urls), Path(name) / "trace"
+        folder = Path(name)
+        site, trace = Site(folder, served.urls), folder / "trace"
         start = in_seconds(6)
         site.write([once("everything", start, start + 3600, '{"c*": ["*"]}')])
         options = (
@@ -39,17 +41,24 @@ def syncs(*, quick: bool) -> list[Row]:
             str(trace),
         )
         with site.run(strace, *options) as daemon:
-            daemon.wait_for("repository.paused", size)
+            daemon.wait_for("daemon.started")
+            ledger = next(folder.glob("*.log.db"))
+            # Not the log: traced, the daemon is slow enough to drop lines of it.
+            wait_until(lambda: _held(ledger) == size, "the last hold")
         calls = sum(float(at) >= start for at in _CALL.findall(trace.read_text()))
-        written = _rows(next(Path(name).glob("*.log.db")), size)
+        written = 2 * size + _count(ledger, "SELECT count(*) FROM attempt")
+    # Each hold is written twice, before its call and after it; each attempt once.
     what = f"fsyncs for {size:,} holds ({written:,} durable rows)"
     return [
         within(what, calls, written / _ROWS_PER_SYNC, "calls"),
     ]
 
 
-def _rows(ledger: Path, holds: int) -> int:
-    """Count what was written: each hold twice, before its call and after it, and the attempts."""
-    with sqlite3.connect(ledger) as connection:
-        (attempts,) = connection.execute("SELECT count(*) FROM attempt").fetchone()
-    return 2 * holds + int(attempts)
+def _held(ledger: Path) -> int:
+    return _count(ledger, "SELECT count(*) FROM record WHERE phase = 'paused'")
+
+
+def _count(ledger: Path, query: str) -> int:
+    connection = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=60)
+    with closing(connection):
+        return int(connection.execute(query).fetchone()[0])
