@@ -5,6 +5,7 @@ WAL and `synchronous=FULL` (with NORMAL a power cut loses what was committed).
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
@@ -45,6 +46,20 @@ _MIGRATIONS = {
 """What makes a ledger of one schema version one of the next."""
 
 
+OF_SERVICE = Path("/var/lib/cbmaintd/ledger.db")
+"""Where the unit keeps its ledger."""
+
+
+def _elsewhere() -> str:
+    """Say where there is one, if it is the service's that is looked for."""
+    if os.path.exists(OF_SERVICE):  # noqa: PTH110  # False, and no error, where it may not be seen
+        return (
+            f"; the service's is {OF_SERVICE}: name it with --ledger, or write"
+            f" `ledger: sqlite:///{OF_SERVICE}` into the file"
+        )
+    return "; no daemon has run with it yet"
+
+
 class SqliteLedger(Ledger):
     """A ledger in a file, or in memory."""
 
@@ -79,9 +94,7 @@ class SqliteLedger(Ledger):
 
         """
         if access is not Access.DAEMON and (file is None or not file.exists()):
-            raise LedgerError(
-                f"{file or 'this ledger'}: there is no ledger here; no daemon has run with it yet"
-            )
+            raise LedgerError(f"{file or 'this ledger'}: there is no ledger here{_elsewhere()}")
         lock = LedgerLock.take(file) if file and access is Access.DAEMON else None
         ledger = cls(file, lock, access)
         try:

@@ -297,3 +297,15 @@ def test_an_invalid_file_still_leads_to_the_ledger(
 
     assert code == 0
     assert len(json.loads(capsys.readouterr().out)["holds"]) == 1
+
+
+def test_a_missing_ledger_says_where_the_service_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who looks in the wrong place is told of the unit's ledger, if there is one."""
+    monkeypatch.setattr("daemon.ledger_sqlite.OF_SERVICE", tmp_path)
+
+    looked = ended(capsys, "status", "--ledger", f"{tmp_path}/gone.db")
+
+    assert looked.code == 1
+    assert f"gone.db: there is no ledger here; the service's is {tmp_path}: name it" in looked.err
