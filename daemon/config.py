@@ -7,7 +7,7 @@ it whose fields are read, *settings* are what the rest of the program uses and n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,9 +19,12 @@ from daemon.attachments import Attachments
 from daemon.cluster import ClusterSettings
 from daemon.cluster_checks import Surroundings, cluster_settings, warnings_of
 from daemon.document import SIZE_LIMIT, read
+from daemon.durations import format_duration
 from daemon.errors import ConfigError, Fault
 from daemon.exclusion_checks import Exclusions
+from daemon.fields import SHORTEST_LEASE
 from daemon.findings import Findings, Place, checked
+from daemon.membership import shortest_lease
 from daemon.notices import Target
 from daemon.notify_checks import Targets
 from daemon.regular_files import why_unreadable
@@ -32,6 +35,7 @@ from daemon.windows import Window
 RESYNC = timedelta(seconds=30)
 MAX_PAUSE = timedelta(hours=36)
 KEEP_HISTORY = timedelta(days=400)
+_LEASE = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Settings:
     merge_gap: timedelta
     max_pause: timedelta
     keep_history: timedelta
+    lease: timedelta
     clusters: Mapping[str, ClusterSettings]
     windows: Mapping[str, Window]
     notify: tuple[Target, ...]
@@ -136,6 +141,7 @@ class _Reading:
             merge_gap=section.merge_gap or timedelta(0),
             max_pause=section.max_pause or MAX_PAUSE,
             keep_history=section.keep_history or KEEP_HISTORY,
+            lease=self._lease(section, clusters.values()),
             clusters=clusters,
             windows=windows,
             notify=targets.read(self._root.at("notify"), section.notify or (), names),
@@ -147,6 +153,19 @@ class _Reading:
                 *targets.warnings,
             ),
         )
+
+    def _lease(self, section: FileSection, clusters: Iterable[ClusterSettings]) -> timedelta:
+        totals = {cluster.name: cluster.timeout.total for cluster in clusters}
+        slowest = max(totals, key=lambda name: totals[name], default="")
+        shortest = shortest_lease(totals[slowest]) if totals else _LEASE
+        if section.lease and section.lease < shortest:
+            self._findings.add(
+                self._root.at("lease"),
+                f"{format_duration(section.lease)} is too short for calls that may take"
+                f" {format_duration(totals[slowest])} (clusters.{slowest}.timeout.total): at least"
+                f" {format_duration(shortest)}, three times that",
+            )
+        return section.lease or max(shortest, SHORTEST_LEASE)
 
     def _clusters(self, section: FileSection) -> dict[str, ClusterSettings]:
         places = self._root.under("clusters")

@@ -56,7 +56,8 @@ Observed = dict[str, ObservedRepository]
 class Rules:
     """What a pass goes by: one immutable object, swapped whole at a reload.
 
-    `has_lost_ledger`: what the first look finds paused may be ours, and is reported.
+    `has_lost_ledger`: what the first look finds paused may be ours, and is reported. A clock that
+    is wrong takes away `may_pause`.
     """
 
     timeline: Timeline
@@ -64,6 +65,7 @@ class Rules:
     max_pause: timedelta
     dry_run: bool = False
     has_lost_ledger: bool = False
+    may_pause: bool = True
 
 
 class Controller:
@@ -200,7 +202,8 @@ class Controller:
             for id_ in sorted(desired.keys() | known)
         ]
         self.strays = [d.record for d in decisions if isinstance(d.decision, Stray)]
-        return [decided for decided in decisions if not isinstance(decided.decision, Stray)]
+        barred = Stray if rules.may_pause else Stray | Pause
+        return [decided for decided in decisions if not isinstance(decided.decision, barred)]
 
     def _decide_one(
         self, id_: str, desired: Desired | None, observed: ObservedRepository | None, now: Moment
@@ -375,10 +378,7 @@ class Controller:
 
     def _next_due(self) -> timedelta | None:
         now = self._time.now()
-        waits = (
-            self._pacing.next_due(now.uptime),
-            self._backups.next_due(now),
-        )
+        waits = (self._pacing.next_due(now.uptime), self._backups.next_due(now))
         due = min((wait for wait in waits if wait is not None), default=None)
         if any(record.missing_since for record in self._holdings.holds()):
             return min(due or GONE_AFTER, GONE_AFTER)

@@ -207,6 +207,9 @@ _HOUR = timedelta(hours=1)
 # Whoever looks for openings must look back as far as one may reach: that has to have a bound.
 _YEAR = timedelta(days=366)
 
+# Less would be lost to a database that is slow for a moment.
+SHORTEST_LEASE = timedelta(seconds=3)
+
 # Ten years.
 _LONGEST_HISTORY = timedelta(days=3660)
 
@@ -214,6 +217,7 @@ Keep = Annotated[timedelta, _duration(timedelta(days=1), _LONGEST_HISTORY)]
 Length = Annotated[timedelta, _duration(_LEAST, _YEAR)]
 Lead = Annotated[timedelta, _duration(_ZERO, _YEAR)]
 Resync = Annotated[timedelta, _duration(timedelta(seconds=1), timedelta(minutes=10))]
+LeaseTime = Annotated[timedelta, _duration(SHORTEST_LEASE, _HOUR)]
 Limit = Annotated[timedelta, _duration(_LEAST, _HOUR)]
 
 Words = Annotated[str, Text(str)]

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from daemon.cluster import ClusterSettings
+from daemon.config import Settings
 from daemon.daemon_state import Trouble
+from daemon.membership import Lease
 from daemon.metrics import ClusterState
 from daemon.record import Record
 from daemon.worker import Worker
@@ -18,7 +20,7 @@ OVERDUE_AFTER = timedelta(seconds=30)
 CUT_WITHIN = timedelta(seconds=2)
 """How long calls that were cut may take to say so in the log."""
 
-Hire = Callable[[ClusterSettings, Iterable[Record]], Worker]
+Hire = Callable[[ClusterSettings, Iterable[Record], Lease | None], Worker]
 
 
 class Fleet:
@@ -33,6 +35,23 @@ class Fleet:
         self._workers: dict[str, Worker] = {}
         self._named: frozenset[str] = frozenset()
         self._fresh: Mapping[str, str] = {}
+
+    @property
+    def may_pause(self) -> bool:
+        """Whether the clock is one to go by."""
+        return True
+
+    @property
+    def differs(self) -> bool:
+        """Whether others, on the same ledger, go by another configuration."""
+        return False
+
+    def troubles(self) -> list[str]:
+        """Say what is in the way of speaking to clusters at all."""
+        return []
+
+    def keep_up(self) -> None:
+        """Follow what others on the same ledger do: there are none."""
 
     @property
     def orphans(self) -> frozenset[str]:
@@ -99,11 +118,12 @@ class Fleet:
             worker.controller.forget_failures()
         self.wake(hurry=True)
 
-    def rename(self, clusters: Mapping[str, ClusterSettings]) -> None:
-        """Let what is held go on under the new name where *clusters* calls a cluster otherwise.
+    def prepare(self, settings: Settings) -> None:
+        """Let what is held go on under the new name where *settings* call a cluster otherwise.
 
         To be said before the rules change: by the new ones the old name would resume it.
         """
+        clusters = settings.clusters
         self._fresh = self._not_employed(clusters)
         for name, worker in self._workers.items():
             if name not in clusters and worker.settings.address in self._fresh:
@@ -129,7 +149,7 @@ class Fleet:
 
     def _start(self, settings: ClusterSettings) -> None:
         name = settings.name
-        worker = self._workers[name] = self._hire(settings, self._records.pop(name, ()))
+        worker = self._workers[name] = self._hire(settings, self._records.pop(name, ()), None)
         if name not in self._named and settings.address in self._fresh:
             worker.hand_over_to(self._fresh[settings.address])
         worker.start()

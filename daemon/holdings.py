@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from daemon.errors import LedgerError
+from daemon.errors import FencedError, LedgerError
 from daemon.record import Record
 from daemon.repository import Attempt
 
@@ -101,6 +101,7 @@ class Holdings:
 
         Raises:
             LedgerError: nothing was written; all of it stays noted.
+            FencedError: the cluster is another daemon's; only the attempts were kept.
 
         """
         attempts = list(self._attempts)
@@ -108,10 +109,21 @@ class Holdings:
             return
         try:
             self._store.save(self._unsaved.values(), attempts)
+        except FencedError:
+            # The records are another's by now; the attempts were kept.
+            self._recorded(attempts)
+            raise
         except LedgerError:
             # It may be another file that takes records again: then it has to learn all of them.
             self._unsaved = {**self._records, **self._unsaved}
             raise
         self._unsaved.clear()
+        self._recorded(attempts)
+
+    def unrecorded(self) -> list[Attempt]:
+        """List the attempts that the ledger has not taken."""
+        return list(self._attempts)
+
+    def _recorded(self, attempts: Iterable[Attempt]) -> None:
         for _ in attempts:
             self._attempts.popleft()

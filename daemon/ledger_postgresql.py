@@ -7,6 +7,7 @@ everything is noticed within seconds, and no lock of ours outlives us by more th
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -39,20 +40,36 @@ _NETWORK = {
     "keepalives_count": 3,
     "tcp_user_timeout": 4000,
 }
+_SESSIONS = "cbmaintd "
 _PREPARING = 0x63626D61
 """The number of the lock under which one daemon at a time makes the tables."""
 
+# Of a history of years these are the few that are asked for all the time.
+_STALE_INDEX = "CREATE INDEX IF NOT EXISTS attempt_stale ON attempt (id) WHERE outcome = 'stale'"
+
 POOL = 4
-WAIT_FOR_CONNECTION_S = 5.0
+WAIT_FOR_CONNECTION_S = 10.0
 QUIET_S = 1.0
 """How long nobody else tries after the database could not be reached: all fail at once meanwhile,
 so that a pass which may resume without it does not wait for it several times."""
 
-NOW = sa.func.clock_timestamp()
-_IS_LIVE = rows.member.c.beat > NOW - rows.member.c.lease_s * sa.text("interval '1 second'")
+NOW = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
+# Sooner than its claims end, so that the others' shares are larger by the time these are free.
+_SILENT_FOR = rows.member.c.lease_s * sa.text("interval '1 second'") * 2 / 3
+LIVE = rows.member.c.beat > NOW - _SILENT_FOR
+# A process that was stopped in the middle of a transaction goes on holding its locks: no time limit
+# of the server's counts for whoever is silent between two messages of one statement's pipeline.
+END_SESSIONS = sa.text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE usename = current_user AND pid <> pg_backend_pid() AND application_name IN"
+    " (SELECT :prefix || owner FROM claim"
+    " WHERE owner <> :me AND expires < clock_timestamp())"
+).bindparams(prefix=_SESSIONS)
+"""Ends the sessions of members whose claims have ended."""
+
 MEMBERS = sa.select(
     rows.member,
-    _IS_LIVE.label("is_live"),
+    LIVE.label("is_live"),
     sa.func.extract("epoch", NOW - rows.member.c.beat).label("age_s"),
     sa.select(sa.func.count())
     .select_from(rows.claim)
@@ -71,12 +88,19 @@ class PostgresqlLedger(Ledger):
 
     is_shared = True
 
-    def __init__(self, url: DatabaseUrl, access: Access, pool: int = POOL) -> None:
-        """Prepare to connect; use `open`, which looks what is there. Raises LedgerError."""
+    def __init__(
+        self, url: DatabaseUrl, access: Access, user: str | None = None, pool: int = POOL
+    ) -> None:
+        """Prepare to connect; use `open`, which looks what is there. Raises LedgerError.
+
+        The server is told that *user* connects: it is a new one if none is named.
+        """
         super().__init__(url.shown)
         self.url = url
+        self.user = user or str(uuid.uuid4())
         self._clock = SystemClock()
-        self._engine = _engine(url, pool, is_read_only=access is Access.READ)
+        name = session_of(self.user)
+        self._engine = _engine(url, name, pool, is_read_only=access is Access.READ)
         self._quiet_until = 0.0
 
     @classmethod
@@ -110,6 +134,7 @@ class PostgresqlLedger(Ledger):
             if is_new:
                 put_meta(connection, "schema_version", str(SCHEMA_VERSION))
             self.migrate(connection, _MIGRATIONS)
+            connection.exec_driver_sql(_STALE_INDEX)
 
     def close(self) -> None:
         """Close all connections."""
@@ -175,7 +200,7 @@ class PostgresqlLedger(Ledger):
             with self._engine.begin() as connection:
                 yield connection
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as exc:
-            if not _is_refusal(exc):
+            if not isinstance(exc, sa.exc.TimeoutError) and not _is_refusal(exc):
                 self._quiet_until = time.monotonic() + QUIET_S
             raise UnreachableError(self._said(exc)) from exc
         except sa.exc.DBAPIError as exc:
@@ -217,15 +242,20 @@ def _is_refusal(exc: sa.exc.SQLAlchemyError) -> bool:
     return state.startswith(("55", "40")) or state == "57014"
 
 
-def _engine(url: DatabaseUrl, pool: int, *, is_read_only: bool) -> sa.Engine:
+def session_of(user: str) -> str:
+    """Give the name under which the server knows the connections of a user."""
+    return f"{_SESSIONS}{user}"
+
+
+def _engine(url: DatabaseUrl, name: str, pool: int, *, is_read_only: bool) -> sa.Engine:
     session = _SESSION | ({"default_transaction_read_only": "on"} if is_read_only else {})
     options = " ".join(f"-c {name}={value}" for name, value in session.items())
     query = dict(url.query)
     given = query.pop("options", "")
     arguments: dict[str, Any] = {
-        "application_name": "cbmaintd",
         **_NETWORK,
         **query,
+        "application_name": name,
         # Behind a pooler the next transaction may be on a connection that prepared nothing.
         "prepare_threshold": None,
         "options": f"{options} {given}".strip(),

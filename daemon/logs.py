@@ -56,6 +56,13 @@ LEDGER_FAILED: Final = "ledger.failed"
 LEDGER_RECOVERED: Final = "ledger.recovered"
 WINDOW_CHANGED: Final = "window.changed"
 LEDGER_REPLACED: Final = "ledger.replaced"
+CLUSTERS_CLAIMED: Final = "clusters.claimed"
+CLUSTERS_RELEASED: Final = "clusters.released"
+CLUSTERS_LOST: Final = "clusters.lost"
+CONFIG_DIFFERS: Final = "config.differs"
+CONFIG_AGREES: Final = "config.agrees"
+CLOCK_DIFFERS: Final = "clock.differs"
+CLOCK_AGREES: Final = "clock.agrees"
 PASS_CRASHED: Final = "pass.crashed"  # noqa: S105  # a pass over a cluster, not a password
 
 COUNTED: Final = (
@@ -67,6 +74,8 @@ COUNTED: Final = (
     *(CLUSTER_UNREACHABLE, CLUSTER_RECOVERED, CLUSTER_UNKNOWN, CLOCK_STEPPED),
     CERTIFICATE_ENDS,
     *(LEDGER_FAILED, LEDGER_RECOVERED, LEDGER_REPLACED, PASS_CRASHED),
+    *(CLUSTERS_CLAIMED, CLUSTERS_RELEASED, CLUSTERS_LOST),
+    *(CONFIG_DIFFERS, CONFIG_AGREES, CLOCK_DIFFERS, CLOCK_AGREES),
 )
 """The events of which monitoring is given a counter; requests, dropped lines and
 notifications have their own."""

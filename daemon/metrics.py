@@ -45,6 +45,7 @@ class State:
     is_config_good: bool
     config_applied: datetime | None
     config_digest: str
+    config_differs: bool
     dropped_lines: int
 
 
@@ -133,6 +134,11 @@ class _StateCollector(Collector):
             "cbmaintd_config_hash",
             "The first 48 bits of the SHA-256 of the file in force.",
             float(int(state.config_digest[:12], 16)),
+        )
+        yield GaugeMetricFamily(
+            "cbmaintd_config_differs",
+            "Whether the daemons on the same ledger go by another file than this one's.",
+            float(state.config_differs),
         )
         yield GaugeMetricFamily(
             "cbmaintd_log_dropped_lines",

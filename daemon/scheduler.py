@@ -24,11 +24,13 @@ from daemon.flags import Flags
 from daemon.fleet import Fleet
 from daemon.holdings import Holdings
 from daemon.ledger_file import DamagedError
+from daemon.membership import Lease
 from daemon.metrics import State
 from daemon.monitor import Monitor
 from daemon.notifier import Notifier
 from daemon.record import Record
 from daemon.repository import Moment
+from daemon.shared_fleet import SharedFleet
 from daemon.shared_log import SharedLog
 from daemon.start import Book, Host, Start
 from daemon.timeline import Timeline
@@ -55,6 +57,8 @@ class Daemon:
         """Prepare everything; nothing is sent and no thread begins before `run`."""
         self._start = start
         self._book = book
+        self._may_pause = True
+        self._wake: Callable[[], None] = lambda: None
         self._notifier = Notifier(
             Office(host.deliver, host.log, host.metrics.notified),
             lambda: host.clock().wall,
@@ -80,7 +84,7 @@ class Daemon:
             self._announce,
             self._gifts.put,
         )
-        self._fleet = Fleet(self._hire, start.records)
+        self._fleet = self._assemble(start)
         self._certificates = CertificateWatch(self._log)
         self._troubled = TroubleWatch(
             lambda changes: self._record(lambda: self._book.note_troubles(changes))
@@ -98,6 +102,11 @@ class Daemon:
         self._status = ""
         self._watchdog_fed = timedelta(0)
 
+    def _assemble(self, start: Start) -> Fleet:
+        if start.crew is None:
+            return Fleet(self._hire, start.records)
+        return SharedFleet(self._hire, start.crew, self._clock, lambda: self._wake())  # noqa: PLW0108  # changes
+
     def run(self, flags: Flags) -> bool:
         """Run until *flags* say stop; tell whether every call in flight ended in time.
 
@@ -106,6 +115,7 @@ class Daemon:
         3. Until told to stop: notice a stepped clock, a changed file, an opening or an end.
         4. Start nothing new, wait for calls in flight; holds stay for the next start.
         """
+        self._wake = flags.wake.set
         self._begin()
         self._monitor.is_ready = True
         while not flags.stop:
@@ -136,6 +146,7 @@ class Daemon:
             self._apply(settings, before=None)
         self._warn(settings)
         self._alarms.start()
+        self._fleet.prepare(settings)
         self._fleet.employ(settings.clusters, self._former)
         for name in sorted(self._fleet.orphans):
             self._log.error(logs.CLUSTER_UNKNOWN, cluster=name, holds=self._fleet.holds)
@@ -147,6 +158,7 @@ class Daemon:
         self._guard_clock(now)
         with suppress(Empty):
             self._fleet.take_in(self._gifts.get_nowait(), self._former)
+        self._fleet.keep_up()
         self._look_for_overrides()
         if now.uptime - self._polled >= POLL_EVERY:
             self._polled = now.uptime
@@ -205,7 +217,7 @@ class Daemon:
             moved = (cluster.formerly() for cluster in before.clusters.values())
             self._former = {**self._former, **before.clusters} | {c.name: c for c in moved}
             self._aim(settings)
-            self._fleet.rename(settings.clusters)
+            self._fleet.prepare(settings)
             self._rules = self._rules_of(settings)
             self._apply(settings, before)
             self._warn(settings)
@@ -288,8 +300,12 @@ class Daemon:
 
     def _look_for_overrides(self) -> None:
         """Put in force what people decided by `open`, `close`, `extend` and `skip`."""
+        may_pause, self._may_pause = self._may_pause, self._fleet.may_pause
         try:
-            if self._book.count_overrides() == len(self._overrides):
+            if (
+                self._book.count_overrides() == len(self._overrides)
+                and may_pause == self._may_pause
+            ):
                 return
             found = tuple(self._book.overrides())
         except LedgerError:
@@ -303,8 +319,12 @@ class Daemon:
 
     # The clusters
 
-    def _hire(self, settings: ClusterSettings, records: Iterable[Record]) -> Worker:
-        return Worker(settings, Holdings(self._book, records), self._equipment)
+    def _hire(
+        self, settings: ClusterSettings, records: Iterable[Record], lease: Lease | None
+    ) -> Worker:
+        crew = self._start.crew
+        store = crew.store(lease) if crew and lease else self._book
+        return Worker(settings, Holdings(store, records), self._equipment, lease)
 
     def _rules_of(self, settings: Settings) -> Rules:
         now, start = self._clock().wall, self._start
@@ -319,6 +339,7 @@ class Daemon:
             settings.max_pause,
             dry_run=start.dry_run,
             has_lost_ledger=start.has_lost_ledger,
+            may_pause=self._may_pause,
         )
 
     # Monitoring
@@ -338,6 +359,7 @@ class Daemon:
             is_config_good=not self._is_rejected,
             config_applied=self._applied,
             config_digest=self._settings.digest,
+            config_differs=self._fleet.differs,
             dropped_lines=self._lost(),
         )
 
@@ -347,7 +369,8 @@ class Daemon:
         if self._is_rejected:
             troubles.append("the file was rejected; the last good configuration is in force")
         too_long = self._fleet.held_since(self._clock().wall - self._settings.max_pause)
-        return troubles + [f"{key}: held longer than max_pause" for key in too_long]
+        troubles += [f"{key}: held longer than max_pause" for key in too_long]
+        return troubles + self._fleet.troubles()
 
     def _stalls(self) -> list[str]:
         """Say what has stopped within this process, which only a restart mends."""
@@ -376,7 +399,7 @@ class Daemon:
         standing = Standing(
             self._fleet.holds,
             self._fleet.overdue(now),
-            self._troubled.in_short(),
+            (self._troubled.in_short(), *self._fleet.troubles()),
             is_rejected=self._is_rejected,
         )
         return in_one_line(standing, self._rules.timeline, now.astimezone(self._settings.timezone))

@@ -332,8 +332,10 @@ class FileSection(Section):
         "IANA zone of windows that name none (default UTC).", "Europe/Berlin"
     )
     ledger: fields.Ledger | None = _may(
-        "sqlite:////absolute/path.db (default: see --ledger).",
+        "sqlite:////absolute/path.db or postgresql+psycopg://user@host/database (default: see"
+        " --ledger).",
         "sqlite:////var/lib/cbmaintd/ledger.db",
+        "postgresql+psycopg://cbmaintd@db.example.com/cbmaintd",
     )
     listen: fields.Listener | None = _may(
         "HOST:PORT of metrics and health (default: off).", "127.0.0.1:9797"
@@ -349,6 +351,11 @@ class FileSection(Section):
     )
     keep_history: fields.Keep | None = _may(
         "How far history goes back, 1d to 3660d (default 400d).", "400d"
+    )
+    lease: fields.LeaseTime | None = _may(
+        "Daemons on one database: when a silent one's clusters go to the others (default: three"
+        " times the longest timeout.total).",
+        "3m",
     )
     clusters: dict[fields.Name, ClusterSection] | None = _may(
         "Clusters by name.", {"prod": {"url": "https://backup1.example.com:18097"}}

@@ -11,6 +11,7 @@ from typing import Protocol
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings
 from daemon.couriers import Deliver
+from daemon.crew import Crew
 from daemon.daemon_state import AppliedConfig, Trouble
 from daemon.errors import ConfigError
 from daemon.journal import Log
@@ -51,7 +52,7 @@ class Start:
     """All that a daemon starts with; `rejected` says why the file itself could not be used.
 
     `has_lost_ledger`: there was a ledger and there is none any more, so that what is found paused
-    may be ours.
+    may be ours. With a `crew` only claimed clusters are spoken to, and *records* are read then.
     """
 
     settings: Settings
@@ -63,6 +64,7 @@ class Start:
     rejected: ConfigError | None = None
     has_lost_ledger: bool = False
     dry_run: bool = False
+    crew: Crew | None = None
 
 
 @dataclass(frozen=True, slots=True)

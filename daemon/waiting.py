@@ -14,12 +14,12 @@ _REJECTED = "the file was REJECTED, the last good configuration is in force"
 class Standing:
     """How things stand: *overdue* of the *holds* should have been resumed a while ago.
 
-    `troubles` names clusters that do not answer, and is empty if all do.
+    `troubles` say what else somebody should look after; empty ones are left out.
     """
 
     holds: int
     overdue: int
-    troubles: str
+    troubles: tuple[str, ...]
     is_rejected: bool
 
 
@@ -33,7 +33,7 @@ def in_one_line(standing: Standing, timeline: Timeline, now: datetime) -> str:
         f"next change {local:%a %F %H:%M %Z}" if local else "no opening ahead",
         f"{standing.holds} held",
         f"{standing.overdue} OVERDUE" if standing.overdue else "",
-        standing.troubles,
+        *standing.troubles,
         _REJECTED if standing.is_rejected else "",
     )
     return "; ".join(filter(None, parts))

@@ -20,8 +20,9 @@ from daemon.dispatch import Line, Time
 from daemon.errors import LedgerError
 from daemon.holdings import Holdings
 from daemon.journal import Journal, Log
-from daemon.record import Record
-from daemon.repository import Attempt, Moment, RepositoryKey
+from daemon.membership import Lease
+from daemon.record import LATE, Record, Suspicion
+from daemon.repository import Action, Attempt, Moment, RepositoryKey
 
 AFTER_A_BUG = timedelta(seconds=30)
 SOONEST = timedelta(milliseconds=500)
@@ -50,13 +51,24 @@ class Equipment:
 class Worker:
     """Makes the passes of one cluster, one after the other, on a thread of its own."""
 
-    def __init__(self, settings: ClusterSettings, holdings: Holdings, equipment: Equipment) -> None:
-        """Prepare to reach the cluster by *settings*; `start` begins."""
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        holdings: Holdings,
+        equipment: Equipment,
+        lease: Lease | None = None,
+    ) -> None:
+        """Prepare to reach the cluster by *settings*; `start` begins.
+
+        Where others might speak to it, calls leave only while they fit into the *lease*.
+        """
         self.settings = settings
+        self.lease = lease
         self._next_settings: ClusterSettings | None = None
         self._holdings = holdings
         self._equipment = equipment
         self._inbox: SimpleQueue[list[Record]] = SimpleQueue()
+        self._late: SimpleQueue[tuple[str, Action]] = SimpleQueue()
         self._successor: str | None = None
         self._woken = threading.Event()
         self._interrupted = threading.Event()
@@ -103,6 +115,16 @@ class Worker:
         self._inbox.put(records)
         self.wake(hurry=True)
 
+    def suspect(self, repository: str, action: Action) -> None:
+        """Look for the effect of a call that another daemon sent when it should not have."""
+        self._late.put((repository, action))
+        self.wake(hurry=True)
+
+    @property
+    def unrecorded(self) -> list[Attempt]:
+        """The attempts that the ledger has not taken."""
+        return self._holdings.unrecorded()
+
     def hand_over_to(self, successor: str) -> None:
         """Make no more passes: the cluster is called *successor* now, and what is held goes there.
 
@@ -126,7 +148,12 @@ class Worker:
         return not self._thread.is_alive()
 
     def _wait(self, delay: timedelta) -> bool:
-        return not self._interrupted.wait(delay.total_seconds())
+        return not self._interrupted.wait(delay.total_seconds()) and self._may_send()
+
+    def _may_send(self) -> bool:
+        """Tell whether a call would end while the cluster is surely ours."""
+        needed = self.settings.timeout.total
+        return self.lease is None or self.lease.has_room(self._equipment.clock().uptime, needed)
 
     def _work(self) -> None:
         while True:
@@ -144,11 +171,17 @@ class Worker:
             self._set_alarm(due_in)
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._service.close()
+        if self.lease:
+            # Whoever comes next should not have to guess what became of the last calls.
+            with suppress(LedgerError):
+                self._holdings.flush()
 
     def _make_pass(self, *, is_urgent: bool) -> timedelta | None:
         try:
             self._equipment.before_pass()
             self._adopt_settings()
+            if not self._may_send():
+                return SOONEST
             if self._successor:
                 self._retire(self._successor)
                 return None
@@ -171,6 +204,22 @@ class Worker:
         with suppress(Empty):
             while True:
                 self._holdings.take_in(self._inbox.get_nowait())
+        with suppress(Empty):
+            while True:
+                self._suspect(*self._late.get_nowait())
+
+    def _suspect(self, repository: str, action: Action) -> None:
+        key = RepositoryKey(self.settings.name, repository)
+        record = self._holdings.get(repository) or Record(key)
+        suspicion = Suspicion.starting(self._equipment.clock(), LATE)
+        match action:
+            case Action.PAUSE:
+                record = replace(record, suspect_pause=suspicion.later(record.suspect_pause))
+            case Action.RESUME:
+                record = replace(record, suspect_resume=suspicion.later(record.suspect_resume))
+            case _:
+                return
+        self._holdings.note(record)
 
     def _give(self, names: Mapping[str, str]) -> None:
         """Let repositories go on under other clusters' names; kept until the ledger takes them."""

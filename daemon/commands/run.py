@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from daemon.backup_service import BackupService
 from daemon.clock import SystemClock
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings, load
+from daemon.crew import Crew
 from daemon.daemon_state import AppliedConfig, Trouble
 from daemon.delivery import Delivery
 from daemon.errors import ConfigError, SecretError
 from daemon.flags import Flags
 from daemon.ledger import Access, Ledger
 from daemon.ledger_file import Loss
+from daemon.ledger_postgresql import PostgresqlLedger
 from daemon.ledgers import open_ledger
 from daemon.logs import Level, Log, LogFormat
 from daemon.metrics import Metrics
@@ -60,9 +63,13 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     )
     try:
         with _open(url, dry_run=args.dry_run) as ledger:
-            start = _start(file, found, ledger, environ, dry_run=args.dry_run)
             if ledger.loss:
                 _say_lost(log, ledger.loss)
+            start = _start(file, found, ledger, environ, dry_run=args.dry_run)
+            crew = None if args.dry_run else _crew(ledger, log, environ)
+            if crew:
+                # What the others hold is theirs: records are read with each claim.
+                start = replace(start, records=(), crew=crew)
             metrics = Metrics()
             delivery = Delivery(socket.gethostname(), environ, log.mask, log.redact)
             host = Host(
@@ -74,7 +81,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
                 delivery.deliver,
                 environ,
             )
-            book = _NoBook(ledger) if args.dry_run else ledger
+            book = _NoBook(ledger) if args.dry_run else crew or ledger
             daemon = Daemon(start, book, _connector(log, metrics, environ), host)
             has_ended = daemon.run(flags)
             delivery.close()
@@ -133,6 +140,18 @@ def _start(
         has_lost_ledger=ledger.loss is not None,
         dry_run=dry_run,
     )
+
+
+def _crew(ledger: Ledger, log: Log, environ: Mapping[str, str]) -> Crew | None:
+    """Join the daemons on *ledger*, if it is one that several share."""
+    if not isinstance(ledger, PostgresqlLedger):
+        return None
+
+    def find(names: set[str]) -> Mapping[str, ClusterSettings]:
+        return former.clusters(names, ledger.configs(), environ)
+
+    beats = PostgresqlLedger(ledger.url, Access.DAEMON, ledger.user, pool=1)
+    return Crew((ledger, beats), log.logger, SystemClock(), find, ledger.overrides())
 
 
 def _connector(

@@ -40,7 +40,13 @@ def served() -> str:
     """Give the metrics of a daemon that has just begun."""
     metrics = Metrics()
     state = State(
-        (), (), is_config_good=True, config_applied=None, config_digest="0" * 64, dropped_lines=0
+        (),
+        (),
+        is_config_good=True,
+        config_applied=None,
+        config_digest="0" * 64,
+        config_differs=False,
+        dropped_lines=0,
     )
     metrics.observe(lambda: state)
     return metrics.render().decode()

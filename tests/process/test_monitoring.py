@@ -90,7 +90,13 @@ def test_what_stands_still_is_told_to_who_restarts() -> None:
     port = free_port()
     stalls: list[str] = []
     state = State(
-        (), (), is_config_good=False, config_applied=None, config_digest="0" * 64, dropped_lines=0
+        (),
+        (),
+        is_config_good=False,
+        config_applied=None,
+        config_digest="0" * 64,
+        config_differs=False,
+        dropped_lines=0,
     )
     monitor = Monitor(Metrics(), lambda: state, lambda: [*stalls, "rejected"], lambda: stalls)
     monitor.listen(("127.0.0.1", port))

@@ -64,7 +64,7 @@ def test_a_database_url_is_shown_without_secrets(text: str, shown: str) -> None:
         ("postgresql+psycopg://cb@db1/cbmaintd?password=hunter2", "PGPASSFILE"),
         ("postgresql+psycopg://cb@db1", "the database is missing"),
         ("postgresql+psycopg://cb@db1:hunter2/c", "a host or a port is wrong"),
-        ("postgresql://cb@db1/cbmaintd", "begins with postgresql\\+psycopg://"),
+        ("postgresql://cb@db1/cbmaintd", "one in PostgreSQL begins with postgresql\\+psycopg://"),
         ("mysql://cb:hunter2@db1/cbmaintd", "postgresql\\+psycopg://user@host/database"),
     ],
 )

@@ -26,6 +26,11 @@ from tests.unit.config_files import (
         ("timezone: 1", "timezone: 1 is a number, and a text is needed: quote it"),
         ("ledger: /var/x.db", "write sqlite:////absolute/path.db, here sqlite:////var/x.db"),
         ("ledger: postgresql://u:hunter2@db/x", "ledger: this is not a ledger"),
+        ("lease: 2s", '"2s" is out of bounds: 3s to 1h are allowed'),
+        (
+            "lease: 2m",
+            "too short for calls that may take 1m (clusters.prod-eu.timeout.total): at least 3m",
+        ),
         ("listen: 9797", ":9: listen: 9797 is not an address and a port: write 127.0.0.1:9797"),
         ("listen: ':9797'", "is not an address and a port"),
         ("listen: 127.0.0.1:65536", "is not an address and a port"),

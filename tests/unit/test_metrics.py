@@ -18,6 +18,7 @@ STATE = State(
     is_config_good=False,
     config_applied=NOW,
     config_digest="0123456789ab" + 52 * "f",
+    config_differs=False,
     dropped_lines=7,
 )
 

@@ -26,7 +26,7 @@ def timeline() -> Timeline:
 
 def test_it_says_what_is_open_and_until_when(timeline: Timeline) -> None:
     """Open windows with their ends, the next change in the file's zone, and the holds."""
-    standing = Standing(holds=3, overdue=0, troubles="", is_rejected=False)
+    standing = Standing(holds=3, overdue=0, troubles=("",), is_rejected=False)
 
     assert in_one_line(standing, timeline, MONDAY.astimezone(BERLIN)) == (
         "open: w until Mon 06:00 CET; next change Mon 2026-11-23 06:00 CET; 3 held"
@@ -35,7 +35,7 @@ def test_it_says_what_is_open_and_until_when(timeline: Timeline) -> None:
 
 def test_troubles_stand_in_it(timeline: Timeline) -> None:
     """What is overdue, unreachable or rejected can be seen without any other command."""
-    standing = Standing(3, 1, "prod UNREACHABLE (refused)", is_rejected=True)
+    standing = Standing(3, 1, ("prod UNREACHABLE (refused)",), is_rejected=True)
     later = MONDAY.astimezone(BERLIN) + timedelta(hours=12)
 
     assert in_one_line(standing, timeline, later) == (

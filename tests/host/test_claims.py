@@ -1,0 +1,175 @@
+"""Claims on a real PostgreSQL: who may write of a cluster, and what becomes of a late word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from daemon.claims import Card, ClaimedStore, Claims, Grant
+from daemon.clock import SystemClock
+from daemon.daemon_state import Reading
+from daemon.errors import FencedError, LedgerError
+from daemon.ledger import Access
+from daemon.ledger_postgresql import PostgresqlLedger
+from daemon.ledgers import open_ledger
+from daemon.membership import Lease
+from daemon.record import Record
+from daemon.repository import Outcome, RepositoryKey
+from tests.host.postgres import Postgres, server, unavailable
+from tests.unit.ledger_samples import CONFIG, FULL, NOW, sent
+
+pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
+
+LEASE = timedelta(seconds=30)
+PLAIN = replace(FULL, suspect_pause=None, suspect_resume=None)
+TABLES = ("record", "attempt", "override", "config", "member", "claim", "meta")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """Run one server for all tests in here."""
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def ledger(postgres: Postgres) -> Iterator[PostgresqlLedger]:
+    """Open an empty ledger."""
+    postgres.ask(f"drop table if exists {', '.join(TABLES)}")
+    with open_ledger(postgres.url(), Access.DAEMON) as ledger:
+        assert isinstance(ledger, PostgresqlLedger)
+        yield ledger
+
+
+def store(ledger: PostgresqlLedger, who: str, epoch: int) -> ClaimedStore:
+    """Write of `prod` in the name of somebody, by a claim that may have ended."""
+    lease = Lease("prod", epoch, timedelta.max)
+    return ClaimedStore(ledger, who, lease, SystemClock())
+
+
+def card(who: str) -> Card:
+    """Tell of a member whose file is the one in force."""
+    now = datetime.now(UTC)
+    return Card(who, "host", 1, now, "1", CONFIG, timedelta(0), Reading())
+
+
+def test_two_members_never_have_the_same_cluster(ledger: PostgresqlLedger) -> None:
+    """What one has claimed the other is not given, until it is given back; the epoch grows."""
+    a, b = Claims(ledger, "a"), Claims(ledger, "b")
+    first = a.claim({"prod", "test"}, (), 1, LEASE)
+    second = b.claim({"prod", "test"}, (), 9, LEASE)
+    nothing = a.claim({"prod", "test"}, (), 9, LEASE)
+    b.give_back({second[0].cluster: second[0].epoch})
+    third = a.claim({"prod", "test"}, (), 9, LEASE)
+
+    assert {first[0].cluster, second[0].cluster} == {"prod", "test"}
+    assert nothing == []
+    assert [(each.cluster, each.epoch) for each in third] == [(second[0].cluster, 2)]
+
+
+def test_a_claim_comes_with_what_was_recorded(ledger: PostgresqlLedger) -> None:
+    """Whoever claims a cluster knows what its last owner wrote."""
+    a, b = Claims(ledger, "a"), Claims(ledger, "b")
+    (granted,) = a.claim({"prod"}, (), 1, LEASE)
+    store(ledger, "a", granted.epoch).save([PLAIN])
+    a.give_back({"prod": granted.epoch})
+
+    (found,) = b.claim({"prod"}, (), 1, LEASE)
+
+    assert found.records == (PLAIN,)
+
+
+def test_a_late_word_changes_no_record(ledger: PostgresqlLedger) -> None:
+    """Once another has the cluster, attempts are kept as stale, records as they are."""
+    a, b = Claims(ledger, "a"), Claims(ledger, "b")
+    (granted,) = a.claim({"prod"}, (), 1, LEASE)
+    mine = store(ledger, "a", granted.epoch)
+    mine.save([PLAIN])
+    a.give_back({"prod": granted.epoch})
+    b.claim({"prod"}, (), 1, LEASE)
+
+    with pytest.raises(FencedError, match="another daemon's"):
+        mine.save([Record(PLAIN.key)], [sent(NOW)])
+
+    assert ledger.records() == [PLAIN]
+    assert [each.outcome for each in ledger.attempts(NOW)] == [Outcome.STALE]
+
+
+def test_a_late_word_leads_to_a_look(ledger: PostgresqlLedger) -> None:
+    """Whoever has the cluster is told of the late call, once."""
+    b = Claims(ledger, "b")
+    b.claim({"prod"}, (), 1, LEASE)
+    with pytest.raises(FencedError):
+        store(ledger, "a", 1).save([], [sent(NOW)])
+
+    (late,) = b.beat(card("b"), LEASE, renew=True).stale
+    b.looked({"prod": late.id})
+    after = b.beat(card("b"), LEASE, renew=True).stale
+
+    assert (late.cluster, late.repository, late.action) == ("prod", "orders", "pause")
+    assert after == ()
+
+
+def test_only_what_still_holds_is_renewed(ledger: PostgresqlLedger) -> None:
+    """A claim that ended is not renewed, even if nobody else has taken it."""
+    a = Claims(ledger, "a")
+    a.claim({"prod"}, (), 1, timedelta(seconds=-1))
+    a.claim({"test"}, (), 1, LEASE)
+
+    renewed = a.beat(card("a"), LEASE, renew=True).renewed
+
+    assert renewed == {"test": 1}
+
+
+def test_members_are_counted_while_they_agree(ledger: PostgresqlLedger) -> None:
+    """The first configuration is in force; who has another file takes no share."""
+    other = replace(card("b"), config=replace(CONFIG, text=b"windows: {b: 1}\n"))
+    Claims(ledger, "a").beat(card("a"), LEASE, renew=True)
+    pulse = Claims(ledger, "b").beat(other, LEASE, renew=True)
+    members = {each.id: (each.is_live, each.agrees) for each in ledger.members()}
+
+    assert (pulse.members, pulse.digest) == (1, CONFIG.digest)
+    assert members == {"a": (True, True), "b": (True, False)}
+
+
+def test_records_under_another_name_end_its_claim(ledger: PostgresqlLedger) -> None:
+    """Whoever has the other name is fenced, so that he claims it anew and reads what came."""
+    Claims(ledger, "b").claim({"prod at x"}, (), 1, LEASE)
+    Claims(ledger, "a").claim({"prod"}, (), 1, LEASE)
+    moved = replace(PLAIN, key=RepositoryKey("prod at x", "orders"))
+    store(ledger, "a", 1).save([Record(PLAIN.key), moved])
+
+    renewed = Claims(ledger, "b").beat(card("b"), LEASE, renew=True).renewed
+    (found,) = Claims(ledger, "b").claim({"prod at x"}, (), 1, LEASE)
+
+    assert renewed == {}
+    assert found.records == (moved,)
+
+
+def test_a_stopped_member_holds_no_lock_beyond_its_lease(
+    ledger: PostgresqlLedger, postgres: Postgres
+) -> None:
+    """Stopped in the middle of a transaction, it keeps nobody from taking over its clusters."""
+    Claims(ledger, ledger.user).claim({"prod"}, (), 1, timedelta(seconds=0.5))
+    found: list[Grant] = []
+
+    def take_over() -> None:
+        with open_ledger(postgres.url(), Access.DAEMON) as other:
+            assert isinstance(other, PostgresqlLedger)
+            while not found:
+                found.extend(Claims(other, "b").claim({"prod"}, (), 1, LEASE))
+
+    with pytest.raises(LedgerError, match="terminat"):
+        _hold_a_lock_while(ledger, take_over)
+
+    assert [each.epoch for each in found] == [2]
+
+
+def _hold_a_lock_while(ledger: PostgresqlLedger, act: Callable[[], None]) -> None:
+    with ledger.transaction() as connection:
+        connection.exec_driver_sql("select * from claim for share").all()
+        act()
+        connection.exec_driver_sql("select 1")
