@@ -368,7 +368,7 @@ class Crew:
             self._ledger.note_troubles(troubled)
             with self._turn:
                 # What changed again meanwhile is for the next beat.
-                self._troubled = {c: t for c, t in self._troubled.items() if troubled.get(c) != t}
+                self._troubled = dict(self._troubled.items() - troubled.items())
         if pulse.overrides != len(self._overrides):
             self._overrides = tuple(self._claims.overrides())
             self._on_news()

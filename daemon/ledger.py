@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 
 from daemon import ledger_rows as rows
-from daemon.daemon_state import AppliedConfig, DaemonState, Reading, Trouble
+from daemon.daemon_state import AppliedConfig, DaemonState, Member, Reading, Trouble
 from daemon.errors import LedgerError
 from daemon.ledger_dials import Dial
 from daemon.ledger_file import DamagedError, Loss
@@ -72,6 +72,10 @@ class Ledger(ABC):
     @abstractmethod
     def daemon(self) -> DaemonState:
         """Tell who runs on this ledger now. Raises LedgerError."""
+
+    def members(self) -> list[Member]:
+        """List the daemons that share it; none where there is only one. Raises LedgerError."""
+        return []
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[sa.Connection]:

@@ -6,6 +6,7 @@ everything is noticed within seconds, and no lock of ours outlives us by more th
 
 from __future__ import annotations
 
+import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -141,13 +142,14 @@ class PostgresqlLedger(Ledger):
         self._engine.dispose()
 
     def daemon(self) -> DaemonState:
-        """Tell of the first daemon that runs on this ledger, and what any could not read."""
+        """Tell of the daemon on this host, or else of any that runs. Raises LedgerError."""
+        here = socket.gethostname()
         live = [member for member in self.members() if member.is_live]
-        faulty = (member.reading for member in live if member.reading.faults)
-        reading = next(faulty, live[0].reading if live else Reading())
-        if not live:
-            return DaemonState(running=False, pid=None, host=None, since=None, reading=reading)
-        return DaemonState(True, live[0].pid, live[0].host, live[0].since, reading)
+        nearest = sorted(live, key=lambda member: (member.host != here, not member.reading.faults))
+        if not nearest:
+            return DaemonState(running=False, pid=None, host=None, since=None, reading=Reading())
+        found = nearest[0]
+        return DaemonState(True, found.pid, found.host, found.since, found.reading)
 
     def members(self) -> list[Member]:
         """List the daemons, also those that died within the last hours. Raises LedgerError."""

@@ -49,11 +49,11 @@ def find_ledger(
     """
     asked = args.ledger or environ.get("CBMAINTD_LEDGER")
     if asked:
-        return _url(asked)
+        return ledger_url(asked)
     named = found.ledger if isinstance(found, Settings) else _hint(found)
     if named:
-        return _url(named)
-    return _url(str(_state_folder(environ) / "ledger.db"))
+        return ledger_url(named)
+    return ledger_url(str(_state_folder(environ) / "ledger.db"))
 
 
 def ledger_exists(url: str) -> bool:
@@ -86,5 +86,6 @@ def _state_folder(environ: Mapping[str, str]) -> Path:
     return Path(home) / "cbmaintd"
 
 
-def _url(text: str) -> str:
+def ledger_url(text: str) -> str:
+    """Give the URL of a ledger; a path alone is that of a file."""
     return text if "://" in text else f"sqlite:///{Path(text).absolute()}"

@@ -15,11 +15,11 @@ from daemon.attachments import Attachments
 from daemon.certificates import CertificateWatch
 from daemon.clock_guard import ClockGuard
 from daemon.cluster import ClusterSettings
-from daemon.config import Settings, difference, parse
+from daemon.config import Settings, difference
 from daemon.controller import Rules
 from daemon.couriers import Office
 from daemon.daemon_state import AppliedConfig
-from daemon.errors import ConfigError, Fault, HostError, LedgerError
+from daemon.errors import ConfigError, HostError, LedgerError
 from daemon.flags import Flags
 from daemon.fleet import Fleet
 from daemon.holdings import Holdings
@@ -28,6 +28,7 @@ from daemon.membership import Lease
 from daemon.metrics import State
 from daemon.monitor import Monitor
 from daemon.notifier import Notifier
+from daemon.reader import Reader
 from daemon.record import Record
 from daemon.repository import Moment
 from daemon.shared_fleet import SharedFleet
@@ -68,7 +69,7 @@ class Daemon:
         self._lost = host.lost
         self._clock = host.clock
         self._manager = host.manager
-        self._environ = host.environ
+        self._reader = Reader(start.settings.path, start.folder, host.environ)
         self._settings = start.settings
         self._overrides = start.overrides
         self._former = start.former
@@ -208,9 +209,9 @@ class Daemon:
         self._manager.reloading()
         attachments = Attachments(self._start.folder)
         try:
-            settings = self._read(content, attachments)
+            settings = self._reader.read(content, attachments)
         except ConfigError as exc:
-            self._lacking = content if self._is_good(content, check_secrets=False) else None
+            self._lacking = content if self._reader.is_good(content, check_secrets=False) else None
             self._say_rejected(exc)
         else:
             before, self._settings = self._settings, settings
@@ -229,29 +230,8 @@ class Daemon:
 
     def _reconsider(self) -> None:
         """Put a rejected file in force when the secrets that it lacked have come."""
-        if self._lacking and self._is_good(self._lacking, check_secrets=True):
+        if self._lacking and self._reader.is_good(self._lacking, check_secrets=True):
             self._reload(self._lacking)
-
-    def _is_good(self, content: Content, *, check_secrets: bool) -> bool:
-        try:
-            self._read(content, Attachments(self._start.folder), check_secrets=check_secrets)
-        except ConfigError:
-            return False
-        return True
-
-    def _read(
-        self, content: Content, attachments: Attachments, *, check_secrets: bool = True
-    ) -> Settings:
-        path = self._start.settings.path
-        if content.error:
-            raise ConfigError(path, (Fault(1, 1, "", content.error),))
-        return parse(
-            content.text,
-            path,
-            environ=self._environ,
-            check_secrets=check_secrets,
-            attachments=attachments,
-        )
 
     def _apply(self, settings: Settings, before: Settings | None) -> None:
         self._is_rejected, self._lacking = False, None

@@ -276,6 +276,14 @@ def _declare_nothing(_verb: argparse.ArgumentParser) -> None:
     """Declare nothing: it takes no options of its own."""
 
 
+def _declare_ledger(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("what", metavar="copy", choices=("copy",))
+    verb.add_argument(
+        "source", metavar="FROM", type=_filled, help="URL of the ledger that there is"
+    )
+    verb.add_argument("target", metavar="TO", type=_filled, help="URL of an empty one")
+
+
 def _declare_install(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--print", action="store_true", help="only print the unit")
     verb.add_argument(
@@ -334,6 +342,8 @@ _VERBS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] =
     ("extend", "Move the end of a window that is open.", _declare_extend),
     ("skip", "Cancel an opening to come.", _declare_skip),
     ("reload", "Let the daemon read its file again, and wait.", _declare_nothing),
+    ("apply", "Put the file in force for all daemons on a database.", _declare_nothing),
+    ("ledger", "Copy a ledger to another, as for a move to PostgreSQL.", _declare_ledger),
     ("release", "Resume now what is held, without a daemon.", _declare_release),
     ("demo", "Watch the daemon work on a simulated service.", _declare_demo),
     ("simulate", "Serve a simulated Backup Service.", _declare_simulate),

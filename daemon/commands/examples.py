@@ -72,6 +72,15 @@ examples:
 examples:
   cbmaintd reload                           after an edit; exit 2 and every fault if it is bad
 """,
+    "apply": """\
+examples:
+  cbmaintd apply                            after the file was changed on every host
+  cbmaintd apply -c new.yaml                before it is; the daemons wait for it
+""",
+    "ledger": """\
+examples:
+  cbmaintd ledger copy /var/lib/cbmaintd/ledger.db postgresql+psycopg://cbmaintd@db1/cbmaintd
+""",
     "release": """\
 examples:
   cbmaintd release                          everything that is held, on every cluster

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from threading import Event
@@ -17,7 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon import agenda, former, ledger_file, places
+from daemon.addresses import DatabaseUrl
 from daemon.backup_service import BackupService
+from daemon.claims import Claims
 from daemon.clock import SystemClock
 from daemon.cluster import ClusterSettings
 from daemon.config import Settings
@@ -26,15 +28,17 @@ from daemon.errors import AlreadyRunningError, LedgerError, UsageError
 from daemon.hearsay import Fate
 from daemon.ledger import Access, Ledger
 from daemon.ledger_file import DamagedError
-from daemon.ledgers import open_ledger
+from daemon.ledger_postgresql import PostgresqlLedger
+from daemon.ledgers import database_of, open_ledger
 from daemon.presentation import clock, console
 from daemon.record import Record
 from daemon.repository import Attempt, Moment, RepositoryKey
-from daemon.rescue import Rescue, Result, carry_out
+from daemon.rescue import GIVE_UP_AFTER, Rescue, Result, carry_out
 from daemon.timeline import Desired, Timeline
 from daemon.wording import shown
 
 MOST_NAMED = 10
+CLAIM_FOR = GIVE_UP_AFTER + timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     patterns = [_pattern(text) for text in args.repository or ()]
     found = agenda.read_settings(args, environ)
-    with _open(places.find_ledger(args, environ, found)) as ledger:
+    with _opened(places.find_ledger(args, environ, found)) as ledger:
         records = _selected(ledger.records(), patterns)
         if not records:
             sys.stdout.write("Nothing is held.\n")
@@ -83,10 +87,31 @@ def _pattern(text: str) -> _Pattern:
     return _Pattern(text, cluster, repository)
 
 
+@contextmanager
+def _opened(url: str) -> Iterator[Ledger]:
+    """Open the ledger, and keep daemons from it while what it holds is resumed."""
+    shared = database_of(url)
+    if shared is None:
+        with _open(url) as ledger:
+            yield ledger
+        return
+    with _open_shared(shared) as ledger:
+        claims = Claims(ledger, ledger.user)
+        names = {record.key.cluster for record in ledger.records()}
+        granted = claims.claim(names, (), len(names), CLAIM_FOR)
+        try:
+            if len(granted) < len(names):
+                raise AlreadyRunningError(
+                    f"{ledger.place}: the claims of a daemon that has just ended still hold; run"
+                    " this again in a moment"
+                )
+            yield ledger
+        finally:
+            claims.give_back({grant.cluster: grant.epoch for grant in granted})
+
+
 def _open(url: str) -> Ledger:
     """Open the ledger as a daemon does, but neither create one nor begin a damaged one anew."""
-    if places.is_shared(url):
-        return _open_shared(url)
     file = ledger_file.file_of(url)
     if file is None or not file.exists():
         raise LedgerError(
@@ -106,8 +131,8 @@ def _open(url: str) -> Ledger:
     return ledger
 
 
-def _open_shared(url: str) -> Ledger:
-    ledger = open_ledger(url, Access.EDIT)
+def _open_shared(url: DatabaseUrl) -> PostgresqlLedger:
+    ledger = PostgresqlLedger.open(url, Access.EDIT)
     found = ledger.daemon()
     if found.running:
         ledger.close()

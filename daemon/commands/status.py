@@ -14,10 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon import agenda, places
-from daemon.daemon_state import DaemonState, Trouble
+from daemon.daemon_state import DaemonState, Member, Trouble
 from daemon.errors import UsageError
 from daemon.ledger import Access
 from daemon.ledgers import open_ledger
+from daemon.membership import LONGEST_SKEW
 from daemon.overrides import Override, OverrideKind
 from daemon.presentation import ahead, clock, console, opening_json, print_json, span
 from daemon.record import Record
@@ -31,7 +32,10 @@ FAULTS_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class _Status:
-    """How things stand; `unplanned` has the decisions that opened windows beside the file."""
+    """How things stand; `unplanned` has the decisions that opened windows beside the file.
+
+    `members` are the daemons that share the ledger, None if it is for one alone.
+    """
 
     now: datetime
     daemon: DaemonState
@@ -40,6 +44,7 @@ class _Status:
     open: list[Opening]
     next: list[Opening]
     holds: list[Record]
+    members: list[Member] | None
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -86,6 +91,7 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Status:
             list(planned.timeline.covering(now)),
             sorted(filter(None, coming), key=lambda opening: (opening.start, opening.window)),
             [record for record in ledger.records() if record.is_hold],
+            ledger.members() if ledger.is_shared else None,
         )
 
 
@@ -95,7 +101,7 @@ def _next(window: Window, now: datetime) -> Opening | None:
 
 def _document(status: _Status) -> dict[str, object]:
     daemon = status.daemon
-    document: dict[str, object] = {
+    return {
         "daemon": {
             "running": daemon.running,
             "pid": daemon.pid,
@@ -118,18 +124,43 @@ def _document(status: _Status) -> dict[str, object]:
             }
             for hold in status.holds
         ],
+        **_special(status),
     }
+
+
+def _special(status: _Status) -> dict[str, object]:
+    """Give the keys that are there for some: who shares the ledger, and what does not answer."""
+    special: dict[str, object] = {}
+    if status.members is not None:
+        special["members"] = [_member(member) for member in status.members]
     if status.troubles:
-        document["clusters"] = [
-            {
-                "cluster": trouble.cluster,
-                "error": trouble.error,
-                "message": trouble.message,
-                "since": trouble.since.isoformat(),
-            }
-            for trouble in status.troubles
-        ]
-    return document
+        special["clusters"] = [_trouble(trouble) for trouble in status.troubles]
+    return special
+
+
+def _trouble(trouble: Trouble) -> dict[str, str]:
+    return {
+        "cluster": trouble.cluster,
+        "error": trouble.error,
+        "message": trouble.message,
+        "since": trouble.since.isoformat(),
+    }
+
+
+def _member(member: Member) -> dict[str, object]:
+    return {
+        "id": member.id,
+        "host": member.host,
+        "pid": member.pid,
+        "since": member.since.isoformat(),
+        "version": member.version,
+        "live": member.is_live,
+        "clusters": member.clusters,
+        "heard_s": round(member.age.total_seconds(), 1),
+        "lease_s": member.lease.total_seconds(),
+        "agrees": member.agrees,
+        "clock_ahead_s": round(member.skew.total_seconds(), 3),
+    }
 
 
 def _text(instant: datetime | None) -> str | None:
@@ -138,6 +169,8 @@ def _text(instant: datetime | None) -> str | None:
 
 def _shown(status: _Status) -> Group:
     parts: list[str | Text | Table] = [*_daemon_lines(status), ""]
+    if status.members:
+        parts += [_members(status.members), ""]
     if status.open or status.next:
         parts += [_openings(status), ""]
     return Group(*parts, _holds(status) if status.holds else "No repository is held.")
@@ -162,6 +195,30 @@ def _daemon_lines(status: _Status) -> Iterator[str | Text]:
         yield from (Text(f"  {fault}") for fault in faults[:FAULTS_SHOWN])
         if more := faults[FAULTS_SHOWN:]:
             yield f"  and {len(more)} more"
+
+
+def _members(members: list[Member]) -> Table:
+    table = _table("DAEMON", "CLUSTERS", "HEARD OF", "VERSION", "TROUBLE")
+    for member in members:
+        troubles = ", ".join(_troubles_of(member))
+        cells = (
+            f"{member.host} pid {member.pid}",
+            str(member.clusters),
+            f"{member.age.total_seconds():.1f} s ago, lease {span(member.lease)}",
+            member.version,
+            troubles,
+        )
+        table.add_row(*map(Text, cells), style="bold red" if troubles else None)
+    return table
+
+
+def _troubles_of(member: Member) -> Iterator[str]:
+    if not member.is_live:
+        yield "silent: its clusters go to the others"
+    elif not member.agrees:
+        yield "its file is not the one in force: cbmaintd apply"
+    if member.is_live and abs(member.skew) > LONGEST_SKEW:
+        yield f"its clock is {member.skew.total_seconds():+.0f} s off, so it pauses nothing new"
 
 
 def _openings(status: _Status) -> Table:

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 import psycopg
@@ -105,6 +106,13 @@ class Crowd:
         self._exits.callback(process.stdout.close)
         self._port = int(process.stdout.readline())
 
+    def follow(self) -> Postgres:
+        """Start a standby of the database."""
+        standby = Postgres()
+        self._exits.callback(standby.remove)
+        standby.follow(self.postgres)
+        return standby
+
     @property
     def journal(self) -> Path:
         """Where the clusters write what they see."""
@@ -145,18 +153,25 @@ class Crowd:
         )
         return text, clock + start_s - cut[0], clock + end_s - cut[1]
 
-    def join(self, name: str, file: Path | None = None, port: int | None = None) -> Member:
+    def join(
+        self,
+        name: str,
+        file: Path | None = None,
+        port: int | None = None,
+        ledger: str | None = None,
+        environ: Mapping[str, str] = MappingProxyType({}),
+    ) -> Member:
         """Start a daemon."""
         command = [
             *(sys.executable, "-m", "daemon", "run", "--log-format", "json"),
             *("--config", str(file or self.folder / "schedules.yaml")),
-            *("--ledger", self.postgres.url(port=port)),
+            *("--ledger", ledger or self.postgres.url(port=port)),
         ]
         process = subprocess.Popen(
             command,
             stderr=subprocess.PIPE,
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "WORD": name},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "WORD": name, **environ},
         )
         member = self.members[name] = Member(name, process)
         assert process.stderr
@@ -164,11 +179,11 @@ class Crowd:
         self._exits.callback(member.end)
         return member
 
-    def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def ask(self, *arguments: str, ledger: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         return subprocess.run(
             [
-                *(sys.executable, "-m", "daemon", "--ledger", self.postgres.url()),
+                *(sys.executable, "-m", "daemon", "--ledger", ledger or self.postgres.url()),
                 *("--config", str(self.folder / "schedules.yaml"), *arguments),
             ],
             capture_output=True,

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
+from tests.evil.wallshim import WallClock
 from tests.host.members import LEASE_S, Crowd, Member, crowd, overlaps, wait_until
-from tests.host.postgres import unavailable
+from tests.host.postgres import free_port, unavailable
 from tests.host.proxy import proxy
 
 pytestmark = [
     pytest.mark.skipif(bool(unavailable()), reason=unavailable()),
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("members"),
 ]
 
 
@@ -169,3 +172,186 @@ def test_a_database_that_dies_loses_nothing(stage: Crowd) -> None:
         lambda: recorded(stage, "ok") + recorded(stage, "stale") >= 2 * stage.repository_count(),
         "what was sent meanwhile is in the history",
     )
+
+
+def test_one_configuration_is_in_force_for_all(stage: Crowd) -> None:
+    """Who has another file says so and does nothing, until `apply` makes it the one of all."""
+    stage.serve(6, 1, 0.02)
+    text, _, ends = stage.window(3600, 7200)
+    port = free_port()
+    stage.write(text)
+    other = stage.write(text, "other.yaml", more=f"listen: 127.0.0.1:{port}\n")
+    a = stage.join("a")
+    stage.wait_for_shares(a)
+    b = stage.join("b", other)
+    wait_until(lambda: b.events("config.differs"), "that its file differs")
+    wait_until(lambda: told(port)[0] == 503, "that it is not well")
+    status, health, metrics = told(port)
+    shown = json.loads(stage.ask("status", "--output", "json").stdout)["members"]
+    table = stage.ask("status").stdout
+    alone = stage.owners()
+    applied = stage.ask("--config", str(other), "apply")
+    stage.wait_for_shares(b)
+    wait_until(lambda: a.events("config.differs"), "that now the other file differs")
+    stage.write(text, more=f"listen: 127.0.0.1:{port}\n")
+    stage.wait_for_shares(a, b)
+    again = told(port)
+
+    assert (status, "generation 1" in health) == (503, True)
+    assert "cbmaintd_config_differs 1.0" in metrics
+    assert [(each["pid"], each["agrees"], each["clusters"]) for each in shown] == [
+        (a.process.pid, True, 6),
+        (b.process.pid, False, 0),
+    ]
+    assert "cbmaintd apply" in table
+    assert alone == {str(a.process.pid): 6}
+    assert "generation 2" in applied.stdout
+    assert f"pid {a.process.pid}" in applied.stdout
+    assert (again[0], "cbmaintd_config_differs 0.0" in again[2]) == (200, True)
+    assert stage.posts() == []
+    assert ends > 0
+
+
+def told(port: int) -> tuple[int, str, str]:
+    """Ask a daemon how it is: the status and text of its health, and its metrics."""
+    try:
+        health, metrics = (
+            requests.get(f"http://127.0.0.1:{port}/{page}", timeout=5)
+            for page in ("healthz", "metrics")
+        )
+    except requests.ConnectionError:
+        return 0, "", ""
+    return health.status_code, health.text, metrics.text
+
+
+def test_people_decide_from_anywhere(stage: Crowd) -> None:
+    """What one opens by the ledger's URL alone is seen by all daemons, and told by all commands."""
+    stage.serve(4, 1, 0.02)
+    text, _, _ = stage.window(3600, 7200)
+    stage.write(text)
+    a, b = start(stage, "a", "b")
+    opened = stage.ask("open", "kernel", "--repository", "c*/*", "--for", "1h")
+    wait_for(stage, "pause")
+    why = stage.ask("why", "c001/r0")
+    closed = stage.ask("close", "kernel", "--reason", "done")
+    ends = time.monotonic() - 5
+    wait_for(stage, "resume")
+    history = stage.ask("history", "--output", "json")
+    refused = stage.ask("release")
+    codes = [
+        a.send(signal.SIGTERM) and a.process.wait(15),
+        b.send(signal.SIGTERM) and b.process.wait(15),
+    ]
+    released = stage.ask("release")
+
+    assert (opened.returncode, closed.returncode, codes) == (0, 0, [0, 0])
+    assert "kernel" in why.stdout
+    assert Counter(each["action"] for each in json.loads(history.stdout)) == {
+        "open": 1, "close": 1, "pause": 4, "resume": 4
+    }  # fmt: skip
+    assert (refused.returncode, "stop every daemon" in refused.stderr) == (1, True)
+    assert (released.returncode, released.stdout) == (0, "Nothing is held.\n")
+    check(stage, ends)
+
+
+def test_what_is_held_is_released_without_a_daemon(stage: Crowd) -> None:
+    """After all daemons were stopped, `release` resumes what they held."""
+    stage.serve(4, 1, 0.02)
+    text, begins, _ = stage.window(6, 3600)
+    stage.write(text)
+    a, b = start(stage, "a", "b")
+    wait_for(stage, "pause")
+    for member in (a, b):
+        member.send(signal.SIGTERM)
+        member.process.wait(15)
+    done = stage.ask("release")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    check(stage, begins)
+
+
+def test_a_clock_that_is_far_off_pauses_nothing(stage: Crowd, tmp_path: Path) -> None:
+    """A daemon whose clock is a minute ahead of the database's says so, and begins no pause."""
+    wall = WallClock(tmp_path)
+    if not wall.is_available:
+        pytest.skip("no C compiler to build the shim of the clock with")
+    wall.step_to(60.0)
+    stage.serve(4, 1, 0.02)
+    text, begins, ends = stage.window(8, 20)
+    stage.write(text)
+    a = stage.join("a", environ=wall.environ)
+    (said,) = wait_for_event(a, "clock.differs")
+    wait_until(lambda: time.monotonic() > begins + 1, "the opening")
+    before = stage.posts()
+    wall.step_to(0.0)
+    wait_for_event(a, "clock.agrees")
+    wait_for(stage, "pause")
+    wait_for(stage, "resume")
+
+    assert 58 < said["by_s"] < 62
+    assert before == []
+    check(stage, ends)
+
+
+def wait_for_event(member: Member, event: str) -> list[dict[str, Any]]:
+    """Wait for a line of the log."""
+    wait_until(lambda: member.events(event), event)
+    return member.events(event)
+
+
+def test_a_ledger_moves_to_a_database(stage: Crowd, tmp_path: Path) -> None:
+    """What one daemon held in its file, several go on with in a database, and end in time."""
+    stage.serve(4, 1, 0.02)
+    text, _, ends = stage.window(6, 24)
+    stage.write(text)
+    file = f"sqlite:///{tmp_path}/ledger.db"
+    alone = stage.join("alone", ledger=file)
+    wait_for(stage, "pause")
+    running = stage.ask("ledger", "copy", file, stage.postgres.url())
+    alone.send(signal.SIGTERM)
+    alone.process.wait(15)
+    copied = stage.ask("ledger", "copy", file, stage.postgres.url())
+    again = stage.ask("ledger", "copy", file, stage.postgres.url())
+    a, _b = start(stage, "a", "b")
+    to_file = stage.ask("ledger", "copy", stage.postgres.url(), f"sqlite:///{tmp_path}/new.db")
+    wait_for(stage, "resume")
+
+    check(stage, ends)
+    assert (running.returncode, "in use by pid" in running.stderr) == (1, True)
+    assert copied.stdout == ("Copied: 4 repositories, 4 attempts, 0 decisions, 1 configurations.\n")
+    assert (again.returncode, "something in this ledger" in again.stderr) == (1, True)
+    assert (to_file.returncode, "stop every daemon" in to_file.stderr) == (1, True)
+    assert len(stage.posts("pause")) == 4
+    assert a.events("config.agrees")
+
+
+def test_a_standby_takes_over(stage: Crowd) -> None:
+    """With a synchronous standby the database may move to another host: nothing is forgotten."""
+    stage.serve(10, 2, 0.05)
+    standby = stage.follow()
+    text, _, ends = stage.window(14, 26)
+    stage.write(text)
+    url = stage.postgres.url().replace(
+        f"127.0.0.1:{stage.postgres.port}",
+        f"127.0.0.1:{stage.postgres.port},127.0.0.1:{standby.port}",
+    )
+    ways = f"{url}?target_session_attrs=read-write"
+    early = stage.join("early", ledger=ways)
+    (warned,) = wait_for_event(early, "config.warned")
+    stage.postgres.ask("alter system set synchronous_standby_names = 'standby'")
+    stage.postgres.ask("select pg_reload_conf()")
+    late = stage.join("late", ledger=ways)
+    stage.wait_for_shares(early, late)
+    wait_for(stage, "pause")
+    stage.postgres.kill()
+    standby.promote()
+    promoted = time.monotonic()
+    stage.postgres = standby
+    stage.wait_for_shares(early, late)
+    back = time.monotonic() - promoted
+    wait_for(stage, "resume")
+
+    check(stage, ends)
+    assert "asynchronously" in warned["warning"]
+    assert late.events("config.warned") == []
+    assert back < 10

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 VERBS = (
     *("run", "check", "calendar", "status", "history", "why", "open", "close", "extend", "skip"),
     *("reload", "release", "demo", "simulate", "notify", "install-unit", "completion"),
-    *("manual", "schema"),
+    *("manual", "schema", "apply", "ledger"),
 )
 VALID = """\
 clusters:
