@@ -336,10 +336,11 @@ class BackupService:
             raise ServiceError(self._settings.name, error, message) from exc
 
     def _error(self, failure: Failure, course: Course) -> ServiceError:
+        said = failure.message or f"HTTP status {failure.status}"
         return ServiceError(
             self._settings.name,
             failure.error,
-            failure.message or f"HTTP status {failure.status}",
+            f"{said} ({course.root})" if failure.is_silent else said,
             retryable=failure.again is Again.ANYWHERE,
             unresolved=course.is_unresolved,
         )

@@ -121,7 +121,7 @@ def test_a_client_certificate_is_shown(
 
     assert not unresolved
     assert {(failure.error, failure.message) for failure in failures} == {
-        (CallError.TLS, "the server refuses us: certificate required")
+        (CallError.TLS, f"the server refuses us: certificate required ({server.url})")
     }
     assert len(server.seen) == 1
 
