@@ -46,6 +46,11 @@ class Difference:
         """The opening as it will be, or as it was if it vanishes."""
         return next(opening for opening in (self.after, self.before) if opening)
 
+    def meets(self, start: datetime, end: datetime) -> bool:
+        """Tell whether it is about `[start, end)`, before the edit or after it."""
+        both = (self.before, self.after)
+        return any(opening.start < end and opening.end > start for opening in both if opening)
+
 
 def compare(before: Iterable[Opening], after: Iterable[Opening]) -> list[Difference]:
     """Give what differs, by time and window; what opens on the same local day has moved."""

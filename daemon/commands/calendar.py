@@ -30,6 +30,9 @@ from daemon.wording import nearest_or_all
 MOST_DAYS = 3660
 """Ten years: further ahead nobody knows what clocks will do, and nobody should wait for it."""
 
+LONGEST_DAY = timedelta(hours=25)
+"""One on which clocks go back."""
+
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the openings that meet the days asked for.
@@ -87,6 +90,14 @@ def _until(start: datetime, days: int) -> datetime:
         raise UsageError(f"--days {days}: that is beyond the calendar") from exc
 
 
+def _wider(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Give a day more on both sides: what opened at the edge of a period may have moved past it."""
+    try:
+        return start - LONGEST_DAY, end + LONGEST_DAY
+    except OverflowError as exc:
+        raise UsageError("--against: a day around that time is beyond the calendar") from exc
+
+
 def _print_differences(
     args: argparse.Namespace,
     settings: Settings,
@@ -106,7 +117,12 @@ def _print_differences(
         Timeline(each.windows[name] for name in wanted if name in each.windows)
         for each in (before, settings)
     )
-    differences = comparison.compare(old.openings(*period), new.openings(*period))
+    wider = _wider(*period)
+    differences = [
+        difference
+        for difference in comparison.compare(old.openings(*wider), new.openings(*wider))
+        if difference.meets(*period)
+    ]
     retargets = comparison.retargeted(old, new)
     if args.output == "json":
         print_json(comparison.document(differences, retargets))

@@ -73,6 +73,29 @@ def test_what_an_edit_does(against: Against, edit: tuple[str, str], expected: li
         assert all(word is None or word in str(change) for word in words)
 
 
+def test_the_edge_of_the_period_is_no_edge_of_a_day(against: Against) -> None:
+    """What moves over either end of the period has moved, and is told once."""
+    earlier = OLD.replace("[mon], start: 02:00", "[mon], start: 01:05")
+
+    last = changes(against(earlier, "--output", "json", "--from", "2026-11-23T01:30"))
+    first = changes(against(earlier, "--output", "json", "--from", "2026-11-23T02:30"))
+    none = changes(against(earlier, "--output", "json", "--from", "2026-11-23T03:00"))
+
+    start = ("moves", "2026-11-23T02:00", "2026-11-23T01:05")
+    end = ("moves", "2026-11-30T02:00", "2026-11-30T01:05")
+    assert last == [start, end]
+    assert first == [start, end]
+    assert none == [end]
+
+
+def test_a_day_before_time_begins(against: Against) -> None:
+    """Where there is no day more to look at, that is said in one line."""
+    refused = against(OLD, "--from", "0001-01-01T12:00Z")
+
+    assert refused.code == 2
+    assert len(refused.err.splitlines()) == 1
+
+
 def test_a_window_that_is_gone_or_new(against: Against) -> None:
     """A window that one of the files lacks takes or brings all of its openings."""
     found = changes(against(OLD.replace("sunday", "weekend"), "--output", "json"))
