@@ -228,6 +228,7 @@ def _declare_extend(verb: argparse.ArgumentParser) -> None:
 
 
 def _declare_skip(verb: argparse.ArgumentParser) -> None:
+    verb.description = f"{verb.description} It cannot be taken back: at its time, use open."
     verb.add_argument("name", metavar="NAME", type=_filled, help="of a window")
     verb.add_argument("--opening", metavar="T", help="its day or start; default: the next one")
     _add_reason(verb)

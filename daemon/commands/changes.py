@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from daemon import agenda, places
@@ -90,11 +91,15 @@ def _to_skip(window: Window, text: str | None, planned: Agenda, now: datetime) -
 def _opening_at(window: Window, text: str, planned: Agenda, now: datetime) -> Opening:
     at = read_instant("--opening", text, window.zone if "T" in text else planned.zone)
     is_date = len(text) == len("2026-01-31")
-    found = window.openings(at, at + 2 * _DAY)
+    found = replace(window, skipped=frozenset()).openings(at, at + 2 * _DAY)
     if is_date:
         matching = [o for o in found if o.day.isoformat() == text]
     else:
         matching = [o for o in found if o.start == at]
+    if matching and all(o.start in window.skipped for o in matching):
+        start, by = clock(matching[0].local_start), _who_skipped(matching[0], planned)
+        raise HostError(f"{window.name} {start} is skipped already, by {by}")
+    matching = [o for o in matching if o.start not in window.skipped]
     if len(matching) == 1:
         return matching[0]
     starts = [clock(o.local_start) for o in matching or _some(window, max(at, now))]
@@ -102,6 +107,15 @@ def _opening_at(window: Window, text: str, planned: Agenda, now: datetime) -> Op
         raise UsageError(f"--opening {text}: {window.name} opens {', '.join(starts)}; name a time")
     near = f"; it opens {', '.join(starts)}" if starts else ""
     raise UsageError(f"--opening {text}: {window.name} does not open then{near}")
+
+
+def _who_skipped(opening: Opening, planned: Agenda) -> str:
+    return next(
+        decision.by
+        for decision in planned.overrides
+        if decision.kind is OverrideKind.SKIP
+        and (decision.window, decision.start) == (opening.window, opening.start)
+    )
 
 
 def _some(window: Window, at: datetime) -> list[Opening]:

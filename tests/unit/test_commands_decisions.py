@@ -191,6 +191,22 @@ def test_skip_cancels_an_opening(ask: Ask) -> None:
     assert again.code == 1
 
 
+@pytest.mark.parametrize("length", [len("2026-01-31"), None], ids=["day", "start"])
+def test_what_is_skipped_already_is_told(ledger: Ledger, ask: Ask, length: int | None) -> None:
+    """Who names an opening that was skipped hears by whom, and nothing is changed."""
+    coming = json.loads(ask("status", "--output", "json").out)["next"]
+    start = next(each for each in coming if each["window"] == "later")["start"]
+    command = ("skip", "later", "--opening", start[:length])
+    ask(*command)
+    (kept,) = ledger.overrides()
+
+    again = ask(*command)
+
+    assert again.code == 1
+    assert again.err.endswith(f" is skipped already, by {kept.by}\n")
+    assert ledger.overrides() == [kept]
+
+
 def test_skip_takes_a_day_or_a_start(ledger: Ledger, ask: Ask) -> None:
     """An opening to skip is named by the local day on which it opens, or by its start."""
     by_start = ask("skip", "later", "--opening", (NOW + 2 * HOUR).isoformat())
