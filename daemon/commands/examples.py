@@ -4,22 +4,22 @@ from __future__ import annotations
 
 EPILOG = """\
 first steps:
-  cbmaintd demo                          watch it work, against a simulated service
-  cbmaintd -c schedules.yaml check       every fault of the file, with line and column
+  cbmaintd demo                          watch it work on a simulated service
+  cbmaintd -c schedules.yaml check       every fault, with its place
   cbmaintd -c schedules.yaml calendar    what opens when
 
-exit codes: 0 done, 1 it could not be done, 2 bad usage or invalid file, 130 interrupted
+exit codes: 0 done, 1 could not be done, 2 bad usage or file, 130 interrupted
 """
 EXAMPLES = {
     "run": """\
 examples:
   cbmaintd run                              as the service does
-  cbmaintd run --dry-run                    see what it would do, and do nothing
+  cbmaintd run --dry-run                    see what it would do
 """,
     "check": """\
 examples:
-  cbmaintd check                            every fault of the file, with line and column
-  cbmaintd check --online                   also: do the clusters answer and accept us?
+  cbmaintd check                            every fault, with its place
+  cbmaintd check --online                   also: do clusters accept us?
 """,
     "calendar": """\
 examples:
@@ -46,13 +46,13 @@ examples:
 """,
     "why": """\
 examples:
-  cbmaintd why prod/orders                  what covers it now, and what does not
+  cbmaintd why prod/orders                  what covers it now
   cbmaintd why prod/orders --at 2026-12-24T20:00
 """,
     "open": """\
 examples:
-  cbmaintd open kernel-patch --repository 'prod/*' --for 2h --reason "CVE-2026-1234" --wait
-  cbmaintd open move --repository prod/orders --repository 'test/tenant-*' --until 18:00
+  cbmaintd open patch --repository 'prod/*' --for 2h --reason kernel --wait
+  cbmaintd open move --repository prod/orders 'test/t-*' --until 18:00
 """,
     "close": """\
 examples:
@@ -70,7 +70,7 @@ examples:
 """,
     "reload": """\
 examples:
-  cbmaintd reload                           after an edit; exit 2 and every fault if it is bad
+  cbmaintd reload                           after an edit; tells its faults
 """,
     "apply": """\
 examples:
@@ -83,13 +83,13 @@ examples:
 """,
     "release": """\
 examples:
-  cbmaintd release                          everything that is held, on every cluster
+  cbmaintd release                          everything, on every cluster
   cbmaintd release --repository 'prod/*' '*/orders'
   cbmaintd release --ledger /var/lib/cbmaintd/ledger.db
 """,
     "demo": """\
 examples:
-  cbmaintd demo                             about ten seconds; touches nothing of yours
+  cbmaintd demo                             ten seconds; touches nothing else
   cbmaintd demo --seconds 30                with time to look around
 """,
     "simulate": """\
@@ -105,7 +105,7 @@ examples:
     "install-unit": """\
 examples:
   cbmaintd install-unit --print             look at it first
-  cbmaintd install-unit                     as root; what is to be done then is told
+  cbmaintd install-unit                     as root; tells what to do next
 """,
     "completion": """\
 examples:
@@ -120,6 +120,6 @@ examples:
 """,
     "schema": """\
 examples:
-  cbmaintd schema > schedules.schema.json   for an editor that knows JSON Schema
+  cbmaintd schema > schedules.schema.json   for an editor
 """,
 }

@@ -13,6 +13,7 @@ import pytest
 
 from daemon import __version__
 from daemon.cli import main
+from daemon.commands.examples import EPILOG, EXAMPLES
 from daemon.ledger import Access
 from daemon.ledgers import open_ledger
 from tests.unit.ended import Ended, ended
@@ -305,6 +306,12 @@ def test_help_has_examples_that_exist(verb: str) -> None:
     assert examples
     assert all(words[:2] == ["cbmaintd", verb] for words in examples)
     assert all(f"  {option} " in help_text for option in options)
+
+
+@pytest.mark.parametrize("text", [EPILOG, *EXAMPLES.values()])
+def test_examples_fit_a_terminal(text: str) -> None:
+    """No line below a help is longer than 79 characters."""
+    assert max(map(len, text.splitlines())) <= 79
 
 
 def test_the_module_is_the_command(valid: str) -> None:
