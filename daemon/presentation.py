@@ -1,13 +1,18 @@
-"""How openings and spans of time are shown, to programs and to people."""
+"""How openings, spans of time and tables are shown, to programs and to people."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rich.console import Console
+from rich.text import Text
 
 from daemon.timeline import LOOK_AHEAD
 from daemon.windows import Opening, Window
@@ -17,6 +22,18 @@ LEAST_WIDTH = 10
 """What is left of the first column of a table where there is no room."""
 
 _FIRST_LOOK = timedelta(days=1)
+_INDENT = "    "
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:d|h|min|s)\b)")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table for people: cells, a note below them, and rich's style for both."""
+
+    cells: tuple[str, ...]
+    note: str = ""
+    style: str = ""
 
 
 def ahead(window: Window, now: datetime) -> Iterator[Opening]:
@@ -62,17 +79,73 @@ def print_columns(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     For tables of any length: a year of a thousand windows has 200,000 rows.
     """
     table = [titles, *rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    widths = _widths(table)
     room = console().width - sum(width + 2 for width in widths[1:])
     widths[0] = min(widths[0], max(room, LEAST_WIDTH))
     lines = (line for row in table for line in _folded(row, widths))
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
+def laid_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> list[list[Text]]:
+    """Give the lines of each row, those of the titles first.
+
+    What does not fit into *width* goes on below, indented, and so does a note. A word is broken
+    only if it is longer than a line. Without a width each row is one line, its note at the end.
+    """
+    table = [Row(tuple(titles), style="dim"), *rows]
+    every, most = [row.cells for row in table], sys.maxsize if width is None else width
+    fitting = [cells for cells in every if len("  ".join(cells)) <= most]
+    widths = _widths(every)
+    if any(len(_padded(cells, widths)) > most for cells in fitting):
+        # What needs several lines anyhow should not cost the others their one.
+        widths = _widths(fitting)
+    return [[Text(line, row.style) for line in _lines(row, widths, width)] for row in table]
+
+
+def _widths(table: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*table, strict=True)]
+
+
+def _padded(cells: Iterable[str], widths: Iterable[int]) -> str:
+    return "  ".join(map(str.ljust, cells, widths)).rstrip()
+
+
+def _lines(row: Row, widths: Sequence[int], width: int | None) -> Iterator[str]:
+    note = " ".join(row.note.split())
+    if width is None:
+        yield "  ".join([*map(str.ljust, row.cells, widths), note]).rstrip()
+        return
+    longest = width - len(_INDENT)
+    kept = (together(cell) if len(cell) <= longest else cell for cell in row.cells)
+    yield from wrapped(_padded(kept, widths), width)
+    if note:
+        yield from wrapped(f"{_INDENT}{note}", width)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a line between words, and not between a number and its unit; go on indented.
+
+    Spaces that must stay may be no-break ones: rich breaks at these too, and whoever searches what
+    is printed does not expect any, so that here they become usual ones again.
+    """
+    lines = textwrap.wrap(
+        _BEFORE_UNIT.sub(_NO_BREAK, text),
+        max(width, LEAST_WIDTH),
+        subsequent_indent=_INDENT,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_NO_BREAK, " ") for line in lines]
+
+
+def together(words: str) -> str:
+    """Let `wrapped` keep *words* on one line."""
+    return words.replace(" ", _NO_BREAK)
+
+
 def _folded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
     first, *others = row
     cells = [first[: widths[0]], *others]
-    yield "  ".join(map(str.ljust, cells, widths)).rstrip()
+    yield _padded(cells, widths)
     for start in range(widths[0], len(first), widths[0]):
         yield first[start : start + widths[0]]
 
@@ -80,6 +153,12 @@ def _folded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 def console() -> Console:
     """Give the terminal; colours and width follow NO_COLOR, COLUMNS and whether it is one."""
     return Console(highlight=False, soft_wrap=False)
+
+
+def room() -> int | None:
+    """Give how wide a line may be; None in a pipe without COLUMNS: `grep` wants rows whole."""
+    out = console()
+    return out.width if out.is_terminal or "COLUMNS" in os.environ else None
 
 
 def span(length: timedelta) -> str:

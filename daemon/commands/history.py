@@ -6,13 +6,10 @@ import argparse
 import csv
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
-
-from rich.table import Table
-from rich.text import Text
 
 from daemon import agenda, places
 from daemon.errors import UsageError
@@ -20,7 +17,7 @@ from daemon.instants import read_past
 from daemon.ledger import Access
 from daemon.ledgers import open_ledger
 from daemon.overrides import Override, OverrideKind
-from daemon.presentation import console, print_json
+from daemon.presentation import Row, console, laid_out, print_json, room
 from daemon.repository import Attempt, Outcome
 
 SINCE = timedelta(days=14)
@@ -32,7 +29,7 @@ COLUMNS = (
 """Of the table for spreadsheets; what an event does not have is empty."""
 
 _STYLES = {
-    Outcome.OK: None,
+    Outcome.OK: "",
     Outcome.RETRY: "yellow",
     Outcome.FAILED: "bold red",
     Outcome.STALE: "bold red",
@@ -88,7 +85,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case "csv":
             _write_csv(events)
         case _:
-            _print(events, planned.zone, since)
+            empty = f"{_nothing(args)} since {since.astimezone(planned.zone):%Y-%m-%d %H:%M %Z}"
+            _print(events, planned.zone, empty)
     return 0
 
 
@@ -137,35 +135,47 @@ def _write_csv(events: Iterable[_Event]) -> None:
         writer.writerow(document | {"windows": " ".join(event.windows)})
 
 
-def _print(events: Iterable[_Event], zone: ZoneInfo, since: datetime) -> None:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("TIME", "REPOSITORY", "WHAT", "WINDOWS", "RESULT"):
-        table.add_column(title, overflow="fold", no_wrap=title == "TIME")
-    for event in events:
-        at = f"{event.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
-        cells, style = _cells(event.what, zone)
-        # As text: what looks like markup in what a server says is none.
-        table.add_row(*map(Text, (at, *cells)), style=style)
+def _nothing(args: argparse.Namespace) -> str:
+    if args.repository or args.window or args.until:
+        return "nothing that matches"
+    return "nothing failed" if args.failed else "nothing was done"
+
+
+def _print(events: Sequence[_Event], zone: ZoneInfo, empty: str) -> None:
+    """Print a row for each event, or what is said if there is none."""
     out = console()
-    if not table.row_count:
-        out.print(f"nothing was done since {since.astimezone(zone):%Y-%m-%d %H:%M %Z}")
-    elif out.is_terminal and table.row_count >= out.height:
+    if not events:
+        out.print(empty)
+        return
+    titles = ("TIME", "REPOSITORY", "WHAT", "WINDOWS", "RESULT")
+    rows = laid_out(titles, (_row(event, zone) for event in events), room())
+    lines = [line for row in rows for line in row]
+    if out.is_terminal and len(lines) >= out.height:
         # As git does: colours pass, and what fits on a page ends by itself.
         os.environ.setdefault("LESS", "FRX")
         with out.pager(styles=True):
-            out.print(table)
+            out.print(*lines, sep="\n", soft_wrap=True)
     else:
-        out.print(table)
+        out.print(*lines, sep="\n", soft_wrap=True)
 
 
-def _cells(what: Attempt | Override, zone: ZoneInfo) -> tuple[tuple[str, ...], str | None]:
-    match what:
-        case Attempt():
-            key = f"{what.cluster}/{what.repository}"
-            windows = ", ".join(what.windows)
-            return (key, what.action, windows, ", ".join(_result(what))), _STYLES[what.outcome]
-        case Override():
-            return ("", what.kind, what.window, ", ".join(_decided(what, zone))), "bold"
+def _row(event: _Event, zone: ZoneInfo) -> Row:
+    at = event.at.astimezone(zone)
+    time, windows = f"{at:%Y-%m-%d %H:%M:%S}", ", ".join(event.windows)
+    match event.what:
+        case Attempt() as attempt:
+            key = f"{attempt.cluster}/{attempt.repository}"
+            return Row(
+                (time, key, attempt.action, windows, ", ".join(_result(attempt))),
+                attempt.message if attempt.error else "",
+                _STYLES[attempt.outcome],
+            )
+        case Override() as decision:
+            return Row(
+                (time, "", decision.kind, windows, ", ".join(_decided(decision, at))),
+                decision.reason,
+                "bold",
+            )
 
 
 def _result(attempt: Attempt) -> Iterator[str]:
@@ -174,15 +184,17 @@ def _result(attempt: Attempt) -> Iterator[str]:
         yield f"attempt {attempt.attempt}"
     if attempt.outcome is Outcome.RETRY:
         yield "sent again"
-    if attempt.error and attempt.message:
-        yield attempt.message
 
 
-def _decided(decision: Override, zone: ZoneInfo) -> Iterator[str]:
+def _decided(decision: Override, at: datetime) -> Iterator[str]:
     if decision.kind is OverrideKind.SKIP:
-        yield f"not {decision.start.astimezone(zone):%a %F %H:%M}"
+        yield f"not {_time(decision.start, at)}"
     elif decision.end:
-        yield f"until {decision.end.astimezone(zone):%a %F %H:%M}"
+        yield f"until {_time(decision.end, at)}"
     yield f"by {decision.by}"
-    if decision.reason:
-        yield decision.reason
+
+
+def _time(instant: datetime, at: datetime) -> str:
+    """Give a time as short as one understands it beside another, in the zone of that."""
+    local = instant.astimezone(at.tzinfo)
+    return f"{local:%H:%M}" if local.date() == at.date() else f"{local:%a %F %H:%M}"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rich.console import Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from daemon import agenda, places
@@ -20,7 +19,17 @@ from daemon.ledger import Access
 from daemon.ledgers import open_ledger
 from daemon.membership import LONGEST_SKEW
 from daemon.overrides import Override, OverrideKind
-from daemon.presentation import ahead, clock, console, opening_json, print_json, span
+from daemon.presentation import (
+    Row,
+    ahead,
+    clock,
+    console,
+    laid_out,
+    opening_json,
+    print_json,
+    room,
+    span,
+)
 from daemon.record import Record
 from daemon.windows import Opening, Window
 
@@ -28,6 +37,11 @@ LOOK_EVERY_S = 1.0
 """How often `--watch` looks."""
 
 FAULTS_SHOWN = 5
+FEW = 3
+"""As many repositories of which the same is to be said have a row each; more share one."""
+
+_Table = Sequence[tuple[Sequence[Text], int]]
+"""The lines of each row, with how many things the row is about; those of the titles first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if args.output == "json":
         print_json(_document(status))
     else:
-        console().print(_shown(status))
+        console().print(*_shown(status), sep="\n", soft_wrap=True)
     return 0
 
 
@@ -70,10 +84,12 @@ def _watch(args: argparse.Namespace, environ: Mapping[str, str]) -> None:
     out = console()
     if args.output == "json" or not out.is_terminal:
         raise UsageError("--watch: needs a terminal; without it the status is printed once")
-    with Live(_shown(_read(args, environ)), console=out, auto_refresh=False) as live:
+    with Live(console=out, auto_refresh=False) as live:
         while True:
+            # The last line of a terminal is where the cursor waits.
+            lines = _shown(_read(args, environ), out.height - 1)
+            live.update(Group(*lines), refresh=True)
             time.sleep(LOOK_EVERY_S)
-            live.update(_shown(_read(args, environ)), refresh=True)
 
 
 def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Status:
@@ -167,13 +183,47 @@ def _text(instant: datetime | None) -> str | None:
     return instant.isoformat() if instant else None
 
 
-def _shown(status: _Status) -> Group:
-    parts: list[str | Text | Table] = [*_daemon_lines(status), ""]
+def _shown(status: _Status, height: int | None = None) -> list[Text]:
+    """Give the lines; of tables that are too long for *height*, what comes first."""
+    width = room()
+    lines = [line for part in _daemon_lines(status) for line in _broken(part, width)]
+    openings, holds = _openings(status, width), _holds(status, width)
     if status.members:
-        parts += [_members(status.members), ""]
-    if status.open or status.next:
-        parts += [_openings(status), ""]
-    return Group(*parts, _holds(status) if status.holds else "No repository is held.")
+        lines += [Text(), *_cut(_members(status.members, width), None)]
+    least = left = None
+    if height is not None:
+        # Two lines are empty. Holds matter more, and have at least half of what is left.
+        left = height - len(lines) - 2
+        least = max(left // 2, left - _size(holds))
+        left -= min(_size(openings), least)
+    for table, most in ((openings, least), (holds, left)):
+        if table:
+            lines += [Text(), *_cut(table, most)]
+    return lines if holds else [*lines, Text(), Text("No repository is held.")]
+
+
+def _broken(part: str | Text, width: int | None) -> Sequence[Text]:
+    text = Text.from_markup(part) if isinstance(part, str) else part
+    return [text] if width is None else [*text.wrap(console(), width)]
+
+
+def _size(table: _Table) -> int:
+    return sum(len(lines) for lines, _ in table)
+
+
+def _cut(table: _Table, height: int | None) -> Iterator[Text]:
+    """Give the rows for which there is room, and say for how many things there is none."""
+    if height is None or _size(table) <= height:
+        yield from (line for lines, _ in table for line in lines)
+        return
+    left, missing = height - 1, sum(count for _, count in table)
+    for lines, count in table:
+        left -= len(lines)
+        if left < 0:
+            break
+        missing -= count
+        yield from lines
+    yield Text(f"and {missing} more", "dim")
 
 
 def _daemon_lines(status: _Status) -> Iterator[str | Text]:
@@ -197,8 +247,8 @@ def _daemon_lines(status: _Status) -> Iterator[str | Text]:
             yield f"  and {len(more)} more"
 
 
-def _members(members: list[Member]) -> Table:
-    table = _table("DAEMON", "CLUSTERS", "HEARD OF", "VERSION", "TROUBLE")
+def _members(members: Sequence[Member], width: int | None) -> _Table:
+    rows = []
     for member in members:
         troubles = ", ".join(_troubles_of(member))
         cells = (
@@ -206,10 +256,9 @@ def _members(members: list[Member]) -> Table:
             str(member.clusters),
             f"{member.age.total_seconds():.1f} s ago, lease {span(member.lease)}",
             member.version,
-            troubles,
         )
-        table.add_row(*map(Text, cells), style="bold red" if troubles else None)
-    return table
+        rows.append((Row(cells, troubles, "bold red" if troubles else ""), 1))
+    return _table(("DAEMON", "CLUSTERS", "HEARD OF", "VERSION"), rows, width)
 
 
 def _troubles_of(member: Member) -> Iterator[str]:
@@ -221,49 +270,66 @@ def _troubles_of(member: Member) -> Iterator[str]:
         yield f"its clock is {member.skew.total_seconds():+.0f} s off, so it pauses nothing new"
 
 
-def _openings(status: _Status) -> Table:
-    table = _table("WINDOW", "", "WHEN")
+def _openings(status: _Status, width: int | None) -> _Table:
+    rows = []
     for opening in status.open:
         when = f"ends in {span(opening.end - status.now)}, {clock(opening.local_end)}"
         if decision := status.unplanned.get(opening.window):
             when += f"; opened by {decision.by}"
             when += f": {decision.reason}" if decision.reason else ""
-        table.add_row(opening.window, Text("open", "bold"), Text(when))
+        rows.append(Row((opening.window, "open", when), style="bold"))
     for opening in status.next:
         when = f"opens in {span(opening.start - status.now)}, {clock(opening.local_start)}"
-        table.add_row(opening.window, "next", when)
-    return table
+        rows.append(Row((opening.window, "next", when)))
+    return _table(("WINDOW", "", "WHEN"), [(row, 1) for row in rows], width)
 
 
-def _holds(status: _Status) -> Table:
-    table = _table("REPOSITORY", "STATE", "SINCE", "WINDOWS", "TROUBLE")
+def _holds(status: _Status, width: int | None) -> _Table:
+    """Give a row for each hold, or for all of which the same is to be said; trouble first."""
+    alike: dict[tuple[object, ...], list[Record]] = {}
     for hold in status.holds:
-        is_overdue = hold.until is not None and hold.until <= status.now
-        cells = (
-            str(hold.key),
-            str(hold.phase),
-            f"{span(status.now - hold.since)} ago" if hold.since else "",
-            ", ".join(hold.windows),
-            ", ".join(_troubles(hold, status.now, is_overdue=is_overdue)),
-        )
-        # As text: what looks like markup in the id of a repository is none.
-        table.add_row(*map(Text, cells), style="bold red" if is_overdue else None)
-    return table
+        same = (hold.key.cluster, *_about(hold, status.now), *_troubles(hold, status.now))
+        alike.setdefault(same, []).append(hold)
+    rows = []
+    for holds in alike.values():
+        if len(holds) <= FEW:
+            rows += [(_row(str(hold.key), [hold], status.now), 1) for hold in holds]
+        else:
+            name = f"{holds[0].key.cluster}: {len(holds)} repositories"
+            rows.append((_row(name, holds, status.now), len(holds)))
+    rows.sort(key=lambda each: (not each[0].style, not each[0].note))
+    return _table(("REPOSITORY", "STATE", "SINCE", "WINDOWS"), rows, width)
 
 
-def _table(*titles: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    return table
+def _row(name: str, holds: Sequence[Record], now: datetime) -> Row:
+    first = holds[0]
+    troubles = [*_troubles(first, now)]
+    attempts = [hold.next_attempt for hold in holds if hold.next_attempt]
+    if attempts and min(attempts) > now:
+        troubles.append(f"again in {span(min(attempts) - now)}")
+    style = "bold red" if _is_overdue(first, now) else ""
+    return Row((name, *_about(first, now)), ", ".join(troubles), style)
 
 
-def _troubles(hold: Record, now: datetime, *, is_overdue: bool) -> Iterator[str]:
-    if is_overdue and hold.until:
+def _about(hold: Record, now: datetime) -> tuple[str, str, str]:
+    since = f"{span(now - hold.since)} ago" if hold.since else ""
+    return str(hold.phase), since, ", ".join(hold.windows)
+
+
+def _table(titles: Sequence[str], rows: Sequence[tuple[Row, int]], width: int | None) -> _Table:
+    """Lay rows out, each with how many things it is about; nothing if there are none."""
+    lines = laid_out(titles, [row for row, _ in rows], width)
+    return list(zip(lines, [0, *(count for _, count in rows)], strict=True)) if rows else []
+
+
+def _is_overdue(hold: Record, now: datetime) -> bool:
+    return hold.until is not None and hold.until <= now
+
+
+def _troubles(hold: Record, now: datetime) -> Iterator[str]:
+    if hold.until and _is_overdue(hold, now):
         yield f"overdue for {span(now - hold.until)}"
     if hold.running:
         yield f"still running: {', '.join(hold.running)}"
     if hold.last_error:
         yield hold.last_error
-    if hold.next_attempt and hold.next_attempt > now:
-        yield f"again in {span(hold.next_attempt - now)}"

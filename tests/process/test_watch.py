@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
+from daemon.record import Phase, Record
+from daemon.repository import RepositoryKey
 from tests.process.conftest import PATIENCE_S, Stage, once, wait_until
 
 
@@ -71,6 +75,27 @@ def test_the_watch_follows_the_daemon(stage: Stage) -> None:
 
     assert code == 130
     assert b"Traceback" not in watch.shown
+
+
+def test_a_watch_shows_what_there_is_room_for(stage: Stage) -> None:
+    """Of more holds than fit on the screen the first are shown, and the others counted."""
+    stage.simulate("prod", "orders")
+    stage.write(once("night", 60, 90))
+    holds = [
+        Record(RepositoryKey("prod", f"r{number:02}"), Phase.PAUSED, windows=(f"w{number}",))
+        for number in range(40)
+    ]
+    with open_ledger(stage.ledger, Access.DAEMON) as ledger:
+        ledger.save(holds)
+
+    with in_a_terminal(stage, "status", "--watch", LINES="12", NO_COLOR="1") as watch:
+        wait_until(lambda: b" more" in watch.shown, "what is left out is counted")
+
+    shown = watch.shown.decode()
+    first = shown.partition(" more")[0]
+    assert len(first.splitlines()) <= 11
+    assert f"and {40 - first.count('prod/r')}" in first
+    assert first.count("prod/r") >= 4
 
 
 def test_a_watch_needs_a_terminal(stage: Stage) -> None:

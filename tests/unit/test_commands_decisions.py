@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from daemon.commands.history import COLUMNS
 from daemon.daemon_state import AppliedConfig
 from daemon.ledger import Access, Ledger
 from daemon.ledgers import open_ledger
 from daemon.overrides import Override, OverrideKind
 from daemon.record import Phase, Record
-from daemon.repository import Action, Attempt, CallError, Outcome, RepositoryKey
+from daemon.repository import RepositoryKey
 from daemon.windows import Patterns
 from tests.unit.ended import Ended, ended
 
@@ -264,123 +259,13 @@ def test_why_explains_every_window(ask: Ask) -> None:
 def test_why_shows_the_hold(ledger: Ledger, ask: Ask) -> None:
     """What the ledger holds of the repository is said as well."""
     key = RepositoryKey("prod", "orders")
-    record = Record(key, Phase.PAUSED, windows=("night",), since=NOW - HOUR, last_error="timeout")
+    since = datetime.now(UTC) - HOUR
+    record = Record(key, Phase.PAUSED, windows=("night",), since=since, last_error="timeout")
     ledger.save([record])
 
     done = ask("why", "prod/orders")
 
     assert "The ledger: paused for 1 h by night, last error timeout." in done.out
-
-
-def attempt(id_: str, at: datetime, error: CallError | None = None, message: str = "") -> Attempt:
-    """Build a pause that was sent."""
-    return Attempt(
-        cluster="prod",
-        repository=id_,
-        action=Action.PAUSE,
-        windows=("night",),
-        method="POST",
-        url="http://localhost:1/",
-        attempt=2,
-        status=503 if error else 200,
-        outcome=Outcome.FAILED if error else Outcome.OK,
-        error=error,
-        message=message,
-        started=at,
-        duration=timedelta(milliseconds=7),
-    )
-
-
-def test_history_tells_what_was_done(ledger: Ledger, ask: Ask) -> None:
-    """Requests and people's decisions stand in their order, failed ones with what was said."""
-    ledger.save([], [attempt("orders", NOW - 3 * HOUR, CallError.SERVER_ERROR, "[bold]no leader")])
-    ledger.save([], [attempt("tenant-a", NOW - 2 * HOUR)])
-    ledger.add_override(
-        Override(OverrideKind.CLOSE, "night", NOW - HOUR, NOW, NOW - MINUTE, "ana@host", "done")
-    )
-
-    everything = json.loads(ask("history", "--output", "json").out)
-    recent = json.loads(ask("history", "--output", "json", "--since", "150m").out)
-    one = json.loads(ask("history", "--output", "json", "--repository", "prod/orders").out)
-    table = ask("history").words
-
-    assert [event["action"] for event in everything] == ["pause", "pause", "close"]
-    assert everything[0] == {
-        "at": (NOW - 3 * HOUR).isoformat(),
-        "cluster": "prod",
-        "repository": "orders",
-        "action": "pause",
-        "windows": ["night"],
-        "attempt": 2,
-        "outcome": "failed",
-        "status": 503,
-        "error": "server_error",
-        "message": "[bold]no leader",
-        "duration_ms": 7,
-    }
-    assert (everything[2]["by"], everything[2]["reason"]) == ("ana@host", "done")
-    assert len(recent) == 2
-    assert [event["action"] for event in one] == ["pause", "close"]
-    assert "server_error" in table
-    assert "[bold]no leader" in table
-
-
-def test_history_of_failures_and_of_late(ledger: Ledger, ask: Ask) -> None:
-    """Only what failed, and only the last few of it, can be asked for."""
-    for hours, error in ((4, CallError.TIMEOUT), (3, CallError.DNS), (2, CallError.TLS), (1, None)):
-        ledger.save([], [attempt("orders", NOW - hours * HOUR, error)])
-
-    failed = json.loads(ask("history", "--output", "json", "--failed").out)
-    last = json.loads(ask("history", "--output", "json", "--failed", "--limit", "2").out)
-    newest = json.loads(ask("history", "--output", "json", "--limit", "1").out)
-
-    assert [event["error"] for event in failed] == ["timeout", "dns", "tls"]
-    assert last == failed[1:]
-    assert [event["error"] for event in newest] == [None]
-
-
-def test_history_of_a_time_and_a_window(ledger: Ledger, ask: Ask) -> None:
-    """What was before a time, and what is about a window, can be asked for; pages are so turned."""
-    for hours, window in ((4, "night"), (3, "day"), (2, "night"), (1, "night")):
-        about = replace(attempt("orders", NOW - hours * HOUR), windows=(window,))
-        ledger.save([], [about])
-    ledger.add_override(
-        Override(OverrideKind.CLOSE, "day", NOW - HOUR, NOW, NOW - MINUTE, "ana@host", "done")
-    )
-
-    page = json.loads(ask("history", "--output", "json", "--window", "night", "--limit", "2").out)
-    before = json.loads(
-        ask("history", "--output", "json", "--window", "night", "--until", page[0]["at"]).out
-    )
-    day = json.loads(ask("history", "--output", "json", "--window", "day", "--until", "1s").out)
-
-    assert [event["at"] for event in page] == [at(2), at(1)]
-    assert [event["at"] for event in before] == [at(4)]
-    assert [event["action"] for event in day] == ["pause", "close"]
-
-
-def at(hours: int) -> str:
-    """Give the time so many hours ago as JSON has it."""
-    return (NOW - hours * HOUR).isoformat()
-
-
-def test_history_for_a_spreadsheet(ledger: Ledger, ask: Ask) -> None:
-    """As CSV each event is a line, whatever is said in it; what it does not have is empty."""
-    said = 'no "leader",\nsorry'
-    ledger.save([], [attempt("orders", NOW - 3 * HOUR, CallError.SERVER_ERROR, said)])
-    ledger.add_override(
-        Override(OverrideKind.CLOSE, "night", NOW - HOUR, NOW, NOW - MINUTE, "ana@host", "done")
-    )
-
-    request, decision = csv.DictReader(io.StringIO(ask("history", "--output", "csv").out))
-
-    assert (request["repository"], request["message"], request["by"]) == ("orders", said, "")
-    assert (decision["action"], decision["windows"], decision["by"]) == (
-        "close",
-        "night",
-        "ana@host",
-    )
-    assert decision["repository"] == ""
 
 
 def test_status_tells_who_opened_a_window(ledger: Ledger, ask: Ask) -> None:
@@ -394,20 +279,3 @@ def test_status_tells_who_opened_a_window(ledger: Ledger, ask: Ask) -> None:
 
     assert "patch open ends in" in ask("status").words
     assert "opened by ana@host: kernel" in ask("status").words
-
-
-def test_the_readme_has_every_key_of_the_history() -> None:
-    """What programs may read of the history stands in the README."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    table = readme.partition("| of a request | of a decision |")[2].partition("\n\n")[0]
-    assert {word for span in re.findall(r"`([\w ]+)`", table) for word in span.split()} >= {
-        *COLUMNS
-    }
-
-
-def test_an_empty_history_says_so(ask: Ask) -> None:
-    """Where nothing was done, that is said with the time since when."""
-    done = ask("history", "--since", "2h")
-
-    assert "nothing was done since" in done.out
-    assert done.code == 0

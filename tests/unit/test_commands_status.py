@@ -214,6 +214,66 @@ def test_a_hold_that_is_overdue_stands_out(ledger: Ledger, status: Status) -> No
     assert "still running: daily" in said
 
 
+def test_what_is_alike_has_one_row(ledger: Ledger, status: Status) -> None:
+    """More than three holds of which the same is to be said are one row for each cluster."""
+    now = datetime.now(UTC)
+    other = Record(RepositoryKey("b", "r"), Phase.PAUSED, windows=("night",), since=now - HOUR)
+    ledger.save([hold(f"r{number}", since=now - HOUR) for number in range(4)])
+    ledger.save([hold("orders", windows=("day",)), hold("archive", windows=("day",)), other])
+
+    said = status().words
+
+    assert "a: 4 repositories paused 1 h ago night" in said
+    assert "a/r0" not in said
+    assert "a/orders" in said
+    assert "a/archive" in said
+    assert "b/r " in said
+
+
+def test_trouble_comes_first(
+    ledger: Ledger, status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is overdue stands above other trouble, that above the rest; the trouble below each."""
+    monkeypatch.setenv("COLUMNS", "80")
+    over = datetime.now(UTC) - 2 * HOUR
+    ledger.save([hold("a"), hold("b", last_error="dns"), hold("c", until=over)])
+
+    lines = status().out.splitlines()
+
+    assert [line.split()[0] for line in lines[-5:]] == ["a/c", "overdue", "a/b", "dns", "a/a"]
+    assert lines[-4] == "    overdue for 2 h"
+
+
+def test_the_soonest_attempt_speaks_for_all(ledger: Ledger, status: Status) -> None:
+    """Holds that differ only in when they are tried again are alike; the soonest is told."""
+    later = [NOW + HOUR * (2 + number) + 20 * MINUTE for number in range(4)]
+    ledger.save(
+        [hold(f"r{at.hour}", last_error="refused", next_attempt=at) for at in reversed(later)]
+    )
+
+    said = status().words
+
+    assert "a: 4 repositories paused 1 h" in said
+    assert "night refused, again in 2 h" in said
+
+
+def test_long_names_are_whole(
+    ledger: Ledger, status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 80 columns a hold with long names takes a line more, and no word is broken."""
+    monkeypatch.setenv("COLUMNS", "80")
+    names = "device-firmware-upgrade-emea", "emea-quarterly-firmware-and-kernel"
+    applied(ledger, once(names[1], NOW - HOUR, NOW + HOUR))
+    ago = datetime.now(UTC) - HOUR
+    ledger.save([hold(names[0], windows=(names[1],), since=ago, until=ago, last_error="timeout")])
+
+    lines = status().out.splitlines()
+
+    assert lines[-3] == f"a/{names[0]}  paused  1 h ago"
+    assert lines[-2:] == [f"    {names[1]}", "    overdue for 1 h, timeout"]
+    assert max(map(len, lines)) <= 80
+
+
 def test_holds_without_a_daemon_are_a_warning(file: Path, status: Status) -> None:
     """When nobody is there to resume what is held, the reader is told what to do."""
     with opened(file) as ledger:

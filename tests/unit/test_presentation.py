@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from daemon.presentation import ahead, span
+from daemon.presentation import Row, ahead, laid_out, span, wrapped
 from daemon.recurrence import Cron, Once, Rule
 from daemon.timeline import LOOK_AHEAD
 from daemon.windows import Window
@@ -65,3 +65,56 @@ def test_a_disabled_window_has_nothing_ahead() -> None:
     disabled = Window("w", Cron("* * * * *", HOUR), ZoneInfo("UTC"), (), enabled=False)
 
     assert not list(ahead(disabled, NOW))
+
+
+def laid(width: int | None, *rows: Row) -> list[str]:
+    """Give the lines of a table of two columns, without its titles."""
+    _, *lines = laid_out(("A", "B"), rows, width)
+    return [line.plain for row in lines for line in row]
+
+
+def test_cells_stand_under_each_other() -> None:
+    """Columns are as wide as their widest cell, also of a row that needs two lines."""
+    rows = (Row(("one", "b")), Row(("two-three", "b")), Row(("w" * 15, "whole cell")))
+
+    assert laid(20, *rows[:2]) == ["one        b", "two-three  b"]
+    assert laid(20, rows[0], rows[2]) == [f"one{' ' * 14}b", "w" * 15, "    whole cell"]
+
+
+def test_a_long_row_does_not_break_others() -> None:
+    """A row that needs two lines makes no column so wide that another one needs them, too."""
+    rows = (Row(("one", "whole")), Row(("w" * 15, "whole cell")))
+
+    assert laid(20, *rows) == ["one  whole", "w" * 15, "    whole cell"]
+
+
+def test_a_note_stands_below_its_row() -> None:
+    """A note has lines of its own, indented and broken between words."""
+    row = Row(("a", "b"), "it was refused,\nthen refused again")
+
+    assert laid(20, row) == ["a  b", "    it was refused,", "    then refused", "    again"]
+
+
+def test_rows_are_whole_where_nobody_says_how_wide() -> None:
+    """Without a width each row is one line, with its note at the end."""
+    row = Row(("w" * 90, "b"), "x " * 90 + "\nend")
+
+    (line,) = laid(None, row)
+
+    assert line == f"{'w' * 90}  b  {'x ' * 90}end"
+
+
+@pytest.mark.parametrize("width", range(12, 60))
+def test_a_number_stays_with_its_unit(width: int) -> None:
+    """No line ends between a number and its unit, and no space is another than people type."""
+    lines = wrapped(f"overdue for {span(2 * HOUR)}, again in {span(HOUR / 60 / 60 * 28)}", width)
+
+    assert not any(line.endswith(("2", "28")) for line in lines)
+    assert " ".join(map(str.strip, lines)) == "overdue for 2 h, again in 28 s"
+    assert max(map(len, lines)) <= width
+
+
+def test_a_word_is_broken_only_where_no_line_has_room() -> None:
+    """A word that is longer than a line is broken, hyphens or not; others go on below."""
+    assert wrapped("a billing-archive-emea", 20) == ["a", "    billing-archive-", "    emea"]
+    assert wrapped("a billing-archive", 20) == ["a billing-archive"]
