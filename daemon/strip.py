@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
+from daemon.presentation import together, wrapped
 from daemon.wallclock import start_instant
 from daemon.windows import Opening
 
@@ -140,7 +141,7 @@ def strip(
         lines.append(Text(f"{short:<{margin}}  ") + _row(scale.shares(rows[name]), ruler, marks))
     if len(rows) > MOST_ROWS:
         lines.append(Text(f"and {len(rows) - MOST_ROWS} more", style="dim"))
-    return lines + [Text(line, style="dim") for line in _legend(scale, period)]
+    return lines + [Text(line, style="dim") for line in _legend(scale, period, width, marks)]
 
 
 def _ruler(scale: _Scale, marks: Marks) -> Iterator[str]:
@@ -177,9 +178,11 @@ def _row(shares: Sequence[float], ruler: str, marks: Marks) -> Text:
     return row
 
 
-def _legend(scale: _Scale, period: Period) -> Iterator[str]:
+def _legend(scale: _Scale, period: Period, width: int, marks: Marks) -> Iterator[str]:
     first, last = (at.astimezone(period.zone) for at in (period.start, period.end))
-    said = f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, {period.zone.key}"
-    yield f"{said}; v is now" if period.is_current else said
     for _, before, after in scale.changes():
         yield f"~ clocks change on {before:%a %Y-%m-%d}, from {before:%Z} to {after:%Z}"
+    said = [f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, {period.zone.key}"]
+    said += ["v is now"] if period.is_current else []
+    said += [f"{marks.some} {marks.half} {marks.full}: a little, half, all of the time"]
+    yield from wrapped("; ".join(map(together, said)), width)

@@ -16,12 +16,14 @@ from daemon.config import Settings, load
 from daemon.impact import Inventory, impact
 from daemon.presentation import ahead, clock, clock_with_offset, span
 from daemon.repository import ObservedRepository, RepositoryState
-from daemon.timeline import LOOK_AHEAD, Timeline
+from daemon.timeline import Timeline
 from daemon.windows import Opening, Patterns, Window
 
 MOST_RUNS_SHOWN = 20
 FAR_ENOUGH = timedelta(days=32)
 """How much of an opening is asked about that lasts longer."""
+
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _warn(warning)
     _say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
-        _say(f"  {window.name}: {_next(window, now)}")
+        # Of one that never opens there is a warning, which says more.
+        if said := _next(window, now):
+            _say(f"  {window.name}: {said}")
     for warning in advise(settings.windows.values(), settings.clusters, now):
         _warn(warning)
     return _check_online(settings, environ, now) if args.online else 0
@@ -57,10 +61,20 @@ def _next(window: Window, now: datetime) -> str:
         return "disabled"
     first = next(ahead(window, now), None)
     if first is None:
-        return f"does not open within {LOOK_AHEAD.days} days"
+        return ""
     verb = "open since" if first.start <= now else "opens"
-    start, end = clock_with_offset(first.local_start), clock_with_offset(first.local_end)
-    return f"{verb} {start}, until {end}"
+    shown = clock_with_offset if _is_near_change(first) else clock
+    day = f"{first.local_start:%a %Y-%m-%d} "
+    return f"{verb} {shown(first.local_start)}, until {shown(first.local_end).removeprefix(day)}"
+
+
+def _is_near_change(opening: Opening) -> bool:
+    """Tell whether clocks change within a day of an edge: then hours alone may mislead."""
+    return any(
+        (at - _DAY).astimezone(opening.zone).utcoffset()
+        != (at + _DAY).astimezone(opening.zone).utcoffset()
+        for at in (opening.start, opening.end)
+    )
 
 
 def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime) -> int:

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import trustme
 
 from daemon.cli import main
+from daemon.commands.check import _next
+from daemon.recurrence import Once
 from daemon.simulator.server import Simulator
+from daemon.windows import Window
 
 PASSWORD = "correct horse"
 ALWAYS = "once: {start: 2020-01-01T00:00, end: 2090-01-01T00:00}"
@@ -83,15 +87,50 @@ def test_a_good_file_is_summed_up(check: Check) -> None:
 
     ended = check(file)
 
-    summary, rare, gone, always = ended.out
+    summary, rare, always = ended.out
     assert ended.code == 0
     assert [line.split(": ")[1] for line in ended.err] == ["rare", "gone", "always"]
     assert "valid" in summary
     assert "clusters: 1" in summary
     assert rare.startswith("  rare: open")
     assert "02:00 CE" in rare
-    assert "does not open" in gone
-    assert always.startswith("  always: open since Wed 2020-01-01 00:00 CET (+01:00), until ")
+    assert always == (
+        "  always: open since Wed 2020-01-01 00:00 CET, until Sun 2090-01-01 00:00 CET"
+    )
+
+
+def test_a_window_that_never_opens_is_told_once(check: Check) -> None:
+    """The warning, which says what to do, stands for the line."""
+    ended = check(text(cluster("a", "http://localhost:1"), gone=(GONE, '{a: ["*"]}')))
+
+    assert len(ended.out) == 1
+    assert [line.startswith("warning: gone: does not open within") for line in ended.err] == [True]
+
+
+@pytest.mark.parametrize(
+    ("rule", "zone", "said"),
+    [
+        ("start: 2090-01-11T02:30, end: 2090-01-11T04:30", "Europe/Berlin", "CET, until 04:30 CET"),
+        (
+            "start: 2090-01-11T23:30, end: 2090-01-12T04:30",
+            "Europe/Berlin",
+            "CET, until Thu 2090-01-12 04:30 CET",
+        ),
+        ("start: 2090-01-11T02:30, end: 2090-01-11T04:30", "Asia/Tehran", "+0330, until 04:30"),
+        (
+            "start: 2026-10-24T12:30, end: 2090-01-11T04:30",
+            "Europe/Berlin",
+            "CEST (+02:00), until Wed 2090-01-11 04:30 CET (+01:00)",
+        ),
+    ],
+)
+def test_times_are_as_short_as_one_understands(rule: str, zone: str, said: str) -> None:
+    """The date is said again only if it is another, the offset only near a clock change."""
+    start, end = re.findall(r"20[0-9T:-]+", rule)
+    once = Once(datetime.fromisoformat(start), datetime.fromisoformat(end))
+    now = once.start.replace(tzinfo=UTC) - timedelta(days=1)
+
+    assert said in _next(Window("w", once, ZoneInfo(zone), ()), now)
 
 
 def test_a_disabled_window_is_called_so(check: Check) -> None:
