@@ -74,12 +74,12 @@ examples:
 """,
     "apply": """\
 examples:
-  cbmaintd apply                            after the file was changed on every host
+  cbmaintd apply                            once it was changed on every host
   cbmaintd apply -c new.yaml                before it is; the daemons wait for it
 """,
     "ledger": """\
 examples:
-  cbmaintd ledger copy /var/lib/cbmaintd/ledger.db postgresql+psycopg://cbmaintd@db1/cbmaintd
+  cbmaintd ledger copy ledger.db postgresql+psycopg://cbmaintd@db1/cbmaintd
 """,
     "release": """\
 examples:
