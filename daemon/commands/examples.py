@@ -74,8 +74,8 @@ examples:
 """,
     "apply": """\
 examples:
-  cbmaintd apply                            once it was changed on every host
-  cbmaintd apply -c new.yaml                before it is; the daemons wait for it
+  cbmaintd apply                            when every host has the new file
+  cbmaintd apply -c new.yaml                before they do; they wait for it
 """,
     "ledger": """\
 examples:
