@@ -199,12 +199,7 @@ class BackupService:
         path = f"{_ACTIVE}/{quote(repository, safe='')}/{action}"
         # The body of a success is empty for pause and resume, and its shape is promised for none.
         call = _Call(action, "POST", path, windows, lambda _body, _root: None, repository)
-        roots = self._roots(windows, keep_trying)
-        if self._settings.discover and not keep_trying(timedelta(0)):
-            # Finding the nodes may have taken the time that the call itself would need.
-            said = "no time was left for the call itself"
-            raise ServiceError(self._settings.name, CallError.TIMEOUT, said, retryable=True)
-        _, is_unresolved = self._call(call, roots, keep_trying)
+        _, is_unresolved = self._call(call, self._roots(windows, keep_trying), keep_trying)
         return is_unresolved
 
     def _roots(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> Roots:

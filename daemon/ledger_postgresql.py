@@ -61,12 +61,12 @@ LIVE = rows.member.c.beat > NOW - _SILENT_FOR
 # A process that was stopped in the middle of a transaction goes on holding its locks: no time limit
 # of the server's counts for whoever is silent between two messages of one statement's pipeline.
 END_SESSIONS = sa.text(
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    "SELECT pg_terminate_backend(pid, 200) FROM pg_stat_activity"
     " WHERE usename = current_user AND pid <> pg_backend_pid() AND application_name IN"
     " (SELECT :prefix || owner FROM claim"
     " WHERE owner <> :me AND expires < clock_timestamp())"
 ).bindparams(prefix=_SESSIONS)
-"""Ends the sessions of members whose claims have ended."""
+"""Ends the sessions of members whose claims have ended, and waits for it (PostgreSQL 14)."""
 
 MEMBERS = sa.select(
     rows.member,
@@ -103,6 +103,11 @@ class PostgresqlLedger(Ledger):
         name = session_of(self.user)
         self._engine = _engine(url, name, pool, is_read_only=access is Access.READ)
         self._quiet_until = 0.0
+
+        @sa.event.listens_for(self._engine, "do_connect")
+        def _(*_: object) -> None:
+            # Whoever waited for a connection meanwhile need not find out for himself.
+            self._check_quiet()
 
     @classmethod
     def open(cls, url: DatabaseUrl, access: Access) -> PostgresqlLedger:
@@ -196,8 +201,7 @@ class PostgresqlLedger(Ledger):
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Begin a transaction. Raises LedgerError; at once if the last one found nobody there."""
-        if time.monotonic() < self._quiet_until:
-            raise UnreachableError(f"{self.place}: the database could not be reached just now")
+        self._check_quiet()
         try:
             with self._engine.begin() as connection:
                 yield connection
@@ -207,6 +211,10 @@ class PostgresqlLedger(Ledger):
             raise UnreachableError(self._said(exc)) from exc
         except sa.exc.DBAPIError as exc:
             raise LedgerError(self._said(exc)) from exc
+
+    def _check_quiet(self) -> None:
+        if time.monotonic() < self._quiet_until:
+            raise UnreachableError(f"{self.place}: the database could not be reached just now")
 
     def _said(self, exc: sa.exc.SQLAlchemyError) -> str:
         """Say what the database or the way to it refused, and what to do about it."""

@@ -152,8 +152,13 @@ class Worker:
 
     def _may_send(self) -> bool:
         """Tell whether a call would end while the cluster is surely ours."""
+        if self.lease is None:
+            return True
         needed = self.settings.timeout.total
-        return self.lease is None or self.lease.has_room(self._equipment.clock().uptime, needed)
+        if self.settings.discover:
+            # A call may have to ask first where it is to be sent.
+            needed *= 2
+        return self.lease.has_room(self._equipment.clock().uptime, needed)
 
     def _work(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -127,12 +128,14 @@ class Crowd:
         wanted = {action} if action else {"pause", "resume"}
         return [each for each in self.seen() if each.action in wanted]
 
-    def write(self, windows: str, name: str = "schedules.yaml", more: str = "") -> Path:
+    def write(
+        self, windows: str, name: str = "schedules.yaml", more: str = "", concurrency: int = 8
+    ) -> Path:
         """Write a file for the daemons."""
         lines = [f"resync: 10s\nlease: {LEASE_S:.0f}s\n{more}clusters:"]
         lines += [
             f"  {cluster}: {{url: 'http://127.0.0.1:{self._port}/{cluster}', username: u,"
-            f" password_env: WORD, timeout: {TIMEOUT},"
+            f" password_env: WORD, timeout: {TIMEOUT}, concurrency: {concurrency},"
             " retry: {attempts: 3, first_delay: 50ms, max_delay: 200ms}}"
             for cluster in self.clusters
         ]
@@ -210,6 +213,21 @@ class Crowd:
         """Count the clusters that a daemon has."""
         return self.owners().get(str(member.process.pid), 0)
 
+    def wait_for_takeover(self, since: float, *members: Member) -> float:
+        """Wait until these have all clusters, and tell how long that took, by their own logs."""
+        self.wait_for_shares(*members)
+        wall = time.time() - (time.monotonic() - since)
+
+        def claims() -> list[float]:
+            return [
+                datetime.fromisoformat(line["timestamp"]).timestamp()
+                for member in members
+                for line in member.events("clusters.claimed")
+            ]
+
+        wait_until(lambda: max(claims()) > wall, "the line that says so")
+        return max(claims()) - wall
+
     def wait_for_shares(self, *members: Member) -> None:
         """Wait until all clusters are shared evenly by these."""
         total = len(self.clusters)
@@ -236,6 +254,12 @@ def crowd(folder: Path) -> Iterator[Crowd]:
     """Set the stage, and strike it whatever happens."""
     with server() as postgres, ExitStack() as exits:
         yield Crowd(folder, postgres, exits)
+
+
+def sent_by(member: Member, seen: list[Seen]) -> list[Seen]:
+    """List what came from one daemon: its password is its name."""
+    word = base64.b64encode(f"u:{member.name}".encode()).decode()
+    return [each for each in seen if each.member == f"Basic {word}"]
 
 
 def overlaps(seen: list[Seen]) -> list[tuple[Seen, Seen]]:
