@@ -79,7 +79,7 @@ class Grant:
 
 
 class Claims:
-    """The claims of one member; each method is one transaction. All raise LedgerError."""
+    """The claims of one member. All methods raise LedgerError."""
 
     def __init__(self, ledger: PostgresqlLedger, me: str) -> None:
         """Claim on *ledger* in the name of *me*."""
@@ -89,8 +89,9 @@ class Claims:
 
     def beat(self, card: Card, lease: timedelta, *, renew: bool) -> Pulse:
         """Say that we are alive, renew our claims if it is time, and see how things stand."""
+        # On its own, and short: our workers' writes wait for its locks.
+        renewed = self.renew(lease) if renew else None
         with self._ledger.transaction() as connection:
-            renewed = self._renew(connection, lease) if renew else None
             seed(connection, card.config)
             newest = connection.execute(NEWEST).one()
             agrees = newest.digest == card.config.digest
@@ -115,15 +116,12 @@ class Claims:
     def renew(self, lease: timedelta) -> dict[str, int]:
         """Renew our claims, and tell the epochs of those that still are ours."""
         with self._ledger.transaction() as connection:
-            return self._renew(connection, lease)
-
-    def _renew(self, connection: sa.Connection, lease: timedelta) -> dict[str, int]:
-        found = connection.execute(
-            sa.update(rows.claim)
-            .where(self._mine, rows.claim.c.expires > NOW)
-            .values(expires=NOW + lease)
-            .returning(rows.claim.c.cluster, rows.claim.c.epoch)
-        )
+            found = connection.execute(
+                sa.update(rows.claim)
+                .where(self._mine, rows.claim.c.expires > NOW)
+                .values(expires=NOW + lease)
+                .returning(rows.claim.c.cluster, rows.claim.c.epoch)
+            ).all()
         return {row.cluster: row.epoch for row in found}
 
     def _announce(
@@ -264,7 +262,8 @@ class ClaimedStore:
         self._fence = (
             sa.select(NOW)
             .where(claim.cluster == lease.cluster, claim.owner == me, claim.epoch == lease.epoch)
-            .with_for_update(read=True)
+            # Renewals change no key and go on beside it; whoever takes over has to wait for it.
+            .with_for_update(read=True, key_share=True)
         )
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
@@ -298,8 +297,11 @@ class ClaimedStore:
         """Let whoever has other names read what goes on under them: his claim has to begin anew."""
         others = {record.key.cluster for record in changed} - {self._lease.cluster}
         if others:
+            theirs = rows.claim.c.cluster.in_(others)
+            # Waits for what the owner is writing.
+            connection.execute(sa.select(rows.claim.c.cluster).where(theirs).with_for_update())
             connection.execute(
                 sa.update(rows.claim)
-                .where(rows.claim.c.cluster.in_(others))
+                .where(theirs)
                 .values(owner=None, epoch=rows.claim.c.epoch + 1, expires=NOW)
             )

@@ -63,10 +63,10 @@ LIVE = rows.member.c.beat > NOW - _SILENT_FOR
 END_SESSIONS = sa.text(
     "SELECT pg_terminate_backend(pid, 200) FROM pg_stat_activity"
     " WHERE usename = current_user AND pid <> pg_backend_pid() AND application_name IN"
-    " (SELECT :prefix || owner FROM claim"
-    " WHERE owner <> :me AND expires < clock_timestamp())"
+    " (SELECT :prefix || id FROM member WHERE id <> :me"
+    " AND beat < clock_timestamp() - lease_s * interval '1 second')"
 ).bindparams(prefix=_SESSIONS)
-"""Ends the sessions of members whose claims have ended, and waits for it (PostgreSQL 14)."""
+"""Ends the sessions of members not heard of for a lease, and waits for it (PostgreSQL 14)."""
 
 MEMBERS = sa.select(
     rows.member,

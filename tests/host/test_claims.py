@@ -153,7 +153,9 @@ def test_a_stopped_member_holds_no_lock_beyond_its_lease(
     ledger: PostgresqlLedger, postgres: Postgres
 ) -> None:
     """Stopped in the middle of a transaction, it keeps nobody from taking over its clusters."""
-    Claims(ledger, ledger.user).claim({"prod"}, (), 1, timedelta(seconds=0.5))
+    lease = timedelta(seconds=0.5)
+    Claims(ledger, ledger.user).beat(card(ledger.user), lease, renew=False)
+    Claims(ledger, ledger.user).claim({"prod"}, (), 1, lease)
     found: list[Grant] = []
 
     def take_over() -> None:
