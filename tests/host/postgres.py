@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 
 START_WITHIN_S = 30.0
+ROLE = "cb"
 _PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 _SETTINGS = """\
 listen_addresses = '127.0.0.1'
@@ -52,8 +53,8 @@ class Postgres:
         return self.folder / "data"
 
     def url(self, database: str = "cbmaintd", port: int | None = None) -> str:
-        """Give the URL of a ledger in one of its databases."""
-        address = f"postgres@127.0.0.1:{port or self.port}"
+        """Give the URL of a ledger in one of its databases, whose owner has no other rights."""
+        address = f"{ROLE}@127.0.0.1:{port or self.port}"
         return f"postgresql+psycopg://{address}/{database}"
 
     def run(self, *command: str) -> None:
@@ -148,7 +149,8 @@ def server() -> Iterator[Postgres]:
     postgres = Postgres()
     try:
         postgres.create()
-        postgres.ask("create database cbmaintd", "postgres")
+        postgres.ask(f"create role {ROLE} login", "postgres")
+        postgres.ask(f"create database cbmaintd owner {ROLE}", "postgres")
         yield postgres
     finally:
         postgres.remove()

@@ -159,10 +159,10 @@ def test_a_newer_ledger_is_left_alone(url: str, postgres: Postgres) -> None:
 
 def test_a_server_that_is_away_is_named_without_the_password(url: str) -> None:
     """Nobody at the port: one line with the place and what to check, and no password."""
-    away = url.replace("postgres@127.0.0.1", "postgres:hunter2@127.0.0.1").replace(
+    away = url.replace("cb@127.0.0.1", "cb:hunter2@127.0.0.1").replace(
         url.rsplit(":", maxsplit=1)[-1].split("/", maxsplit=1)[0], "1"
     )
-    with pytest.raises(LedgerError, match=r"postgres@127\.0\.0\.1:1/cbmaintd: .*psql") as caught:
+    with pytest.raises(LedgerError, match=r"cb@127\.0\.0\.1:1/cbmaintd: .*psql") as caught:
         _open(away)
 
     assert "hunter2" not in str(caught.value)
@@ -172,7 +172,7 @@ def test_a_server_that_is_away_is_named_without_the_password(url: str) -> None:
 def test_of_several_hosts_the_one_that_takes_writes_is_found(postgres: Postgres) -> None:
     """A URL may list hosts as libpq does; those that are away are passed over."""
     several = (
-        f"postgresql+psycopg://postgres@127.0.0.1:1,127.0.0.1:{postgres.port}/cbmaintd"
+        f"postgresql+psycopg://cb@127.0.0.1:1,127.0.0.1:{postgres.port}/cbmaintd"
         "?target_session_attrs=read-write"
     )
     with _open(several) as ledger:
