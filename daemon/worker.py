@@ -73,6 +73,7 @@ class Worker:
         self._woken = threading.Event()
         self._interrupted = threading.Event()
         self._is_stopping = False
+        self._was_short = False
         self._service, self._executor = self._reach(settings)
         self._journal = Journal(settings.name, equipment.log)
         self.controller = Controller(
@@ -158,7 +159,10 @@ class Worker:
         if self.settings.discover:
             # A call may have to ask first where it is to be sent.
             needed *= 2
-        return self.lease.has_room(self._equipment.clock().uptime, needed)
+        if self.lease.has_room(self._equipment.clock().uptime, needed):
+            return True
+        self._was_short = True
+        return False
 
     def _work(self) -> None:
         while True:
@@ -185,6 +189,7 @@ class Worker:
         try:
             self._equipment.before_pass()
             self._adopt_settings()
+            self._was_short = False
             if not self._may_send():
                 return SOONEST
             if self._successor:
@@ -198,7 +203,8 @@ class Worker:
                 logs.PASS_CRASHED, cluster=self.settings.name, exc_info=True
             )
             return AFTER_A_BUG
-        return due_in
+        # What had to wait for the lease's renewal should not wait for the next resync.
+        return SOONEST if self._was_short else due_in
 
     def _retire(self, successor: str) -> None:
         """Let everything go on under the cluster's new name; there is nothing to look for here."""
