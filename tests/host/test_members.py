@@ -19,6 +19,7 @@ from tests.host.postgres import free_port, unavailable
 from tests.host.proxy import proxy
 
 pytestmark = [
+    pytest.mark.crowded,
     pytest.mark.skipif(bool(unavailable()), reason=unavailable()),
     pytest.mark.timeout(240),
 ]
