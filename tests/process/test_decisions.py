@@ -40,7 +40,7 @@ def test_a_planned_window_is_extended_and_another_skipped(stage: Stage) -> None:
     """`extend` keeps an opening beyond its end, `skip` keeps another from beginning."""
     prod = stage.simulate("prod", "orders", "tenant-a")
     stage.write(
-        once("night", -60, 7, "{prod: [orders]}") + once("patch", 6, 60, "{prod: [tenant-a]}")
+        once("night", -60, 13, "{prod: [orders]}") + once("patch", 12, 60, "{prod: [tenant-a]}")
     )
     daemon = stage.start()
     daemon.wait_for("repository.paused", repository="orders")

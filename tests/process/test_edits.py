@@ -109,7 +109,7 @@ def test_an_end_that_is_moved_is_kept(stage: Stage) -> None:
     prod = stage.simulate("prod", "orders", "tenant-a")
     daemon = holding(
         stage,
-        once("longer", -60, 4, "{prod: [orders]}")
+        once("longer", -60, 10, "{prod: [orders]}")
         + once("shorter", -60, LONG, "{prod: [tenant-a]}"),
         2,
     )
@@ -117,7 +117,7 @@ def test_an_end_that_is_moved_is_kept(stage: Stage) -> None:
     edit(
         stage,
         daemon,
-        once("longer", -60, 6, "{prod: [orders]}") + once("shorter", -60, 3, "{prod: [tenant-a]}"),
+        once("longer", -60, 12, "{prod: [orders]}") + once("shorter", -60, 9, "{prod: [tenant-a]}"),
     )
     resumed = {
         id_: daemon.wait_for("repository.resumed", repository=id_)[0] for id_ in prod.states()
@@ -357,7 +357,7 @@ def test_what_is_no_file_holds_nothing_up(stage: Stage, make: Callable[[Path], N
 def test_a_start_without_the_file(stage: Stage) -> None:
     """A file that is gone when the daemon starts again leaves nothing paused."""
     prod = stage.simulate("prod", "orders")
-    daemon = holding(stage, once("night", -60, 4))
+    daemon = holding(stage, once("night", -60, 10))
     daemon.kill()
 
     stage.config.unlink()

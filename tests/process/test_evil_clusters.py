@@ -155,7 +155,7 @@ def test_every_way_to_misbehave_at_once(stage: Stage) -> None:
     """Promises 1, 2, 3 and 7: good clusters are in time, evil ones are resumed once they heal."""
     with ExitStack() as exits:
         fleet = Fleet(stage, exits)
-        write(stage, fleet, once("night", 2, 9, '{"*": ["*"]}'))
+        write(stage, fleet, once("night", 5, 16, '{"*": ["*"]}'))
         daemon = stage.start()
 
         daemon.wait_for("window.closed", window="night")
@@ -186,7 +186,7 @@ def test_a_lie_about_one_delays_no_other(stage: Stage) -> None:
     """While a pause without effect is looked for, what another repository is due for happens."""
     simulator = stage.simulate("prod", "idle", "orders")
     simulator.fail_next("POST", "/idle/pause", count=1000, ignore=True)
-    stage.write(once("night", 2, 5))
+    stage.write(once("night", 4, 10))
     daemon = stage.start()
     (resumed,) = daemon.wait_for("repository.resumed", repository="orders")
 

@@ -19,7 +19,7 @@ from tests.process.conftest import Stage, once, wait_until
 def test_a_stop_keeps_its_holds(stage: Stage, number: signal.Signals) -> None:
     """Promise 11: SIGTERM and SIGINT end it with exit 0; what is held is resumed by the next."""
     prod = stage.simulate("prod", "orders")
-    stage.write(once("night", -60, 6))
+    stage.write(once("night", -60, 12))
     first = stage.start()
     first.wait_for("repository.paused")
 

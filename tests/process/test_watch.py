@@ -61,7 +61,7 @@ def in_a_terminal(stage: Stage, *command: str, **environ: str) -> Iterator[Watch
 def test_the_watch_follows_the_daemon(stage: Stage) -> None:
     """A pause and its end are shown without asking again, and Ctrl-C ends it with 130."""
     stage.simulate("prod", "orders")
-    stage.write(once("night", 3, 6))
+    stage.write(once("night", 6, 16))
     daemon = stage.start()
     daemon.wait_for("daemon.started")
 

@@ -23,8 +23,8 @@ def test_two_clusters_through_two_windows(stage: Stage) -> None:
     stage.simulate("test", "orders", "scratch")
     prod.pause("archive")
     stage.write(
-        once("early", 1, 5, '{prod: ["tenant-*", "!tenant-demo", archive], test: [orders]}')
-        + once("late", 3, 7, "{prod: [orders, tenant-a]}")
+        once("early", 4, 11, '{prod: ["tenant-*", "!tenant-demo", archive], test: [orders]}')
+        + once("late", 8, 14, "{prod: [orders, tenant-a]}")
     )
     daemon = stage.start()
 
@@ -61,7 +61,7 @@ def test_two_clusters_through_two_windows(stage: Stage) -> None:
 def test_a_person_wins(stage: Stage) -> None:
     """Promise 6: with `report` a repository that a person resumes is left alone for the opening."""
     prod = stage.simulate("prod", "orders", "tenant-a")
-    stage.write(once("night", -60, 6))
+    stage.write(once("night", -60, 12))
     daemon = stage.start()
     daemon.wait_for("repository.paused", 2)
 
@@ -94,7 +94,7 @@ def test_a_hanging_cluster_delays_no_other(stage: Stage) -> None:
     dead = stage.simulate("dead", "orders")
     stage.simulate("prod", "orders")
     dead.fail_next("GET", ".*", count=100, delay=30.0)
-    stage.write(once("night", 1, 3, '{"*": ["*"]}'))
+    stage.write(once("night", 4, 9, '{"*": ["*"]}'))
     daemon = stage.start()
 
     done = daemon.wait_for("repository.resumed", cluster="prod")[0]
@@ -123,7 +123,7 @@ def test_a_lost_answer_leads_to_a_resume(stage: Stage) -> None:
     """Promise 4: a pause that was applied but never answered is ours, and is resumed."""
     prod = stage.simulate("prod", "orders")
     prod.fail_next("POST", ".*/pause", count=3, apply_then_reset=True)
-    stage.write(once("night", -60, 3))
+    stage.write(once("night", -60, 9))
     daemon = stage.start()
 
     daemon.wait_for("repository.resumed")
@@ -135,7 +135,7 @@ def test_a_lost_answer_leads_to_a_resume(stage: Stage) -> None:
 def test_missed_backups_start_in_turn(stage: Stage) -> None:
     """`catch_up` starts one backup for each repository after its resume, one after the other."""
     prod = stage.simulate("prod", "orders", "tenant-a")
-    stage.write(once("night", -60, 2, more="    catch_up: always\n"))
+    stage.write(once("night", -60, 8, more="    catch_up: always\n"))
     daemon = stage.start()
 
     daemon.wait_for("http.attempted", 2, action="backup")
