@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from tests.bench import durability, fan_out, hanging, inside, lateness, starting, steady
+from tests.bench import durability, fan_out, hanging, inside, lateness, several, starting, steady
 from tests.bench.measures import Row
 
 
@@ -31,4 +31,5 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "starts": starting.starts,
     "memory": steady.memory,
     "idle": steady.idle,
+    "members": several.members,
 }

@@ -67,24 +67,30 @@ class Running:
         return [json.loads(line) for line in whole.splitlines() if mark in line]
 
     def wait_for(self, event: str, count: int = 1) -> None:
-        """Wait until the log has so many lines of *event*; reads what is new and no more."""
+        """Wait until the log has so many lines of *event*."""
+        counted = self.counter(event)
+        wait_until(lambda: counted() >= count, f"{count} lines of {event}")
+
+    def counter(self, event: str) -> Callable[[], int]:
+        """Give what counts the lines of *event* so far; it reads what is new and no more."""
         mark, lost = (f'"event": "{name}"'.encode() for name in (event, "log.dropped"))
-        found = 0
-        with self.log.open("rb") as file:
+        found = known = 0
 
-            def has_come() -> bool:
-                nonlocal found
+        def count() -> int:
+            nonlocal found, known
+            with self.log.open("rb") as file:
+                file.seek(known)
                 text = file.read()
-                torn = len(text) - text.rfind(b"\n") - 1
-                file.seek(-torn, os.SEEK_CUR)
-                found += text[: len(text) - torn].count(mark)
-                if self.process.poll() is not None:
-                    raise RuntimeError(self.log.read_text()[-2000:])
-                if lost in text:
-                    raise RuntimeError("the daemon's log has dropped lines")
-                return found >= count
+            whole = text[: text.rfind(b"\n") + 1]
+            known += len(whole)
+            found += whole.count(mark)
+            if self.process.poll() is not None:
+                raise RuntimeError(self.log.read_text()[-2000:])
+            if lost in whole:
+                raise RuntimeError("the daemon's log has dropped lines")
+            return found
 
-            wait_until(has_come, f"{count} lines of {event}")
+        return count
 
     def instants(self, event: str) -> list[float]:
         """Give when the lines of *event* were written, in seconds since 1970."""
@@ -109,12 +115,13 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A folder in which daemons run one after the other, each on a ledger of its own."""
+    """A folder in which daemons run, each on a ledger of its own unless they share *ledger*."""
 
     folder: Path
     urls: Mapping[str, str]
     concurrency: int = 16
     resync: str = "30s"
+    ledger: str = ""
 
     @property
     def config(self) -> Path:
@@ -136,10 +143,11 @@ class Site:
 
     @contextmanager
     def run(self, *prefix: str) -> Iterator[Running]:
-        """Run the daemon on a new ledger, under the command *prefix* if there is one."""
+        """Run the daemon, on a new ledger if none is shared, under *prefix* if there is one."""
         number = len(list(self.folder.glob("*.log")))
         log = self.folder / f"{number}.log"
-        options = ["--config", str(self.config), "--ledger", f"sqlite:///{log}.db"]
+        ledger = self.ledger or f"sqlite:///{log}.db"
+        options = ["--config", str(self.config), "--ledger", ledger]
         command = [*prefix, sys.executable, "-m", "daemon", *options, "run", "--log-format=json"]
         with log.open("wb") as stderr:
             process = subprocess.Popen(command, stderr=stderr, cwd=ROOT)

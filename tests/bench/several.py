@@ -1,0 +1,215 @@
+"""Several daemons on one PostgreSQL: what one more of them gains where all share two cores."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+import psycopg
+
+from daemon.ledger import Access
+from daemon.ledgers import open_ledger
+from daemon.overrides import Override, OverrideKind
+from daemon.windows import Patterns
+from tests.bench.clusters import Clusters, clusters
+from tests.bench.measures import Row, interleaved, ratio_of
+from tests.bench.site import Running, Site, in_seconds, once, wait_until
+from tests.host.postgres import ROLE, Postgres, server, unavailable
+
+REPOSITORIES = 10
+CONCURRENCY = 4
+"""For each cluster; a daemon has as many threads and connections for it, and two threads more."""
+
+LATENCY = timedelta(milliseconds=5)
+DAY_S = 86_400
+DATABASE = "bench"
+OPEN_IN_S = 5.0
+LOOK_EVERY_S = 0.2
+PATIENCE_S = 300.0
+_SHARES = "select count(*) from claim where expires > clock_timestamp() group by owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many clusters there are, and which numbers of daemons are compared."""
+
+    clusters: int
+    members: tuple[int, ...]
+
+    @property
+    def repositories(self) -> int:
+        """The repositories of all clusters."""
+        return self.clusters * REPOSITORIES
+
+
+QUICK = Size(200, (1, 2))
+WHOLE = Size(2000, (1, 2, 4))
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Daemons that share a database, which is a new one each time, and what they took."""
+
+    site: Site
+    postgres: Postgres
+    served: Clusters
+    size: Size
+    looked_s: dict[int, list[float]] = field(default_factory=dict)
+    even_s: dict[int, list[float]] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def prepare(cls, size: Size) -> Iterator[Crew]:
+        """Start the database and the clusters."""
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-") as name,
+            server() as postgres,
+            clusters(REPOSITORIES, LATENCY, size.clusters) as served,
+        ):
+            site = Site(Path(name), served.urls, CONCURRENCY, ledger=postgres.url(DATABASE))
+            later = in_seconds(DAY_S)
+            site.write([once("later", later, later + DAY_S, "{c0: [r0]}")])
+            yield cls(site, postgres, served, size)
+
+    def of(self, members: int) -> Callable[[], float]:
+        """Measure so many daemons."""
+        return lambda: self._pause(members)
+
+    def _pause(self, members: int) -> float:
+        """Give the seconds from an opening's start to the last repository seen paused."""
+        self.served.reset()
+        self.postgres.ask(f"drop database if exists {DATABASE} with (force)", "postgres")
+        self.postgres.ask(f"create database {DATABASE} owner {ROLE}", "postgres")
+        began = time.time()
+        with ExitStack() as exits:
+            daemons = [exits.enter_context(self.site.run()) for _ in range(members)]
+            exits.callback(_kill, daemons)
+            self._wait_for_shares(daemons, began)
+            start = self._open()
+            last = self._last_paused(daemons)
+        return last - start
+
+    def _wait_for_shares(self, daemons: Sequence[Running], began: float) -> None:
+        """Wait until each daemon has its share, and every cluster was looked at."""
+        for daemon in daemons:
+            daemon.wait_for("daemon.started")
+        wait_until(self._are_looked_at, "a look at each cluster", PATIENCE_S)
+        looked = max(cluster.first_get for cluster in self.served.seen())
+        wait_until(lambda: self._are_shared(len(daemons)), "even shares", PATIENCE_S)
+        claimed = max(at for daemon in daemons for at in daemon.instants("clusters.claimed"))
+        for daemon in daemons:
+            # What was given back by another is looked at once more.
+            daemon.wait_for("http.attempted", self.size.clusters // len(daemons))
+        self.looked_s.setdefault(len(daemons), []).append(looked - began)
+        self.even_s.setdefault(len(daemons), []).append(claimed - began)
+
+    def _are_looked_at(self) -> bool:
+        time.sleep(LOOK_EVERY_S)
+        return all(cluster.first_get for cluster in self.served.seen())
+
+    def _are_shared(self, members: int) -> bool:
+        time.sleep(LOOK_EVERY_S)
+        shares = [int(str(count)) for (count,) in self.postgres.ask(_SHARES, DATABASE)]
+        most = -(-self.size.clusters // members)
+        return sum(shares) == self.size.clusters and max(shares) <= most
+
+    def _open(self) -> int:
+        """Have a person decide on an opening that begins in a moment; give its start.
+
+        One of the file would have to be planned before it is known how long the shares take.
+        """
+        start = in_seconds(OPEN_IN_S)
+        at = datetime.fromtimestamp(start, UTC)
+        decision = Override(
+            kind=OverrideKind.OPEN,
+            window="everything",
+            start=at,
+            end=at + timedelta(days=1),
+            made=datetime.now(UTC),
+            by="bench",
+            targets=tuple((name, Patterns(("*",))) for name in self.site.urls),
+        )
+        with open_ledger(self.site.ledger, Access.EDIT) as ledger:
+            ledger.add_override(decision)
+        return start
+
+    def _last_paused(self, daemons: Sequence[Running]) -> float:
+        """Wait for the last repository that is seen paused, and give when it was."""
+        total = self.size.repositories
+        counters = [daemon.counter("repository.paused") for daemon in daemons]
+
+        def are_paused() -> bool:
+            time.sleep(LOOK_EVERY_S)
+            return sum(count() for count in counters) >= total
+
+        wait_until(are_paused, f"{total:,} paused repositories", PATIENCE_S)
+        paused = sum(cluster.paused for cluster in self.served.seen())
+        assert paused == total, f"{paused} of {total} are paused"
+        return max(at for daemon in daemons for at in daemon.instants("repository.paused"))
+
+    def rows(self, paused_s: Mapping[int, Sequence[float]]) -> list[Row]:
+        """Compare so many daemons with one."""
+        return [
+            row
+            for members in self.size.members[1:]
+            for row in (
+                self._paused(paused_s[members], paused_s[1], members),
+                self._claimed(members),
+            )
+        ]
+
+    def _what(self, members: int) -> str:
+        size = self.size
+        return (
+            f"{members} daemons on one PostgreSQL, {size.clusters:,} clusters,"
+            f" {size.repositories:,} repositories, {CONCURRENCY} calls at once on each"
+        )
+
+    def _paused(self, ours: Sequence[float], one: Sequence[float], members: int) -> Row:
+        return Row(
+            f"{self._what(members)}: from the opening's start to the last seen paused",
+            f"{median(ours):.1f} s",
+            f"one daemon: {median(one):.1f} s",
+            ratio_of(ours, one),
+            samples={"ours": ours, "theirs": one},
+        )
+
+    def _claimed(self, members: int) -> Row:
+        ours, one = (
+            [self.size.clusters / seconds for seconds in self.looked_s[n]] for n in (members, 1)
+        )
+        even = median(self.even_s[members])
+        return Row(
+            f"{self._what(members)}: claimed and looked at, counted from the first's start",
+            f"{median(ours):.1f} a second; even shares after {even:.0f} s",
+            f"one daemon: {median(one):.1f} a second",
+            ratio_of(ours, one),
+            samples={"ours": ours, "theirs": one, "even_s": self.even_s[members]},
+        )
+
+
+def _kill(daemons: Sequence[Running]) -> None:
+    """End all at once: stopped in turn, each would take over what the others had."""
+    for daemon in daemons:
+        daemon.process.kill()
+
+
+def members(*, quick: bool) -> list[Row]:
+    """Pause 20,000 repositories of 2,000 clusters by 1, 2 and 4 daemons on one PostgreSQL."""
+    if missing := unavailable():
+        sys.stderr.write(f"members: skipped: {missing}\n")
+        return []
+    size = QUICK if quick else WHOLE
+    try:
+        with Crew.prepare(size) as crew:
+            found = interleaved(1, {str(n): crew.of(n) for n in size.members})
+            return crew.rows({int(n): seconds for n, seconds in found.items()})
+    except psycopg.Error as exc:
+        raise RuntimeError(f"the database: {exc}") from exc
