@@ -30,19 +30,26 @@ class Announcer:
         self._turn = threading.Lock()
 
     def announce(
-        self, timeline: Timeline, now: datetime, known_ids: Callable[[], KnownIds]
+        self,
+        timeline: Callable[[], Timeline],
+        clock: Callable[[], datetime],
+        known_ids: Callable[[], KnownIds],
     ) -> None:
         """Say which openings began and ended since the last time."""
         with self._turn:
+            # Asked for in here: who had to wait would speak of an earlier time than who was first.
+            line, now = timeline(), clock()
+            covering = {opening.id: opening for opening in line.covering(now)}
+            if covering == self._said:
+                return
             known = known_ids()
-            covering = {opening.id: opening for opening in timeline.covering(now)}
             for opening in [o for id_, o in self._said.items() if id_ not in covering]:
                 # A person, or an edit, may have ended it before its time.
                 ended = replace(opening, end=min(opening.end, now))
-                self._say(logs.WINDOW_CLOSED, ended, timeline, known)
+                self._say(logs.WINDOW_CLOSED, ended, line, known)
                 del self._said[opening.id]
             for opening in covering.values():
-                self._open(opening, timeline, known, now)
+                self._open(opening, line, known, now)
 
     def _open(self, opening: Opening, timeline: Timeline, known: KnownIds, now: datetime) -> None:
         if opening.id not in self._said:

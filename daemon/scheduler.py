@@ -191,7 +191,9 @@ class Daemon:
         self._fleet.wake()
 
     def _announce(self) -> None:
-        self._announcer.announce(self._rules.timeline, self._clock().wall, self._fleet.known_ids)
+        self._announcer.announce(
+            lambda: self._rules.timeline, lambda: self._clock().wall, self._fleet.known_ids
+        )
 
     def _aim(self, settings: Settings) -> None:
         self._notifier.aim(() if self._start.dry_run else settings.notify)
