@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.process.conftest import Stage, once
 
 BAD = "  night:\n    weekly: {days: [someday], start: 02:00, end: 06:00}\n"
@@ -16,11 +18,13 @@ def test_a_good_edit_is_in_force_when_it_returns(stage: Stage) -> None:
 
     stage.write(once("night", -60, 600))
     done = stage.ask("reload")
-    is_applied = "windows.night" in daemon.events("config.applied")[-1]["added"]
+    opened = json.loads(stage.ask("status", "--output", "json").stdout)["open"]
+    applied = daemon.wait_for("config.applied", 2)[-1]
     daemon.stop()
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "The file is in force.\n", "")
-    assert is_applied
+    assert [opening["window"] for opening in opened] == ["night"]
+    assert applied["added"] == ["windows.night"]
 
 
 def test_a_bad_edit_fails_with_its_faults(stage: Stage) -> None:
