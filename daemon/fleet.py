@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from daemon.cluster import ClusterSettings
@@ -68,9 +68,8 @@ class Fleet:
     def openings(self) -> frozenset[str]:
         """The identities of the openings for which anything is held."""
         waiting = [record for records in self._records.values() for record in records]
-        held = (hold for worker in self._workers.values() for hold in worker.controller.holds)
         return frozenset(
-            id_ for record in (*waiting, *held) if record.is_hold for id_ in record.openings
+            id_ for record in (*waiting, *self._held()) if record.is_hold for id_ in record.openings
         )
 
     @property
@@ -85,8 +84,8 @@ class Fleet:
 
     def overdue(self, now: datetime) -> int:
         """Count the repositories that should have been resumed a while before *now*."""
-        held = (hold for worker in list(self._workers.values()) for hold in worker.controller.holds)
-        return sum(hold.until is not None and now - hold.until > OVERDUE_AFTER for hold in held)
+        ends = (hold.until for hold in self._held() if hold.until)
+        return sum(now - end > OVERDUE_AFTER for end in ends)
 
     def states(self, now: datetime) -> tuple[ClusterState, ...]:
         """Tell how each cluster stands at *now*."""
@@ -94,8 +93,12 @@ class Fleet:
 
     def held_since(self, instant: datetime) -> list[str]:
         """Name the repositories that have been held since before *instant*."""
-        held = (hold for worker in list(self._workers.values()) for hold in worker.controller.holds)
-        return sorted(str(hold.key) for hold in held if hold.since and hold.since < instant)
+        return sorted(str(hold.key) for hold in self._held() if hold.since and hold.since < instant)
+
+    def _held(self) -> Iterator[Record]:
+        """Give the holds of all workers; any thread may ask, while others begin and end."""
+        for worker in list(self._workers.values()):
+            yield from worker.controller.holds
 
     def employ(
         self, clusters: Mapping[str, ClusterSettings], former: Mapping[str, ClusterSettings]
