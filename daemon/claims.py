@@ -1,8 +1,8 @@
-"""Which daemon speaks to which cluster: claims in the database, and writes that they fence."""
+"""Which daemon speaks to which cluster: claims in the database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,14 +11,10 @@ from sqlalchemy.dialects.postgresql import insert
 
 from daemon import ledger_rows as rows
 from daemon.daemon_state import AppliedConfig, Reading
-from daemon.errors import FencedError
-from daemon.ledger import write
-from daemon.ledger_dials import DatabaseDial
 from daemon.ledger_postgresql import END_SESSIONS, LIVE, NEWEST, NOW, PostgresqlLedger, seed
-from daemon.membership import Lease
 from daemon.overrides import Override
 from daemon.record import Record
-from daemon.repository import Action, Attempt, Moment, Outcome
+from daemon.repository import Action, Attempt, Outcome
 
 OBSOLETE = "1 day"
 """How long a member that died without a word is shown."""
@@ -245,63 +241,3 @@ class Claims:
     def overrides(self) -> list[Override]:
         """List what people decided beside the file."""
         return self._ledger.overrides()
-
-
-class ClaimedStore:
-    """Where the worker of one claimed cluster writes: only while the claim still holds."""
-
-    def __init__(
-        self, ledger: PostgresqlLedger, me: str, lease: Lease, clock: Callable[[], Moment]
-    ) -> None:
-        """Write into *ledger* by the claim of *lease*."""
-        self._ledger = ledger
-        self._me = me
-        self._lease = lease
-        self._clock = clock
-        claim = rows.claim.c
-        self._fence = (
-            sa.select(NOW)
-            .where(claim.cluster == lease.cluster, claim.owner == me, claim.epoch == lease.epoch)
-            # Renewals change no key and go on beside it; whoever takes over has to wait for it.
-            .with_for_update(read=True, key_share=True)
-        )
-
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write all of it in one durable transaction, or keep the attempts alone, as stale.
-
-        Raises:
-            FencedError: the cluster is another's; nothing more will leave from here.
-            LedgerError: nothing was written.
-
-        """
-        changed, sent = list(records), list(attempts)
-        with self._ledger.transaction() as connection:
-            before = self._clock()
-            now = connection.execute(self._fence).scalar()
-            if now is None:
-                self._lease.drop()
-                sent = [replace(attempt, outcome=Outcome.STALE) for attempt in sent]
-                changed = []
-            dial = DatabaseDial(now or before.wall, before, self._clock())
-            epoch = self._lease.epoch
-            tried = [rows.from_attempt(attempt, self._me, epoch) for attempt in sent]
-            write(connection, dial, changed, tried)
-            self._make_known(connection, changed)
-        if now is None:
-            raise FencedError(
-                f"{self._ledger.place}: {self._lease.cluster} is another daemon's by now; what was"
-                " sent too late is in the history as stale, and leads to a look"
-            )
-
-    def _make_known(self, connection: sa.Connection, changed: Iterable[Record]) -> None:
-        """Let whoever has other names read what goes on under them: his claim has to begin anew."""
-        others = {record.key.cluster for record in changed} - {self._lease.cluster}
-        if others:
-            theirs = rows.claim.c.cluster.in_(others)
-            # Waits for what the owner is writing.
-            connection.execute(sa.select(rows.claim.c.cluster).where(theirs).with_for_update())
-            connection.execute(
-                sa.update(rows.claim)
-                .where(theirs)
-                .values(owner=None, epoch=rows.claim.c.epoch + 1, expires=NOW)
-            )

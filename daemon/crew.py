@@ -15,7 +15,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from daemon import __version__, logs
-from daemon.claims import Card, ClaimedStore, Claims, Grant, Pulse, Stale
+from daemon.claimed_store import ClaimedStore, FencedWriter
+from daemon.claims import Card, Claims, Grant, Pulse, Stale
 from daemon.cluster import ClusterSettings
 from daemon.daemon_state import AppliedConfig, Reading, Trouble
 from daemon.errors import LedgerError
@@ -55,6 +56,7 @@ class Crew:
         self._ledger, beats = ledgers
         self.id = self._ledger.user
         self._claims = Claims(beats, self.id)
+        self._writer = FencedWriter(self._ledger, self.id, clock)
         self._log = log
         self._clock = clock
         self._find = find
@@ -138,7 +140,7 @@ class Crew:
 
     def store(self, lease: Lease) -> ClaimedStore:
         """Give the worker of a claimed cluster where to write."""
-        return ClaimedStore(self._ledger, self.id, lease, self._clock)
+        return self._writer.store(lease)
 
     def let_go(self, cluster: str) -> None:
         """Note that its worker ends; the claim is renewed until it has."""

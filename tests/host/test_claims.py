@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.claims import Card, ClaimedStore, Claims, Grant
+from daemon.claimed_store import Change, ClaimedStore, FencedWriter
+from daemon.claims import Card, Claims, Grant
 from daemon.clock import SystemClock
 from daemon.daemon_state import Reading
 from daemon.errors import FencedError, LedgerError
@@ -47,7 +48,7 @@ def ledger(postgres: Postgres) -> Iterator[PostgresqlLedger]:
 def store(ledger: PostgresqlLedger, who: str, epoch: int) -> ClaimedStore:
     """Write of `prod` in the name of somebody, by a claim that may have ended."""
     lease = Lease("prod", epoch, timedelta.max)
-    return ClaimedStore(ledger, who, lease, SystemClock())
+    return FencedWriter(ledger, who, SystemClock()).store(lease)
 
 
 def card(who: str) -> Card:
@@ -175,3 +176,23 @@ def _hold_a_lock_while(ledger: PostgresqlLedger, act: Callable[[], None]) -> Non
         connection.exec_driver_sql("select * from claim for share").all()
         act()
         connection.exec_driver_sql("select 1")
+
+
+def test_clusters_written_together_are_fenced_one_by_one(ledger: PostgresqlLedger) -> None:
+    """In one transaction, too, what is ours is kept, and of what is another's only its attempts."""
+    Claims(ledger, "a").claim({"prod"}, (), 1, LEASE)
+    Claims(ledger, "b").claim({"test"}, (), 1, LEASE)
+    writer = FencedWriter(ledger, "a", SystemClock())
+    theirs = replace(PLAIN, key=RepositoryKey("test", "orders"))
+    changes = [
+        Change(Lease("prod", 1, timedelta.max), [PLAIN], [sent(NOW)]),
+        Change(Lease("test", 1, timedelta.max), [theirs], [replace(sent(NOW), cluster="test")]),
+    ]
+
+    errors = writer.write_together(changes)
+
+    kept = {attempt.cluster: attempt.outcome for attempt in ledger.attempts(NOW)}
+    assert [type(error) for error in errors] == [type(None), FencedError]
+    assert ledger.records() == [PLAIN]
+    assert kept == {"prod": sent(NOW).outcome, "test": Outcome.STALE}
+    assert [change.lease.is_dropped for change in changes] == [False, True]
