@@ -272,9 +272,7 @@ class Controller:
 
     def _finish(self, calls: list[Call], rules: Rules) -> None:
         """Take each call to its end: seen, failed, or left marked for the next pass."""
-        dispatch = Dispatch(self._line, self._time)
-        for call in calls:
-            dispatch.send(call)
+        dispatch = Dispatch(self._line, self._time, calls)
         awaiting: dict[str, Answer] = {}
         looked = self._time.now().uptime
         while dispatch.in_flight:

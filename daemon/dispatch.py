@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from queue import Empty, SimpleQueue
@@ -41,10 +43,11 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The way to a cluster: its service, the threads on which calls are made, and where it is."""
+    """The way to a cluster: its service, the threads for calls and how many of them, its place."""
 
     service: Service
     executor: Executor
+    concurrency: int
     address: str = ""
 
 
@@ -111,19 +114,16 @@ class Answer:
 class Dispatch:
     """The calls of one pass that have left or will; answers are taken one by one."""
 
-    def __init__(self, line: Line, time: Time) -> None:
-        """Send on *line*; once *time* no longer waits, nothing more leaves."""
+    def __init__(self, line: Line, time: Time, calls: Sequence[Call]) -> None:
+        """Send *calls* on *line*, in their order, until *time* no longer waits."""
         self._service = line.service
-        self._executor = line.executor
         self._now = time.now
         self._wait = time.wait
+        self._calls = deque(calls)
         self._answers: SimpleQueue[Answer | BaseException] = SimpleQueue()
-        self.in_flight = 0
-
-    def send(self, call: Call) -> None:
-        """Queue *call*; it leaves when a slot of the cluster is free."""
-        self.in_flight += 1
-        self._executor.submit(self._work, call)
+        self.in_flight = len(calls)
+        for _ in range(min(line.concurrency, len(calls))):
+            line.executor.submit(self._work)
 
     def take(self, timeout: timedelta) -> Answer | None:
         """Take the next answer, waiting at most *timeout*; a bug in a worker is raised here."""
@@ -136,7 +136,12 @@ class Dispatch:
             raise answer
         return answer
 
-    def _work(self, call: Call) -> None:
+    def _work(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self._answer(self._calls.popleft())
+
+    def _answer(self, call: Call) -> None:
         try:
             self._answers.put(self._call(call))
         except BaseException as exc:  # noqa: BLE001  # raised again by take(), on the pass's thread

@@ -111,7 +111,7 @@ class Rescue:
             controller = Controller(
                 self.cluster,
                 self._holdings,
-                Line(self._service, executor, self._address),
+                Line(self._service, executor, self._concurrency, self._address),
                 Journal(self.cluster, self._voice),
                 self._clocks,
             )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
@@ -23,10 +23,21 @@ from daemon.journal import Journal, Log
 from daemon.membership import Lease
 from daemon.record import LATE, Record, Suspicion
 from daemon.repository import Action, Attempt, Moment, RepositoryKey
+from daemon.turnstile import Turnstile, Visit
 
 AFTER_A_BUG = timedelta(seconds=30)
 SOONEST = timedelta(milliseconds=500)
 """How long after a pass the next one begins at the earliest, whatever a pass asks for."""
+
+MOST_PASSES = 8
+"""How many passes compute at the same time; those that wait for an answer do not count. With 32 of
+them 10,000 repositories of 1,000 clusters took four times as long."""
+
+PATIENCE = timedelta(milliseconds=100)
+"""How long a pass counts as computing after its last answer."""
+
+MOST_CALLS = 2048
+"""How many calls are made at once; only where so many hang does one wait for another cluster's."""
 
 Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
 
@@ -46,6 +57,8 @@ class Equipment:
     rules: Callable[[], Rules]
     before_pass: Callable[[], None]
     give: Callable[[list[Record]], None]
+    calls: Executor = field(default_factory=lambda: ThreadPoolExecutor(MOST_CALLS, "call"))
+    turnstile: Turnstile = field(default_factory=lambda: Turnstile(MOST_PASSES, PATIENCE))
 
 
 class Worker:
@@ -74,12 +87,13 @@ class Worker:
         self._interrupted = threading.Event()
         self._is_stopping = False
         self._was_short = False
-        self._service, self._executor = self._reach(settings)
+        self._visit: Visit | None = None
+        self._service = self._reach(settings)
         self._journal = Journal(settings.name, equipment.log)
         self.controller = Controller(
             settings.name,
             holdings,
-            Line(self._service, self._executor, settings.address),
+            self._line(settings),
             self._journal,
             Time(equipment.clock, self._wait),
         )
@@ -167,18 +181,18 @@ class Worker:
     def _work(self) -> None:
         while True:
             self._woken.wait()
-            self._woken.clear()
-            is_urgent = self._interrupted.is_set()
-            self._interrupted.clear()
-            # Asked after the flags are cleared, or a stop between the two would be lost.
-            if self._is_stopping:
-                break
-            self._take_in()
-            # A pass may wait for a repository beyond the next boundary, which concerns others too.
-            self._set_alarm(None)
-            due_in = self._make_pass(is_urgent=is_urgent)
-            self._set_alarm(due_in)
-        self._executor.shutdown(wait=True, cancel_futures=True)
+            with self._equipment.turnstile.visit() as self._visit:
+                self._woken.clear()
+                is_urgent = self._interrupted.is_set()
+                self._interrupted.clear()
+                # Asked after the flags are cleared, or a stop between the two would be lost.
+                if self._is_stopping:
+                    break
+                self._take_in()
+                # A pass may wait for a repository beyond the next boundary, which concerns others.
+                self._set_alarm(None)
+                due_in = self._make_pass(is_urgent=is_urgent)
+                self._set_alarm(due_in)
         self._service.close()
         if self.lease:
             # Whoever comes next should not have to guess what became of the last calls.
@@ -262,13 +276,19 @@ class Worker:
     def _adopt_settings(self) -> None:
         settings, self._next_settings = self._next_settings, None
         if settings:
-            old_service, old_executor = self._service, self._executor
-            self._service, self._executor = self._reach(settings)
-            self.controller.reach(Line(self._service, self._executor, settings.address))
-            # Between two passes no call is in flight, so this does not wait.
-            old_executor.shutdown()
-            old_service.close()
+            old, self._service = self._service, self._reach(settings)
+            self.controller.reach(self._line(settings))
+            # Between two passes no call is in flight.
+            old.close()
 
-    def _reach(self, settings: ClusterSettings) -> tuple[BackupService, ThreadPoolExecutor]:
-        service = self._equipment.connect(settings, self._holdings.remember_attempt)
-        return service, ThreadPoolExecutor(settings.concurrency, settings.name)
+    def _reach(self, settings: ClusterSettings) -> BackupService:
+        return self._equipment.connect(settings, self._note_attempt)
+
+    def _note_attempt(self, attempt: Attempt) -> None:
+        if self._visit:
+            self._visit.step()
+        self._holdings.remember_attempt(attempt)
+
+    def _line(self, settings: ClusterSettings) -> Line:
+        calls = self._equipment.calls
+        return Line(self._service, calls, settings.concurrency, settings.address)

@@ -118,7 +118,7 @@ class Machine(RuleBasedStateMachine):
         return self.controller_class(
             "prod",
             holdings,
-            Line(service, Inline()),
+            Line(service, Inline(), 1),
             Journal("prod", Silence()),
             Time(world.now, world.advance),
         )

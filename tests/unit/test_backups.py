@@ -89,7 +89,7 @@ class Stage:
         self.holdings = Holdings(self.ledger, [])
         time = Time(lambda: NOW, lambda _: self.goes_on)
         self.backups = Backups(self.holdings, Journal("prod", self.log), time)
-        self.line = Line(self.service, ThreadPoolExecutor(1))
+        self.line = Line(self.service, ThreadPoolExecutor(1), 1)
 
     def owe(self, id_: str, catch_up: CatchUp, missed: tuple[ScheduledRun, ...]) -> Record:
         """Resume a repository that was held with *catch_up* and missed these runs."""

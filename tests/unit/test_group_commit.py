@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -39,10 +38,8 @@ def write_all(book: Book, items: Sequence[str]) -> dict[str, Future[None]]:
         first = executor.submit(book.group.add, items[0])
         assert book.has_begun.wait(WITHIN_S)
         rest = [executor.submit(book.group.add, item) for item in items[1:]]
-        end = time.monotonic() + WITHIN_S
-        while book.group.waiting < len(rest):
-            assert time.monotonic() < end
-            time.sleep(0.001)
+        turn = threading.Event()
+        assert any(book.group.waiting == len(rest) or turn.wait(0.001) for _ in range(10_000))
         book.may_end.set()
     return dict(zip(items, [first, *rest], strict=True))
 

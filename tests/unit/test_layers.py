@@ -33,6 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "daemon_state",
         "clock_guard",
         "group_commit",
+        "turnstile",
     ),
     ("service_manager", "flags", "regular_files", "calendar_files", "tls"),
     ("addresses", "durations", "clock", "ledger_lock", "logs", "secrets", "transport", "tree"),
