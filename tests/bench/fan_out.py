@@ -19,7 +19,7 @@ from tests.bench.site import Running, Site, in_seconds, once, wait_until
 CONCURRENCY = 16
 CLUSTERS = 10
 DAY_S = 86_400
-READY_WITHIN_S = 2.5
+READY_WITHIN_S, READY_EACH_S = 2.5, 0.01
 """How long before an opening the daemon is started: it has looked at every cluster by then."""
 
 
@@ -36,13 +36,13 @@ class FanOut:
 
     @classmethod
     @contextmanager
-    def prepare(cls, size: int, latency: timedelta) -> Iterator[FanOut]:
-        """Serve *size* repositories on ten clusters."""
+    def prepare(cls, size: int, latency: timedelta, count: int = CLUSTERS) -> Iterator[FanOut]:
+        """Serve *size* repositories on *count* clusters."""
         with (
             tempfile.TemporaryDirectory(prefix="bench-") as name,
-            clusters(size // CLUSTERS, latency, CLUSTERS) as served,
+            clusters(size // count, latency, count) as served,
         ):
-            floor_s = latency.total_seconds() * size / (CONCURRENCY * CLUSTERS)
+            floor_s = latency.total_seconds() * size / (CONCURRENCY * count)
             folder = Path(name)
             site = Site(folder, served.urls, CONCURRENCY)
             yield cls(site, Rivals(folder), served, size, floor_s)
@@ -50,7 +50,7 @@ class FanOut:
     def ours(self) -> float:
         """Give the seconds from an opening's start to the last repository seen paused."""
         self.clusters.reset()
-        start = in_seconds(READY_WITHIN_S)
+        start = in_seconds(READY_WITHIN_S + READY_EACH_S * len(self.site.urls))
         self.site.write([once("everything", start, start + DAY_S, '{"c*": ["*"]}')])
         with self.site.run() as daemon:
             return self._follow(daemon, start)
@@ -129,6 +129,23 @@ def ten_thousand(*, quick: bool) -> list[Row]:
         }
         samples = interleaved(1 if quick else 3, {"ours": fan.ours, **peers})
         return fan.rows(samples, {POOL: 1.0})
+
+
+def many_clusters(*, quick: bool) -> list[Row]:
+    """Pause 5,000 repositories of 500 clusters, and as many of ten."""
+    latency = timedelta(milliseconds=5)
+    with FanOut.prepare(5000, latency, 500) as many, FanOut.prepare(5000, latency) as few:
+        samples = interleaved(1 if quick else 3, {"many": many.ours, "few": few.ours})
+    ours, theirs = samples["many"], samples["few"]
+    return [
+        Row(
+            "5,000 repositories of 500 clusters paused, from the opening's start to the last seen",
+            f"{median(ours):.2f} s",
+            f"of ten clusters: {median(theirs):.2f} s",
+            ratio_of(ours, theirs),
+            samples={"ours": ours, "theirs": theirs},
+        )
+    ]
 
 
 def cpu(*, quick: bool) -> list[Row]:

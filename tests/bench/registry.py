@@ -21,6 +21,7 @@ class Benchmark(Protocol):
 BENCHMARKS: Mapping[str, Benchmark] = {
     "fan-out": fan_out.thousand,
     "fan-out-10000": fan_out.ten_thousand,
+    "clusters": fan_out.many_clusters,
     "cpu": fan_out.cpu,
     "hanging": hanging.one_hangs,
     "lateness": lateness.first_posts,
