@@ -119,9 +119,10 @@ class Running:
 class Stage:
     """A folder with a file, a password and a ledger; simulators; and daemons on them.
 
-    `special` has keys of single clusters, beside or instead of those that all have, which an empty
-    one takes away; `secret_files` are those that are meant to have a password in them; `said` is
-    what commands printed; `state` is where the ledger is, if not in the folder.
+    `elsewhere` has the URLs of clusters that are no simulators; `special` has keys of single
+    clusters, beside or instead of those that all have, which an empty one takes away;
+    `secret_files` are those that are meant to have a password in them; `said` is what commands
+    printed; `state` is where the ledger is, if not in the folder.
     """
 
     folder: Path
@@ -130,6 +131,7 @@ class Stage:
     daemons: list[Running] = field(default_factory=list)
     simulators: dict[str, Simulator] = field(default_factory=dict)
     all_simulators: list[Simulator] = field(default_factory=list)
+    elsewhere: dict[str, str] = field(default_factory=dict)
     special: dict[str, dict[str, str]] = field(default_factory=dict)
     passwords: list[str] = field(default_factory=list)
     secret_files: set[Path] = field(default_factory=set)
@@ -201,6 +203,8 @@ class Stage:
             }
             given = (f"    {key}: {value}" for key, value in keys.items() if value)
             lines += [f"  {name}:", *given]
+        for name, url in self.elsewhere.items():
+            lines += [f"  {name}: {{url: {url!r}, username: admin, password_file: admin.password}}"]
         return "\n".join(lines) + "\n"
 
     def write(self, windows: str, *, top: str = "resync: 1s\n", **cluster: str) -> None:
