@@ -20,8 +20,10 @@ class SystemClock:
 
     def __call__(self) -> Moment:
         """Give the present moment."""
-        uptime = timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME))
-        return Moment(self.wall(), self._boot_id, uptime)
+        awake = time.clock_gettime(time.CLOCK_MONOTONIC)
+        uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
+        asleep = timedelta(seconds=uptime - awake)
+        return Moment(self.wall(), self._boot_id, timedelta(seconds=uptime), asleep)
 
     @staticmethod
     def wall() -> datetime:

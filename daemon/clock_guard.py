@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from daemon.repository import Moment
 
 STEP = timedelta(seconds=2)
-"""A change between the clocks that is no slewing: somebody set the clock, or the host slept."""
+"""A change between the clocks that is no slewing: somebody set the clock, or the host slept.
+
+A look that comes late on a busy host is neither."""
 
 
 class ClockGuard:
@@ -15,7 +17,7 @@ class ClockGuard:
 
     def __init__(self, now: Moment) -> None:
         """Begin with the clocks as they are."""
-        self._offset = _offset(now)
+        self._offset, self._asleep = _offset(now), now.asleep
         self.ticked = self._beaten = now.uptime
 
     def beat(self, now: Moment) -> None:
@@ -24,9 +26,9 @@ class ClockGuard:
 
     def look(self, now: Moment, beat_every: timedelta) -> timedelta | None:
         """Give by how much the clock was set, 0 if the host only slept; None if all is well."""
-        stepped, slept = _offset(now) - self._offset, now.uptime - self.ticked
+        stepped, slept = _offset(now) - self._offset, now.asleep - self._asleep
         # Slewing and drift add up over weeks; each bit of it is no step.
-        self._offset, self.ticked = _offset(now), now.uptime
+        self._offset, self._asleep, self.ticked = _offset(now), now.asleep, now.uptime
         # Steps there and back between two ticks leave nothing to see but a beat that stays out.
         is_beating = now.uptime - self._beaten < beat_every + STEP
         if abs(stepped) < STEP and slept < STEP and is_beating:

@@ -124,9 +124,11 @@ class Attempt:
 class Moment:
     """An instant on both clocks: `wall` (UTC) may be stepped, `uptime` (CLOCK_BOOTTIME) may not.
 
-    `uptime` values compare only within one `boot_id`.
+    `uptime` values compare only within one `boot_id`; `asleep` is how much of it the host was
+    suspended.
     """
 
     wall: datetime
     boot_id: str
     uptime: timedelta
+    asleep: timedelta = timedelta(0)
