@@ -18,6 +18,7 @@ from daemon.cluster import ClusterSettings
 from daemon.config import Settings, difference
 from daemon.controller import Rules
 from daemon.couriers import Office
+from daemon.courtesy import giving_way
 from daemon.daemon_state import AppliedConfig
 from daemon.errors import ConfigError, HostError, LedgerError
 from daemon.flags import Flags
@@ -206,6 +207,7 @@ class Daemon:
 
     # The file
 
+    @giving_way()
     def _reload(self, content: Content) -> None:
         """Put *content* in force, or keep what is and say why."""
         self._manager.reloading()

@@ -32,6 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "alarms",
         "daemon_state",
         "clock_guard",
+        "courtesy",
         "group_commit",
         "turnstile",
     ),
