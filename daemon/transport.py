@@ -82,7 +82,22 @@ class Answer:
 
 
 class _GuardedConnection(HTTPConnection):
-    """A connection whose sockets are under the deadline of the exchange that uses it."""
+    """A connection whose sockets are under the deadline of the exchange that uses it.
+
+    Head and body of a request leave in one piece: one call of the system, one TLS record.
+    """
+
+    _parts: list[bytes] | None = None
+
+    def request(self, *args: Any, **keys: Any) -> None:
+        """Gather what is sent, and send it at the end."""
+        parts: list[bytes] = []
+        self._parts = parts
+        try:
+            super().request(*args, **keys)
+        finally:
+            self._parts = None
+        self.send(b"".join(parts))
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -90,6 +105,9 @@ class _GuardedConnection(HTTPConnection):
         return sock
 
     def send(self, data: Any) -> None:
+        if self._parts is not None:
+            self._parts.append(data)
+            return
         deadline = deadlines.current()
         if self.sock is None:
             self.connect()
@@ -138,6 +156,7 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, tls: ssl.SSLContext, connections: int) -> None:
         self._tls = tls
+        self._pools: dict[tuple[str, ...], Any] = {}
         super().__init__(pool_maxsize=connections, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **keys: Any) -> None:
@@ -149,6 +168,18 @@ class _Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **keys, ssl_context=self._tls)
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         return manager
+
+    def get_connection_with_tls_context(self, request: Any, *args: Any, **keys: Any) -> Any:
+        """Choose the connections to a server once: nothing but its origin ever differs here."""
+        if keys.get("proxies"):
+            return super().get_connection_with_tls_context(request, *args, **keys)
+        origin = tuple(request.url.split("/", 3)[:3])
+        pool = self._pools.get(origin)
+        # One that was closed is of no more use.
+        if pool is None or pool.pool is None:
+            pool = super().get_connection_with_tls_context(request, *args, **keys)
+            self._pools[origin] = pool
+        return pool
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Do nothing: `requests` would load its own authorities into the context here."""

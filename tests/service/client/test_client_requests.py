@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -57,6 +59,23 @@ def test_pause_is_one_post_with_an_empty_object(
         started=NOW,
         duration=attempt.duration,
     )
+
+
+def test_head_and_body_leave_in_one_piece(connect: Connect, password_file: Path) -> None:
+    """Whoever reads what comes first has all of the request: there is one call, and one packet."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as executor:
+
+        def serve_one() -> bytes:
+            with listener.accept()[0] as connection:
+                first = connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                return first
+
+        served = executor.submit(serve_one)
+        port = listener.getsockname()[1]
+        connect(f"http://127.0.0.1:{port}", password_file=password_file).pause()
+
+    assert served.result().endswith(b"\r\n\r\n{}")
 
 
 def test_resume_and_backup_have_their_own_paths(serve: Serve, connect: Connect) -> None:
