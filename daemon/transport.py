@@ -181,6 +181,13 @@ class _Adapter(HTTPAdapter):
             self._pools[origin] = pool
         return pool
 
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        """Give what is looked at of an answer; cookies, encodings and the like are not."""
+        del req
+        response = requests.Response()
+        response.status_code, response.headers, response.raw = resp.status, resp.headers, resp
+        return response
+
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Do nothing: `requests` would load its own authorities into the context here."""
 
