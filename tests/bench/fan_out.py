@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.clusters import Clusters, clusters
-from tests.bench.measures import Row, interleaved, ratio_of
+from tests.bench.measures import Row, interleaved, raced, ratio_of
 from tests.bench.rivals import Rivals, Spent
 from tests.bench.site import Running, Site, in_seconds, once, wait_until
 
@@ -88,14 +88,7 @@ class FanOut:
         what = f"{self.size:,} repositories paused, from the opening's start to the last seen"
         ours = samples["ours"]
         rows = [
-            Row(
-                what,
-                f"{median(ours):.2f} s",
-                f"{peer}: {median(theirs):.2f} s",
-                ratio_of(ours, theirs),
-                goals.get(peer),
-                samples={"ours": ours, "theirs": theirs},
-            )
+            raced(what, ours, peer, theirs, goals.get(peer))
             for peer, theirs in samples.items()
             if peer != "ours"
         ]
@@ -136,16 +129,8 @@ def many_clusters(*, quick: bool) -> list[Row]:
     latency = timedelta(milliseconds=5)
     with FanOut.prepare(5000, latency, 500) as many, FanOut.prepare(5000, latency) as few:
         samples = interleaved(1 if quick else 3, {"many": many.ours, "few": few.ours})
-    ours, theirs = samples["many"], samples["few"]
-    return [
-        Row(
-            "5,000 repositories of 500 clusters paused, from the opening's start to the last seen",
-            f"{median(ours):.2f} s",
-            f"of ten clusters: {median(theirs):.2f} s",
-            ratio_of(ours, theirs),
-            samples={"ours": ours, "theirs": theirs},
-        )
-    ]
+    what = "5,000 repositories of 500 clusters paused, from the opening's start to the last seen"
+    return [raced(what, samples["many"], "of ten clusters", samples["few"])]
 
 
 def cpu(*, quick: bool) -> list[Row]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import tempfile
 from datetime import timedelta
 from pathlib import Path
-from statistics import median
 
 from tests.bench.clusters import Clusters, clusters
-from tests.bench.measures import Row, interleaved, ratio_of
+from tests.bench.measures import Row, interleaved, raced
 from tests.bench.site import Site, in_seconds, once
 
 SILENT = 0
@@ -29,17 +28,8 @@ def one_hangs(*, quick: bool) -> list[Row]:
                 "absent": lambda: _others(site, served, hangs=False),
             },
         )
-    ours, theirs = samples["hangs"], samples["absent"]
-    return [
-        Row(
-            "900 repositories of nine clusters paused while the tenth hangs",
-            f"{median(ours):.2f} s",
-            f"nine clusters alone: {median(theirs):.2f} s",
-            ratio_of(ours, theirs),
-            1.1,
-            {"ours": ours, "theirs": theirs},
-        )
-    ]
+    what = "900 repositories of nine clusters paused while the tenth hangs"
+    return [raced(what, samples["hangs"], "nine clusters alone", samples["absent"], 1.1)]
 
 
 def _others(site: Site, served: Clusters, *, hangs: bool) -> float:

@@ -57,6 +57,24 @@ def ratio_of(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return median(our / their for our, their in zip(ours, theirs, strict=True))
 
 
+def raced(
+    what: str,
+    ours: Sequence[float],
+    peer: str,
+    theirs: Sequence[float],
+    goal: float | None = None,
+) -> Row:
+    """Compare the seconds that the same work took us and *peer*."""
+    return Row(
+        what,
+        f"{median(ours):.2f} s",
+        f"{peer}: {median(theirs):.2f} s",
+        ratio_of(ours, theirs),
+        goal,
+        {"ours": ours, "theirs": theirs},
+    )
+
+
 def within(what: str, value: float, limit: float, unit: str, samples: Sequence[float] = ()) -> Row:
     """Compare a value with a goal that is a number itself."""
     against = f"the goal: {limit:g} {unit}"
