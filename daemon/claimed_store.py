@@ -68,10 +68,6 @@ class FencedWriter:
         self._clock = clock
         self._group = GroupCommit(self.write_together)
 
-    def store(self, lease: Lease) -> ClaimedStore:
-        """Give the worker of a claimed cluster where to write."""
-        return ClaimedStore(self, lease)
-
     def write(self, change: Change) -> None:
         """Write it, as `ClaimedStore.save` says."""
         if not change.others:
@@ -98,15 +94,16 @@ class FencedWriter:
             records: list[Record] = []
             sent: list[dict[str, Any]] = []
             errors: list[FencedError | None] = []
+            others: set[str] = set()
             for change in changes:
                 is_held = change.claim in held
-                records += change.records if is_held else []
                 sent += self._rows(change, is_stale=not is_held)
                 errors.append(None if is_held else self._fenced(change.lease))
+                if is_held:
+                    records += change.records
+                    others |= change.others
             write(connection, dial, records, sent)
-            for change in changes:
-                if change.claim in held:
-                    _make_known(connection, change.others)
+            _make_known(connection, others)
         return errors
 
     def _fence(

@@ -140,7 +140,7 @@ class Crew:
 
     def store(self, lease: Lease) -> ClaimedStore:
         """Give the worker of a claimed cluster where to write."""
-        return self._writer.store(lease)
+        return ClaimedStore(self._writer, lease)
 
     def let_go(self, cluster: str) -> None:
         """Note that its worker ends; the claim is renewed until it has."""

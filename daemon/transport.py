@@ -169,15 +169,16 @@ class _Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         return manager
 
-    def get_connection_with_tls_context(self, request: Any, *args: Any, **keys: Any) -> Any:
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
         """Choose the connections to a server once: nothing but its origin ever differs here."""
-        if keys.get("proxies"):
-            return super().get_connection_with_tls_context(request, *args, **keys)
+        if proxies:
+            return super().get_connection_with_tls_context(request, verify, proxies, cert)
         origin = tuple(request.url.split("/", 3)[:3])
         pool = self._pools.get(origin)
-        # One that was closed is of no more use.
-        if pool is None or pool.pool is None:
-            pool = super().get_connection_with_tls_context(request, *args, **keys)
+        if pool is None:
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
             self._pools[origin] = pool
         return pool
 

@@ -22,7 +22,6 @@ class Visit:
         """Begin outside; *clock* counts seconds."""
         self._clock = clock
         self.last_step = clock()
-        self.is_inside = False
         self.called = threading.Event()
 
     def step(self) -> None:
@@ -59,7 +58,7 @@ class Turnstile:
         with self._lock:
             self._queue.append(visit)
             self._let_in()
-        while not visit.is_inside:
+        while visit not in self._inside:
             self._wait(visit)
         try:
             yield visit
@@ -82,7 +81,7 @@ class Turnstile:
         active = sum(now - visit.last_step < self._patience for visit in self._inside)
         for _ in range(min(self._most - active, len(self._queue))):
             visit = self._queue.popleft()
-            visit.last_step, visit.is_inside = now, True
+            visit.last_step = now
             self._inside.add(visit)
             visit.called.set()
         if self._queue and self._queue[0] is not first:

@@ -46,6 +46,7 @@ Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
 class Equipment:
     """What all workers share.
 
+    Calls are made on the threads of `calls`; `turnstile` says which passes are made now.
     `before_pass` is called at the start of each pass, `give` with records that go on under the name
     of another cluster.
     """

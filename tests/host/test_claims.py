@@ -48,7 +48,7 @@ def ledger(postgres: Postgres) -> Iterator[PostgresqlLedger]:
 def store(ledger: PostgresqlLedger, who: str, epoch: int) -> ClaimedStore:
     """Write of `prod` in the name of somebody, by a claim that may have ended."""
     lease = Lease("prod", epoch, timedelta.max)
-    return FencedWriter(ledger, who, SystemClock()).store(lease)
+    return ClaimedStore(FencedWriter(ledger, who, SystemClock()), lease)
 
 
 def card(who: str) -> Card:

@@ -39,7 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("service_manager", "flags", "regular_files", "calendar_files", "tls"),
     ("addresses", "durations", "clock", "ledger_lock", "logs", "secrets", "transport", "tree"),
     ("attachments", "public_holidays", "apprise_library", "notices", "ledger_dials"),
-    ("watch", "messages", "runs", "clock_guard"),
+    ("watch", "messages", "runs"),
     ("answers", "document", "instants", "notation", "ledger_file", "ledger_rows", "presentation"),
     ("access", "failover", "fields", "ledger", "delivery"),
     ("schema", "backup_service", "ledger_sqlite", "ledger_postgresql", "ledger_copy"),

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from daemon import __version__
+from daemon.cluster import Timeouts, Tls
+from daemon.deadlines import Deadlines
 from daemon.repository import Action, Attempt, Outcome, RepositoryState
+from daemon.tls import tls_context
+from daemon.transport import Transport
 from tests.evil.server import (
     answer,
 )
@@ -59,6 +63,23 @@ def test_pause_is_one_post_with_an_empty_object(
         started=NOW,
         duration=attempt.duration,
     )
+
+
+def test_each_server_is_reached_again_by_its_own_connections(serve: Serve) -> None:
+    """Connections are kept by server, also for more of them than the library would keep."""
+    servers = [serve(OK) for _ in range(12)]
+    limits = Timeouts()
+    watch = Deadlines(limits.total)
+    transport = Transport(
+        tls=tls_context(Tls()), auth=None, timeouts=limits, connections=1, watch=watch
+    )
+
+    answers = [transport.exchange("GET", each.url, "/", limit=100) for each in servers * 2]
+
+    transport.close()
+    watch.close()
+    assert {answer.status for answer in answers} == {200}
+    assert [len(each.seen) for each in servers] == [2] * 12
 
 
 def test_head_and_body_leave_in_one_piece(connect: Connect, password_file: Path) -> None:
