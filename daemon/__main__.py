@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from daemon.cli import main
+from daemon.cli.main import main
 
 sys.exit(main())

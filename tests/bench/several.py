@@ -14,10 +14,10 @@ from statistics import median
 
 import psycopg
 
-from daemon.ledger import Access
-from daemon.ledgers import open_ledger
-from daemon.overrides import Override, OverrideKind
-from daemon.windows import Patterns
+from daemon.ledger.ledger import Access
+from daemon.ledger.opening import open_ledger
+from daemon.windows.overrides import Override, OverrideKind
+from daemon.windows.window import Patterns
 from tests.bench.clusters import Clusters, clusters
 from tests.bench.measures import Row, interleaved, ratio_of
 from tests.bench.site import Running, Site, in_seconds, once, wait_until

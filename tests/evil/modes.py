@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from daemon.repository import CallError
+from daemon.core.repository import CallError
 from tests.evil.server import (
     Behaviour,
     HangUp,

@@ -28,7 +28,7 @@ LAUNCHER = f"""\
 #!{HOME}/bin/python
 import sys
 sys.path.insert(0, "{HOME}/src")
-from daemon.cli import main
+from daemon.cli.main import main
 sys.exit(main())
 """
 

@@ -8,19 +8,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.claimed_store import Change, ClaimedStore, FencedWriter
-from daemon.claims import Card, Claims, Grant
-from daemon.clock import SystemClock
-from daemon.daemon_state import Reading
+from daemon.core.record import Record
+from daemon.core.repository import Outcome, RepositoryKey
+from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
-from daemon.ledger import Access
-from daemon.ledger_postgresql import PostgresqlLedger
-from daemon.ledgers import open_ledger
-from daemon.membership import Lease
-from daemon.record import Record
-from daemon.repository import Outcome, RepositoryKey
+from daemon.host.clock import SystemClock
+from daemon.ledger.claims import Card, Claims, Grant
+from daemon.ledger.fenced_store import Change, ClaimedStore, FencedWriter
+from daemon.ledger.ledger import Access
+from daemon.ledger.opening import open_ledger
+from daemon.ledger.postgresql import PostgresqlLedger
+from daemon.ledger.state import Reading
 from tests.host.postgres import Postgres, server, unavailable
-from tests.unit.ledger_samples import CONFIG, FULL, NOW, sent
+from tests.unit.ledger.ledger_samples import CONFIG, FULL, NOW, sent
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon import __version__, places
+from daemon import __version__
+from daemon.cli import places
 from tests.host.engine import Engine, EngineError, unavailable
 from tests.process.kubelet import Volume
 

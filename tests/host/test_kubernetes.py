@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from daemon import __version__
-from daemon.config import Settings, load
+from daemon.config.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "systemd" / "kubernetes.yaml").read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.metrics import Metrics, State
+from daemon.monitoring.metrics import Metrics, State
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "systemd" / "monitoring" / "alerts.yaml"

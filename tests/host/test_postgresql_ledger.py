@@ -10,16 +10,16 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.clock import SystemClock
-from daemon.daemon_state import AppliedConfig
+from daemon.core.record import LATE, Record, Suspicion
 from daemon.errors import LedgerError
-from daemon.ledger import SCHEMA_VERSION, Access, Ledger
-from daemon.ledger_postgresql import PostgresqlLedger
-from daemon.ledgers import open_ledger
-from daemon.overrides import Override, OverrideKind
-from daemon.record import LATE, Record, Suspicion
+from daemon.host.clock import SystemClock
+from daemon.ledger.ledger import SCHEMA_VERSION, Access, Ledger
+from daemon.ledger.opening import open_ledger
+from daemon.ledger.postgresql import PostgresqlLedger
+from daemon.ledger.state import AppliedConfig
+from daemon.windows.overrides import Override, OverrideKind
 from tests.host.postgres import Postgres, server, unavailable
-from tests.unit.ledger_samples import CONFIG, DAY, FULL, NOW, sent
+from tests.unit.ledger.ledger_samples import CONFIG, DAY, FULL, NOW, sent
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 

@@ -10,10 +10,10 @@ import signal
 import sys
 from collections.abc import Iterable
 
-from daemon.cli import main
-from daemon.ledger import Ledger
-from daemon.record import Record
-from daemon.repository import Attempt
+from daemon.cli.main import main
+from daemon.core.record import Record
+from daemon.core.repository import Attempt
+from daemon.ledger.ledger import Ledger
 
 
 def _arm(moment: str, number: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.commands import demo
+from daemon.cli.commands import demo
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60.0
@@ -103,7 +103,9 @@ def test_a_foreign_package_of_our_name_is_not_run(tmp_path: Path) -> None:
     (home / "daemon").mkdir(parents=True)
     (home / "daemon" / "__init__.py").touch()
     (home / "daemon" / "__main__.py").write_text("raise SystemExit('not ours')\n")
-    code = "import sys; from daemon.cli import main; sys.exit(main(['demo', '--seconds', '1']))"
+    code = (
+        "import sys; from daemon.cli.main import main; sys.exit(main(['demo', '--seconds', '1']))"
+    )
 
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],

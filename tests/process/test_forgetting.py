@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-from daemon.ledger import Access
-from daemon.ledgers import open_ledger
+from daemon.ledger.ledger import Access
+from daemon.ledger.opening import open_ledger
 from tests.process.conftest import Stage, once
-from tests.unit.ledger_samples import sent
+from tests.unit.ledger.ledger_samples import sent
 
 
 def test_history_older_than_asked_for_is_deleted(stage: Stage) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.ledger import Access
-from daemon.ledgers import open_ledger
+from daemon.ledger.ledger import Access
+from daemon.ledger.opening import open_ledger
 from tests.process.conftest import Stage, once, wait_until
 
 

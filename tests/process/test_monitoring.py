@@ -7,8 +7,8 @@ import json
 import socket
 from contextlib import ExitStack
 
-from daemon.metrics import Metrics, State
-from daemon.monitor import Monitor
+from daemon.monitoring.metrics import Metrics, State
+from daemon.monitoring.monitor import Monitor
 from tests.process.conftest import Stage, once, wait_until
 
 BAD = "  night:\n    weekly: {days: [someday], start: 02:00, end: 06:00}\n"

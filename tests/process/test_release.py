@@ -6,9 +6,9 @@ import json
 import signal
 import subprocess
 
-from daemon.ledger import Access
-from daemon.ledgers import open_ledger
-from daemon.record import Record
+from daemon.core.record import Record
+from daemon.ledger.ledger import Access
+from daemon.ledger.opening import open_ledger
 from tests.process.conftest import PATIENCE_S, Running, Stage, once, wait_until
 
 

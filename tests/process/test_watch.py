@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from daemon.ledger import Access
-from daemon.ledgers import open_ledger
-from daemon.record import Phase, Record
-from daemon.repository import RepositoryKey
+from daemon.core.record import Phase, Record
+from daemon.core.repository import RepositoryKey
+from daemon.ledger.ledger import Access
+from daemon.ledger.opening import open_ledger
 from tests.process.conftest import PATIENCE_S, Stage, once, wait_until
 
 

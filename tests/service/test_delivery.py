@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import trustme
 
-from daemon import logs
-from daemon.delivery import Delivery, DeliveryError
-from daemon.notices import Kind, Notice, Target
+from daemon.log import log
+from daemon.notify.delivery import Delivery, DeliveryError
+from daemon.notify.notices import Kind, Notice, Target
 from tests.evil.server import Behaviour, EvilServer, Talk, answer, cut, resetting
 from tests.service.client.kit import server_context
 
 SECRET = "T0KEN-in-the-path"
 NOTICE = Notice(
-    logs.CLUSTER_UNREACHABLE,
+    log.CLUSTER_UNREACHABLE,
     "error",
     datetime(2026, 11, 23, 12, tzinfo=UTC),
     {"cluster": "prod", "error": "timeout"},

@@ -14,8 +14,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from daemon.logs import Level, Log, LogFormat, attempt_event
-from daemon.repository import Action, Attempt, Outcome
+from daemon.core.repository import Action, Attempt, Outcome
+from daemon.log.log import Level, Log, LogFormat, attempt_event
 
 LINES = 10_000
 ATTEMPT = Attempt(

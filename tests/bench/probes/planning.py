@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from daemon.config import load
-from daemon.timeline import Timeline
+from daemon.config.settings import load
+from daemon.windows.timeline import Timeline
 
 QUESTIONS = 1000
 YEAR = timedelta(days=365)

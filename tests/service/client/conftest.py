@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import trustme
 
-from daemon.backup_service import BackupService
-from daemon.cluster import ClusterSettings, RetryPolicy, Timeouts
-from daemon.repository import Attempt
+from daemon.core.repository import Attempt
+from daemon.service.client import BackupService
+from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts
 from tests.evil.server import (
     Behaviour,
     EvilServer,

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import trustme
 
-from daemon.backup_service import BackupService, ServiceError
-from daemon.cluster import Tls
-from daemon.repository import Attempt, CallError, Outcome
+from daemon.core.repository import Attempt, CallError, Outcome
+from daemon.service.client import BackupService, ServiceError
+from daemon.service.cluster import Tls
 from tests.evil.server import (
     EvilServer,
     answer,

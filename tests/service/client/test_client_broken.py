@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from daemon.cluster import Timeouts
-from daemon.repository import CallError, Outcome
+from daemon.core.repository import CallError, Outcome
+from daemon.service.cluster import Timeouts
 from tests.evil.server import (
     Behaviour,
     answer,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from daemon.backup_service import ServiceError
-from daemon.cluster import Timeouts
-from daemon.repository import Action, CallError, Outcome
+from daemon.core.repository import Action, CallError, Outcome
+from daemon.service.client import ServiceError
+from daemon.service.cluster import Timeouts
 from daemon.simulator.server import Simulator
 from tests.evil.canary import canary, found_in
 from tests.evil.gateway import Gateway

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.cluster import Timeouts
-from daemon.repository import CallError, Outcome
+from daemon.core.repository import CallError, Outcome
+from daemon.service.cluster import Timeouts
 from tests.evil.server import (
     answer,
     flooding,

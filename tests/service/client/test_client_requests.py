@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from daemon import __version__
-from daemon.cluster import Timeouts, Tls
-from daemon.deadlines import Deadlines
-from daemon.repository import Action, Attempt, Outcome, RepositoryState
-from daemon.tls import tls_context
-from daemon.transport import Transport
+from daemon.core.repository import Action, Attempt, Outcome, RepositoryState
+from daemon.service.cluster import Timeouts, Tls
+from daemon.service.deadlines import Deadlines
+from daemon.service.tls import tls_context
+from daemon.service.transport import Transport
 from tests.evil.server import (
     answer,
 )

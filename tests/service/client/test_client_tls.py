@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from daemon.cluster import Timeouts, Tls
-from daemon.deadlines import Deadlines
-from daemon.repository import CallError, Outcome
-from daemon.tls import tls_context
-from daemon.transport import Transport
+from daemon.core.repository import CallError, Outcome
+from daemon.service.cluster import Timeouts, Tls
+from daemon.service.deadlines import Deadlines
+from daemon.service.tls import tls_context
+from daemon.service.transport import Transport
 from tests.service.client.kit import (
     OK,
     Connect,

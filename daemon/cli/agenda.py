@@ -1,0 +1,100 @@
+"""The configuration and people's decisions, as commands beside the daemon see them."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from daemon.cli import places
+from daemon.config import earlier
+from daemon.config.settings import Settings, load
+from daemon.errors import ConfigError, LedgerError, UsageError
+from daemon.ledger.ledger import Access, Ledger
+from daemon.ledger.opening import open_ledger
+from daemon.windows import overrides
+from daemon.windows.overrides import Override
+from daemon.windows.timeline import Timeline
+from daemon.windows.window import Window
+from daemon.wording import nearest_or_all
+
+
+@dataclass(frozen=True, slots=True)
+class Agenda:
+    """What is planned; `settings` is None where neither the file nor the ledger has any."""
+
+    settings: Settings | None
+    overrides: tuple[Override, ...]
+    timeline: Timeline
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of times that name none."""
+        return self.settings.timezone if self.settings else ZoneInfo("UTC")
+
+    def window(self, name: str) -> Window:
+        """Find a window, planned or not. Raises UsageError."""
+        try:
+            return self.timeline.windows[name]
+        except KeyError:
+            known = nearest_or_all(name, self.timeline.windows)
+            raise UsageError(f"there is no window {name}{known}") from None
+
+
+def plan(settings: Settings | None, decided: tuple[Override, ...]) -> Agenda:
+    """Put what the file says and what people decided together."""
+    if settings is None:
+        return Agenda(None, decided, Timeline(overrides.in_force((), decided, ZoneInfo("UTC"))))
+    windows = overrides.in_force(settings.windows.values(), decided, settings.timezone)
+    return Agenda(settings, decided, Timeline(windows, settings.merge_gap))
+
+
+def read_settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings | Path | None:
+    """Read the file if it is there: `Path` if it is invalid, None if there is none."""
+    try:
+        file = places.find_config(args, environ)
+        return load(file, environ=environ, check_secrets=False)
+    except UsageError:
+        return None
+    except ConfigError:
+        return file
+
+
+def in_force(ledger: Ledger, environ: Mapping[str, str]) -> Agenda:
+    """Give what the daemon on *ledger* goes by. Raises LedgerError."""
+    return plan(earlier.last_good(ledger, environ), tuple(ledger.overrides()))
+
+
+def wanted(found: Settings | Path | None, ledger: Ledger, environ: Mapping[str, str]) -> Agenda:
+    """Give what the file says, or else what was in force last. Raises LedgerError."""
+    settings = found if isinstance(found, Settings) else earlier.last_good(ledger, environ)
+    return plan(settings, tuple(ledger.overrides()))
+
+
+def planned(
+    args: argparse.Namespace, environ: Mapping[str, str], found: Settings | Path | None
+) -> Agenda:
+    """Put what people decided beside the file into it, if there is a ledger that can be read."""
+    with (
+        suppress(LedgerError),
+        open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger,
+    ):
+        return wanted(found, ledger, environ)
+    return plan(found if isinstance(found, Settings) else None, ())
+
+
+def person(environ: Mapping[str, str]) -> str:
+    """Name who decides: the user, also the one behind sudo, and the host."""
+    return f"{environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
+
+
+def warn_if_alone(ledger: Ledger) -> None:
+    """Say on stderr if no daemon is there to act. Raises LedgerError."""
+    if not ledger.daemon().running:
+        sys.stderr.write("cbmaintd: no daemon runs on this ledger; it takes effect when one does\n")

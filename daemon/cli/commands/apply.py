@@ -1,0 +1,49 @@
+"""`cbmaintd apply`: the file becomes the configuration of all daemons on one database."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from daemon.cli import places
+from daemon.config.settings import load
+from daemon.errors import UsageError
+from daemon.ledger.ledger import Access
+from daemon.ledger.opening import open_ledger
+from daemon.ledger.postgresql import PostgresqlLedger
+from daemon.ledger.state import AppliedConfig
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Validate the file, make it the newest generation, and name the daemons whose file differs.
+
+    Raises:
+        ConfigError: the file is invalid; carries every fault.
+        UsageError: the ledger is for one daemon, which reads its file by itself.
+        LedgerError: there is no ledger, or it cannot be written.
+
+    """
+    file = places.find_config(args, environ)
+    # The daemons' secrets may be on their own hosts alone.
+    settings = load(file, environ=environ, check_secrets=False)
+    folder = file.absolute().parent
+    applied = AppliedConfig(
+        settings.path, folder, settings.text, datetime.now(UTC), settings.attached
+    )
+    with open_ledger(places.find_ledger(args, environ, settings), Access.EDIT) as ledger:
+        if not isinstance(ledger, PostgresqlLedger):
+            raise UsageError(
+                f"{ledger.place}: one daemon runs on this ledger and reads its file by itself:"
+                " cbmaintd reload"
+            )
+        generation = ledger.apply(applied)
+        differing = [m for m in ledger.members() if m.is_live and m.digest != applied.digest]
+    sys.stdout.write(f"{settings.path} is in force for all, as generation {generation}.\n")
+    for member in differing:
+        sys.stdout.write(
+            f"Not yet on {member.host} (pid {member.pid}): its file is another, and it does nothing"
+            " until that is this one.\n"
+        )
+    return 0

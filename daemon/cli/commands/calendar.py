@@ -1,0 +1,204 @@
+"""`cbmaintd calendar`: the openings to come, as a table, as JSON or for a calendar program."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from pathlib import Path
+
+from icalendar import Calendar, Event
+
+from daemon import __version__
+from daemon.cli import agenda, places
+from daemon.cli.reports import comparison, cost
+from daemon.cli.reports.chart import ASCII, UNICODE, Period, strip
+from daemon.cli.reports.tables import (
+    clock,
+    console,
+    opening_json,
+    print_columns,
+    print_json,
+    span,
+)
+from daemon.config.settings import Settings, load
+from daemon.errors import UsageError
+from daemon.windows.timeline import Timeline
+from daemon.windows.window import Opening, Window
+from daemon.wording import nearest_or_all
+
+MOST_DAYS = 3660
+"""Ten years: further ahead nobody knows what clocks will do, and nobody should wait for it."""
+
+LONGEST_DAY = timedelta(hours=25)
+"""One on which clocks go back."""
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Print the openings that meet the days asked for.
+
+    Raises:
+        ConfigError: the file is invalid.
+        UsageError: a window, a time or a number that does not make sense.
+
+    """
+    # When windows open does not depend on whether this user may read the secrets.
+    settings = load(places.find_config(args, environ), environ=environ, check_secrets=False)
+    start = _from(args.start, settings)
+    until = _until(start, args.days)
+    if args.against:
+        return _print_differences(args, settings, environ, (start, until))
+    planned = agenda.planned(args, environ, settings)
+    windows = [planned.window(name) for name in args.window or planned.timeline.windows]
+    timeline = Timeline(windows, settings.merge_gap)
+    if args.impact:
+        return _print_impact(args.output, timeline, settings, environ, (start, until))
+    openings = timeline.openings(start, until)
+    match args.output:
+        case "json":
+            print_json([opening_json(opening) for opening in openings])
+        case "ics":
+            sys.stdout.buffer.write(_ics(openings, timeline))
+        case _:
+            _print_strip(openings, Period(start, until, settings.timezone, datetime.now(UTC)))
+            _print_table(openings, args.days)
+    return 0
+
+
+def _from(text: str | None, settings: Settings) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise UsageError(
+            f"--from {text}: not a time; write 2026-01-31, 2026-01-31T02:00 or 2026-01-31T02:00:00Z"
+        ) from exc
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=settings.timezone)
+    try:
+        return aware.astimezone(UTC)
+    except OverflowError as exc:
+        raise UsageError(f"--from {text}: that is beyond the calendar") from exc
+
+
+def _until(start: datetime, days: int) -> datetime:
+    if days > MOST_DAYS:
+        raise UsageError(f"--days {days}: that is beyond the calendar; at most {MOST_DAYS}")
+    try:
+        return start + timedelta(days=days)
+    except OverflowError as exc:
+        raise UsageError(f"--days {days}: that is beyond the calendar") from exc
+
+
+def _wider(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Give a day more on both sides: what opened at the edge of a period may have moved past it."""
+    try:
+        return start - LONGEST_DAY, end + LONGEST_DAY
+    except OverflowError as exc:
+        raise UsageError("--against: a day around that time is beyond the calendar") from exc
+
+
+def _print_differences(
+    args: argparse.Namespace,
+    settings: Settings,
+    environ: Mapping[str, str],
+    period: tuple[datetime, datetime],
+) -> int:
+    """Compare with another file; what people decided beside the files is left out of both."""
+    if args.output == "ics" or args.impact:
+        raise UsageError("--against: goes with --output table or json, and without --impact")
+    before = load(Path(args.against), environ=environ, check_secrets=False)
+    known = {**before.windows, **settings.windows}
+    wanted = args.window or list(known)
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"there is no window {name}{nearest_or_all(name, known)}")
+    old, new = (
+        Timeline(each.windows[name] for name in wanted if name in each.windows)
+        for each in (before, settings)
+    )
+    wider = _wider(*period)
+    differences = [
+        difference
+        for difference in comparison.compare(old.openings(*wider), new.openings(*wider))
+        if difference.meets(*period)
+    ]
+    retargets = comparison.retargeted(old, new)
+    if args.output == "json":
+        print_json(comparison.document(differences, retargets))
+    else:
+        comparison.show(differences, retargets, args.days)
+    return 0
+
+
+def _print_impact(
+    output: str,
+    timeline: Timeline,
+    settings: Settings,
+    environ: Mapping[str, str],
+    period: tuple[datetime, datetime],
+) -> int:
+    """Ask the clusters what the openings cost; 1 if one of them does not answer."""
+    if output == "ics":
+        raise UsageError("--impact: there is no such calendar; choose --output table or json")
+    impacts, failed = cost.ask(settings, timeline, environ, period)
+    if output == "json":
+        print_json(cost.document(impacts, failed))
+    else:
+        cost.show(impacts, settings.timezone)
+    for error in failed:
+        sys.stderr.write(f"cbmaintd: {error}\n")
+    return 1 if failed else 0
+
+
+def _print_strip(openings: list[Opening], period: Period) -> None:
+    """Draw them for a person; who reads a pipe wants the table alone."""
+    terminal = console()
+    if not terminal.is_terminal:
+        return
+    is_wide = terminal.encoding.lower().startswith("utf")
+    lines = strip(openings, period, terminal.width, UNICODE if is_wide else ASCII)
+    for line in lines:
+        terminal.print(line, no_wrap=True)
+    if lines:
+        terminal.print()
+
+
+def _print_table(openings: list[Opening], days: int) -> None:
+    if not openings:
+        console().print(f"no window opens within {days} days")
+        return
+    print_columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), map(_row, openings))
+
+
+def _row(opening: Opening) -> tuple[str, str, str, str]:
+    start, end = opening.local_start, opening.local_end
+    short = f"{end:%H:%M %Z}" if end.date() == start.date() else f"{end:%a %H:%M %Z}"
+    if end - start >= timedelta(days=6):
+        short = clock(end)
+    length = span(opening.end - opening.start)
+    note = f"{length} ({opening.dst})" if opening.dst else length
+    return opening.window, clock(start), short, note
+
+
+def _ics(openings: list[Opening], timeline: Timeline) -> bytes:
+    calendar = Calendar()
+    calendar.add("prodid", f"-//cbmaintd//{__version__}//EN")
+    calendar.add("version", "2.0")
+    for opening in openings:
+        event = Event()
+        event.add("uid", opening.id)
+        event.add("dtstamp", opening.start)
+        event.add("dtstart", opening.start)
+        event.add("dtend", opening.end)
+        event.add("summary", f"backups paused: {opening.window}")
+        event.add("description", _description(timeline.windows[opening.window]))
+        calendar.add_component(event)
+    return bytes(calendar.to_ical())
+
+
+def _description(window: Window) -> str:
+    targets = (f"{cluster}: {', '.join(patterns.patterns)}" for cluster, patterns in window.targets)
+    return "\n".join(chain([window.description] if window.description else [], targets))

@@ -1,0 +1,119 @@
+"""`cbmaintd install-unit`: put units, an example file and the man page where they belong."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from daemon.cli import manual, places
+from daemon.errors import HostError, UsageError
+
+UNIT, ON_FAILURE, EXAMPLE = "cbmaintd.service", "cbmaintd-failure@.service", "schedules.yaml"
+SHIPPED_PROGRAM = "/opt/cbmaintd/bin/cbmaintd"
+HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # named, not used
+"""What the unit cannot see (ProtectHome, PrivateTmp)."""
+
+NEXT = """\
+what to do now:
+  edit {config} (as it is written first, it is an example)
+  put each password into /etc/cbmaintd/secrets/NAME (chmod 600), and hand it over:
+    systemctl edit cbmaintd      [Service]
+                                 LoadCredential=NAME:/etc/cbmaintd/secrets/NAME
+  CREDENTIALS_DIRECTORY=/etc/cbmaintd/secrets {program} check --online
+  systemctl daemon-reload
+  systemctl enable --now cbmaintd
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What is to be written; one that is an example gives way to what is there."""
+
+    path: Path
+    text: str
+    is_example: bool = False
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Write them below `--root`, or print the unit.
+
+    Raises:
+        UsageError: the program is not installed where a service could start it.
+        HostError: a file cannot be written, or is not part of this installation.
+
+    """
+    named = args.config or environ.get("CBMAINTD_CONFIG") or places.SYSTEM_CONFIG
+    config = Path(named).absolute()
+    program = _program()
+    unit = _unit(program, config)
+    if args.print:
+        sys.stdout.write(unit)
+        return 0
+    root = Path(args.root or "/")
+    units = root / "etc/systemd/system"
+    files = (
+        _File(units / UNIT, unit),
+        _File(units / ON_FAILURE, _shipped(f"systemd/{ON_FAILURE}")),
+        _File(root / config.relative_to("/"), _shipped(EXAMPLE), is_example=True),
+        _File(root / "usr/local/share/man/man1/cbmaintd.1", manual.page()),
+    )
+    try:
+        secrets = root / "etc/cbmaintd/secrets"
+        secrets.parent.mkdir(parents=True, exist_ok=True)
+        secrets.mkdir(mode=0o700, exist_ok=True)
+        for file in files:
+            sys.stdout.write(f"{file.path}: {_written(file)}\n")
+    except PermissionError as exc:
+        raise HostError(f"{exc.filename}: {exc.strerror}; run it as root, or with --root") from exc
+    except OSError as exc:
+        raise HostError(f"{exc.filename}: {exc.strerror}") from exc
+    sys.stdout.write(NEXT.format(config=config, program=program))
+    return 0
+
+
+def _program() -> Path:
+    """Find the command of the environment that runs now."""
+    program = Path(sys.prefix, "bin", "cbmaintd")
+    if not program.exists():
+        raise UsageError(
+            f"{program}: there is no command here; install cbmaintd into an environment of its own,"
+            " as the README says, and run this from there"
+        )
+    hidden = next((top for top in HIDDEN if program.is_relative_to(top)), None)
+    if hidden:
+        raise UsageError(
+            f"{program}: a service does not see {hidden}; install into /opt/cbmaintd, as the README"
+            " says, and run this from there"
+        )
+    return program
+
+
+def _unit(program: Path, config: Path) -> str:
+    unit = _shipped(f"systemd/{UNIT}").replace(SHIPPED_PROGRAM, str(program))
+    return unit.replace(str(places.SYSTEM_CONFIG), str(config))
+
+
+def _shipped(name: str) -> str:
+    """Read a file that came with the program: beside its package, or in the environment's share."""
+    shared = Path(sys.prefix, "share/cbmaintd", Path(name).name)
+    for place in (Path(__file__).parents[3] / name, shared):
+        if place.is_file():
+            return place.read_text(encoding="utf-8")
+    raise HostError(f"{shared}: is missing from this installation; install cbmaintd again")
+
+
+def _written(file: _File) -> str:
+    there = file.path.read_text(encoding="utf-8") if file.path.exists() else None
+    if there == file.text:
+        return "unchanged"
+    if there is not None and file.is_example:
+        return "kept as it is"
+    file.path.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.path.with_name(f".{file.path.name}.new")
+    draft.write_text(file.text, encoding="utf-8")
+    draft.chmod(0o644)
+    draft.replace(file.path)
+    return "written" if there is None else "replaced"

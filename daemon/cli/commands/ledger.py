@@ -1,0 +1,41 @@
+"""`cbmaintd ledger copy`: everything that one ledger has, into another that is empty."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+
+from daemon.cli import places
+from daemon.errors import LedgerError
+from daemon.ledger.copy import copy
+from daemon.ledger.ledger import Access
+from daemon.ledger.opening import open_ledger
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Copy from one to the other while no daemon runs on either.
+
+    Raises:
+        AlreadyRunningError: a daemon runs on one of them.
+        LedgerError: one cannot be used, or the second has something already.
+
+    """
+    del environ
+    source, target = places.ledger_url(args.source), places.ledger_url(args.target)
+    if source == target:
+        raise LedgerError("both are the same ledger")
+    if not places.ledger_exists(source):
+        raise LedgerError(f"{source}: there is no ledger here")
+    with (
+        open_ledger(source, Access.DAEMON) as origin,
+        open_ledger(target, Access.DAEMON) as goal,
+    ):
+        if origin.loss:
+            raise LedgerError(f"{origin.place}: the ledger was damaged or lost; nothing was copied")
+        copied = copy(origin, goal)
+    sys.stdout.write(
+        f"Copied: {copied.records} repositories, {copied.attempts} attempts,"
+        f" {copied.overrides} decisions, {copied.configs} configurations.\n"
+    )
+    return 0

@@ -1,0 +1,50 @@
+"""`cbmaintd notify`: tell everybody under `notify` that this is a test, and say what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+
+from daemon.cli import places
+from daemon.config.settings import load
+from daemon.errors import UsageError
+from daemon.notify.delivery import Delivery, DeliveryError
+from daemon.notify.notices import TEST, Notice, Target
+from daemon.wording import nearest_or_all, shown
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Send one test message to each target, once; 1 if one did not take it.
+
+    Raises:
+        ConfigError: the file is invalid.
+        UsageError: it has no such target, or none at all.
+
+    """
+    settings = load(places.find_config(args, environ), environ=environ)
+    targets = {target.name: target for target in settings.notify}
+    if not targets:
+        raise UsageError(f"{settings.path} has nobody to tell: add notify to it")
+    for name in args.targets:
+        if name not in targets:
+            raise UsageError(f"there is no target {shown(name)}{nearest_or_all(name, targets)}")
+    chosen = [targets[name] for name in args.targets or targets]
+    with closing(Delivery(socket.gethostname(), environ)) as delivery:
+        outcomes = [_test(delivery, target) for target in chosen]
+    return 0 if all(outcomes) else 1
+
+
+def _test(delivery: Delivery, target: Target) -> bool:
+    test = Notice(TEST, "info", datetime.now(UTC), {"opening": TEST})
+    try:
+        delivery.deliver(target, [test])
+    except DeliveryError as exc:
+        status = f", HTTP {exc.status}" if exc.status else ""
+        sys.stdout.write(f"{target.name}: FAILED ({exc.error}{status}): {exc}\n")
+        return False
+    sys.stdout.write(f"{target.name}: sent\n")
+    return True

@@ -1,0 +1,154 @@
+"""`cbmaintd open`: a window that nobody planned, from now on."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+
+from rich.progress import Progress
+
+from daemon.cli import agenda, places
+from daemon.cli.agenda import Agenda
+from daemon.cli.instants import read_future
+from daemon.cli.reports.tables import clock
+from daemon.config.notation import NAME
+from daemon.config.settings import Settings, load
+from daemon.core.record import Phase, Record
+from daemon.durations import format_duration
+from daemon.errors import HostError, UsageError
+from daemon.ledger.ledger import Access, Ledger
+from daemon.ledger.opening import open_ledger
+from daemon.windows.overrides import Override, OverrideKind
+from daemon.windows.window import Patterns
+from daemon.wording import nearest_or_all
+
+WAIT_AT_MOST = timedelta(minutes=2)
+"""How long `--wait` waits: by then a cluster that answers has been asked several times."""
+
+LOOK_EVERY_S = 0.2
+
+Targets = tuple[tuple[str, Patterns], ...]
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Open a window for some repositories, and wait until they are paused if asked to.
+
+    Raises:
+        ConfigError: the file is invalid.
+        UsageError: the name is taken, a cluster does not exist, or a time is past.
+        HostError: the ledger cannot be used, or not all were paused in time.
+
+    """
+    settings = load(places.find_config(args, environ), environ=environ, check_secrets=False)
+    with open_ledger(places.find_ledger(args, environ, settings), Access.EDIT) as ledger:
+        planned = agenda.wanted(settings, ledger, environ)
+        now = datetime.now(UTC)
+        decision = Override(
+            kind=OverrideKind.OPEN,
+            window=_name(args.name, planned, now),
+            # Its identity has whole seconds.
+            start=now.replace(microsecond=0),
+            end=_end(args, planned, now),
+            made=now,
+            by=agenda.person(environ),
+            reason=args.reason or "",
+            targets=_targets(args.repository, settings),
+        )
+        ledger.add_override(decision)
+        sys.stdout.write(_sentence(decision, planned))
+        if decision.end and decision.end - decision.start > settings.max_pause:
+            limit = format_duration(settings.max_pause)
+            sys.stderr.write(f"cbmaintd: that is longer than max_pause ({limit}) allows\n")
+        agenda.warn_if_alone(ledger)
+        if args.wait:
+            _wait(ledger, decision)
+    return 0
+
+
+def _name(name: str, planned: Agenda, now: datetime) -> str:
+    if not re.fullmatch(NAME, name):
+        raise UsageError(
+            f"{name}: not a name for a window: letters, digits, _ . and -, at most 63 of them,"
+            " a letter or digit first"
+        )
+    if planned.settings and name in planned.settings.windows:
+        raise UsageError(f"{name}: the file has a window of that name; choose another")
+    window = planned.timeline.windows.get(name)
+    if window and window.openings(now, now + timedelta.resolution):
+        raise UsageError(f"{name} is open already; to move its end, use extend")
+    return name
+
+
+def _end(args: argparse.Namespace, planned: Agenda, now: datetime) -> datetime:
+    if args.duration is not None:
+        length: timedelta = args.duration
+        return now.replace(microsecond=0) + length
+    return read_future("--until", args.until, planned.zone, now)
+
+
+def _targets(wanted: Iterable[str], settings: Settings) -> Targets:
+    patterns: dict[str, list[str]] = {}
+    for text in wanted:
+        cluster, slash, pattern = text.partition("/")
+        if not (cluster and slash and pattern):
+            raise UsageError(
+                f"--repository {text}: write CLUSTER/PATTERN, as prod/orders or prod/*"
+            )
+        names = [name for name in settings.clusters if fnmatchcase(name, cluster)]
+        if not names:
+            known = nearest_or_all(cluster, settings.clusters)
+            raise UsageError(f"--repository {text}: there is no cluster {cluster}{known}")
+        for name in names:
+            patterns.setdefault(name, []).append(pattern)
+    return tuple((name, Patterns(tuple(found))) for name, found in patterns.items())
+
+
+def _sentence(decision: Override, planned: Agenda) -> str:
+    assert decision.end is not None  # noqa: S101  # an unplanned window has an end
+    targets = ", ".join(
+        f"{cluster}/{pattern}"
+        for cluster, patterns in decision.targets
+        for pattern in patterns.patterns
+    )
+    until = clock(decision.end.astimezone(planned.zone))
+    return f"{decision.window} is open until {until}: {targets}\n"
+
+
+def _wait(ledger: Ledger, decision: Override) -> None:
+    """Wait until the daemon has paused what the window is for."""
+    if not ledger.daemon().running:
+        raise HostError("nothing is paused: no daemon runs on this ledger; start cbmaintd run")
+    assert decision.end is not None  # noqa: S101  # an unplanned window has an end
+    last = min(datetime.now(UTC) + WAIT_AT_MOST, decision.end)
+    with Progress(transient=True, disable=not sys.stderr.isatty()) as progress:
+        bar = progress.add_task("pausing", total=None)
+        while True:
+            missing, paused = _progress(ledger.records(), decision)
+            progress.update(bar, total=len(missing) + len(paused) or None, completed=len(paused))
+            if not missing:
+                break
+            if datetime.now(UTC) >= last:
+                raise HostError(f"not paused: {', '.join(missing)}; see cbmaintd status")
+            time.sleep(LOOK_EVERY_S)
+    sys.stdout.write(f"{len(paused)} paused: {', '.join(paused)}\n")
+
+
+def _progress(records: Iterable[Record], decision: Override) -> tuple[list[str], list[str]]:
+    """Name what is missing and what is paused.
+
+    A pass records all its intents at once: a cluster of which one repository is held for this
+    window has been looked at, and what is not held there is not to be paused.
+    """
+    held = [record for record in records if decision.window in record.windows]
+    paused = {str(record.key) for record in held if record.phase is Phase.PAUSED}
+    missing = {str(record.key) for record in held} - paused
+    for cluster, patterns in decision.targets:
+        missing |= {f"{cluster}/{id_}" for id_ in patterns.plain} - paused
+        if not any(record.key.cluster == cluster for record in held):
+            missing |= {f"{cluster}/{pattern}" for pattern in patterns.patterns}
+    return sorted(missing), sorted(paused)

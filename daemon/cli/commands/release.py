@@ -1,0 +1,332 @@
+"""`cbmaintd release`: what the ledger says we hold is resumed, now, without a daemon."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from threading import Event
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from daemon.cli import agenda, places
+from daemon.cli.reports.tables import clock, console
+from daemon.config import earlier
+from daemon.config.addresses import DatabaseUrl
+from daemon.config.settings import Settings
+from daemon.core.record import Record
+from daemon.core.repository import Attempt, Moment, RepositoryKey
+from daemon.errors import AlreadyRunningError, LedgerError, UsageError
+from daemon.host.clock import SystemClock
+from daemon.ledger import sqlite_file
+from daemon.ledger.claims import Claims
+from daemon.ledger.ledger import Access, Ledger
+from daemon.ledger.opening import database_of, open_ledger
+from daemon.ledger.postgresql import PostgresqlLedger
+from daemon.ledger.sqlite_file import DamagedError
+from daemon.passes.dispatch import Time
+from daemon.passes.recorders import Fate
+from daemon.passes.rescue import GIVE_UP_AFTER, Rescue, Result, carry_out
+from daemon.service.client import BackupService
+from daemon.service.cluster import ClusterSettings
+from daemon.windows.timeline import Desired, Timeline
+from daemon.wording import shown
+
+MOST_NAMED = 10
+CLAIM_FOR = GIVE_UP_AFTER + timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """Which repositories are meant: shell globs over the cluster's name and the id."""
+
+    text: str
+    cluster: str
+    repository: str
+
+    def matches(self, record: Record) -> bool:
+        """Tell whether the repository of *record* is one of them."""
+        key = record.key
+        return fnmatchcase(key.cluster, self.cluster) and fnmatchcase(key.id, self.repository)
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Resume all that is held, or what was asked for; 0 if nothing of it is held any more.
+
+    Raises:
+        UsageError: a pattern makes no sense, or matches nothing that is held.
+        HostError: there is no ledger, it cannot be used, or a daemon holds it.
+
+    """
+    patterns = [_pattern(text) for text in args.repository or ()]
+    found = agenda.read_settings(args, environ)
+    with _opened(places.find_ledger(args, environ, found)) as ledger:
+        records = _selected(ledger.records(), patterns)
+        if not records:
+            sys.stdout.write("Nothing is held.\n")
+            return 0
+        ended = _release(records, ledger, found, environ)
+        with suppress(LedgerError):
+            # A courtesy: that it cannot be told must not look as if nothing had been resumed.
+            _print_again(ended, agenda.wanted(found, ledger, environ).timeline)
+        return _judge(ended, environ)
+
+
+def _pattern(text: str) -> _Pattern:
+    cluster, slash, repository = text.partition("/")
+    if not (slash and cluster and repository):
+        raise UsageError(
+            f"--repository {shown(text)}: write CLUSTER/PATTERN, as prod/orders, 'prod/*'"
+            " or '*/orders'"
+        )
+    return _Pattern(text, cluster, repository)
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Ledger]:
+    """Open the ledger, and keep daemons from it while what it holds is resumed."""
+    shared = database_of(url)
+    if shared is None:
+        with _open(url) as ledger:
+            yield ledger
+        return
+    with _open_shared(shared) as ledger:
+        claims = Claims(ledger, ledger.user)
+        names = {record.key.cluster for record in ledger.records()}
+        granted = claims.claim(names, (), len(names), CLAIM_FOR)
+        try:
+            if len(granted) < len(names):
+                raise AlreadyRunningError(
+                    f"{ledger.place}: the claims of a daemon that has just ended still hold; run"
+                    " this again in a moment"
+                )
+            yield ledger
+        finally:
+            claims.give_back({grant.cluster: grant.epoch for grant in granted})
+
+
+def _open(url: str) -> Ledger:
+    """Open the ledger as a daemon does, but neither create one nor begin a damaged one anew."""
+    file = sqlite_file.file_of(url)
+    if file is None or not file.exists():
+        raise LedgerError(
+            f"{file or 'this ledger'}: there is no ledger here; name the daemon's with --ledger"
+        )
+    _refuse_damaged(url)
+    try:
+        ledger = open_ledger(url, Access.DAEMON)
+    except AlreadyRunningError as exc:
+        raise AlreadyRunningError(f"{exc}; stop that one, and run this again") from exc
+    if ledger.loss:
+        ledger.close()
+        raise LedgerError(
+            f"{file}: the ledger was damaged, and is kept as {ledger.loss.aside}; what it held is"
+            " not known: look for paused repositories"
+        )
+    return ledger
+
+
+def _open_shared(url: DatabaseUrl) -> PostgresqlLedger:
+    ledger = PostgresqlLedger.open(url, Access.EDIT)
+    found = ledger.daemon()
+    if found.running:
+        ledger.close()
+        raise AlreadyRunningError(
+            f"{ledger.place}: the ledger is in use by pid {found.pid} on {found.host}; stop every"
+            " daemon on it, and run this again"
+        )
+    return ledger
+
+
+def _refuse_damaged(url: str) -> None:
+    """Leave a damaged ledger to the next daemon, which reports what it then finds paused."""
+    try:
+        with open_ledger(url, Access.READ) as ledger:
+            ledger.records()
+    except DamagedError:
+        raise
+    except LedgerError:
+        # Of an older version, or on a full disk: whoever owns it can open it all the same.
+        return
+
+
+def _selected(records: Iterable[Record], patterns: Sequence[_Pattern]) -> list[Record]:
+    """Choose the holds that are meant, and what a lost pause may make one yet."""
+    concerned = [record for record in records if record.is_hold or record.suspect_pause]
+    held = [str(record.key) for record in concerned if record.is_hold]
+    for pattern in patterns if held else ():
+        if not any(map(pattern.matches, concerned)):
+            raise UsageError(
+                f"--repository {shown(pattern.text)}: matches nothing that is held;"
+                f" held: {_listed(held)}"
+            )
+    if not patterns:
+        return concerned
+    return [record for record in concerned if any(p.matches(record) for p in patterns)]
+
+
+def _listed(names: Sequence[object]) -> str:
+    rest = len(names) - MOST_NAMED
+    text = ", ".join(map(str, names[:MOST_NAMED]))
+    return f"{text} and {rest} more" if rest > 0 else text
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What became of everything that was to be resumed."""
+
+    now: datetime
+    results: list[Result]
+    suspected: dict[RepositoryKey, datetime]
+    unrecorded: str | None
+    lacks_secrets: bool
+
+    @property
+    def failed(self) -> list[Result]:
+        """Those that are still held."""
+        return [result for result in self.results if result.fate is Fate.FAILED]
+
+
+def _release(
+    records: Sequence[Record],
+    ledger: Ledger,
+    found: Settings | Path | None,
+    environ: Mapping[str, str],
+) -> _Ended:
+    stopping, clock_ = Event(), SystemClock()
+    time_ = Time(clock_, lambda delay: not stopping.wait(delay.total_seconds()))
+
+    def connect(cluster: ClusterSettings, remember: Callable[[Attempt], None]) -> BackupService:
+        return BackupService(cluster, environ=environ, on_attempt=remember, now=clock_.wall)
+
+    ways = _ways({record.key.cluster for record in records}, ledger, found, environ)
+    rescues = []
+    for name, way in ways.items():
+        mine = [record for record in records if record.key.cluster == name]
+        rescues.append(Rescue(way, mine, ledger, connect, time_))
+    names = ", ".join(ways)
+    try:
+        with Console(stderr=True).status(f"resuming on {names}"):
+            carry_out(rescues, stopping)
+    finally:
+        # Also for who interrupts: what was resumed until then is good to know.
+        ended = _ended(records, ways, rescues, clock_())
+        _print(ended)
+    return ended
+
+
+def _ways(
+    names: set[str], ledger: Ledger, found: Settings | Path | None, environ: Mapping[str, str]
+) -> dict[str, ClusterSettings]:
+    """Find how the clusters are reached: as the file says, else as it was when they were named."""
+    named = found.clusters if isinstance(found, Settings) else {}
+    ways = {name: named[name] for name in sorted(names & named.keys())}
+    return ways | earlier.clusters(names - ways.keys(), ledger.configs(), environ)
+
+
+def _ended(
+    records: Sequence[Record],
+    ways: Mapping[str, ClusterSettings],
+    rescues: Sequence[Rescue],
+    now: Moment,
+) -> _Ended:
+    results = [_unknown(record) for record in records if record.key.cluster not in ways]
+    suspected: dict[RepositoryKey, datetime] = {}
+    for rescue in rescues:
+        results += rescue.results()
+        suspected |= rescue.suspected(now)
+    unrecorded = next((rescue.ledger_error for rescue in rescues if rescue.ledger_error), None)
+    files = [way.password_file for way in ways.values() if way.password_file]
+    return _Ended(
+        now=now.wall,
+        results=sorted(results, key=lambda result: result.key),
+        suspected=suspected,
+        unrecorded=unrecorded,
+        lacks_secrets=not all(file.exists() for file in files),
+    )
+
+
+def _unknown(record: Record) -> Result:
+    advice = f"nothing says how to reach {record.key.cluster}: name a file that does, with -c"
+    return Result(record.key, Fate.FAILED, advice)
+
+
+def _print(ended: _Ended) -> None:
+    out = console()
+    if ended.results:
+        out.print(_table(ended.results))
+    else:
+        out.print("Nothing is held.")
+    if ended.suspected:
+        until = max(ended.suspected.values()).astimezone()
+        names = _listed(list(ended.suspected))
+        _note(
+            f"A lost call may still pause {names} until {until:%H:%M:%S %Z};"
+            " run cbmaintd release again after that."
+        )
+
+
+def _note(text: str) -> None:
+    out = console()
+    out.print()
+    out.print(Text(text))
+
+
+def _table(results: Iterable[Result]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("REPOSITORY", overflow="fold")
+    table.add_column("RESULT", overflow="fold")
+    for result in results:
+        has_failed = result.fate is Fate.FAILED
+        separator = ": " if has_failed else ", "
+        text = separator.join(filter(None, (result.fate, result.detail)))
+        # As text: what looks like markup in the words of a server is none.
+        style = "bold red" if has_failed else None
+        table.add_row(Text(str(result.key)), Text(text), style=style)
+    return table
+
+
+def _print_again(ended: _Ended, timeline: Timeline) -> None:
+    """Say which windows are open for what was released: a daemon would pause it again."""
+    released = [r.key for r in ended.results if r.fate in {Fate.RESUMED, Fate.ACTIVE}]
+    again: dict[RepositoryKey, Desired] = {}
+    for cluster in {key.cluster for key in released}:
+        ids = [key.id for key in released if key.cluster == cluster]
+        for id_, desired in timeline.desired(cluster, ids, ended.now).items():
+            if not desired.bridged:
+                again[RepositoryKey(cluster, id_)] = desired
+    if again:
+        windows = sorted({name for desired in again.values() for name in desired.windows})
+        until = max(desired.until for desired in again.values()).astimezone()
+        _note(
+            f"Open now: {_listed(windows)}. A daemon that starts before {clock(until)} pauses"
+            f" {_listed(sorted(again))} again."
+        )
+
+
+def _judge(ended: _Ended, environ: Mapping[str, str]) -> int:
+    failed = ended.failed
+    advice = "mend what is said above and run this again, or start the daemon"
+    if ended.lacks_secrets and not environ.get("CREDENTIALS_DIRECTORY"):
+        # Under systemd the daemon has them from elsewhere; here a person has to say from where.
+        advice = "set CREDENTIALS_DIRECTORY to the folder of the unit's secrets and run this again"
+    if failed:
+        clusters = ", ".join(sorted({result.key.cluster for result in failed}))
+        sys.stderr.write(
+            f"cbmaintd: {len(failed)} of {len(ended.results)} could not be released, on {clusters};"
+            f" {advice}\n"
+        )
+        return 1
+    if ended.unrecorded:
+        sys.stderr.write(
+            f"cbmaintd: all is resumed, but the ledger does not know: {ended.unrecorded}\n"
+        )
+        return 1
+    return 0

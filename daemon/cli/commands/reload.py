@@ -1,0 +1,80 @@
+"""`cbmaintd reload`: let the daemon read its file again, and say what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+
+from daemon.cli import agenda, places
+from daemon.errors import ConfigError, HostError
+from daemon.ledger.ledger import Access, Ledger
+from daemon.ledger.opening import open_ledger
+from daemon.ledger.state import DaemonState
+
+WITHIN = timedelta(seconds=30)
+"""A daemon whose disk is slow takes a while; one that takes longer is ill."""
+
+_LOOK_EVERY_S = 0.1
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Send SIGHUP and wait until the ledger says what the daemon made of the file.
+
+    Raises:
+        LedgerError: there is no ledger, or it cannot be read.
+        HostError: no daemon runs here, it may not be signalled, or it does not answer.
+
+    """
+    found = agenda.read_settings(args, environ)
+    with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
+        before = ledger.daemon()
+        pid = _pid_here(before)
+        _signal(pid)
+        reading = _next_reading(ledger, before).reading
+    if not reading.faults:
+        sys.stdout.write("The file is in force.\n")
+        return 0
+    sys.stderr.write("".join(f"{fault}\n" for fault in reading.faults))
+    sys.stderr.write("cbmaintd: the file was rejected; what was in force before still is\n")
+    return ConfigError.exit_code
+
+
+def _pid_here(state: DaemonState) -> int:
+    if not state.running or state.pid is None:
+        raise HostError("no daemon runs on this ledger: start one with cbmaintd run")
+    if state.host != socket.gethostname():
+        raise HostError(f"the daemon runs on {state.host}: reload it there")
+    return state.pid
+
+
+def _signal(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGHUP)
+    except PermissionError:
+        raise HostError(
+            f"the daemon (pid {pid}) belongs to somebody else: run this as its user, as root,"
+            " or as systemctl reload cbmaintd"
+        ) from None
+    except ProcessLookupError:
+        raise HostError(f"the daemon (pid {pid}) has just ended") from None
+
+
+def _next_reading(ledger: Ledger, before: DaemonState) -> DaemonState:
+    deadline = time.monotonic() + WITHIN.total_seconds()
+    while time.monotonic() < deadline:
+        state = ledger.daemon()
+        if state.reading.number != before.reading.number:
+            return state
+        if not state.running:
+            raise HostError("the daemon has ended: look at its log")
+        time.sleep(_LOOK_EVERY_S)
+    raise HostError(
+        f"the daemon did not say within {WITHIN.seconds} s what it made of the file:"
+        " look at its log"
+    )

@@ -1,0 +1,201 @@
+"""`cbmaintd run`: the daemon in the foreground, assembled from its parts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from daemon.cli import places
+from daemon.config import earlier
+from daemon.config.settings import Settings, load
+from daemon.core.record import Record
+from daemon.core.repository import Attempt
+from daemon.errors import ConfigError, SecretError
+from daemon.fleet.member import Crew
+from daemon.host.clock import SystemClock
+from daemon.host.secrets import read_password
+from daemon.host.signals import Flags
+from daemon.host.systemd import ServiceManager
+from daemon.ledger.ledger import Access, Ledger
+from daemon.ledger.opening import open_ledger
+from daemon.ledger.postgresql import PostgresqlLedger
+from daemon.ledger.sqlite_file import Loss
+from daemon.ledger.state import AppliedConfig, Trouble
+from daemon.log import log as logs
+from daemon.log.log import Level, Log, LogFormat
+from daemon.monitoring.metrics import Metrics
+from daemon.notify.delivery import Delivery
+from daemon.runtime.daemon import Daemon
+from daemon.runtime.parts import Book, Host, Start
+from daemon.service.client import BackupService
+from daemon.service.cluster import ClusterSettings
+from daemon.windows.overrides import Override
+
+FLUSH_WITHIN = timedelta(seconds=2)
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Run until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigError: the file is invalid and the ledger has no last good configuration.
+        HostError: the ledger cannot be used, or another daemon holds it.
+
+    """
+    file = places.find_config(args, environ)
+    found = _read(file, environ)
+    url = places.find_ledger(args, environ, found if isinstance(found, Settings) else file)
+    if isinstance(found, ConfigError) and not places.ledger_exists(url):
+        raise found
+    flags = Flags()
+    flags.listen()
+    log = Log(
+        sys.stderr.fileno(),
+        log_format=LogFormat(args.log_format),
+        level=Level[args.log_level.upper()],
+        now=SystemClock.wall,
+        environ=environ,
+    )
+    try:
+        with _open(url, dry_run=args.dry_run) as ledger:
+            if ledger.loss:
+                _say_lost(log, ledger.loss)
+            start = _start(file, found, ledger, environ, dry_run=args.dry_run)
+            crew = None if args.dry_run else _crew(ledger, log, environ)
+            if crew:
+                # What the others hold is theirs: records are read with each claim.
+                start = replace(start, records=(), crew=crew)
+            metrics = Metrics()
+            delivery = Delivery(socket.gethostname(), environ, log.mask, log.redact)
+            host = Host(
+                log.logger,
+                metrics,
+                lambda: log.lost,
+                SystemClock(),
+                ServiceManager(environ),
+                delivery.deliver,
+                environ,
+            )
+            book = _NoBook(ledger) if args.dry_run else crew or ledger
+            daemon = Daemon(start, book, _connector(log, metrics, environ), host)
+            has_ended = daemon.run(flags)
+            delivery.close()
+    finally:
+        log.close(FLUSH_WITHIN)
+    if not has_ended:
+        # A call that outlasts its ten seconds runs on a thread which would keep the process. What
+        # it may still do is in the ledger; the next start goes on from there.
+        os._exit(0)
+    return 0
+
+
+def _read(file: Path, environ: Mapping[str, str]) -> Settings | ConfigError:
+    try:
+        return load(file, environ=environ)
+    except ConfigError as exc:
+        return exc
+
+
+def _open(url: str, *, dry_run: bool) -> Ledger:
+    if not dry_run:
+        return open_ledger(url, Access.DAEMON)
+    if places.ledger_exists(url):
+        return open_ledger(url, Access.READ)
+    return open_ledger(places.IN_MEMORY, Access.DAEMON)
+
+
+def _say_lost(log: Log, loss: Loss) -> None:
+    damaged = str(loss.aside) if loss.aside else None
+    log.logger.critical(logs.LEDGER_REPLACED, reason=loss.reason, damaged=damaged)
+
+
+def _start(
+    file: Path,
+    found: Settings | ConfigError,
+    ledger: Ledger,
+    environ: Mapping[str, str],
+    *,
+    dry_run: bool,
+) -> Start:
+    """Choose what is put in force: the file, or else the last good configuration."""
+    rejected = found if isinstance(found, ConfigError) else None
+    settings = found if isinstance(found, Settings) else earlier.last_good(ledger, environ)
+    if settings is None:
+        raise rejected or AssertionError("unreachable")
+    records = tuple(ledger.records())
+    orphans = {record.key.cluster for record in records} - settings.clusters.keys()
+    return Start(
+        settings=settings,
+        file=file,
+        folder=file.absolute().parent,
+        records=records,
+        overrides=tuple(ledger.overrides()),
+        former=earlier.clusters(orphans, ledger.configs(), environ) if orphans else {},
+        rejected=rejected,
+        has_lost_ledger=ledger.loss is not None,
+        dry_run=dry_run,
+    )
+
+
+def _crew(ledger: Ledger, log: Log, environ: Mapping[str, str]) -> Crew | None:
+    """Join the daemons on *ledger*, if it is one that several share."""
+    if not isinstance(ledger, PostgresqlLedger):
+        return None
+
+    def find(names: set[str]) -> Mapping[str, ClusterSettings]:
+        return earlier.clusters(names, ledger.configs(), environ)
+
+    beats = PostgresqlLedger(ledger.url, Access.DAEMON, ledger.user, pool=1)
+    return Crew((ledger, beats), log.logger, SystemClock(), find, ledger.overrides())
+
+
+def _connector(
+    log: Log, metrics: Metrics, environ: Mapping[str, str]
+) -> Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]:
+    def connect(settings: ClusterSettings, remember: Callable[[Attempt], None]) -> BackupService:
+        def on_attempt(attempt: Attempt) -> None:
+            level, event, keys = logs.attempt_event(attempt)
+            log.logger.log(level, event, **keys)
+            metrics.attempted(attempt)
+            remember(attempt)
+
+        with suppress(SecretError):
+            log.redact(read_password(settings.password_file, settings.password_env, environ))
+        return BackupService(settings, environ=environ, on_attempt=on_attempt, now=SystemClock.wall)
+
+    return connect
+
+
+class _NoBook(Book):
+    """Where a dry run writes: nowhere; it reads what there is."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        pass
+
+    def save_config(self, config: AppliedConfig) -> None:
+        pass
+
+    def note_reading(self, faults: Sequence[str]) -> None:
+        pass
+
+    def note_troubles(self, changes: Mapping[str, Trouble | None]) -> None:
+        pass
+
+    def forget_attempts(self, before: datetime, most: int) -> None:
+        pass
+
+    def count_overrides(self) -> int:
+        return self._ledger.count_overrides()
+
+    def overrides(self) -> list[Override]:
+        return self._ledger.overrides()

@@ -1,0 +1,170 @@
+"""`cbmaintd why`: which openings cover a repository, and why the others do not."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Container, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from daemon.cli import agenda, places
+from daemon.cli.agenda import Agenda
+from daemon.cli.instants import read_instant
+from daemon.cli.reports.tables import ahead, clock, span
+from daemon.config.settings import Settings, load
+from daemon.core.record import Record
+from daemon.core.repository import RepositoryKey
+from daemon.errors import LedgerError, UsageError
+from daemon.ledger.ledger import Access
+from daemon.ledger.opening import open_ledger
+from daemon.windows.timeline import Timeline
+from daemon.windows.window import Opening, Window
+from daemon.wording import nearest_or_all
+
+_MOMENT = timedelta.resolution
+_MOST_CHANGES = 1000
+"""How many changes of a cluster are looked through for one of a repository."""
+
+
+def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Explain.
+
+    Raises:
+        ConfigError: the file is invalid.
+        UsageError: a repository or a time that makes no sense.
+
+    """
+    file = places.find_config(args, environ)
+    settings = load(file, environ=environ, check_secrets=False)
+    key = _key(args.repository, settings)
+    planned, record = _read(args, environ, settings, key)
+    now = datetime.now(UTC)
+    at = read_instant("--at", args.at, settings.timezone) if args.at else now
+    for line in _explain(key, planned, at, settings.windows):
+        sys.stdout.write(f"{line}\n")
+    if record and not args.at:
+        sys.stdout.writelines(f"{line}\n" for line in _ledger_lines(record, planned, now))
+    return 0
+
+
+def _key(text: str, settings: Settings) -> RepositoryKey:
+    cluster, slash, id_ = text.partition("/")
+    if not (cluster and slash and id_):
+        raise UsageError(f"{text}: write CLUSTER/REPOSITORY, as prod/orders")
+    if cluster not in settings.clusters:
+        known = nearest_or_all(cluster, settings.clusters)
+        raise UsageError(f"{text}: there is no cluster {cluster}{known}")
+    return RepositoryKey(cluster, id_)
+
+
+def _read(
+    args: argparse.Namespace, environ: Mapping[str, str], settings: Settings, key: RepositoryKey
+) -> tuple[Agenda, Record | None]:
+    """Read people's decisions and the record, if there is a ledger that can be read."""
+    url = places.find_ledger(args, environ, settings)
+    with suppress(LedgerError), open_ledger(url, Access.READ) as ledger:
+        known = (record for record in ledger.records() if record.key == key)
+        return agenda.wanted(settings, ledger, environ), next(known, None)
+    return agenda.plan(settings, ()), None
+
+
+def _explain(
+    key: RepositoryKey, planned: Agenda, at: datetime, in_file: Container[str]
+) -> Iterator[str]:
+    zone = planned.zone
+    timeline = planned.timeline
+    wanted = timeline.desired(key.cluster, [key.id], at).get(key.id)
+    when = clock(at.astimezone(zone))
+    if wanted is None:
+        yield f"{key} is not to be paused at {when}."
+    else:
+        why = "kept over a short hole by" if wanted.bridged else "to be paused by"
+        until = clock(wanted.until.astimezone(zone))
+        yield f"{key} is {why} {', '.join(wanted.windows)} at {when}, until {until}."
+    change = _next_change(timeline, key, at, is_wanted=wanted is not None)
+    if change:
+        what = "active" if wanted else "paused"
+        yield (
+            f"The next change for it: {clock(change.astimezone(zone))} (in {span(change - at)});"
+            f" it is then to be {what}."
+        )
+    yield ""
+    for window in timeline.windows.values():
+        is_over = window.name not in in_file and next(ahead(window, at), None) is None
+        if not is_over:
+            yield f"{window.name}: {_reason(window, key, at)}"
+
+
+def _next_change(
+    timeline: Timeline, key: RepositoryKey, at: datetime, *, is_wanted: bool
+) -> datetime | None:
+    """Give the next change of its cluster that is one for the repository."""
+    change = timeline.next_change(at, key.cluster)
+    for _ in range(_MOST_CHANGES):
+        if not change or (key.id in timeline.desired(key.cluster, [key.id], change)) != is_wanted:
+            return change
+        change = timeline.next_change(change, key.cluster)
+    return None
+
+
+def _reason(window: Window, key: RepositoryKey, at: datetime) -> str:
+    patterns = window.patterns_for(key.cluster)
+    if not patterns:
+        return f"is not for {key.cluster}"
+    if not any(each.matches(key.id) for each in patterns):
+        shown = ", ".join(pattern for each in patterns for pattern in each.patterns)
+        return f"does not match {key.id} (it is for {shown})"
+    if not window.enabled:
+        return "matches, but is not enabled"
+    near = window.openings(at, at + window.pause_before + _MOMENT)
+    for opening in near:
+        if opening.start <= at:
+            return f"matches, and is open until {clock(opening.local_end)}{_marks(opening)}"
+        if opening.pause_from <= at:
+            return f"matches, and pauses ahead of {clock(opening.local_start)}"
+    return f"matches, but {_closed(window, at)}"
+
+
+def _closed(window: Window, at: datetime) -> str:
+    """Say why a window that matches is closed: its time, or something that takes it away."""
+    taken = _taken_away(window, at)
+    coming = next((opening for opening in ahead(window, at) if opening.start > at), None)
+    then = f"opens next {clock(coming.local_start)}" if coming else "does not open again"
+    return f"{taken}; it {then}" if taken else f"is closed; it {then}"
+
+
+def _taken_away(window: Window, at: datetime) -> str:
+    bare = replace(
+        window, excluded=(), valid_from=None, valid_until=None, skipped=frozenset(), moved=()
+    )
+    for opening in bare.openings(at, at + _MOMENT):
+        if opening.start in window.skipped:
+            return "a person skipped this opening"
+        if opening.start in dict(window.moved):
+            return "a person ended this opening"
+        if any(opening.day in days for days in window.excluded):
+            return f"{opening.day} is excluded"
+        return f"{opening.day} is outside valid_from and valid_until"
+    return ""
+
+
+def _marks(opening: Opening) -> str:
+    return f" ({opening.dst} by a clock change)" if opening.dst else ""
+
+
+def _ledger_lines(record: Record, planned: Agenda, now: datetime) -> Iterator[str]:
+    """Say what the ledger knows of it: that it is held, or that a person overruled us."""
+    key = record.key
+    if record.is_hold:
+        since = f" for {span(now - record.since)}" if record.since else ""
+        trouble = f", last error {record.last_error}" if record.last_error else ""
+        yield f"The ledger: {record.phase}{since} by {', '.join(record.windows)}{trouble}."
+    wanted = planned.timeline.desired(key.cluster, [key.id], now).get(key.id)
+    if wanted and {opening.id for opening in wanted.openings} <= set(record.yielded):
+        until = clock(wanted.until.astimezone(planned.zone))
+        yield (
+            f"But somebody resumed it meanwhile: it is left alone until {until}, unless on_drift"
+            " is enforce."
+        )

@@ -1,0 +1,105 @@
+"""The command line from end to end: the one place that turns an error into an exit code.
+
+Only the standard library is imported here: `--version` and `--help` should not wait for the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+from daemon import __version__
+from daemon.cli import parser
+from daemon.errors import CbmaintdError, ConfigError, UsageError
+
+INTERRUPTED = 130
+
+_SHARED = {"close": "changes", "extend": "changes", "skip": "changes"}
+"""Verbs of one family live in one module; the others in one of their own name."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code; nothing else ends the process."""
+    _prepare_streams()
+    try:
+        return _run_to_the_last_byte(sys.argv[1:] if argv is None else argv)
+    except ConfigError as exc:
+        # Faults stand at the start of their lines, where editors look for a place to jump to.
+        return _fail(str(exc), exc.exit_code)
+    except CbmaintdError as exc:
+        return _fail(f"cbmaintd: {exc}", exc.exit_code)
+    except KeyboardInterrupt:
+        return _fail("cbmaintd: interrupted", INTERRUPTED)
+    except OSError as exc:
+        return _refused(exc)
+    except Exception as exc:  # noqa: BLE001  # the last edge: a traceback is not for users
+        return _bug(exc)
+
+
+def _prepare_streams() -> None:
+    """Be ready for streams that are closed (`>&-`), and for those that take ASCII alone.
+
+    A closed one is opened on nothing: otherwise the next file, the ledger perhaps, would get its
+    number, and what is meant for the stream would be written into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _run_to_the_last_byte(argv: Sequence[str]) -> int:
+    """Run, and write all that was printed: a full disk is no success."""
+    try:
+        return _run(argv)
+    finally:
+        sys.stdout.flush()
+
+
+def _run(argv: Sequence[str]) -> int:
+    if "_ARGCOMPLETE" in os.environ:
+        # A shell asks what could stand here; the answer ends the process.
+        importlib.import_module("daemon.cli.completion").answer(os.environ)
+    args = parser.read(argv)
+    if args.version:
+        sys.stdout.write(f"cbmaintd {__version__}\n")
+        return 0
+    if args.verb is None:
+        sys.stderr.write(parser.help_text())
+        return UsageError.exit_code
+    module = _SHARED.get(args.verb, args.verb.replace("-", "_"))
+    command = importlib.import_module(f"daemon.cli.commands.{module}")
+    run = cast("Callable[[argparse.Namespace, Mapping[str, str]], int]", command.run)
+    return run(args, os.environ)
+
+
+def _refused(exc: OSError) -> int:
+    # What is still to be written goes nowhere: flushing at exit would complain once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(exc, BrokenPipeError):
+        # The reader had enough (`| head`): that is no complaint of ours.
+        return 1
+    return _fail(f"cbmaintd: the system refuses: {exc}", 1)
+
+
+def _fail(text: str, code: int) -> int:
+    sys.stderr.write(f"{text}\n")
+    return code
+
+
+def _bug(exc: Exception) -> int:
+    if os.environ.get("CBMAINTD_DEBUG"):
+        raise exc
+    what = f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
+    advice = "please report it, with what CBMAINTD_DEBUG=1 shows"
+    return _fail(f"cbmaintd: a bug: {what}; {advice}", 1)

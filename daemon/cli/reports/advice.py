@@ -1,0 +1,173 @@
+"""What a valid file probably does not mean: windows that never open, never close, or cost too much.
+
+`advise` reads the windows as they will be for the next month, and for the next year where that is
+cheap; it asks no cluster. Every piece of advice is a sentence that names the window first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cache
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from daemon.cli.reports.tables import ahead, clock_with_offset, span
+from daemon.service.cluster import ClusterSettings
+from daemon.windows.timeline import LOOK_AHEAD
+from daemon.windows.window import Opening, Patterns, Window
+from daemon.wording import listed
+
+MONTH = timedelta(days=32)
+"""How far ahead it is looked whether enough time is left for backups."""
+
+LEAST_FREE = 0.25
+"""The share of a month that a repository should not be paused."""
+
+THIRTEEN_MONTHS = timedelta(days=396)
+MOST_CHANGES = 4
+"""How many openings at clock changes are told of each window: those of two years, usually."""
+
+_DAY = timedelta(days=1)
+
+Pauses = Mapping[str, list[Opening]]
+"""Of each window the openings of a month."""
+
+
+def advise(
+    windows: Iterable[Window], clusters: Mapping[str, ClusterSettings], now: datetime
+) -> Iterator[str]:
+    """Give what is worth a second look, from *now* (aware) on; disabled windows are passed over."""
+    enabled = [window for window in windows if window.enabled]
+    month = {window.name: window.openings(now, now + MONTH) for window in enabled}
+    endless = {window.name for window in enabled if _is_endless(month[window.name], now)}
+    for window in enabled:
+        first = next(ahead(window, now), None)
+        if first is None:
+            yield _silent(window, now)
+            continue
+        if window.name in endless:
+            yield (
+                f"{window.name}: is open without a break for the next {MONTH.days} days:"
+                " what it is for is not backed up at all"
+            )
+        yield from _too_short(window, first, clusters)
+        yield from _at_clock_changes(window, now)
+    yield from _twins(enabled, month)
+    yield from _crowded([window for window in enabled if window.name not in endless], month, now)
+
+
+def _silent(window: Window, now: datetime) -> str:
+    if next(ahead(replace(window, excluded=()), now), None):
+        return (
+            f"{window.name}: every opening of the next {LOOK_AHEAD.days} days is excluded;"
+            " look at its exclude"
+        )
+    return (
+        f"{window.name}: does not open within {LOOK_AHEAD.days} days; if it is over, take it out"
+        " or write enabled: false"
+    )
+
+
+def _is_endless(month: list[Opening], now: datetime) -> bool:
+    return sum(_lengths(month, now), timedelta(0)) >= MONTH
+
+
+def _lengths(openings: Iterable[Opening], now: datetime) -> Iterator[timedelta]:
+    """Give the pauses within the month from *now* on, each instant counted once."""
+    reached, end = now, now + MONTH
+    for opening in sorted(openings, key=lambda each: each.pause_from):
+        start, stop = max(opening.pause_from, reached), min(opening.end, end)
+        if start < stop:
+            yield stop - start
+            reached = stop
+
+
+def _too_short(
+    window: Window, first: Opening, clusters: Mapping[str, ClusterSettings]
+) -> Iterator[str]:
+    """Warn of an opening that may be over before all attempts at a pause were made."""
+    length = first.end - first.pause_from
+    rounds = {name: _retry_round(clusters[name]) for name, _ in window.targets if name in clusters}
+    slowest = max(rounds, key=lambda name: rounds[name], default=None)
+    if slowest and length < window.pause_before + rounds[slowest]:
+        yield (
+            f"{window.name}: is over {span(length)} after the pause begins; a pause that times out"
+            f" on {slowest} may not be through its attempts by then (retry, timeout.total)"
+        )
+
+
+def _retry_round(cluster: ClusterSettings) -> timedelta:
+    """Give how long the attempts of one call take at most, with the waits between them."""
+    retry, wait, total = cluster.retry, cluster.retry.first_delay, timedelta(0)
+    for _ in range(retry.attempts - 1):
+        total += min(wait, retry.max_delay)
+        wait = min(wait * 2, retry.max_delay)
+    return total + retry.attempts * cluster.timeout.total
+
+
+def _at_clock_changes(window: Window, now: datetime) -> Iterator[str]:
+    changes = _change_days(window.zone, now)
+    near = (o for day in changes for o in window.openings(day - _DAY, day + 2 * _DAY))
+    adjusted = {opening.start: opening for opening in near if opening.dst and opening.end > now}
+    for opening in islice(adjusted.values(), MOST_CHANGES):
+        yield (
+            f"{window.name}: is {opening.dst} by a clock change: opens"
+            f" {clock_with_offset(opening.local_start)},"
+            f" closes {clock_with_offset(opening.local_end)}"
+        )
+
+
+@cache
+def _change_days(zone: ZoneInfo, now: datetime) -> tuple[datetime, ...]:
+    """Give instants less than a day before each clock change of the next 13 months."""
+    days = [now + number * _DAY for number in range(-1, THIRTEEN_MONTHS.days + 1)]
+    offsets = [day.astimezone(zone).utcoffset() for day in days]
+    return tuple(
+        day for day, one, two in zip(days, offsets, offsets[1:], strict=False) if one != two
+    )
+
+
+def _twins(windows: Iterable[Window], month: Pauses) -> Iterator[str]:
+    """Name windows that are open at the same times for the same repositories."""
+    alike: dict[object, list[str]] = {}
+    for window in windows:
+        if times := tuple((opening.start, opening.end) for opening in month[window.name]):
+            alike.setdefault((times, window.targets), []).append(window.name)
+    for first, *others in alike.values():
+        if others:
+            yield (
+                f"{first}: opens at the same times and for the same repositories as"
+                f" {listed(others, 'and')}; one of them is enough"
+            )
+
+
+def _crowded(windows: Iterable[Window], month: Pauses, now: datetime) -> Iterator[str]:
+    """Name what windows together leave too little of the month for backups."""
+    told: set[tuple[str, tuple[str, ...]]] = set()
+    for cluster, named in sorted(_by_cluster(windows).items()):
+        for pattern in dict.fromkeys(p for _, each in named for p in each.patterns):
+            names = tuple(dict.fromkeys(w for w, each in named if _covers(each, pattern)))
+            if pattern.startswith("!") or (cluster, names) in told:
+                continue
+            paused = sum(_lengths((o for w in names for o in month[w]), now), timedelta(0))
+            if 1 - paused / MONTH < LEAST_FREE:
+                told.add((cluster, names))
+                yield (
+                    f"{listed(names, 'and')}: {cluster}/{pattern} is paused for"
+                    f" {paused / MONTH:.0%} of the next {MONTH.days} days"
+                )
+
+
+def _by_cluster(windows: Iterable[Window]) -> dict[str, list[tuple[str, Patterns]]]:
+    found: dict[str, list[tuple[str, Patterns]]] = {}
+    for window in windows:
+        for cluster, patterns in window.targets:
+            found.setdefault(cluster, []).append((window.name, patterns))
+    return found
+
+
+def _covers(patterns: Patterns, pattern: str) -> bool:
+    """Tell whether all that *pattern* means is surely meant by *patterns*, too."""
+    return pattern in patterns.patterns or patterns.matches(pattern)

@@ -1,0 +1,127 @@
+"""What an edit of the file does to the openings: which appear, which vanish, which move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from itertools import zip_longest
+
+from rich.table import Table
+from rich.text import Text
+
+from daemon.cli.reports.tables import clock, console, opening_json
+from daemon.windows.timeline import Timeline
+from daemon.windows.window import Opening
+
+
+class Fate(StrEnum):
+    """What becomes of an opening."""
+
+    APPEARS = "appears"
+    VANISHES = "vanishes"
+    MOVES = "moves"
+
+
+_STYLES = {Fate.APPEARS: "green", Fate.VANISHES: "red", Fate.MOVES: "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An opening before and after the edit; one of them may be missing."""
+
+    before: Opening | None
+    after: Opening | None
+
+    @property
+    def fate(self) -> Fate:
+        """What becomes of it."""
+        if self.before and self.after:
+            return Fate.MOVES
+        return Fate.APPEARS if self.after else Fate.VANISHES
+
+    @property
+    def opening(self) -> Opening:
+        """The opening as it will be, or as it was if it vanishes."""
+        return next(opening for opening in (self.after, self.before) if opening)
+
+    def meets(self, start: datetime, end: datetime) -> bool:
+        """Tell whether it is about `[start, end)`, before the edit or after it."""
+        both = (self.before, self.after)
+        return any(opening.start < end and opening.end > start for opening in both if opening)
+
+
+def compare(before: Iterable[Opening], after: Iterable[Opening]) -> list[Difference]:
+    """Give what differs, by time and window; what opens on the same local day has moved."""
+    old, new = _by_interval(before), _by_interval(after)
+    vanished = _by_day(old[key] for key in old.keys() - new.keys())
+    appeared = _by_day(new[key] for key in new.keys() - old.keys())
+    differences = [
+        Difference(*pair)
+        for day in vanished.keys() | appeared.keys()
+        for pair in zip_longest(vanished.get(day, ()), appeared.get(day, ()))
+    ]
+    return sorted(differences, key=lambda each: (each.opening.start, each.opening.window))
+
+
+def retargeted(before: Timeline, after: Timeline) -> list[str]:
+    """Name the windows that both have, for other repositories."""
+    shared = before.windows.keys() & after.windows.keys()
+    return sorted(
+        name for name in shared if before.windows[name].targets != after.windows[name].targets
+    )
+
+
+def document(differences: Sequence[Difference], retargets: Sequence[str]) -> dict[str, object]:
+    """Give it as one JSON document; an opening is as in the calendar, or null."""
+    return {
+        "openings": [
+            {
+                "change": each.fate,
+                "before": each.before and opening_json(each.before),
+                "after": each.after and opening_json(each.after),
+            }
+            for each in differences
+        ],
+        "other_repositories": list(retargets),
+    }
+
+
+def show(differences: Sequence[Difference], retargets: Sequence[str], days: int) -> None:
+    """Print it as a table and a sentence for each window that is for other repositories."""
+    if differences:
+        table = Table(box=None, pad_edge=False)
+        for title in ("WINDOW", "CHANGE", "BEFORE", "AFTER"):
+            table.add_column(title, overflow="fold")
+        for each in differences:
+            fate = Text(each.fate, style=_STYLES[each.fate])
+            table.add_row(Text(each.opening.window), fate, _said(each.before), _said(each.after))
+        console().print(table)
+    else:
+        console().print(f"no opening within {days} days is another than before")
+    for name in retargets:
+        console().print(Text(f"{name}: is for other repositories than before"))
+
+
+def _by_interval(
+    openings: Iterable[Opening],
+) -> dict[tuple[str, datetime, datetime], Opening]:
+    return {(opening.window, opening.start, opening.end): opening for opening in openings}
+
+
+def _by_day(openings: Iterable[Opening]) -> dict[tuple[str, date], list[Opening]]:
+    days: dict[tuple[str, date], list[Opening]] = {}
+    for opening in sorted(openings, key=lambda each: each.start):
+        days.setdefault((opening.window, opening.day), []).append(opening)
+    return days
+
+
+def _said(opening: Opening | None) -> str:
+    if opening is None:
+        return "-"
+    start, end = opening.local_start, opening.local_end
+    if end - start >= timedelta(hours=24):
+        return f"{clock(start)} - {clock(end)}"
+    zone = f" {start:%Z}" if start.tzname() != end.tzname() else ""
+    return f"{start:%a %Y-%m-%d %H:%M}{zone}-{end:%H:%M %Z}"

@@ -1,0 +1,178 @@
+"""What openings cost: the runs that fall into them and are lost, and the gaps that this leaves.
+
+The service never catches up on a run that fell due while its repository was paused (Couchbase's
+documentation, "Pause backups"). Its list tells the next run of each task; the plan tells how far
+apart they are. Pure; instants are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from daemon.core.repository import ObservedRepository, RepositoryKey, ScheduledRun
+from daemon.windows.timeline import Timeline
+
+BACKUP = "BACKUP"
+_ONCE = timedelta(0)
+_MARGIN = timedelta(days=7)
+"""How far beyond the days asked for, and a backup's own period, the ends of gaps are looked for."""
+
+Periods = Mapping[str, Mapping[str, timedelta]]
+"""Of each plan, how far apart the runs of each task are."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LostRun:
+    """A run that falls into openings of *windows*."""
+
+    at: datetime
+    repository: RepositoryKey
+    task: str
+    task_type: str
+    windows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The longest time without a backup, from one that runs to the next that does.
+
+    `is_open`: it is at least so long; what is beyond one of its ends is too far to be looked for.
+    """
+
+    repository: RepositoryKey
+    start: datetime
+    end: datetime
+    usual: timedelta
+    is_open: bool = False
+
+    @property
+    def length(self) -> timedelta:
+        """How long it is."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What openings cost a cluster; what is paused now has no runs to tell of (`unknown`)."""
+
+    lost: tuple[LostRun, ...]
+    gaps: tuple[Gap, ...]
+    unknown: tuple[RepositoryKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a cluster says of its repositories and plans.
+
+    `certificate_ends` is when the first of its nodes' certificates does (UTC), if one was verified.
+    """
+
+    cluster: str
+    repositories: Sequence[ObservedRepository]
+    periods: Periods
+    certificate_ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    """A time in which a repository is paused, without a break."""
+
+    start: datetime
+    end: datetime
+    windows: tuple[str, ...]
+
+
+def impact(inventory: Inventory, timeline: Timeline, start: datetime, end: datetime) -> Impact:
+    """Tell what the openings from *start* to *end* cost the repositories of a cluster."""
+    lost: list[LostRun] = []
+    gaps: list[Gap] = []
+    unknown: list[RepositoryKey] = []
+    for repository in inventory.repositories:
+        key = RepositoryKey(inventory.cluster, repository.id)
+        every = inventory.periods.get(repository.plan, {})
+        tasks = (each.task for each in repository.scheduled if each.task_type == BACKUP)
+        reach = _MARGIN + max((every.get(task, _ONCE) for task in tasks), default=_ONCE)
+        pauses = _pauses(key, timeline, start - reach, end + reach)
+        if not any(pause.start < end and pause.end > start for pause in pauses):
+            continue
+        if not repository.scheduled:
+            unknown.append(key)
+            continue
+        around = (start - reach, end + reach)
+        runs = sorted(run for each in repository.scheduled for run in _runs(each, every, around))
+        missed = {run: pause for run in runs if (pause := _around(run.next_run, pauses))}
+        asked = {run: pause for run, pause in missed.items() if start <= run.next_run < end}
+        lost += [_lost(key, run, pause) for run, pause in asked.items()]
+        if any(run.task_type == BACKUP for run in asked):
+            backups = [run for run in runs if run.task_type == BACKUP]
+            gaps += _gaps(key, backups, missed, (start, end), around[1])
+    return Impact(tuple(sorted(lost)), tuple(gaps), tuple(unknown))
+
+
+def _lost(key: RepositoryKey, run: ScheduledRun, pause: _Pause) -> LostRun:
+    return LostRun(run.next_run, key, run.task, run.task_type, pause.windows)
+
+
+def _pauses(
+    key: RepositoryKey, timeline: Timeline, now: datetime, until: datetime
+) -> tuple[_Pause, ...]:
+    """Give the times in which the repository is paused; what touches or overlaps is one."""
+    names = {
+        window.name
+        for window in timeline.windows.values()
+        if any(patterns.matches(key.id) for patterns in window.patterns_for(key.cluster))
+    }
+    openings = [o for o in timeline.openings(now, until) if o.window in names]
+    pauses: list[_Pause] = []
+    for opening in sorted(openings, key=lambda opening: opening.pause_from):
+        if pauses and opening.pause_from - pauses[-1].end <= timeline.merge_gap:
+            last = pauses.pop()
+            windows = tuple(sorted({*last.windows, opening.window}))
+            pauses.append(_Pause(last.start, max(last.end, opening.end), windows))
+        else:
+            pauses.append(_Pause(opening.pause_from, opening.end, (opening.window,)))
+    return tuple(pauses)
+
+
+def _runs(
+    first: ScheduledRun, every: Mapping[str, timedelta], around: tuple[datetime, datetime]
+) -> Iterator[ScheduledRun]:
+    """Give the runs of one task within *around*; the next alone where nobody knows how often."""
+    start, end = around
+    step, at = every.get(first.task), first.next_run
+    if not step:
+        yield first
+        return
+    at -= (at - start) // step * step
+    while at < end:
+        yield ScheduledRun(at, first.task, first.task_type)
+        at += step
+
+
+def _around(at: datetime, pauses: Sequence[_Pause]) -> _Pause | None:
+    return next((pause for pause in pauses if pause.start <= at < pause.end), None)
+
+
+def _gaps(
+    key: RepositoryKey,
+    backups: Sequence[ScheduledRun],
+    missed: Collection[ScheduledRun],
+    asked: tuple[datetime, datetime],
+    horizon: datetime,
+) -> Iterator[Gap]:
+    """Give the longest gap that meets the time *asked* for, if it is longer than the plan's own."""
+    made = [run.next_run for run in backups if run not in missed]
+    first = [backups[0].next_run] if backups[0] in missed else []
+    last = [horizon] if backups[-1] in missed else []
+    planned = [run.next_run for run in backups]
+    usual = max((later - at for at, later in pairwise(planned)), default=None)
+    pairs = pairwise([*first, *made, *last])
+    between = [pair for pair in pairs if pair[0] < asked[1] and pair[1] > asked[0]]
+    if usual is None or not between:
+        return
+    start, end = max(between, key=lambda pair: pair[1] - pair[0])
+    if end - start > usual:
+        yield Gap(key, start, end, usual, is_open=[start] == first or [end] == last)

@@ -1,0 +1,184 @@
+"""How openings, spans of time and tables are shown, to programs and to people."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rich.console import Console
+from rich.text import Text
+
+from daemon.windows.timeline import LOOK_AHEAD
+from daemon.windows.window import Opening, Window
+
+MINUTE = timedelta(minutes=1)
+LEAST_WIDTH = 10
+"""What is left of the first column of a table where there is no room."""
+
+_FIRST_LOOK = timedelta(days=1)
+_INDENT = "    "
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:d|h|min|s)\b)")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table for people: cells, a note below them, and rich's style for both."""
+
+    cells: tuple[str, ...]
+    note: str = ""
+    style: str = ""
+
+
+def ahead(window: Window, now: datetime) -> Iterator[Opening]:
+    """Give the openings from *now* on, one that is open included, for 400 days.
+
+    It looks further only while somebody wants more: of a window that opens every minute the next
+    opening is known at once, all of a year's are not.
+    """
+    start, length, end = now, _FIRST_LOOK, now + LOOK_AHEAD
+    while start < end:
+        stop = min(start + length, end)
+        for opening in window.openings(start, stop):
+            # One that began before a later look was given by the look before.
+            if start == now or opening.start >= start:
+                yield opening
+        start, length = stop, length * 4
+
+
+def opening_json(opening: Opening) -> dict[str, str]:
+    """Give an opening as `calendar` and `status` print it; times have the zone's offset."""
+    shown = {
+        "window": opening.window,
+        "start": opening.local_start.isoformat(),
+        "end": opening.local_end.isoformat(),
+        "timezone": opening.zone.key,
+    }
+    return shown | ({"dst": opening.dst.value} if opening.dst else {})
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document; of a list, each item on a line of its own."""
+    if isinstance(document, list) and document:
+        # Not `indent`: that is a slow encoder, and a year of many windows has 200,000 openings.
+        text = "[\n  " + ",\n  ".join(map(json.dumps, document)) + "\n]"
+    else:
+        text = json.dumps(document, indent=2)
+    sys.stdout.write(f"{text}\n")
+
+
+def print_columns(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under their titles; what is too wide in the first column is folded.
+
+    For tables of any length: a year of a thousand windows has 200,000 rows.
+    """
+    table = [titles, *rows]
+    widths = _widths(table)
+    room = console().width - sum(width + 2 for width in widths[1:])
+    widths[0] = min(widths[0], max(room, LEAST_WIDTH))
+    lines = (line for row in table for line in _folded(row, widths))
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def laid_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> list[list[Text]]:
+    """Give the lines of each row, those of the titles first.
+
+    What does not fit into *width* goes on below, indented, and so does a note. A word is broken
+    only if it is longer than a line. Without a width each row is one line, its note at the end.
+    """
+    table = [Row(tuple(titles), style="dim"), *rows]
+    every, most = [row.cells for row in table], sys.maxsize if width is None else width
+    fitting = [cells for cells in every if len("  ".join(cells)) <= most]
+    widths = _widths(every)
+    if any(len(_padded(cells, widths)) > most for cells in fitting):
+        # What needs several lines anyhow should not cost the others their one.
+        widths = _widths(fitting)
+    return [[Text(line, row.style) for line in _lines(row, widths, width)] for row in table]
+
+
+def _widths(table: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*table, strict=True)]
+
+
+def _padded(cells: Iterable[str], widths: Iterable[int]) -> str:
+    return "  ".join(map(str.ljust, cells, widths)).rstrip()
+
+
+def _lines(row: Row, widths: Sequence[int], width: int | None) -> Iterator[str]:
+    note = " ".join(row.note.split())
+    if width is None:
+        yield "  ".join([*map(str.ljust, row.cells, widths), note]).rstrip()
+        return
+    longest = width - len(_INDENT)
+    kept = (together(cell) if len(cell) <= longest else cell for cell in row.cells)
+    yield from wrapped(_padded(kept, widths), width)
+    if note:
+        yield from wrapped(f"{_INDENT}{note}", width)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Break a line between words, and not between a number and its unit; go on indented.
+
+    Spaces that must stay may be no-break ones: rich breaks at these too, and whoever searches what
+    is printed does not expect any, so that here they become usual ones again.
+    """
+    lines = textwrap.wrap(
+        _BEFORE_UNIT.sub(_NO_BREAK, text),
+        max(width, LEAST_WIDTH),
+        subsequent_indent=_INDENT,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_NO_BREAK, " ") for line in lines]
+
+
+def together(words: str) -> str:
+    """Let `wrapped` keep *words* on one line."""
+    return words.replace(" ", _NO_BREAK)
+
+
+def _folded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    first, *others = row
+    cells = [first[: widths[0]], *others]
+    yield _padded(cells, widths)
+    for start in range(widths[0], len(first), widths[0]):
+        yield first[start : start + widths[0]]
+
+
+def console() -> Console:
+    """Give the terminal; colours and width follow NO_COLOR, COLUMNS and whether it is one."""
+    return Console(highlight=False, soft_wrap=False)
+
+
+def room() -> int | None:
+    """Give how wide a line may be; None in a pipe without COLUMNS: `grep` wants rows whole."""
+    out = console()
+    return out.width if out.is_terminal or "COLUMNS" in os.environ else None
+
+
+def span(length: timedelta) -> str:
+    """Give a span as people say it, its two largest units: `2 h 10 min`."""
+    units = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", MINUTE))
+    if length < MINUTE:
+        return f"{max(round(length.total_seconds()), 0)} s"
+    parts, rest = [], length
+    for name, unit in units:
+        count, rest = divmod(rest, unit)
+        if count:
+            parts.append(f"{count} {name}")
+    return " ".join(parts[:2])
+
+
+def clock(instant: datetime) -> str:
+    """Give a local time as people read it, with its weekday and zone."""
+    return f"{instant:%a %Y-%m-%d %H:%M %Z}"
+
+
+def clock_with_offset(instant: datetime) -> str:
+    """Give a local time as `clock` does, and what it is from UTC, for zones nobody knows."""
+    return f"{clock(instant)} ({instant.isoformat()[-6:]})"

@@ -1,0 +1,1 @@
+"""schedules.yaml to `Settings`, or every fault at once."""

@@ -1,0 +1,171 @@
+"""What one cluster of schedules.yaml means: from its section to `ClusterSettings`.
+
+Here is what no single field can tell: which keys need or exclude each other, whether the secrets
+are there and who may read them. What is wrong is noted in the findings; the result then counts for
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from daemon.config.addresses import is_plain_http_to_elsewhere
+from daemon.config.faults import Findings, Place
+from daemon.config.sections import ClusterSection, Section
+from daemon.durations import format_duration
+from daemon.errors import SecretError
+from daemon.host import secrets
+from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts, Tls
+
+_FILES = ("ca_file", "client_cert", "client_key")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where secrets are: below *folder*, in *environ* or named by it; only looked at if *check*."""
+
+    folder: Path
+    environ: Mapping[str, str]
+    check: bool
+
+    def path(self, name: str | None) -> Path | None:
+        """Give the path that a name in the file means."""
+        return secrets.resolve(name, self.folder, self.environ) if name else None
+
+
+def cluster_settings(
+    place: Place, section: ClusterSection, around: Surroundings, findings: Findings
+) -> ClusterSettings:
+    """Give the settings of the cluster at *place*; what is wrong with them is noted."""
+    _check_urls(place, section, findings)
+    _check_identity(place, findings)
+    settings = ClusterSettings(
+        name=str(place.path[-1]),
+        urls=section.url or (),
+        discover=section.discover or (),
+        username=section.username,
+        password_file=around.path(section.password_file),
+        password_env=section.password_env,
+        tls=_tls(section.tls, around),
+        timeout=_timeouts(place.at("timeout"), _given(section.timeout), findings),
+        retry=_retry(place.at("retry"), _given(section.retry), findings),
+        labels=tuple(sorted((section.labels or {}).items())),
+    )
+    if around.check:
+        _check_secrets(place, settings, around, findings)
+    if section.concurrency is None:
+        return settings
+    return replace(settings, concurrency=section.concurrency)
+
+
+def warnings_of(settings: ClusterSettings) -> Iterator[str]:
+    """Give what works and is unwise, for the log at every start."""
+    where = f"clusters.{settings.name}"
+    if not settings.tls.verify:
+        yield f"{where}: tls.verify is false: whoever is on the way can read and change everything"
+    for root in filter(is_plain_http_to_elsewhere, (*settings.urls, *settings.discover)):
+        yield f"{where}: {root} is not encrypted: whoever is on the way can read the password"
+
+
+def _given(section: Section | None) -> dict[str, Any]:
+    return {key: value for key, value in section or () if value is not None}
+
+
+def _check_urls(place: Place, section: ClusterSection, findings: Findings) -> None:
+    for key, roots in (("url", section.url or ()), ("discover", section.discover or ())):
+        for index, root in enumerate(roots):
+            if root in roots[:index]:
+                findings.add(place.at(key, index), f"{root} stands in the list already")
+            if is_plain_http_to_elsewhere(root) and not section.allow_insecure_http:
+                findings.add(
+                    place.at(key, index),
+                    f"{root} would carry the password unencrypted: use https, or set"
+                    " allow_insecure_http: true on this cluster",
+                )
+
+
+def _check_identity(place: Place, findings: Findings) -> None:
+    passwords = [key for key in ("password_file", "password_env") if place.has(key)]
+    if len(passwords) > 1:
+        findings.add_at_key(place.at("password_env"), "there is password_file already: keep one")
+    if passwords and not place.has("username"):
+        findings.add_at_key(place.at(passwords[0]), "there is no username for this password")
+    # Whoever wrote a `password` was told already what to do instead.
+    if not passwords and not place.has("password"):
+        if place.has("username"):
+            message = "there is no password for this user: add password_file or password_env"
+            findings.add_at_key(place.at("username"), message)
+        elif not place.at("tls").has("client_cert"):
+            message = "username and password_file are missing; a client certificate does instead"
+            findings.add_at_key(place, message)
+    _check_pair(place.at("tls"), findings)
+
+
+def _check_pair(tls: Place, findings: Findings) -> None:
+    for key, other in (("client_cert", "client_key"), ("client_key", "client_cert")):
+        if tls.has(key) and not tls.has(other):
+            message = f"{other} is missing beside it; if one file holds both, name it twice"
+            findings.add_at_key(tls.at(key), message)
+
+
+def _tls(section: Section | None, around: Surroundings) -> Tls:
+    given = _given(section)
+    paths = {key: around.path(given[key]) for key in _FILES if key in given}
+    return replace(Tls(), **(given | paths))
+
+
+def _timeouts(place: Place, given: dict[str, Any], findings: Findings) -> Timeouts:
+    """Complete what is given; a default gives way to it, a contradiction is noted."""
+    times = replace(Timeouts(), **given)
+    parts = {"connect": times.connect, "read": times.read}
+    if "total" not in given:
+        return replace(times, total=max(times.total, *parts.values()))
+    for key in parts.keys() & given.keys():
+        if parts[key] > times.total:
+            allowed = format_duration(times.total)
+            findings.add(place.at(key), f"longer than total, which is {allowed}")
+    return replace(times, **{key: min(part, times.total) for key, part in parts.items()})
+
+
+def _retry(place: Place, given: dict[str, Any], findings: Findings) -> RetryPolicy:
+    """Complete what is given; a default gives way to it, a contradiction is noted."""
+    policy = replace(RetryPolicy(), **given)
+    if policy.first_delay <= policy.max_delay:
+        return policy
+    if given.keys() >= {"first_delay", "max_delay"}:
+        allowed = format_duration(policy.first_delay)
+        findings.add(place.at("max_delay"), f"shorter than first_delay, which is {allowed}")
+    if "max_delay" in given:
+        return replace(policy, first_delay=policy.max_delay)
+    return replace(policy, max_delay=policy.first_delay)
+
+
+def _check_secrets(
+    place: Place, settings: ClusterSettings, around: Surroundings, findings: Findings
+) -> None:
+    """Look at every file and variable as a call would; what is read is thrown away."""
+    for steps, check in _secret_checks(settings, around.environ):
+        try:
+            check()
+        except SecretError as exc:
+            findings.add(place.at(*steps), str(exc))
+
+
+def _secret_checks(
+    settings: ClusterSettings, environ: Mapping[str, str]
+) -> Iterator[tuple[tuple[str, ...], Callable[[], object]]]:
+    file, env, tls = settings.password_file, settings.password_env, settings.tls
+    if file is not None:
+        yield ("password_file",), partial(secrets.read_password, file, None, environ)
+    if env is not None:
+        yield ("password_env",), partial(secrets.read_password, None, env, environ)
+    if tls.ca_file is not None:
+        yield ("tls", "ca_file"), partial(secrets.check_readable, tls.ca_file)
+    if tls.client_cert is not None:
+        yield ("tls", "client_cert"), partial(secrets.check_readable, tls.client_cert)
+    if tls.client_key is not None:
+        yield ("tls", "client_key"), partial(secrets.check_file, tls.client_key, environ)

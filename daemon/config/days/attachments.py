@@ -1,0 +1,67 @@
+"""The files beside schedules.yaml that it takes days from, read once for each configuration.
+
+What was read is remembered: the daemon watches these files like schedules.yaml itself, and the
+ledger keeps them with it, so that the last good configuration means what it meant.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from daemon.host.files import read_regular
+
+SIZE_LIMIT = 4 * 1024 * 1024
+
+
+class Attachments:
+    """Files named relative to *folder*; the texts in *kept*, if given, stand for all of them."""
+
+    def __init__(self, folder: Path, kept: Mapping[str, str] | None = None) -> None:
+        """Read nothing yet."""
+        self.folder = folder
+        self._kept = kept
+        self.seen: dict[str, str | None] = {}
+
+    def read(self, name: str) -> str:
+        """Give the text of a file; one that cannot be read counts as seen, too.
+
+        Raises:
+            ValueError: it is missing, unreadable, too large, or not UTF-8.
+
+        """
+        self.seen[name] = None
+        try:
+            text = self._content(name)
+        except OSError as exc:
+            raise ValueError(f"{self.folder / name}: {exc.strerror}") from exc
+        except UnicodeDecodeError as exc:
+            where = f"{self.folder / name}: byte {exc.start + 1}"
+            raise ValueError(f"{where} is not UTF-8: export the calendar as UTF-8") from exc
+        self.seen[name] = text
+        return text
+
+    def texts(self) -> dict[str, str]:
+        """Give what could be read."""
+        return {name: text for name, text in self.seen.items() if text is not None}
+
+    def again(self) -> dict[str, str | None]:
+        """Read what was seen once more; None for what cannot be read."""
+        anew = Attachments(self.folder, self._kept)
+        for name in self.seen:
+            with suppress(ValueError):
+                anew.read(name)
+        return anew.seen
+
+    def paths(self) -> list[Path]:
+        """List the files that were seen."""
+        return [self.folder / name for name in self.seen]
+
+    def _content(self, name: str) -> str:
+        if self._kept is None:
+            return read_regular(self.folder / name, SIZE_LIMIT).decode("utf-8-sig")
+        if name not in self._kept:
+            raise FileNotFoundError(errno.ENOENT, "was not kept")
+        return self._kept[name]

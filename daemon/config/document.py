@@ -1,0 +1,288 @@
+"""The text of schedules.yaml → a tree that remembers where everything stands.
+
+YAML 1.2 core rules: `true` and `false`, null, decimal numbers; all else is text, `02:00`, dates and
+`yes` included. The tree is built straight from PyYAML's events, so that nothing is expanded,
+constructed or walked before it was checked: anchors, aliases, merge keys, tags, repeated keys, a
+second document and deep nesting are faults, found in the one pass that builds the tree.
+
+Only PyYAML's pure reader is used: its C parser crashes the process on deep nesting.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from daemon.config.tree import (
+    Document,
+    Entry,
+    Mapping,
+    Node,
+    Path,
+    Scalar,
+    Sequence,
+    Unusable,
+    dotted,
+)
+from daemon.errors import Fault
+
+SIZE_LIMIT = 4 * 1024 * 1024
+DEPTH_LIMIT = 20
+
+# Spelled out because PyYAML's resolvers follow YAML 1.1, where 22:00 is 1320 and `no` is false.
+# Longer integers stay text: no field takes them, and Python refuses to convert very long ones.
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
+_FLOAT = re.compile(
+    r"(?=.*[.eE])[-+]?(?:(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|\.(?:inf|Inf|INF))"
+    r"|\.(?:nan|NaN|NAN)"
+)
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+# What no text may hold: controls, halves of characters, invisible marks, and what YAML 1.1 takes
+# for a line break while editors, which count the lines that we report, do not.
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+_FORBIDDEN_SHOWN = 10
+
+
+def read(content: bytes) -> Document:
+    """Read the bytes of a file; whatever they are, all that is wrong with them is in the result."""
+    try:
+        text = _decoded(content)
+        builder = _Builder(text)
+    except _UnreadableError as exc:
+        return Document(None, exc.faults)
+    return builder.document()
+
+
+class _UnreadableError(Exception):
+    """Raised when reading cannot go on; carries why."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__()
+        self.faults = faults
+
+
+def _decoded(content: bytes) -> str:
+    """Give the text without its byte order mark."""
+    if len(content) > SIZE_LIMIT:
+        raise _UnreadableError(Fault(1, 1, "", "the file is larger than 4 MiB"))
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]:
+        raise _UnreadableError(Fault(1, 1, "", "the file is UTF-16 or UTF-32: save it as UTF-8"))
+    try:
+        text = content.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as exc:
+        before = content[: exc.start].decode().removeprefix("\ufeff")
+        message = f"byte 0x{content[exc.start]:02x} is not UTF-8: save the file as UTF-8"
+        raise _UnreadableError(_fault_after(before, message)) from exc
+    if _FORBIDDEN.search(text):
+        raise _UnreadableError(*_forbidden(text))
+    return text
+
+
+def _forbidden(text: str) -> Iterator[Fault]:
+    for match in itertools.islice(_FORBIDDEN.finditer(text), _FORBIDDEN_SHOWN):
+        message = f"the character {_code_point(match.group())} is not allowed: delete it"
+        yield _fault_after(text[: match.start()], message)
+
+
+def _code_point(character: str) -> str:
+    return f"U+{ord(character):04X}"
+
+
+def _fault_after(before: str, message: str) -> Fault:
+    lines = re.split(r"\r\n|\r|\n", before)
+    return Fault(len(lines), len(lines[-1]) + 1, "", message)
+
+
+# What PyYAML says of the mistakes that people make in this file most, and what to do about them.
+_ADVICE = {
+    "found character '\\t'": "indent with spaces, not with tabs",
+    "scanning an alias": 'a glob that begins with * must be quoted: "*"',
+    "found character '%'": "quote a text that begins with %",
+    "found character '@'": "quote a text that begins with @",
+    "found character '`'": "quote a text that begins with `",
+    "expected <block end>": "look at the indentation",
+    "mapping values are not allowed": "quote a text that has a colon and a space in it",
+}
+
+
+class _Builder:
+    """Turns one text's events into a document; recurs as deep as `DEPTH_LIMIT` at most."""
+
+    def __init__(self, text: str) -> None:
+        self._loader = yaml.SafeLoader(text)
+        self._event: Callable[[], Event] = self._loader.get_event
+        self._faults: list[Fault] = []
+
+    def document(self) -> Document:
+        """Read all; a syntax error or too deep a nesting ends the reading, and there is no tree."""
+        try:
+            root = self._root()
+        except _UnreadableError as exc:
+            return Document(None, (*self._faults, *exc.faults))
+        return Document(root, tuple(self._faults))
+
+    def _root(self) -> Node:
+        self._next()
+        root: Node = Scalar(1, 1, "", None)
+        if isinstance(self._next(), DocumentStartEvent):
+            root = self._node(self._next(), ())
+            self._next()
+            self._end(self._next())
+        match root:
+            case Scalar(value=None):
+                message = "the file is empty: it must have clusters and windows"
+                raise _UnreadableError(Fault(1, 1, "", message))
+            case _:
+                return root
+
+    def _end(self, event: Event) -> None:
+        if not isinstance(event, StreamEndEvent):
+            message = "a second document begins here: only one is allowed"
+            raise _UnreadableError(_fault_at(event, (), message))
+
+    def _next(self) -> Event:
+        try:
+            return self._event()
+        except yaml.MarkedYAMLError as exc:
+            raise _UnreadableError(_syntax_fault(exc)) from exc
+        except (ValueError, OverflowError) as exc:
+            # An escape such as "\UFFFFFFFF", which no character has, is an error of Python's chr().
+            line, column = self._loader.line + 1, self._loader.column + 1
+            message = "not valid YAML: a number or an escape is out of range"
+            raise _UnreadableError(Fault(line, column, "", message)) from exc
+
+    def _node(self, event: Event, path: Path) -> Node:
+        self._refuse_extras(event, path)
+        match event:
+            case ScalarEvent():
+                return self._scalar(event, path)
+            case SequenceStartEvent() | MappingStartEvent() if len(path) >= DEPTH_LIMIT:
+                message = f"nested deeper than {DEPTH_LIMIT} levels"
+                raise _UnreadableError(_fault_at(event, path[:3], message))
+            case SequenceStartEvent():
+                return Sequence(*_position(event), tuple(self._items(path)))
+            case MappingStartEvent():
+                return Mapping(*_position(event), self._entries(path))
+            case _:
+                return Unusable(*_position(event))
+
+    def _items(self, path: Path) -> Iterator[Node]:
+        for index in itertools.count():
+            event = self._next()
+            if isinstance(event, SequenceEndEvent):
+                return
+            yield self._node(event, (*path, index))
+
+    def _entries(self, path: Path) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        while not isinstance(event := self._next(), MappingEndEvent):
+            key = self._key(event, path)
+            value = self._node(self._next(), (*path, key.source if key else "?"))
+            if key is None:
+                continue
+            if known := entries.get(key.source):
+                message = f"the key stands already in line {known.key.line}: delete one of them"
+                self._fault(key, (*path, key.source), message)
+            else:
+                entries[key.source] = Entry(key, value)
+        return entries
+
+    def _key(self, event: Event, path: Path) -> Scalar | None:
+        """Give a key that names something; None if there is no use in its value."""
+        if isinstance(event, ScalarEvent) and event.style is None and event.value == "<<":
+            self._fault(event, path, "a merge key (<<) is not allowed: write the keys out")
+            return None
+        match self._node(event, (*path, "?")):
+            case Scalar(value=str()) as key:
+                return key
+            case Scalar(source="") as key:
+                self._fault(key, path, "a key is missing before the colon")
+            case Scalar(source=source) as key:
+                self._fault(key, path, f"the key {source} is not a text: quote it")
+                return key
+            case Sequence() | Mapping() as key:
+                self._fault(key, path, "a key must be a text, not a list or mapping")
+            case _:
+                pass
+        return None
+
+    def _scalar(self, event: ScalarEvent, path: Path) -> Node:
+        text = event.value
+        if found := _FORBIDDEN.search(text):
+            message = f"the character {_code_point(found.group())} is not allowed, escaped or not"
+            self._fault(event, path, message)
+            return Unusable(*_position(event))
+        return Scalar(*_position(event), text, text if event.style else _resolved(text))
+
+    def _refuse_extras(self, event: Event, path: Path) -> None:
+        if isinstance(event, AliasEvent):
+            message = (
+                f'an alias is not allowed: write the value out; quote a glob: "*{event.anchor}"'
+            )
+            self._fault(event, path, message)
+        if not isinstance(event, ScalarEvent | CollectionStartEvent):
+            return
+        if event.anchor is not None:
+            message = f"an anchor (&{event.anchor}) is not allowed: write values out"
+            self._fault(event, path, message)
+        if event.tag is not None:
+            # PyYAML takes the bracket after it for a part of the tag.
+            tag = event.tag.rstrip("],}")
+            message = f'a tag ({tag}) is not allowed; quote a pattern that takes away: "{tag}"'
+            self._fault(event, path, message)
+
+    def _fault(self, where: Event | Node, path: Path, message: str) -> None:
+        self._faults.append(_fault_at(where, path, message))
+
+
+def _fault_at(where: Event | Node, path: Path, message: str) -> Fault:
+    line, column = _position(where)
+    return Fault(line, column, dotted(path), message)
+
+
+def _position(where: Event | Node) -> tuple[int, int]:
+    if isinstance(where, Node):
+        return where.line, where.column
+    mark = where.start_mark
+    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
+
+
+def _resolved(text: str) -> str | float | bool | None:
+    """Give what a text without quotes means by the core rules of YAML 1.2."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(re.sub(r"\.(?=[in])", "", text.lower()))
+    return text
+
+
+def _syntax_fault(error: yaml.MarkedYAMLError) -> Fault:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    said = ", ".join(filter(None, (error.context, error.problem)))
+    advice = "".join(f" ({advice})" for text, advice in _ADVICE.items() if text in said)
+    return Fault(line, column, "", f"not valid YAML: {said}{advice}")

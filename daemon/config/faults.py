@@ -1,0 +1,239 @@
+"""Collects what is wrong with a file: places in its tree, and faults at them.
+
+`Place` is a value with the way to it; `Findings` keeps the faults; `checked` lets pydantic read a
+tree and says in our own words what it refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from daemon.config.fields import NOT_TEXT
+from daemon.config.sections import Section
+from daemon.config.tree import Mapping, Node, Path, Scalar, Sequence, Unusable, dotted
+from daemon.errors import Fault
+from daemon.wording import listed, nearest, nearest_or_all, shown
+
+S = TypeVar("S", bound=Section)
+
+# How pydantic marks that it was the key of a mapping that it refused.
+_KEY = "[key]"
+
+# What is needed where pydantic itself found something else.
+_WANTED = {
+    "bool_type": "a boolean: write true or false",
+    "int_type": "a whole number",
+    "model_type": "a mapping of keys to values",
+    "dict_type": "a mapping of names to values",
+}
+
+_NO_VALUE = "there is no value: give one, or delete the key"
+
+_ADVICE = (
+    "a password is refused here, since the file is no place for secrets: write it into a file that"
+    " only its owner can read and name that as password_file, or use password_env"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A value of the file, the way to it, and the key that it stands under."""
+
+    node: Node
+    path: Path = ()
+    key: Scalar | None = None
+
+    def has(self, key: str) -> bool:
+        """Tell whether this is a mapping with *key*."""
+        return isinstance(self.node, Mapping) and key in self.node.entries
+
+    def at(self, *steps: str | int) -> Place:
+        """Follow *steps* as far as the file has them; a lone item stands for a list of one."""
+        place = self
+        for step in steps:
+            match place.node, step:
+                case Mapping(entries=entries), str() if step in entries:
+                    entry = entries[step]
+                    place = Place(entry.value, (*place.path, step), entry.key)
+                case Sequence(items=items), int() if step < len(items):
+                    place = Place(items[step], (*place.path, step))
+                case ((Mapping() | Scalar()), int()):
+                    pass
+                case _:
+                    return place
+        return place
+
+    def under(self, key: str) -> dict[str, Place]:
+        """Give the entries of the mapping under *key* by name; none if there is no such mapping."""
+        below = self.at(key)
+        if self.has(key) and isinstance(below.node, Mapping):
+            return {name: below.at(name) for name in below.node.entries}
+        return {}
+
+
+class Findings:
+    """The faults found so far."""
+
+    def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
+        """Begin with what is known."""
+        self._faults = set(faults)
+
+    def add(self, place: Place, message: str) -> None:
+        """Note a fault of a value."""
+        node = place.node
+        self._faults.add(Fault(node.line, node.column, dotted(place.path), message))
+
+    def add_at_key(self, place: Place, message: str) -> None:
+        """Note a fault of a key, or of a section as a whole."""
+        node = place.key or place.node
+        self._faults.add(Fault(node.line, node.column, dotted(place.path), message))
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Give them in the order of the file."""
+        return tuple(sorted(self._faults))
+
+
+def checked(root: Place, model: type[S], findings: Findings) -> S:
+    """Read a mapping as *model*; what is wrong is noted and left out of the result.
+
+    Left out is the innermost key whose value is at fault, so that all the rest can be looked at.
+    """
+    for place, section in sections(root, model):
+        _check_keys(place, section, findings)
+    plain = _plain(root, findings)
+    try:
+        return model.model_validate(plain)
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False, include_input=False)
+    known = {place.path: section for place, section in sections(root, model)}
+    for error in errors:
+        _note(error, root, known, findings)
+        _leave_out(error["loc"], plain)
+    return model.model_validate(plain)
+
+
+def sections(place: Place, model: type[Section]) -> Iterator[tuple[Place, type[Section]]]:
+    """Give every section of a tree with its place, but those that are no mappings."""
+    if isinstance(place.node, Sequence) and model.is_listed:
+        for index in range(len(place.node.items)):
+            yield from sections(place.at(index), model)
+    if not isinstance(place.node, Mapping):
+        return
+    yield place, model
+    for key, inner in model.known_keys().items():
+        if inner is not None and place.has(key):
+            below = place.under(key).values() if key in model.named else (place.at(key),)
+            for child in below:
+                yield from sections(child, inner)
+
+
+def _check_keys(place: Place, section: type[Section], findings: Findings) -> None:
+    for key in section.required:
+        if not place.has(key):
+            findings.add_at_key(place, f"the key {key} is missing")
+    present = [key for key in section.exactly_one if place.has(key)]
+    if section.exactly_one and not present:
+        findings.add_at_key(place, f"one of the keys {listed(section.exactly_one)} is missing")
+    for key in present[1:]:
+        allowed = listed(section.exactly_one)
+        message = f"there is {present[0]} already: only one of {allowed} is allowed"
+        findings.add_at_key(place.at(key), message)
+
+
+def _plain(place: Place, findings: Findings) -> Any:
+    """Give a tree as Python's own values; keys without a usable value are left out."""
+    match place.node:
+        case Scalar(value=value):
+            return value
+        case Sequence(items=items):
+            return [_plain(place.at(index), findings) for index in range(len(items))]
+        case Mapping(entries=entries):
+            below = {key: place.at(key) for key in entries}
+            return {
+                k: _plain(item, findings) for k, item in below.items() if _has_value(item, findings)
+            }
+        case _:
+            return None
+
+
+def _has_value(place: Place, findings: Findings) -> bool:
+    match place.node:
+        case Scalar(value=None):
+            findings.add_at_key(place, _NO_VALUE)
+            return False
+        case node:
+            return not isinstance(node, Unusable)
+
+
+def _note(
+    error: ErrorDetails, root: Place, known: dict[Path, type[Section]], findings: Findings
+) -> None:
+    *steps, last = error["loc"]
+    place = root.at(*steps) if last == _KEY else root.at(*steps, last)
+    if isinstance(place.node, Unusable):
+        return
+    if error["type"] == "extra_forbidden":
+        findings.add_at_key(place, _unknown_key(str(last), known[root.at(*steps).path]))
+    elif last == _KEY:
+        findings.add_at_key(place, _refusal(error, place.key or place.node))
+    else:
+        findings.add(place, _refusal(error, place.node))
+
+
+def _leave_out(loc: tuple[int | str, ...], plain: Any) -> None:
+    """Delete the innermost key on the way to an error; an earlier error may have done so."""
+    holder: dict[Any, Any] = {}
+    key: str | int = ""
+    for step in loc:
+        if isinstance(plain, dict) and isinstance(step, str) and step != _KEY:
+            if step not in plain:
+                return
+            holder, key = plain, step
+        elif not (isinstance(plain, list) and isinstance(step, int)):
+            break
+        plain = plain[step]
+    del holder[key]
+
+
+def _unknown_key(key: str, section: type[Section]) -> str:
+    known = tuple(section.known_keys())
+    guess = nearest(key, (*known, "password"))
+    if "password_file" in known and guess == nearest("password", ["password"]):
+        return _ADVICE
+    return f"{shown(key)} is not a key that is known here{nearest_or_all(key, known)}"
+
+
+def _refusal(error: ErrorDetails, node: Node) -> str:
+    """Say in our own words what pydantic refused."""
+    kind = error["type"]
+    if isinstance(node, Scalar) and node.value is None:
+        return _NO_VALUE
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    if kind == NOT_TEXT:
+        return _not_text(node, error["ctx"]["wanted"])
+    return f"{_described(node)} is not {_WANTED[kind]}"
+
+
+def _not_text(node: Node, wanted: str) -> str:
+    if isinstance(node, Scalar) and not wanted:
+        kind = "boolean" if isinstance(node.value, bool) else "number"
+        return f"{node.source} is a {kind}, and a text is needed: quote it: {shown(node.source)}"
+    return f"{_described(node)} is not {wanted or 'a text'}"
+
+
+def _described(node: Node) -> str:
+    match node:
+        case Scalar(value=str() as text):
+            return shown(text)
+        case Scalar(source=source):
+            return source
+        case Sequence():
+            return "a list"
+        case _:
+            return "a mapping"

@@ -1,0 +1,250 @@
+"""The kinds of fields that schedules.yaml has, as pydantic annotations over our own readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from daemon import durations
+from daemon.config import addresses, notation
+from daemon.windows.rules import MonthDay
+from daemon.windows.window import CatchUp, OnDrift
+from daemon.wording import listed, nearest, shown
+
+# The type of the error that pydantic reports for a number or list where a text belongs.
+NOT_TEXT = "not_text"
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Annotates a field that is a text and means what *parse* makes of it.
+
+    Where a number or a boolean stands instead, the fault names what is *wanted*; without it, quotes
+    are all that is missing. *schema* is what JSON Schema says of the text.
+    """
+
+    parse: Callable[[str], object]
+    wanted: str = ""
+    schema: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
+        """Let pydantic call our reader and nothing else."""
+        return core_schema.no_info_plain_validator_function(self.read)
+
+    def __get_pydantic_json_schema__(self, core: object, handler: object) -> JsonSchemaValue:
+        """Describe the text, not what it means."""
+        return {"type": "string", **self.schema}
+
+    def read(self, value: object) -> object:
+        """Give what a value of the file means. Raises as pydantic wants it."""
+        if not isinstance(value, str):
+            raise PydanticCustomError(NOT_TEXT, "{wanted}", {"wanted": self.wanted})
+        return self.parse(value)
+
+
+@dataclass(frozen=True, slots=True)
+class OrText:
+    """Annotates `T | Section`: *text* is read to a T, a mapping is the section."""
+
+    text: Text
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Let pydantic read mappings, and nothing else."""
+        section = handler.generate_schema(get_args(source)[-1])
+        return core_schema.no_info_wrap_validator_function(self._either, section)
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe both forms."""
+        return {"anyOf": [{"type": "string", **self.text.schema}, handler(core)]}
+
+    def _either(self, value: object, section: Callable[[object], object]) -> object:
+        return section(value) if isinstance(value, dict) else self.text.read(value)
+
+
+@dataclass(frozen=True, slots=True)
+class NoSecret:
+    """Annotates a section that says where a secret is: the secret itself is refused, unquoted."""
+
+    secret: str
+    instead: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Look before pydantic does."""
+        return core_schema.no_info_before_validator_function(self._checked, handler(source))
+
+    def _checked(self, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(  # noqa: TRY004  # as pydantic wants it
+                f"a {self.secret} is refused here, since the file is no place for secrets: write it"
+                f" into a file that only its owner can read, and say {self.instead}"
+            )
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class OneOrMore:
+    """Annotates a list that is never empty; one item may stand for a list of one."""
+
+    items: str
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Make the list before pydantic looks at its items."""
+        return core_schema.no_info_before_validator_function(self._listed, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe both forms."""
+        many = handler(core)
+        return {"anyOf": [many["items"], {**many, "minItems": 1}]}
+
+    def _listed(self, value: object) -> tuple[object, ...]:
+        if value == []:
+            raise ValueError(f"the list is empty: name at least one {self.items}")
+        return tuple(value) if isinstance(value, list) else (value,)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Annotates a whole number, its bounds included."""
+
+    low: int
+    high: int
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
+        """Let pydantic tell numbers from the rest, booleans included."""
+        number = core_schema.int_schema(strict=True)
+        return core_schema.no_info_after_validator_function(self._bounded, number)
+
+    def __get_pydantic_json_schema__(self, core: object, handler: object) -> JsonSchemaValue:
+        """Describe the bounds."""
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+    def _bounded(self, value: int) -> int:
+        if not self.low <= value <= self.high:
+            raise ValueError(f"{value} is out of bounds: {self.low} to {self.high} are allowed")
+        return value
+
+
+class DayOfMonth:
+    """Annotates an item of `monthly.on`: a number, or a text."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
+        """Let pydantic call our reader and nothing else."""
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def __get_pydantic_json_schema__(self, core: object, handler: object) -> JsonSchemaValue:
+        """Describe both forms."""
+        number = {"type": "integer", "minimum": -31, "maximum": 31, "not": {"const": 0}}
+        return {"anyOf": [number, {"type": "string"}]}
+
+    def _read(self, value: object) -> MonthDay:
+        if isinstance(value, str):
+            return notation.month_day(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return notation.day_number(value)
+        raise PydanticCustomError(NOT_TEXT, "{wanted}", {"wanted": notation.A_MONTH_DAY})
+
+
+def between(low: timedelta, high: timedelta) -> Callable[[str], timedelta]:
+    """Make a reader of durations from *low* to *high*, both included."""
+
+    def parse(text: str) -> timedelta:
+        found = durations.parse_duration(text)
+        if not low <= found <= high:
+            bounds = f"{durations.format_duration(low)} to {durations.format_duration(high)}"
+            raise ValueError(f"{shown(text)} is out of bounds: {bounds} are allowed")
+        return found
+
+    return parse
+
+
+def one_of(choices: type[Choice]) -> Callable[[str], Choice]:
+    """Make a reader of the words of an enum."""
+
+    def parse(text: str) -> Choice:
+        if text not in list(choices):
+            guess = nearest(text, choices)
+            raise ValueError(f"{shown(text)} is not allowed: {listed(choices)}{guess}")
+        return choices(text)
+
+    return parse
+
+
+def _duration(low: timedelta, high: timedelta) -> Text:
+    wanted = f"a duration: write {durations.EXAMPLES}"
+    return Text(between(low, high), wanted, _pattern(durations.PATTERN))
+
+
+def _choice(choices: type[StrEnum]) -> Text:
+    return Text(one_of(choices), f"allowed: {listed(choices)}", {"enum": list(choices)})
+
+
+def _pattern(pattern: str) -> dict[str, Any]:
+    return {"pattern": pattern}
+
+
+_ZERO = timedelta(0)
+_LEAST = timedelta(milliseconds=1)
+_HOUR = timedelta(hours=1)
+# Whoever looks for openings must look back as far as one may reach: that has to have a bound.
+_YEAR = timedelta(days=366)
+
+# Less would be lost to a database that is slow for a moment.
+SHORTEST_LEASE = timedelta(seconds=3)
+
+# Ten years.
+_LONGEST_HISTORY = timedelta(days=3660)
+
+Keep = Annotated[timedelta, _duration(timedelta(days=1), _LONGEST_HISTORY)]
+Length = Annotated[timedelta, _duration(_LEAST, _YEAR)]
+Lead = Annotated[timedelta, _duration(_ZERO, _YEAR)]
+Resync = Annotated[timedelta, _duration(timedelta(seconds=1), timedelta(minutes=10))]
+LeaseTime = Annotated[timedelta, _duration(SHORTEST_LEASE, _HOUR)]
+Limit = Annotated[timedelta, _duration(_LEAST, _HOUR)]
+
+Words = Annotated[str, Text(str)]
+Name = Annotated[str, Text(notation.name, schema=_pattern(notation.NAME))]
+Zone = Annotated[ZoneInfo, Text(notation.zone)]
+Start = Annotated[time, Text(notation.time_of_day, notation.A_TIME, _pattern(notation.TIME))]
+End = Annotated[timedelta, Text(notation.end_of_day, notation.A_TIME, _pattern(notation.END))]
+Day = Annotated[date, Text(notation.day, notation.A_DATE, {"format": "date"})]
+A_DATE_RANGE = Text(notation.date_range, notation.A_DATE_RANGE, _pattern(notation.DATES))
+Local = Annotated[
+    datetime, Text(notation.local_time, notation.A_LOCAL_TIME, _pattern(notation.LOCAL_TIME))
+]
+Instant = Annotated[
+    datetime, Text(notation.instant, notation.AN_INSTANT, _pattern(notation.INSTANT))
+]
+Days = Annotated[frozenset[int], Text(notation.weekdays, notation.A_DAY)]
+OnDay = Annotated[MonthDay, DayOfMonth()]
+OnDriftWord = Annotated[OnDrift, _choice(OnDrift)]
+CatchUpWord = Annotated[CatchUp, _choice(CatchUp)]
+
+Url = Annotated[str, Text(addresses.url, addresses.A_URL, _pattern(addresses.URL))]
+Listener = Annotated[
+    tuple[str, int], Text(addresses.listener, addresses.A_LISTENER, _pattern(addresses.LISTEN))
+]
+Ledger = Annotated[str, Text(addresses.ledger, addresses.A_LEDGER, _pattern(addresses.LEDGER))]
+Variable = Annotated[str, Text(addresses.variable, schema=_pattern(addresses.VARIABLE))]
+Username = Annotated[str, Text(addresses.username)]
+FileName = Annotated[str, Text(addresses.file_name)]
+RepositoryPattern = Annotated[str, Text(addresses.repository_pattern)]

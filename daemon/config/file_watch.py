@@ -1,0 +1,84 @@
+"""Notices that schedules.yaml changed, however it was written: in place, by rename, by symlink.
+
+The calendar files that it names count as parts of it.
+
+It polls: an inotify watch on a file is deaf after the first rename over it, and one on a symlink
+(a Kubernetes ConfigMap) after the first swap.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+
+from daemon.config.days.attachments import SIZE_LIMIT, Attachments
+from daemon.host.files import read_regular, why_unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What was read: the text, or why it could not be read; and the files that belong to it."""
+
+    text: bytes = b""
+    error: str = ""
+    attached: Mapping[str, str | None] = field(default_factory=dict)
+
+
+class Watch:
+    """One file; `poll` tells what it says when it has changed and come to rest."""
+
+    def __init__(self, path: Path, known: bytes | None, attachments: Attachments) -> None:
+        """Watch *path*, whose content is known to be *known* (None: not known)."""
+        self._path = path
+        self._attachments = attachments
+        self._reported = Content(known, "", attachments.seen) if known is not None else None
+        self._signature: tuple[int, ...] = ()
+        self._seen: Content | None = None
+
+    def poll(self) -> Content | None:
+        """Give the content once after each change; None while there is no news.
+
+        A content counts when two polls in a row read the same: a file that is being written in
+        place is left alone until it is whole.
+        """
+        signature = self._stat()
+        if signature == self._signature and self._seen is None:
+            return None
+        self._signature = signature
+        content, before = self.read(), self._seen
+        if content == self._reported:
+            self._seen = None
+        elif content != before:
+            self._seen = content
+        else:
+            self._seen, self._reported = None, content
+            return content
+        return None
+
+    def read(self) -> Content:
+        """Read the file now."""
+        attached = self._attachments.again()
+        try:
+            return Content(read_regular(self._path, SIZE_LIMIT), "", attached)
+        except OSError as exc:
+            return Content(b"", why_unreadable(exc), attached)
+
+    def settle(self, content: Content, attachments: Attachments) -> None:
+        """Take *content* as reported: it was judged, and *attachments* are what belongs to it."""
+        self._attachments = attachments
+        self._seen, self._reported = None, replace(content, attached=attachments.seen)
+
+    def _stat(self) -> tuple[int, ...]:
+        files = (self._path, *self._attachments.paths())
+        return tuple(chain.from_iterable(map(_signature, files)))
+
+
+def _signature(path: Path) -> tuple[int, ...]:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # follows the symlink, as it must
+    except OSError as exc:
+        return (exc.errno or 0,)
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev

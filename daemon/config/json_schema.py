@@ -1,0 +1,38 @@
+"""The JSON Schema of schedules.yaml, for editors: made from the sections that read it."""
+
+from __future__ import annotations
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from daemon.config.sections import FileSection
+
+
+class _Generator(GenerateJsonSchema):
+    """Describes the file as people write it: a key is absent, never null; a name has its form."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        """Describe the value alone."""
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        """Describe the value alone; defaults stand in the descriptions."""
+        return self.generate_inner(schema["schema"])
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """Allow no name beside those that have the form of a name."""
+        described = super().dict_schema(schema)
+        if "patternProperties" in described:
+            described["additionalProperties"] = False
+        return described
+
+    def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002  # as pydantic has it
+        """Leave out titles that say the key once more."""
+        return False
+
+
+def json_schema() -> dict[str, object]:
+    """Give the JSON Schema (draft 2020-12) of schedules.yaml, for editors."""
+    described = FileSection.model_json_schema(schema_generator=_Generator)
+    head = {"$schema": GenerateJsonSchema.schema_dialect, "title": "schedules.yaml"}
+    return head | {key: value for key, value in described.items() if key != "title"}

@@ -1,0 +1,188 @@
+"""How schedules.yaml writes names, zones, days, dates and times of day.
+
+Every reader takes a text and gives what it means, or raises ValueError with a sentence for whoever
+edits the file: what is there, what is allowed, what was probably meant.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from daemon.windows.dates import DateRange
+from daemon.windows.rules import DayNumber, MonthDay, NthWeekday
+from daemon.wording import listed, nearest, shown
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
+TIME = r"^([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
+END = r"^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?)$"
+DATES = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(\.\.[0-9]{4}-[0-9]{2}-[0-9]{2})?$"
+LOCAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?$"
+INSTANT = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([Zz]|[+-][0-9]{2}:[0-9]{2})?$"
+)
+
+A_TIME = "a time of day: write hours and minutes, 02:00"
+A_DATE = "a date: write 2026-11-12"
+A_DATE_RANGE = "a date or a range of dates: write 2026-11-12 or 2026-12-20..2027-01-03"
+A_LOCAL_TIME = "a local time: write 2026-01-25T02:00"
+AN_INSTANT = "a time: write 2026-12-24T18:00 for local time, 2026-12-24T18:00+01:00 for any other"
+A_DAY = "a day: write monday or mon, a range such as mon-fri, daily, weekdays or weekend"
+A_MONTH_DAY = (
+    "a day of a month: write 1 to 31, -1 for the last day (to -31), or second tuesday, last friday"
+)
+
+# Beyond them lies nothing that anyone maintains, and the end of what datetime can add to.
+_FIRST_YEAR, _LAST_YEAR = 1970, 2999
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_WEEKDAY = {name[:length]: day for day, name in enumerate(_WEEKDAYS) for length in (3, len(name))}
+_GROUPS = {"daily": range(7), "weekdays": range(5), "weekend": range(5, 7)}
+_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
+_LONGEST_MONTH = 31
+
+
+def name(text: str) -> str:
+    """Read the name of a window, a cluster, an exclusion or a label."""
+    if not re.fullmatch(NAME, text):
+        raise ValueError(
+            f"{shown(text)} is not a name: letters, digits, _ . and -, the first a letter or digit,"
+            " at most 63"
+        )
+    return text
+
+
+def zone(text: str) -> ZoneInfo:
+    """Read the name of an IANA time zone."""
+    if text not in _zones():
+        guess = _city(text) or nearest(text, _zones())
+        raise ValueError(f"{shown(text)} is not an IANA time zone such as Europe/Berlin{guess}")
+    return ZoneInfo(text)
+
+
+@cache
+def _zones() -> tuple[str, ...]:
+    """List the zones; ZoneInfo would also take `right/…`, which counts leap seconds."""
+    return tuple(sorted(available_timezones() - {"localtime", "Factory"}))
+
+
+def _city(text: str) -> str:
+    """Suggest the zone of a city that stands alone or under a wrong continent."""
+    city = text.rpartition("/")[2].replace(" ", "_").casefold()
+    zones = [zone for zone in _zones() if zone.rpartition("/")[2].casefold() == city]
+    return f"; did you mean {listed(map(shown, zones))}?" if zones else ""
+
+
+def time_of_day(text: str) -> time:
+    """Read a time on the clock."""
+    if re.fullmatch(TIME, text):
+        return time.fromisoformat(text if text[2] == ":" else f"0{text}")
+    if re.fullmatch(END, text):
+        raise ValueError("24:00 is allowed as an end only: a start is 00:00 of the next day")
+    raise ValueError(f"{shown(text)} is not {A_TIME}")
+
+
+def end_of_day(text: str) -> timedelta:
+    """Read a time on the clock that may be 24:00; give the time since midnight."""
+    if re.fullmatch(END, text) and text.startswith("24"):
+        return timedelta(hours=24)
+    if not re.fullmatch(TIME, text):
+        raise ValueError(f"{shown(text)} is not {A_TIME}, at most 24:00")
+    end = time_of_day(text)
+    return timedelta(hours=end.hour, minutes=end.minute, seconds=end.second)
+
+
+def day(text: str) -> date:
+    """Read a date."""
+    found = date_range(text)
+    if found.first != found.last:
+        raise ValueError(f"{shown(text)} is a range, not {A_DATE}")
+    return found.first
+
+
+def date_range(text: str) -> DateRange:
+    """Read a date, or a range of dates with both its ends."""
+    if not re.fullmatch(DATES, text):
+        raise ValueError(f"{shown(text)} is not {A_DATE_RANGE}")
+    first, _, last = text.partition("..")
+    found = DateRange(_calendar_day(first), _calendar_day(last or first))
+    if found.last < found.first:
+        raise ValueError(f"{shown(text)} ends before it begins")
+    return found
+
+
+def looks_like_date(text: str) -> bool:
+    """Tell whether a text is meant as a date or a range rather than as a name."""
+    return bool(re.match(r"[0-9]{4}-[0-9]{1,2}-|[0-9]{4}-[0-9]{2}$|.*\.\.", text))
+
+
+def _calendar_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{shown(text)} is not a date: no calendar has this day") from None
+
+
+def local_time(text: str) -> datetime:
+    """Read a date and a time on the clock; the result has no zone."""
+    if not re.fullmatch(LOCAL_TIME, text):
+        raise ValueError(f"{shown(text)} is not {A_LOCAL_TIME}")
+    return _instant(text, A_LOCAL_TIME)
+
+
+def instant(text: str) -> datetime:
+    """Read a date and a time; without an offset the result has no zone."""
+    if not re.fullmatch(INSTANT, text):
+        raise ValueError(f"{shown(text)} is not {AN_INSTANT}")
+    return _instant(text, AN_INSTANT)
+
+
+def _instant(text: str, wanted: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text.upper())
+    except ValueError as exc:
+        raise ValueError(f"{shown(text)} is not {wanted}") from exc
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise ValueError(f"the year of {shown(text)} is not in {_FIRST_YEAR} to {_LAST_YEAR}")
+    return found
+
+
+def weekdays(text: str) -> frozenset[int]:
+    """Read a day, a range that may pass the week's end, or a group; Monday is 0."""
+    words = text.casefold()
+    if words in _GROUPS:
+        return frozenset(_GROUPS[words])
+    first, dash, last = words.partition("-")
+    if not dash:
+        return frozenset({_weekday(first, text)})
+    start, end = _weekday(first, text), _weekday(last, text)
+    if start == end:
+        raise ValueError(f"{shown(text)} begins and ends on one day: write {first} or daily")
+    return frozenset((start + step) % 7 for step in range((end - start) % 7 + 1))
+
+
+def _weekday(word: str, text: str) -> int:
+    if word not in _WEEKDAY:
+        guess = nearest(word, (*_WEEKDAYS, *_GROUPS))
+        raise ValueError(f"{shown(text)} is not {A_DAY}{guess}")
+    return _WEEKDAY[word]
+
+
+def month_day(text: str) -> MonthDay:
+    """Read a day number, from the end if negative, or the n-th of a weekday."""
+    if re.fullmatch(r"[-+]?[0-9]{1,3}", text):
+        return day_number(int(text))
+    ordinal, _, weekday = " ".join(text.casefold().split()).partition(" ")
+    if ordinal not in _ORDINALS or weekday not in _WEEKDAY:
+        known = [f"{nth} {name}" for nth in _ORDINALS for name in _WEEKDAYS]
+        raise ValueError(f"{shown(text)} is not {A_MONTH_DAY}{nearest(text, known)}")
+    return NthWeekday(_ORDINALS[ordinal], _WEEKDAY[weekday])
+
+
+def day_number(number: int) -> DayNumber:
+    """Read a day of the month given as a number."""
+    if not 1 <= abs(number) <= _LONGEST_MONTH:
+        raise ValueError(f"{number} is not {A_MONTH_DAY}")
+    return DayNumber(number)

@@ -1,0 +1,209 @@
+"""What one window of schedules.yaml means: from its section to `Window`.
+
+Here is what no single field can tell: whether the rule ever fires, and which clusters and
+exclusions its names mean. What is wrong is noted in the findings; the result then counts for
+nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from fnmatch import fnmatchcase
+from zoneinfo import ZoneInfo
+
+from daemon.config import notation
+from daemon.config.faults import Findings, Place
+from daemon.config.sections import (
+    CronSection,
+    MonthlySection,
+    OnceSection,
+    RruleSection,
+    Section,
+    WeeklySection,
+    WindowSection,
+)
+from daemon.windows.dates import DateRange, DateSet
+from daemon.windows.rules import Cron, Monthly, Once, Rrule, Rule, Weekly
+from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
+from daemon.wording import nearest, nearest_or_all, shown
+
+# Which key of a rule is to blame when its parts, each right, make no rule together.
+_BLAMED = {
+    "weekly": "end",
+    "monthly": "end",
+    "cron": "expression",
+    "rrule": "rule",
+    "once": "end",
+}
+
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What windows may refer to: clusters with their labels, exclusions, the default zone.
+
+    None stands for what is itself at fault, so that nothing follows from it; no clusters at all are
+    a fault, too.
+    """
+
+    clusters: Mapping[str, Labels | None]
+    exclusions: Mapping[str, DateSet | None]
+    zone: ZoneInfo
+
+
+def window(place: Place, section: WindowSection, known: Known, findings: Findings) -> Window | None:
+    """Give the window at *place*; None if there is no rule, and what is wrong is noted."""
+    rule = _rule(place, section, findings)
+    targets = _targets(place, section, known.clusters, findings)
+    excluded = _excluded(place.at("exclude"), section, known.exclusions, findings)
+    first, last = section.valid_from, section.valid_until
+    if first and last and last < first:
+        findings.add(place.at("valid_until"), f"before valid_from, which is {first}")
+    if rule is None:
+        return None
+    return Window(
+        name=str(place.path[-1]),
+        rule=rule,
+        zone=section.timezone or known.zone,
+        targets=targets,
+        excluded=excluded,
+        pause_before=section.pause_before or timedelta(0),
+        catch_up=section.catch_up or CatchUp.NONE,
+        on_drift=section.on_drift or OnDrift.REPORT,
+        enabled=section.enabled is not False,
+        description=section.description or "",
+        valid_from=first,
+        valid_until=last,
+    )
+
+
+def _rule(place: Place, section: WindowSection, findings: Findings) -> Rule | None:
+    kinds = [kind for kind in section.exactly_one if place.has(kind)]
+    if len(kinds) != 1:
+        return None
+    try:
+        return _built(getattr(section, kinds[0]))
+    except ValueError as exc:
+        findings.add(place.at(kinds[0], _BLAMED[kinds[0]]), str(exc))
+        return None
+
+
+def _built(section: Section | None) -> Rule | None:
+    """Build the rule of a section, None if a part is missing. Raises ValueError as rules do."""
+    match section:
+        case WeeklySection(days=tuple() as days, start=time() as start) if _has_end(section):
+            on = frozenset[int]().union(*days)
+            return Weekly(on, start, section.end, section.duration)
+        case MonthlySection(on=tuple() as days, start=time() as start) if _has_end(section):
+            offset = section.offset_days or 0
+            return Monthly(days, offset, start, section.end, section.duration)
+        case CronSection(expression=str() as expression, duration=timedelta() as duration):
+            return Cron(expression, duration)
+        case RruleSection(
+            rule=str() as rule, from_=datetime() as dtstart, duration=timedelta() as duration
+        ):
+            return Rrule(rule, dtstart, duration)
+        case OnceSection(start=datetime() as start) if _has_end(section):
+            return _once(start, section.end, section.duration)
+        case _:
+            return None
+
+
+def _has_end(section: WeeklySection | MonthlySection | OnceSection) -> bool:
+    return (section.end is None) is not (section.duration is None)
+
+
+def _once(start: datetime, end: datetime | None, duration: timedelta | None) -> Once:
+    if end is not None:
+        if (start.tzinfo is None) is not (end.tzinfo is None):
+            raise ValueError("start and end differ in kind: give both an offset, or neither")
+        if end <= start:
+            raise ValueError("the end is not after the start")
+    return Once(start, end, duration)
+
+
+def _targets(
+    place: Place, section: WindowSection, clusters: Mapping[str, Labels | None], findings: Findings
+) -> tuple[tuple[str, Patterns], ...]:
+    places = place.under("repositories")
+    if section.repositories == {} and not places:
+        findings.add(place.at("repositories"), "there is no cluster in it: name at least one")
+    targets = []
+    for key, below in places.items():
+        patterns = (section.repositories or {}).get(key, ())
+        if patterns and all(pattern.startswith("!") for pattern in patterns):
+            message = '! takes away from what other patterns match: put "*" before it'
+            findings.add(below, message)
+        names = _addressed(below, key, clusters, findings) if clusters else []
+        targets += [(name, Patterns(patterns)) for name in names]
+    return tuple(targets)
+
+
+def _addressed(
+    place: Place, key: str, clusters: Mapping[str, Labels | None], findings: Findings
+) -> list[str]:
+    """Give the clusters that a key under `repositories` means."""
+    if "=" in key:
+        return _labelled(place, key, clusters, findings)
+    found = [name for name in clusters if fnmatchcase(name, key)]
+    if not found:
+        kind = "matches" if re.search(r"[*?[]", key) else "is called"
+        message = f"no cluster {kind} {shown(key)}{nearest_or_all(key, clusters)}"
+        findings.add_at_key(place, message)
+    return found
+
+
+def _labelled(
+    place: Place, key: str, clusters: Mapping[str, Labels | None], findings: Findings
+) -> list[str]:
+    """Give the clusters that have all of some labels: `env=prod,region=eu`."""
+    pairs = [tuple(part.strip().split("=")) for part in key.split(",")]
+    wanted = {pair[0]: pair[-1] for pair in pairs}
+    if len(wanted) < len(pairs) or not all(map(_is_label, pairs)):
+        message = f"{shown(key)} is no choice of labels: write env=prod or env=prod,region=eu"
+        findings.add_at_key(place, message)
+        return []
+    found = [name for name, labels in clusters.items() if wanted.items() <= (labels or {}).items()]
+    if not found and None not in clusters.values():
+        known = {f"{k}={v}" for labels in clusters.values() for k, v in (labels or {}).items()}
+        odd = [f"{k}={v}" for k, v in wanted.items() if f"{k}={v}" not in known]
+        guess = nearest(odd[0], sorted(known)) if odd else ""
+        findings.add_at_key(place, f"no cluster has the labels {shown(key)}{guess}")
+    return found
+
+
+def _is_label(pair: tuple[str, ...]) -> bool:
+    return len(pair) == len(("label", "value")) and all(
+        re.fullmatch(notation.NAME, x) for x in pair
+    )
+
+
+def _excluded(
+    place: Place,
+    section: WindowSection,
+    exclusions: Mapping[str, DateSet | None],
+    findings: Findings,
+) -> tuple[DateRange | DateSet, ...]:
+    found: list[DateRange | DateSet] = []
+    for index, word in enumerate(section.exclude or ()):
+        try:
+            found.append(_excluded_by(word, exclusions))
+        except ValueError as exc:
+            findings.add(place.at(index), str(exc))
+    return tuple(found)
+
+
+def _excluded_by(word: str, exclusions: Mapping[str, DateSet | None]) -> DateRange | DateSet:
+    """Give the dates of a name, or of a date or range itself. Raises ValueError."""
+    if word in exclusions:
+        return exclusions[word] or DateSet(())
+    if notation.looks_like_date(word):
+        return notation.date_range(word)
+    raise ValueError(
+        f"{shown(word)} is no date such as 2026-11-12 and no exclusion of this file"
+        f"{nearest_or_all(word, exclusions)}"
+    )

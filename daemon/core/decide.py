@@ -1,0 +1,318 @@
+"""The only place that knows *why*: what is wanted, what is seen and what is ours, to a decision.
+
+No clock, no file, no network, no log: everything enters as a value, every decision leaves as one.
+
+1. What somebody else paused is left alone, before, during and after an opening.
+2. A repository is ours from the durable mark that a pause may have left, until it was seen active.
+3. A call of unknown fate is suspected until a look taken after its deadline shows no effect;
+   a later success settles only itself.
+4. A person who resumes during an opening wins for the openings that hold it then (`report`), or is
+   overruled (`enforce`).
+5. Between two openings nearer than `merge_gap` what is held stays held, and nothing new is paused.
+6. A hold acts on what was recorded, never on today's reading of the globs.
+7. A repository that was given the id of another one is not that one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from daemon.core.record import Phase, Record, Suspicion
+from daemon.core.repository import Moment, ObservedRepository, RepositoryKey, RepositoryState
+from daemon.windows.timeline import Desired
+
+GONE_AFTER = timedelta(seconds=5)
+"""Two looks this far apart must miss a repository before its record is closed."""
+
+
+class Reason(StrEnum):
+    """Why a repository is left alone, as the log's `reason` says it."""
+
+    PAUSED_ELSEWHERE = "paused_elsewhere"
+    RESUMED_ELSEWHERE = "resumed_elsewhere"
+    YIELDED = "yielded"
+    GONE = "gone"
+    NEVER_PAUSED = "never_paused"
+    DRY_RUN = "dry_run"
+    LEDGER_LOST = "ledger_lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Send a pause; `drifted` when a person resumed it and the window enforces."""
+
+    record: Record
+    drifted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Send a resume."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """Start the backup that is owed; the record no longer owes it, so that none starts twice."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take as done a pause of ours that was not confirmed when it was sent."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Take as done a resume of ours that was not confirmed when it was sent."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """Give the hold up: a person resumed the repository during an opening."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Do nothing, and say why; `record` is what remains to be remembered."""
+
+    record: Record
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Do nothing: all is as it should be; `record` may carry news of its openings."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Report that a window names a repository which the cluster does not have."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """Look for a hold at the address where it was made: at the present one there is no such."""
+
+    record: Record
+
+
+Decision = Pause | Resume | CatchUp | Adopt | Resumed | Drifted | Leave | Keep | Missing | Stray
+
+
+def decide(
+    key: RepositoryKey,
+    desired: Desired | None,
+    observed: ObservedRepository | None,
+    record: Record | None,
+    now: Moment,
+) -> Decision:
+    """Decide what to do with one repository.
+
+    *desired* is None outside every opening, *observed* None when the list does not have it,
+    *record* None when the ledger knows nothing of it.
+    """
+    known = record or Record(key)
+    if observed is None or is_another(known, observed):
+        return _decide_missing(known, desired, now)
+    is_paused = observed.state is RepositoryState.PAUSED
+    known = _settle(replace(known, missing_since=None), now, is_paused=is_paused)
+    if desired is None:
+        return _decide_outside(known, now, is_paused=is_paused)
+    return _decide_inside(known, desired, observed, now, is_paused=is_paused)
+
+
+def _settle(record: Record, now: Moment, *, is_paused: bool) -> Record:
+    """Drop suspicions that this look disproves, and the claim of a pause that never left."""
+    pause, resume = record.suspect_pause, record.suspect_resume
+    if pause and pause.is_over(now) and not is_paused:
+        pause = None
+    if resume and resume.is_over(now) and (is_paused or record.phase is None):
+        resume = None
+    record = replace(record, suspect_pause=pause, suspect_resume=resume)
+    if record.phase is None and pause and is_paused:
+        return replace(record, phase=Phase.PAUSING)
+    return record
+
+
+def is_another(record: Record, observed: ObservedRepository) -> bool:
+    """Tell whether the id belongs to another repository than the one that is remembered."""
+    return record.uuid != observed.uuid and "" not in {record.uuid, observed.uuid}
+
+
+def _is_ours(record: Record) -> bool:
+    """Tell whether a repository seen paused was paused by us."""
+    if record.phase is Phase.PAUSING:
+        return record.suspect_pause is not None
+    return record.phase is not None
+
+
+def _decide_missing(record: Record, desired: Desired | None, now: Moment) -> Decision:
+    if record.is_spent:
+        return Missing(record) if desired else Keep(record)
+    since = record.missing_since or now.wall
+    suspicions = (record.suspect_pause, record.suspect_resume)
+    is_settled = all(suspicion is None or suspicion.is_over(now) for suspicion in suspicions)
+    # A clock stepped back must not keep the record for ever, hence the absolute distance.
+    if not is_settled or abs(now.wall - since) < GONE_AFTER:
+        return Keep(replace(record, missing_since=since))
+    gone = Record(record.key)
+    return Leave(gone, Reason.GONE) if record.is_hold else Keep(gone)
+
+
+def _decide_outside(record: Record, now: Moment, *, is_paused: bool) -> Decision:
+    record = replace(record, yielded=())
+    if is_paused:
+        if _is_ours(record):
+            return Resume(replace(record, phase=Phase.RESUMING))
+        return Keep(record.released())
+    match record.phase:
+        case None:
+            return _decide_idle(record, now)
+        case Phase.PAUSING:
+            return Leave(record.released(), Reason.NEVER_PAUSED)
+        case Phase.PAUSED:
+            return Leave(record.released(), Reason.RESUMED_ELSEWHERE)
+        case Phase.RESUMING:
+            return Resumed(record.released())
+        case _:
+            assert_never(record.phase)
+
+
+def _decide_idle(record: Record, now: Moment) -> Decision:
+    """Decide on a repository that is active, as it should be, and of which something is left."""
+    if record.backup_due and record.backup_due <= now.wall:
+        return CatchUp(replace(record.released(), backup_due=None))
+    return Keep(record.released())
+
+
+def _decide_inside(
+    record: Record, desired: Desired, observed: ObservedRepository, now: Moment, *, is_paused: bool
+) -> Decision:
+    held = _holding(record, desired, now)
+    if not is_paused:
+        return _decide_active(record, held, desired, observed)
+    if not _is_ours(record):
+        return Leave(_unclaimed(record, desired), Reason.PAUSED_ELSEWHERE)
+    if record.phase is Phase.PAUSING:
+        return Adopt(replace(held, phase=Phase.PAUSED))
+    return Keep(replace(held, phase=Phase.PAUSED))
+
+
+def _decide_active(
+    record: Record, held: Record, desired: Desired, observed: ObservedRepository
+) -> Decision:
+    """Decide on a repository that is active although an opening wants it paused."""
+    if desired.bridged:
+        return Keep(_unclaimed(record, desired))
+    if record.phase is None and _is_yielded(record, desired):
+        return Leave(record, Reason.YIELDED)
+    pause = Pause(_intent(held, observed))
+    # While a resume of ours may still land, an active repository is no person's word.
+    if record.phase is not Phase.PAUSED or record.suspect_resume:
+        return pause
+    if desired.enforce:
+        return replace(pause, drifted=True)
+    return Drifted(replace(_unclaimed(record, desired), yielded=_ids(desired)))
+
+
+def _ids(desired: Desired) -> tuple[str, ...]:
+    return tuple(opening.id for opening in desired.openings)
+
+
+def _is_yielded(record: Record, desired: Desired) -> bool:
+    """Tell whether a person overruled every opening that wants the repository now."""
+    return set(_ids(desired)) <= set(record.yielded)
+
+
+def _holding(record: Record, desired: Desired, now: Moment) -> Record:
+    return replace(
+        record,
+        windows=desired.windows,
+        openings=_ids(desired),
+        since=record.since or now.wall,
+        until=desired.until,
+        catch_up=desired.catch_up,
+        yielded=(),
+    )
+
+
+def _unclaimed(record: Record, desired: Desired) -> Record:
+    """Drop the hold; forget only those of a person's words that no opening can ask for again."""
+    still = tuple(opening for opening in record.yielded if opening in _ids(desired))
+    return replace(record.released(), yielded=still)
+
+
+def _intent(record: Record, observed: ObservedRepository) -> Record:
+    """Note what the service plans before it forgets: `scheduled` is absent while paused."""
+    return replace(
+        record,
+        phase=Phase.PAUSING,
+        uuid=observed.uuid or record.uuid,
+        scheduled=observed.scheduled,
+    )
+
+
+# What a call did to a record: `mark` before it leaves, one of the others after it.
+
+
+def mark(decision: Pause | Resume, now: Moment, span: timedelta) -> Record:
+    """Give the record that must be durable before the call leaves; it is suspected for `span`."""
+    record = decision.record
+    suspicion = Suspicion.starting(now, span)
+    match decision:
+        case Pause():
+            return replace(record, suspect_pause=suspicion.later(record.suspect_pause))
+        case Resume():
+            return replace(record, suspect_resume=suspicion.later(record.suspect_resume))
+        case _:
+            assert_never(decision)
+
+
+def confirm(decision: Pause | Resume, unresolved: Suspicion | None) -> Record:
+    """Give the record of a call whose effect was seen.
+
+    It settles itself alone: *unresolved* is an earlier attempt of the same call whose fate is
+    unknown, and a suspicion from before this pass stays as it was.
+    """
+    record = replace(_resolve(decision, unresolved), last_error=None, next_attempt=None)
+    match decision:
+        case Pause():
+            return replace(record, phase=Phase.PAUSED)
+        case Resume():
+            return record.released()
+        case _:
+            assert_never(decision)
+
+
+def fail(decision: Pause | Resume, unresolved: Suspicion | None, error: str) -> Record:
+    """Give the record of a call that was refused, lost (*unresolved*) or had no visible effect."""
+    return replace(_resolve(decision, unresolved), last_error=error)
+
+
+def _resolve(decision: Pause | Resume, unresolved: Suspicion | None) -> Record:
+    record = decision.record
+    if unresolved is None:
+        return record
+    match decision:
+        case Pause():
+            return replace(record, suspect_pause=unresolved.later(record.suspect_pause))
+        case Resume():
+            return replace(record, suspect_resume=unresolved.later(record.suspect_resume))
+        case _:
+            assert_never(decision)

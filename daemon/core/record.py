@@ -1,0 +1,142 @@
+"""What the ledger remembers of one repository, as a frozen value in the words of the protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from daemon.core.repository import Moment, RepositoryKey, ScheduledRun
+from daemon.windows.window import CatchUp
+
+LATE = timedelta(seconds=120)
+"""How long after a lost answer the service may still act on the request.
+
+The cluster manager's proxy gives up after 60 s (`couchbase/ns_server`, menelaus_util); twice that
+is a margin, not a measurement.
+"""
+
+
+class Phase(StrEnum):
+    """How far a hold is: we want it paused, it is paused and ours, or we want it active again."""
+
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    RESUMING = "resuming"
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """Until when the service may act on a call of ours whose fate is unknown.
+
+    `until` counts CLOCK_BOOTTIME of the boot `boot_id`, because the wall clock may be stepped.
+    `span` is how long that was when it was written.
+    """
+
+    boot_id: str
+    until: timedelta
+    span: timedelta
+
+    @classmethod
+    def starting(cls, now: Moment, span: timedelta) -> Suspicion:
+        """Suspect a call that leaves now, for `span`."""
+        return cls(now.boot_id, now.uptime + span, span)
+
+    def is_over(self, now: Moment) -> bool:
+        """Tell whether the service can no longer act.
+
+        After a reboot the call is older than the machine's uptime, so that an uptime beyond
+        `span` settles it.
+        """
+        if self.boot_id == now.boot_id:
+            return now.uptime > self.until
+        return now.uptime > self.span
+
+    def later(self, other: Suspicion | None) -> Suspicion:
+        """Give the one of both that lasts longer; one of an earlier boot is always the shorter."""
+        if other is None or other.boot_id != self.boot_id:
+            return self
+        return max(self, other, key=lambda suspicion: suspicion.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One repository that is ours, may be, or was taken from us by a person; instants are UTC.
+
+    A record with a `phase` is a hold. One without is kept for a suspicion, for the openings in
+    which a person overruled us (`yielded`), or for a backup that is owed (`backup_due`). `uuid`
+    says which repository it was, should its id be given to another, and `reached` by which address
+    it was paused, should the cluster's name be; empty where that is unknown.
+    `until` is the end of the openings it is held for, as computed when it was last looked at: an
+    edit or a new zone database cannot lose it. `running` names tasks that the pause did not end.
+    """
+
+    key: RepositoryKey
+    phase: Phase | None = None
+    uuid: str = ""
+    reached: str = ""
+    windows: tuple[str, ...] = ()
+    openings: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    yielded: tuple[str, ...] = ()
+    suspect_pause: Suspicion | None = None
+    suspect_resume: Suspicion | None = None
+    missing_since: datetime | None = None
+    scheduled: tuple[ScheduledRun, ...] = ()
+    running: tuple[str, ...] = ()
+    catch_up: CatchUp = CatchUp.NONE
+    backup_due: datetime | None = None
+    last_error: str | None = None
+    next_attempt: datetime | None = None
+
+    @property
+    def is_hold(self) -> bool:
+        """Tell whether the repository may be paused by us."""
+        return self.phase is not None
+
+    @property
+    def is_spent(self) -> bool:
+        """Tell whether nothing is left to remember."""
+        is_suspected = self.suspect_pause or self.suspect_resume
+        return not (self.phase or self.yielded or is_suspected or self.backup_due)
+
+    @property
+    def opened(self) -> datetime | None:
+        """The start of the opening that asked for it last, read from the openings' identities."""
+        starts = [datetime.fromisoformat(opening.rpartition("@")[2]) for opening in self.openings]
+        return max(starts, default=None)
+
+    def missed(self, now: datetime) -> tuple[ScheduledRun, ...]:
+        """Name the runs that fell due while it was paused; the service never catches up on them."""
+        return tuple(run for run in self.scheduled if run.next_run <= now)
+
+    def wants_catch_up(self, now: datetime) -> bool:
+        """Tell whether a backup is to be started after its resume."""
+        match self.catch_up:
+            case CatchUp.NONE:
+                return False
+            case CatchUp.MISSED:
+                return any(run.task_type == "BACKUP" for run in self.missed(now))
+            case CatchUp.ALWAYS:
+                return True
+            case _:
+                assert_never(self.catch_up)
+
+    def released(self) -> Record:
+        """Give up the hold; what is suspected stays, and so does what a person decided."""
+        return replace(
+            self,
+            phase=None,
+            windows=self.windows if self.backup_due else (),
+            openings=(),
+            since=None,
+            until=None,
+            missing_since=None,
+            scheduled=(),
+            running=(),
+            catch_up=CatchUp.NONE,
+            last_error=None,
+            next_attempt=None,
+        )

@@ -1,0 +1,390 @@
+"""One of several daemons on a shared ledger: a thread that tells of itself, renews and claims.
+
+The daemon's main loop never waits for the database: it reads here what the thread found, and what
+it has to say is said by the thread at its next beat.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from daemon import __version__
+from daemon.core.record import Record
+from daemon.core.repository import Attempt, Moment
+from daemon.core.shares import LONGEST_SKEW, Lease, Wish, renewal_of, wish
+from daemon.errors import LedgerError
+from daemon.fleet.leases import Leases
+from daemon.ledger.claims import Card, Claims, Grant, Pulse, Stale
+from daemon.ledger.fenced_store import ClaimedStore, FencedWriter
+from daemon.ledger.postgresql import PostgresqlLedger
+from daemon.ledger.state import AppliedConfig, Reading, Trouble
+from daemon.log import log as logs
+from daemon.passes.journal import Log
+from daemon.service.cluster import ClusterSettings
+from daemon.windows.overrides import Override
+
+BEAT_S = 0.3
+"""How often it is looked who lives and what is free."""
+
+CHORES_EVERY = timedelta(seconds=1)
+SURE_WITHIN = timedelta(seconds=5)
+"""An answer that took longer tells nothing of how far two clocks are apart."""
+
+Find = Callable[[set[str]], Mapping[str, ClusterSettings]]
+
+
+class Crew:
+    """Our part in the crew; for the daemon it is also the book in which it reads and writes."""
+
+    def __init__(
+        self,
+        ledgers: tuple[PostgresqlLedger, PostgresqlLedger],
+        log: Log,
+        clock: Callable[[], Moment],
+        find: Find,
+        overrides: Sequence[Override],
+    ) -> None:
+        """Share the first of *ledgers* with the workers, and have the other for our beats alone.
+
+        *find* tells how clusters were reached that the file no longer names.
+        """
+        self._ledger, beats = ledgers
+        self.id = self._ledger.user
+        self._claims = Claims(beats, self.id)
+        self._writer = FencedWriter(self._ledger, self.id, clock)
+        self._log = log
+        self._clock = clock
+        self._find = find
+        self._since = datetime.now(UTC)
+        self._turn = threading.RLock()
+        self._woken = threading.Event()
+        self._on_news: Callable[[], None] = lambda: None
+        self._thread = threading.Thread(target=self._work, name="crew", daemon=True)
+        self._is_leaving = self._is_closing = False
+        self._config: AppliedConfig | None = None
+        self._named: frozenset[str] = frozenset()
+        self._lease = timedelta(0)
+        self._renewed: timedelta | None = None
+        self._pulse: Pulse | None = None
+        self._leases = Leases()
+        self._stale: list[Stale] = []
+        self._looked: dict[str, int] = {}
+        self._found: dict[str, ClusterSettings] = {}
+        self._sought: set[str] = set()
+        self._skew = timedelta(0)
+        self._reading = Reading()
+        self._overrides = tuple(overrides)
+        self._chore: tuple[datetime, int] | None = None
+        self._chores_done = timedelta(0)
+        self._troubled: dict[str, Trouble | None] = {}
+        self._said: dict[str, object] = {}
+        self._unreachable: str | None = None
+
+    # What the main loop asks and says
+
+    def aim(self, config: AppliedConfig, clusters: Collection[str], lease: timedelta) -> None:
+        """Speak to *clusters* from now on, by *config*, as far as that is what is in force."""
+        with self._turn:
+            if self._config is None or config.digest != self._config.digest:
+                self._config = config
+            self._named, self._lease, self._renewed = frozenset(clusters), lease, None
+            self._sought.clear()
+        self._woken.set()
+
+    def start(self, on_news: Callable[[], None]) -> None:
+        """Begin; *on_news* is called, on our thread, when there is something for the main loop."""
+        self._on_news = on_news
+        if not self._thread.is_alive():
+            self._thread.start()
+
+    @property
+    def agrees(self) -> bool:
+        """Whether our file is the configuration in force."""
+        pulse, config = self._pulse, self._config
+        return pulse is not None and config is not None and pulse.digest == config.digest
+
+    @property
+    def may_pause(self) -> bool:
+        """Whether our wall clock is near enough to the database's to go by."""
+        return abs(self._skew) <= LONGEST_SKEW
+
+    @property
+    def wish(self) -> Wish:
+        """What to let go of, beside what is let go of already."""
+        pulse = self._pulse
+        wanted, members = (self._wanted(pulse), pulse.members) if pulse else (frozenset[str](), 1)
+        may_claim = self.agrees and not self._is_leaving
+        return wish(self._leases.staying, wanted, members, may_claim=may_claim)
+
+    def _wanted(self, pulse: Pulse) -> frozenset[str]:
+        return self._named | (pulse.recorded & self._found.keys())
+
+    def granted(self) -> list[tuple[Lease, Grant]]:
+        """Take what was claimed since the last time."""
+        return self._leases.granted()
+
+    def to_look_at(self) -> list[Stale]:
+        """Take the late calls of others that were found since the last time."""
+        with self._turn:
+            found, self._stale = self._stale, []
+        return found
+
+    def way_to(self, cluster: str) -> ClusterSettings | None:
+        """Tell how a cluster was reached that the file no longer names."""
+        return self._found.get(cluster)
+
+    def store(self, lease: Lease) -> ClaimedStore:
+        """Give the worker of a claimed cluster where to write."""
+        return ClaimedStore(self._writer, lease)
+
+    def let_go(self, cluster: str) -> None:
+        """Note that its worker ends; the claim is renewed until it has."""
+        self._leases.let_go(cluster)
+
+    def ended(self, lease: Lease, unrecorded: Iterable[Attempt]) -> None:
+        """Give a cluster back whose worker has ended; what it could not record is kept as stale."""
+        self._leases.end(lease, unrecorded)
+        self._woken.set()
+
+    def troubles(self) -> list[str]:
+        """Say why somebody should look after this daemon."""
+        found = []
+        if self._unreachable:
+            found.append(f"the ledger cannot be reached: {self._unreachable}")
+        elif self._pulse and not self.agrees:
+            found.append(
+                "the file is not the configuration in force"
+                f" (generation {self._pulse.generation}), so nothing is done by it: cbmaintd apply"
+            )
+        if not self.may_pause:
+            found.append(
+                f"the clock differs from the database's by {self._skew.total_seconds():.0f} s, so"
+                " nothing new is paused"
+            )
+        return found
+
+    def leave(self) -> None:
+        """Claim nothing more, and let the others take what is given back."""
+        self._is_leaving = True
+        self._woken.set()
+
+    def close(self, within: timedelta) -> None:
+        """Wait until what was given back is free, and end."""
+        self._is_closing = True
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join(within.total_seconds())
+
+    # The book of the daemon's main loop
+
+    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Refuse: only who has claimed a cluster writes records of it."""
+        raise AssertionError("records are written by claims", records, attempts)
+
+    def save_config(self, config: AppliedConfig) -> None:
+        """Leave it to `aim`: what is in force for all is not for one to say."""
+
+    def note_reading(self, faults: Sequence[str]) -> None:
+        """Note that the file was read, and what was wrong with it."""
+        self._reading = Reading(str(uuid.uuid4()), tuple(faults))
+        self._woken.set()
+
+    def forget_attempts(self, before: datetime, most: int) -> None:
+        """Delete old attempts, some at each beat."""
+        self._chore = (before, most)
+
+    def note_troubles(self, changes: Mapping[str, Trouble | None]) -> None:
+        """Note which clusters do not answer, and which do again, at the next beat."""
+        with self._turn:
+            self._troubled.update(changes)
+
+    def count_overrides(self) -> int:
+        """Count what people decided beside the file."""
+        return len(self._overrides)
+
+    def overrides(self) -> list[Override]:
+        """List what people decided beside the file."""
+        return list(self._overrides)
+
+    # The thread
+
+    def _work(self) -> None:
+        while not self._is_closing:
+            self._step_safely(self._step)
+            self._woken.wait(BEAT_S)
+            self._woken.clear()
+        self._step_safely(self._say_goodbye)
+
+    def _step_safely(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except LedgerError as exc:
+            if self._unreachable is None:
+                self._log.error(logs.LEDGER_FAILED, cluster=None, error=str(exc))
+            self._unreachable = str(exc)
+        except Exception:  # noqa: BLE001  # a bug here must not end the beats: holds hang on them
+            self._log.critical(logs.PASS_CRASHED, cluster=None, exc_info=True)
+            time.sleep(BEAT_S)
+        else:
+            if self._unreachable is not None:
+                self._log.info(logs.LEDGER_RECOVERED, cluster=None)
+            self._unreachable = None
+
+    def _step(self) -> None:
+        """Make one beat.
+
+        1. Tell of ourselves, renew what is due, and see how things stand.
+        2. Give back what was let go of, and keep what came too late as stale.
+        3. Claim what is our share.
+        4. Do the chores.
+        """
+        if self._is_leaving:
+            self._claims.leave()
+            self._give_back()
+            self._renew_alone()
+            return
+        pulse = self._beat()
+        self._give_back()
+        self._seek(pulse)
+        self._claim(pulse)
+        self._note_looks(pulse)
+        self._do_chores(pulse)
+
+    def _card(self, config: AppliedConfig) -> Card:
+        return Card(
+            id=self.id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            since=self._since,
+            version=__version__,
+            config=config,
+            skew=self._skew,
+            reading=self._reading,
+        )
+
+    def _beat(self) -> Pulse:
+        with self._turn:
+            config, lease = self._config, self._lease
+        if config is None:
+            raise AssertionError("a crew is aimed before it starts")
+        before = self._clock()
+        pulse = self._claims.beat(self._card(config), lease, renew=self._is_due(before))
+        after = self._clock()
+        with self._turn:
+            self._pulse = pulse
+            if pulse.renewed is not None:
+                self._take_renewed(pulse.renewed, before, lease)
+        if after.uptime - before.uptime < SURE_WITHIN:
+            self._compare_clocks(before.wall + (after.wall - before.wall) / 2 - pulse.now)
+        self._say_agreement(pulse, config)
+        return pulse
+
+    def _is_due(self, now: Moment) -> bool:
+        return self._renewed is None or now.uptime - self._renewed >= renewal_of(self._lease)
+
+    def _take_renewed(self, renewed: Mapping[str, int], sent: Moment, lease: timedelta) -> None:
+        """Let renewed leases go on, from when that was asked for; all others are lost."""
+        self._renewed = sent.uptime
+        lost = self._leases.renew(renewed, sent.uptime + lease)
+        if lost:
+            self._log.warning(logs.CLUSTERS_LOST, clusters=lost)
+
+    def _renew_alone(self) -> None:
+        """Keep what still ends; who leaves is no member any more."""
+        now = self._clock()
+        if self._leases.names and self._is_due(now):
+            self._take_renewed(self._claims.renew(self._lease), now, self._lease)
+
+    def _compare_clocks(self, skew: timedelta) -> None:
+        could_pause, self._skew = self.may_pause, skew
+        if could_pause and not self.may_pause:
+            self._log.error(logs.CLOCK_DIFFERS, by_s=round(skew.total_seconds(), 3))
+            self._on_news()
+        elif self.may_pause and not could_pause:
+            self._log.info(logs.CLOCK_AGREES, by_s=round(skew.total_seconds(), 3))
+            self._on_news()
+
+    def _say_agreement(self, pulse: Pulse, config: AppliedConfig) -> None:
+        news = (pulse.generation, config.digest, pulse.digest)
+        if self._said.get("config") == news:
+            return
+        self._said["config"] = news
+        keys = {"path": config.path, "generation": pulse.generation}
+        if self.agrees:
+            self._log.info(logs.CONFIG_AGREES, **keys)
+        else:
+            self._log.error(logs.CONFIG_DIFFERS, **keys)
+        self._on_news()
+
+    def _give_back(self) -> None:
+        found = self._leases.to_return()
+        if found.late:
+            self._claims.keep_stale(found.late)
+            self._leases.kept(len(found.late))
+        if found.epochs:
+            self._claims.give_back(found.epochs)
+            released = self._leases.returned(found.epochs)
+            if released:
+                self._log.info(logs.CLUSTERS_RELEASED, clusters=released)
+
+    def _seek(self, pulse: Pulse) -> None:
+        """Find how to reach clusters that have records and that the file does not name."""
+        strangers = set(pulse.recorded) - self._named - self._found.keys() - self._sought
+        if strangers:
+            self._sought |= strangers
+            self._found |= self._find(strangers)
+            for name in sorted(strangers - self._found.keys()):
+                self._log.error(logs.CLUSTER_UNKNOWN, cluster=name, holds=None)
+
+    def _claim(self, pulse: Pulse) -> None:
+        wished, wanted, lease = self.wish, self._wanted(pulse), self._lease
+        if wished.must_go or wished.excess:
+            self._on_news()
+        sent = self._clock()
+        grants = self._claims.claim(wanted, self._leases.names, wished.claim, lease)
+        if grants:
+            self._leases.take(grants, sent.uptime + lease)
+            self._log.info(logs.CLUSTERS_CLAIMED, clusters=sorted(each.cluster for each in grants))
+            self._on_news()
+
+    def _note_looks(self, pulse: Pulse) -> None:
+        """Have late calls looked at, each once."""
+        new = [each for each in pulse.stale if each.id > self._looked.get(each.cluster, 0)]
+        with self._turn:
+            self._stale += [each for each in new if each.cluster in self._leases.names]
+        last = {each.cluster: each.id for each in new}
+        if last:
+            self._claims.looked(last)
+            self._looked |= last
+            self._on_news()
+
+    def _do_chores(self, pulse: Pulse) -> None:
+        with self._turn:
+            troubled = dict(self._troubled)
+        if troubled:
+            self._ledger.note_troubles(troubled)
+            with self._turn:
+                # What changed again meanwhile is for the next beat.
+                self._troubled = dict(self._troubled.items() - troubled.items())
+        if pulse.overrides != len(self._overrides):
+            self._overrides = tuple(self._claims.overrides())
+            self._on_news()
+        now = self._clock().uptime
+        if self._chore and now - self._chores_done >= CHORES_EVERY:
+            self._chores_done = now
+            self._claims.forget(*self._chore)
+        if "standby" not in self._said:
+            self._said["standby"] = warning = self._ledger.standby_warning()
+            if warning and self._config:
+                self._log.warning(logs.CONFIG_WARNED, path=self._config.path, warning=warning)
+
+    def _say_goodbye(self) -> None:
+        self._leases.end_untaken()
+        self._claims.leave()
+        self._give_back()

@@ -1,0 +1,152 @@
+"""The workers of the clusters that this daemon has claimed, of all that several daemons share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from daemon.config.settings import Settings
+from daemon.core.record import Record
+from daemon.core.repository import Moment
+from daemon.core.shares import Lease, leaving
+from daemon.fleet.fleet import CUT_WITHIN, Fleet, Hire
+from daemon.fleet.member import Crew
+from daemon.fleet.worker import Worker
+from daemon.ledger.state import AppliedConfig
+from daemon.service.cluster import ClusterSettings
+
+LOOK_EVERY_S = 0.02
+HAND_OVER_WITHIN = timedelta(seconds=3)
+_NONE = timedelta(0)
+
+
+class SharedFleet(Fleet):
+    """One worker for each claimed cluster; what was claimed, and what is to go, the crew tells."""
+
+    def __init__(
+        self, hire: Hire, crew: Crew, clock: Callable[[], Moment], on_news: Callable[[], None]
+    ) -> None:
+        """Make workers with *hire* for what *crew* claims; it calls *on_news* when it has."""
+        super().__init__(hire, ())
+        self._crew = crew
+        self._clock = clock
+        self._on_news = on_news
+        self._clusters: Mapping[str, ClusterSettings] = {}
+        self._leaving: dict[str, Worker] = {}
+
+    @property
+    def may_pause(self) -> bool:
+        """Whether the clock is near enough to the database's to go by."""
+        return self._crew.may_pause
+
+    @property
+    def differs(self) -> bool:
+        """Whether the configuration in force is another than ours."""
+        return not self._crew.agrees
+
+    def troubles(self) -> list[str]:
+        """Say what is in the way of speaking to clusters at all."""
+        return self._crew.troubles()
+
+    def prepare(self, settings: Settings) -> None:
+        """Speak by *settings* alone from now on: if they are not in force, let go of everything.
+
+        A cluster that has another name now goes on under the old one, until its holds are resumed.
+        """
+        self._crew.aim(_applied(settings), settings.clusters, settings.lease)
+        if not self._crew.agrees:
+            self._let_go(list(self._workers))
+
+    def employ(
+        self, clusters: Mapping[str, ClusterSettings], former: Mapping[str, ClusterSettings]
+    ) -> None:
+        """Reach claimed clusters by *clusters* from now on, and claim our share of them."""
+        del former
+        self._clusters = clusters
+        self._named = frozenset(clusters)
+        for name, worker in self._workers.items():
+            worker.reconfigure(clusters.get(name, worker.settings))
+            worker.controller.forget_failures()
+        self.wake(hurry=True)
+        self._crew.start(self._on_news)
+
+    def take_in(self, records: Iterable[Record], former: Mapping[str, ClusterSettings]) -> None:
+        """Leave it to the crew, which finds what was handed over to another name."""
+
+    def dismiss_idle(self) -> None:
+        """Leave it to the crew, which lets go of what nobody names or remembers any more."""
+
+    def keep_up(self) -> None:
+        """Begin with what was claimed, end what is lost or too much, look where a call came late.
+
+        What was lost is cut off: whoever has it now must not meet a call of ours.
+        """
+        uptime = self._clock().uptime
+        lost = [n for n, w in self._workers.items() if w.lease and w.lease.left(uptime) <= _NONE]
+        self._let_go(lost, cut=True)
+        wished = self._crew.wish
+        if wished.must_go or wished.excess:
+            busy = {name for name, worker in self._workers.items() if worker.controller.is_needed}
+            self._let_go(leaving(self._workers, busy, wished))
+        self._return_ended()
+        for lease, grant in self._crew.granted():
+            self._take_on(lease, grant.records)
+        for late in self._crew.to_look_at():
+            if late.cluster in self._workers:
+                self._workers[late.cluster].suspect(late.repository, late.action)
+
+    def stop(self, within: timedelta) -> bool:
+        """Start no new call, and hand each cluster over as soon as its calls have ended.
+
+        Calls that take longer than *within* are cut off; tell whether all ended.
+        """
+        self._crew.leave()
+        self._let_go(list(self._workers))
+        has_ended = self._wait_for_ends(within)
+        if not has_ended:
+            for worker in self._leaving.values():
+                worker.cut()
+            has_ended = self._wait_for_ends(CUT_WITHIN)
+        self._crew.close(HAND_OVER_WITHIN)
+        return has_ended
+
+    def _wait_for_ends(self, within: timedelta) -> bool:
+        end = time.monotonic() + within.total_seconds()
+        while True:
+            self._return_ended()
+            if not self._leaving or time.monotonic() > end:
+                return not self._leaving
+            time.sleep(LOOK_EVERY_S)
+
+    def _take_on(self, lease: Lease, records: Iterable[Record]) -> None:
+        settings = self._clusters.get(lease.cluster) or self._crew.way_to(lease.cluster)
+        if settings is None or lease.is_dropped:
+            # A reload came between.
+            self._crew.ended(lease, ())
+            return
+        worker = self._workers[lease.cluster] = self._hire(settings, records, lease)
+        worker.start()
+
+    def _let_go(self, names: Iterable[str], *, cut: bool = False) -> None:
+        for name in names:
+            worker = self._workers.pop(name, None)
+            if worker:
+                self._crew.let_go(name)
+                worker.stop()
+                self._leaving[name] = worker
+                if cut and worker.lease:
+                    worker.lease.drop()
+                    worker.cut()
+
+    def _return_ended(self) -> None:
+        for name, worker in list(self._leaving.items()):
+            if worker.join(_NONE) and worker.lease:
+                del self._leaving[name]
+                self._crew.ended(worker.lease, worker.unrecorded)
+
+
+def _applied(settings: Settings) -> AppliedConfig:
+    folder = Path(settings.path).absolute().parent
+    return AppliedConfig(settings.path, folder, settings.text, datetime.now(UTC), settings.attached)

@@ -1,0 +1,1 @@
+"""What this machine gives: clock, files, secrets, signals, systemd."""

@@ -1,0 +1,1 @@
+"""What must survive: holds, attempts, decisions and claims; all SQL."""

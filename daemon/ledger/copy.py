@@ -1,0 +1,85 @@
+"""From one ledger to another, all of it in one transaction: what a move to PostgreSQL needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from daemon.errors import AlreadyRunningError, LedgerError
+from daemon.ledger import tables as rows
+from daemon.ledger.ledger import Ledger, write
+
+PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """How much was copied."""
+
+    records: int
+    attempts: int
+    overrides: int
+    configs: int
+
+
+def copy(source: Ledger, target: Ledger) -> Copied:
+    """Copy everything; *target* must be empty.
+
+    Raises:
+        AlreadyRunningError: a daemon runs on one of them.
+        LedgerError: one cannot be used, or *target* has something already.
+
+    """
+    records = source.records()
+    with _alone(source) as origin, _alone(target) as goal:
+        for table in (rows.record, rows.attempt, rows.override, rows.config):
+            if goal.execute(sa.select(sa.func.count()).select_from(table)).scalar_one():
+                raise LedgerError(
+                    f"{target.place}: there is something in this ledger already; name an empty one"
+                )
+        write(goal, target.dial(goal), records, ())
+        return Copied(
+            len(records),
+            _copy_table(origin, goal, rows.attempt),
+            _copy_table(origin, goal, rows.override),
+            _copy_table(origin, goal, rows.config),
+        )
+
+
+@contextmanager
+def _alone(ledger: Ledger) -> Iterator[sa.Connection]:
+    """Begin a transaction during which no daemon can begin on this ledger. Raises LedgerError."""
+    with ledger.transaction() as connection:
+        if ledger.is_shared:
+            # A daemon that starts now waits here before it claims anything.
+            connection.exec_driver_sql("LOCK TABLE member IN EXCLUSIVE MODE")
+            live = [member for member in ledger.members() if member.is_live]
+            if live:
+                raise AlreadyRunningError(
+                    f"{ledger.place}: the ledger is in use by pid {live[0].pid} on {live[0].host};"
+                    " stop every daemon on it, and run this again"
+                )
+        yield connection
+
+
+def _copy_table(origin: sa.Connection, goal: sa.Connection, table: sa.Table) -> int:
+    """Copy the rows in their order; the numbers are given anew."""
+    count, last = 0, 0
+    while page := _page(origin, table, last):
+        last = page[-1].id
+        count += len(page)
+        goal.execute(sa.insert(table), [_without_id(row) for row in page])
+    return count
+
+
+def _page(origin: sa.Connection, table: sa.Table, last: int) -> Sequence[sa.Row[Any]]:
+    query = sa.select(table).where(table.c.id > last).order_by(table.c.id).limit(PAGE)
+    return origin.execute(query).all()
+
+
+def _without_id(row: sa.Row[Any]) -> dict[str, Any]:
+    return {key: value for key, value in row._asdict().items() if key != "id"}

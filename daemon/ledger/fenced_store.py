@@ -1,0 +1,146 @@
+"""Where the workers of claimed clusters write: only while their claims still hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from daemon.core.record import Record
+from daemon.core.repository import Attempt, Moment, Outcome
+from daemon.core.shares import Lease
+from daemon.errors import FencedError
+from daemon.ledger import tables as rows
+from daemon.ledger.group_commit import GroupCommit
+from daemon.ledger.ledger import write
+from daemon.ledger.postgresql import NOW, PostgresqlLedger
+from daemon.ledger.suspicions import DatabaseDial
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the worker of one cluster has to write by its claim."""
+
+    lease: Lease
+    records: list[Record]
+    attempts: list[Attempt]
+
+    @property
+    def claim(self) -> tuple[str, int]:
+        """The cluster and the epoch."""
+        return self.lease.cluster, self.lease.epoch
+
+    @property
+    def others(self) -> frozenset[str]:
+        """The other names under which something of it goes on."""
+        return frozenset(record.key.cluster for record in self.records) - {self.lease.cluster}
+
+
+class ClaimedStore:
+    """Where the worker of one claimed cluster writes."""
+
+    def __init__(self, writer: FencedWriter, lease: Lease) -> None:
+        """Have it written by *writer*, by the claim of *lease*."""
+        self._writer = writer
+        self._lease = lease
+
+    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write all of it in one durable transaction, or keep the attempts alone, as stale.
+
+        Raises:
+            FencedError: the cluster is another's; nothing more will leave from here.
+            LedgerError: nothing was written.
+
+        """
+        self._writer.write(Change(self._lease, list(records), list(attempts)))
+
+
+class FencedWriter:
+    """Writes for all workers of a daemon; those that write at the same time share a transaction."""
+
+    def __init__(self, ledger: PostgresqlLedger, me: str, clock: Callable[[], Moment]) -> None:
+        """Write into *ledger* what *me* has claimed."""
+        self._ledger = ledger
+        self._me = me
+        self._clock = clock
+        self._group = GroupCommit(self.write_together)
+
+    def write(self, change: Change) -> None:
+        """Write it, as `ClaimedStore.save` says."""
+        if not change.others:
+            self._group.add(change)
+            return
+        # It waits for what the owner of the other name is writing, which may be in a group of ours.
+        for error in self.write_together([change]):
+            if error:
+                raise error
+
+    def write_together(self, changes: Sequence[Change]) -> list[FencedError | None]:
+        """Write them in one durable transaction; tell of each whether its claim has ended.
+
+        Raises:
+            LedgerError: nothing was written.
+
+        """
+        with self._ledger.transaction() as connection:
+            before = self._clock()
+            held = self._fence(connection, changes)
+            # Without a claim there is no record to write until when it is suspected.
+            now = next(iter(held.values()), before.wall)
+            dial = DatabaseDial(now, before, self._clock())
+            records: list[Record] = []
+            sent: list[dict[str, Any]] = []
+            errors: list[FencedError | None] = []
+            others: set[str] = set()
+            for change in changes:
+                is_held = change.claim in held
+                sent += self._rows(change, is_stale=not is_held)
+                errors.append(None if is_held else self._fenced(change.lease))
+                if is_held:
+                    records += change.records
+                    others |= change.others
+            write(connection, dial, records, sent)
+            _make_known(connection, others)
+        return errors
+
+    def _fence(
+        self, connection: sa.Connection, changes: Sequence[Change]
+    ) -> dict[tuple[str, int], datetime]:
+        """Tell which claims hold, and go on holding until the end of the transaction."""
+        claim = rows.claim.c
+        found = connection.execute(
+            sa.select(claim.cluster, claim.epoch, NOW.label("now"))
+            .where(claim.owner == self._me)
+            .where(sa.tuple_(claim.cluster, claim.epoch).in_([each.claim for each in changes]))
+            # Renewals change no key and go on beside it; whoever takes over has to wait for it.
+            .with_for_update(read=True, key_share=True)
+        )
+        return {(row.cluster, row.epoch): row.now for row in found}
+
+    def _rows(self, change: Change, *, is_stale: bool) -> list[dict[str, Any]]:
+        outcome = {"outcome": Outcome.STALE} if is_stale else {}
+        epoch = change.lease.epoch
+        return [rows.from_attempt(sent, self._me, epoch) | outcome for sent in change.attempts]
+
+    def _fenced(self, lease: Lease) -> FencedError:
+        lease.drop()
+        return FencedError(
+            f"{self._ledger.place}: {lease.cluster} is another daemon's by now; what was sent too"
+            " late is in the history as stale, and leads to a look"
+        )
+
+
+def _make_known(connection: sa.Connection, others: Collection[str]) -> None:
+    """Let whoever has other names read what goes on under them: his claim has to begin anew."""
+    if others:
+        theirs = rows.claim.c.cluster.in_(others)
+        # Waits for what the owner is writing.
+        connection.execute(sa.select(rows.claim.c.cluster).where(theirs).with_for_update())
+        connection.execute(
+            sa.update(rows.claim)
+            .where(theirs)
+            .values(owner=None, epoch=rows.claim.c.epoch + 1, expires=NOW)
+        )

@@ -1,0 +1,310 @@
+"""The ledger in a PostgreSQL database, which daemons on several machines share.
+
+A connection that fails is replaced by itself. Settings are such that a network which swallows
+everything is noticed within seconds, and no lock of ours outlives us by more than that.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from daemon.config.addresses import DatabaseUrl
+from daemon.errors import LedgerError
+from daemon.host.clock import SystemClock
+from daemon.ledger import tables as rows
+from daemon.ledger.ledger import SCHEMA_VERSION, Access, Ledger, add_config, put_meta
+from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
+from daemon.ledger.suspicions import DatabaseDial
+
+_MIGRATIONS: dict[int, tuple[str, ...]] = {}
+"""What makes a ledger of one schema version one of the next; 4 was the first on PostgreSQL."""
+
+_SESSION = {
+    "statement_timeout": "3s",
+    "lock_timeout": "1s",
+    "idle_in_transaction_session_timeout": "5s",
+    "synchronous_commit": "on",
+}
+_NETWORK = {
+    "connect_timeout": 3,
+    "keepalives": 1,
+    "keepalives_idle": 3,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 4000,
+}
+_SESSIONS = "cbmaintd "
+_PREPARING = 0x63626D61
+"""The number of the lock under which one daemon at a time makes the tables."""
+
+# Of a history of years these are the few that are asked for all the time.
+_STALE_INDEX = "CREATE INDEX IF NOT EXISTS attempt_stale ON attempt (id) WHERE outcome = 'stale'"
+
+POOL = 4
+WAIT_FOR_CONNECTION_S = 10.0
+QUIET_S = 1.0
+"""How long nobody else tries after the database could not be reached: all fail at once meanwhile,
+so that a pass which may resume without it does not wait for it several times."""
+
+NOW = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
+# Sooner than its claims end, so that the others' shares are larger by the time these are free.
+_SILENT_FOR = rows.member.c.lease_s * sa.text("interval '1 second'") * 2 / 3
+LIVE = rows.member.c.beat > NOW - _SILENT_FOR
+# A process that was stopped in the middle of a transaction goes on holding its locks: no time limit
+# of the server's counts for whoever is silent between two messages of one statement's pipeline.
+END_SESSIONS = sa.text(
+    "SELECT pg_terminate_backend(pid, 200) FROM pg_stat_activity"
+    " WHERE usename = current_user AND pid <> pg_backend_pid() AND application_name IN"
+    " (SELECT :prefix || id FROM member WHERE id <> :me"
+    " AND beat < clock_timestamp() - lease_s * interval '1 second')"
+).bindparams(prefix=_SESSIONS)
+"""Ends the sessions of members not heard of for a lease, and waits for it (PostgreSQL 14)."""
+
+MEMBERS = sa.select(
+    rows.member,
+    LIVE.label("is_live"),
+    sa.func.extract("epoch", NOW - rows.member.c.beat).label("age_s"),
+    sa.select(sa.func.count())
+    .select_from(rows.claim)
+    .where(rows.claim.c.owner == rows.member.c.id, rows.claim.c.expires > NOW)
+    .scalar_subquery()
+    .label("clusters"),
+).order_by(rows.member.c.since, rows.member.c.id)
+
+
+class UnreachableError(LedgerError):
+    """Raised when the database does not answer, or not in time."""
+
+
+class PostgresqlLedger(Ledger):
+    """A ledger in a database."""
+
+    is_shared = True
+
+    def __init__(
+        self, url: DatabaseUrl, access: Access, user: str | None = None, pool: int = POOL
+    ) -> None:
+        """Prepare to connect; use `open`, which looks what is there. Raises LedgerError.
+
+        The server is told that *user* connects: it is a new one if none is named.
+        """
+        super().__init__(url.shown)
+        self.url = url
+        self.user = user or str(uuid.uuid4())
+        self._clock = SystemClock()
+        name = session_of(self.user)
+        self._engine = _engine(url, name, pool, is_read_only=access is Access.READ)
+        self._quiet_until = 0.0
+
+        @sa.event.listens_for(self._engine, "do_connect")
+        def _(*_: object) -> None:
+            # Whoever waited for a connection meanwhile need not find out for himself.
+            self._check_quiet()
+
+    @classmethod
+    def open(cls, url: DatabaseUrl, access: Access) -> PostgresqlLedger:
+        """Open the ledger in a database; `DAEMON` makes its tables where there are none.
+
+        Raises:
+            LedgerError: it cannot be reached, is missing, or of another version.
+
+        """
+        ledger = cls(url, access)
+        try:
+            if access is Access.DAEMON:
+                ledger._prepare()
+            else:
+                ledger.check_version()
+        except LedgerError:
+            ledger.close()
+            raise
+        return ledger
+
+    def _prepare(self) -> None:
+        with self.transaction() as connection:
+            # Daemons that start together do so one after the other.
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '20s'")
+            connection.exec_driver_sql("SET LOCAL statement_timeout = '60s'")
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PREPARING)))
+            is_new = not sa.inspect(connection).has_table(rows.meta.name)
+            rows.METADATA.create_all(connection)
+            rows.SHARED.create_all(connection)
+            if is_new:
+                put_meta(connection, "schema_version", str(SCHEMA_VERSION))
+            self.migrate(connection, _MIGRATIONS)
+            connection.exec_driver_sql(_STALE_INDEX)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def daemon(self) -> DaemonState:
+        """Tell of the daemon on this host, or else of any that runs. Raises LedgerError."""
+        here = socket.gethostname()
+        live = [member for member in self.members() if member.is_live]
+        nearest = sorted(live, key=lambda member: (member.host != here, not member.reading.faults))
+        if not nearest:
+            return DaemonState(running=False, pid=None, host=None, since=None, reading=Reading())
+        found = nearest[0]
+        return DaemonState(True, found.pid, found.host, found.since, found.reading)
+
+    def members(self) -> list[Member]:
+        """List the daemons, also those that died within the last hours. Raises LedgerError."""
+        with self.transaction() as connection:
+            generation = connection.execute(sa.select(sa.func.max(rows.config.c.id))).scalar()
+            found = connection.execute(MEMBERS).all()
+        return [self.parse(lambda row: _to_member(row, generation), row) for row in found]
+
+    def apply(self, config: AppliedConfig) -> int:
+        """Make *config* the one in force, unless it is; give its generation. Raises LedgerError."""
+        with self.transaction() as connection:
+            connection.exec_driver_sql("LOCK TABLE config IN EXCLUSIVE MODE")
+            newest = connection.execute(NEWEST).first()
+            if newest is None or newest.digest != config.digest:
+                add_config(connection, config)
+                newest = connection.execute(NEWEST).one()
+            return int(newest.id)
+
+    def save_config(self, config: AppliedConfig) -> None:
+        """Keep *config* if there is none yet: what is in force for all is not for one to say."""
+        with self.transaction() as connection:
+            seed(connection, config)
+
+    def dial(self, connection: sa.Connection) -> DatabaseDial:
+        """Count on the database's clock. Raises LedgerError."""
+        before = self._clock()
+        now: datetime = connection.execute(sa.select(NOW)).scalar_one()
+        return DatabaseDial(now, before, self._clock())
+
+    def standby_warning(self) -> str | None:
+        """Say what a standby that may lag behind can cost; None without one. Raises LedgerError."""
+        with self.transaction() as connection:
+            synchronous = connection.exec_driver_sql("SHOW synchronous_standby_names").scalar_one()
+            # Others than members of pg_monitor see that there is one, if not who.
+            count = connection.exec_driver_sql("SELECT count(*) FROM pg_stat_replication").scalar()
+        if synchronous or not count:
+            return None
+        return (
+            f"{self.place}: a standby of the database follows it asynchronously: a failover may"
+            " lose the record of a pause, which is then nobody's to resume; set"
+            " synchronous_standby_names on the server"
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Begin a transaction. Raises LedgerError; at once if the last one found nobody there."""
+        self._check_quiet()
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as exc:
+            if not isinstance(exc, sa.exc.TimeoutError) and not _is_refusal(exc):
+                self._quiet_until = time.monotonic() + QUIET_S
+            raise UnreachableError(self._said(exc)) from exc
+        except sa.exc.DBAPIError as exc:
+            raise LedgerError(self._said(exc)) from exc
+
+    def _check_quiet(self) -> None:
+        if time.monotonic() < self._quiet_until:
+            raise UnreachableError(f"{self.place}: the database could not be reached just now")
+
+    def _said(self, exc: sa.exc.SQLAlchemyError) -> str:
+        """Say what the database or the way to it refused, and what to do about it."""
+        reason = getattr(exc, "orig", None)
+        state = getattr(reason, "sqlstate", None)
+        what = " ".join(str(reason or "no connection was free in time").split("\n")[0].split())
+        if state == "42P01":
+            return f"{self.place}: there is no ledger here; no daemon has run with it yet"
+        if state == "42501":
+            return f"{self.place}: {what}: the role needs to own the ledger's tables"
+        if isinstance(exc, sa.exc.ProgrammingError | sa.exc.DataError | sa.exc.IntegrityError):
+            return f"{self.place}: the database refused ({what})"
+        return (
+            f"{self.place}: the database cannot be used ({what}); check that it runs and that psql"
+            " reaches it from here"
+        )
+
+
+NEWEST = (
+    sa.select(rows.config.c.id, rows.config.c.digest).order_by(rows.config.c.id.desc()).limit(1)
+)
+
+
+def seed(connection: sa.Connection, config: AppliedConfig) -> None:
+    """Put *config* in force if nothing is; of daemons that start together one does."""
+    if connection.execute(NEWEST).first() is None:
+        connection.exec_driver_sql("LOCK TABLE config IN EXCLUSIVE MODE")
+        if connection.execute(NEWEST).first() is None:
+            connection.execute(sa.insert(rows.config).values(rows.from_config(config)))
+
+
+def _is_refusal(exc: sa.exc.SQLAlchemyError) -> bool:
+    """Tell whether the server is there and refused one statement (a lock, a time limit)."""
+    state = getattr(getattr(exc, "orig", None), "sqlstate", None) or ""
+    return state.startswith(("55", "40")) or state == "57014"
+
+
+def session_of(user: str) -> str:
+    """Give the name under which the server knows the connections of a user."""
+    return f"{_SESSIONS}{user}"
+
+
+def _engine(url: DatabaseUrl, name: str, pool: int, *, is_read_only: bool) -> sa.Engine:
+    session = _SESSION | ({"default_transaction_read_only": "on"} if is_read_only else {})
+    options = " ".join(f"-c {name}={value}" for name, value in session.items())
+    query = dict(url.query)
+    given = query.pop("options", "")
+    arguments: dict[str, Any] = {
+        **_NETWORK,
+        **query,
+        "application_name": name,
+        # Behind a pooler the next transaction may be on a connection that prepared nothing.
+        "prepare_threshold": None,
+        "options": f"{options} {given}".strip(),
+        **({"host": url.hosts, "port": url.ports} if url.hosts else {}),
+    }
+    try:
+        return sa.create_engine(
+            sa.URL.create(
+                "postgresql+psycopg",
+                username=url.username,
+                password=url.password,
+                database=url.database,
+            ),
+            connect_args={key: value for key, value in arguments.items() if value != ""},
+            pool_size=pool,
+            max_overflow=0,
+            pool_timeout=WAIT_FOR_CONNECTION_S,
+            pool_pre_ping=True,
+        )
+    except ImportError as exc:
+        raise LedgerError(
+            f"{url.shown}: the driver of PostgreSQL is not installed:"
+            " pip install 'cbmaintd[postgresql]'"
+        ) from exc
+
+
+def _to_member(row: sa.Row[Any], generation: int | None) -> Member:
+    return Member(
+        id=row.id,
+        host=row.host,
+        pid=row.pid,
+        since=row.since,
+        is_live=row.is_live,
+        age=timedelta(seconds=float(row.age_s)),
+        lease=timedelta(seconds=row.lease_s),
+        version=row.version,
+        digest=row.digest,
+        agrees=row.generation is not None and row.generation == generation,
+        skew=timedelta(seconds=row.skew_s),
+        clusters=row.clusters,
+        reading=Reading.parse(row.reading) if row.reading else Reading(),
+    )

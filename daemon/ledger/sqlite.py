@@ -1,0 +1,291 @@
+"""The ledger in one SQLite file of one host: one daemon at a time, and a file that may be lost.
+
+WAL and `synchronous=FULL` (with NORMAL a power cut loses what was committed).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from daemon.core.record import Record
+from daemon.core.repository import Attempt, RepositoryKey
+from daemon.errors import LedgerError
+from daemon.ledger import sqlite_file
+from daemon.ledger import tables as rows
+from daemon.ledger.ledger import OF_TROUBLE, SCHEMA_VERSION, Access, Ledger, meta, put_meta
+from daemon.ledger.lock import LedgerLock, read_holder
+from daemon.ledger.sqlite_file import (
+    DamagedError,
+    Loss,
+    LossReason,
+    Mode,
+    ReadOnlyError,
+    UnusableError,
+)
+from daemon.ledger.state import AppliedConfig, DaemonState, Reading
+from daemon.ledger.suspicions import BOOT_DIAL, Dial
+from daemon.windows.overrides import Override
+
+_MIGRATIONS = {
+    1: (
+        "ALTER TABLE record ADD COLUMN uuid TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE record ADD COLUMN running TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE record ADD COLUMN backup_due TEXT",
+        "ALTER TABLE record ADD COLUMN reached TEXT NOT NULL DEFAULT ''",
+    ),
+    2: (
+        "ALTER TABLE config ADD COLUMN attached TEXT NOT NULL DEFAULT '{}'",
+        "CREATE INDEX IF NOT EXISTS attempt_started ON attempt (started)",
+    ),
+    3: (
+        "ALTER TABLE config ADD COLUMN digest TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE attempt ADD COLUMN member TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE attempt ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
+    ),
+}
+"""What makes a ledger of one schema version one of the next."""
+
+
+OF_SERVICE = Path("/var/lib/cbmaintd/ledger.db")
+"""Where the unit keeps its ledger."""
+
+
+def _elsewhere() -> str:
+    """Say where there is one, if it is the service's that is looked for."""
+    if os.path.exists(OF_SERVICE):  # noqa: PTH110  # False, and no error, where it may not be seen
+        return (
+            f"; the service's is {OF_SERVICE}: name it with --ledger, or write"
+            f" `ledger: sqlite:///{OF_SERVICE}` into the file"
+        )
+    return "; no daemon has run with it yet"
+
+
+class SqliteLedger(Ledger):
+    """A ledger in a file, or in memory."""
+
+    def __init__(self, file: Path | None, lock: LedgerLock | None, access: Access) -> None:
+        """Connect; use `open`, which checks what is there."""
+        super().__init__(str(file))
+        self._file = file
+        self._lock = lock
+        mode = Mode.READ if access is Access.READ else Mode.WRITE
+        self._engine = sqlite_file.connect(file, mode)
+        self._is_closed_to_writes = False
+        self._identity: tuple[int, int] | None = None
+        self._turn = threading.RLock()
+        # What a new file has to learn if this one is lost while in use.
+        self._known: dict[RepositoryKey, Record] = {}
+        self._last_config: AppliedConfig | None = None
+        self._decided: list[Override] = []
+        self._is_blank = False
+
+    @classmethod
+    def open(cls, file: Path | None, access: Access) -> SqliteLedger:
+        """Open the ledger in *file*; None for one in memory.
+
+        `DAEMON` creates what is missing and holds the lock until `close`. Where there was a ledger
+        and it is gone or damaged, what is left is set aside and a new one begun (`loss` says so):
+        nothing found paused is ours then, so nothing is resumed by guess. On a disk that is full or
+        read-only it can be read, and is written to as soon as the disk allows: each write tries.
+
+        Raises:
+            LedgerError: it is missing, unreadable, not writable, or of a newer version.
+            AlreadyRunningError: another daemon holds it.
+
+        """
+        if access is not Access.DAEMON and (file is None or not file.exists()):
+            raise LedgerError(f"{file or 'this ledger'}: there is no ledger here{_elsewhere()}")
+        lock = LedgerLock.take(file) if file and access is Access.DAEMON else None
+        ledger = cls(file, lock, access)
+        try:
+            if access is Access.DAEMON:
+                ledger._prepare_or_replace()
+            else:
+                ledger.check_version()
+        except LedgerError:
+            ledger.close()
+            raise
+        return ledger
+
+    def _prepare_or_replace(self) -> None:
+        known: list[Record] = []
+        try:
+            known = self._prepare()
+        except DamagedError:
+            self._begin_anew()
+        except UnusableError:
+            if not (self._file and self._file.exists()):
+                raise
+            # What is held has to be resumed all the same: to know of it, reading is enough.
+            self._connect(sqlite_file.rescue_mode(self._file))
+            self.check_version()
+            self._is_closed_to_writes = True
+            known = self.records()
+        self._known = {record.key: record for record in known}
+
+    def _prepare(self) -> list[Record]:
+        """Create or migrate the tables, and see that every row can be read; give the records."""
+        with self.transaction() as connection:
+            is_new = not sa.inspect(connection).has_table(rows.meta.name)
+            rows.METADATA.create_all(connection)
+            if is_new:
+                self._fill(connection)
+            self.migrate(connection, _MIGRATIONS)
+            # Of an earlier run; this one will see for itself.
+            connection.execute(sa.delete(rows.meta).where(OF_TROUBLE))
+            sqlite_file.check_health(connection, self._file)
+            number = connection.execute(meta("ledger_id")).scalar()
+            if number is None:
+                number = str(uuid.uuid4())
+                put_meta(connection, "ledger_id", number)
+        known = self.records()
+        self.overrides()
+        self._last_config = self._last_config or self.last_good()
+        if self._file:
+            sqlite_file.remember_number(self._file, number)
+            self._identity = sqlite_file.identify(self._file)
+        return known
+
+    def _fill(self, connection: sa.Connection) -> None:
+        values = {"schema_version": str(SCHEMA_VERSION)}
+        known = sqlite_file.known_number(self._file) if self._file else None
+        if known:
+            values["ledger_id"] = known
+            self.loss = self.loss or Loss(LossReason.MISSING, None)
+        for name, value in values.items():
+            connection.execute(sa.insert(rows.meta).values(name=name, value=value))
+
+    def _begin_anew(self) -> None:
+        """Set aside what is left of the file, and begin a new one in its place."""
+        with self._turn:
+            decided, self._is_blank = self._decided, True
+            self._identity = None
+            self._engine.dispose()
+            aside = sqlite_file.set_aside(self._file) if self._file else None
+            self.loss = Loss(LossReason.DAMAGED if aside else LossReason.MISSING, aside)
+            self._connect(Mode.WRITE)
+            try:
+                self._prepare()
+            finally:
+                self._decided = decided
+            self._restore()
+
+    def _restore(self) -> None:
+        """Write into a new file, in one transaction, all that the lost one had."""
+        with self.transaction() as connection:
+            if self._known:
+                known = [rows.from_record(record, BOOT_DIAL) for record in self._known.values()]
+                connection.execute(sa.insert(rows.record), known)
+            if self._decided:
+                decided = [rows.from_override(override) for override in self._decided]
+                connection.execute(sa.insert(rows.override), decided)
+            if self._last_config:
+                connection.execute(
+                    sa.insert(rows.config).values(rows.from_config(self._last_config))
+                )
+        self._is_blank = False
+
+    def _connect(self, mode: Mode) -> None:
+        self._engine.dispose()
+        self._engine = sqlite_file.connect(self._file, mode)
+
+    def close(self) -> None:
+        """Close the file and give up the lock."""
+        with self._turn:
+            self._engine.dispose()
+        if self._lock:
+            self._lock.release()
+
+    def dial(self, connection: sa.Connection) -> Dial:
+        """Count on the clock of this boot: nobody else reads it."""
+        del connection
+        return BOOT_DIAL
+
+    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write *records* and append *attempts* in one durable transaction.
+
+        A record that is spent is removed.
+
+        Raises:
+            LedgerError: nothing was written. If the file was damaged, emptied or deleted while
+                in use, a new one has been begun that has all which was written before.
+
+        """
+        changed = list(records)
+        with self._turn:
+            super().save(changed, attempts)
+            # Only what is on disk: whoever could not write it offers it again.
+            for record in changed:
+                if record.is_spent:
+                    self._known.pop(record.key, None)
+                else:
+                    self._known[record.key] = record
+
+    def daemon(self) -> DaemonState:
+        """Tell who runs on this ledger now; the lock, not the row, decides. Raises LedgerError."""
+        holder = read_holder(self._file) if self._file else None
+        with self.transaction() as connection:
+            text = connection.execute(meta("reading")).scalar()
+        reading = Reading.parse(text) if text else Reading()
+        if holder is None:
+            return DaemonState(running=False, pid=None, host=None, since=None, reading=reading)
+        return DaemonState(True, holder.pid, holder.host, holder.since, reading)
+
+    def save_config(self, config: AppliedConfig) -> None:
+        """Keep *config* as the last good one, as `Ledger` says. Raises LedgerError."""
+        self._last_config = config
+        super().save_config(config)
+
+    def overrides(self) -> list[Override]:
+        """List what people decided beside the file, in their order. Raises LedgerError."""
+        with self._turn:
+            self._decided = super().overrides()
+        return self._decided
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """Write, unless the file is no longer there or no longer whole: then begin a new one."""
+        with self._turn:
+            try:
+                self._open_for_writes()
+                self._check_place()
+                if self._is_blank:
+                    self._restore()
+                with self.transaction() as connection:
+                    yield connection
+            except DamagedError:
+                self._begin_anew()
+                raise
+            except ReadOnlyError:
+                # It stays so for this connection, also when the disk takes writes again.
+                self._is_closed_to_writes = True
+                raise
+
+    def _open_for_writes(self) -> None:
+        if self._is_closed_to_writes:
+            self._connect(Mode.WRITE)
+            self._prepare()
+            self._is_closed_to_writes = False
+
+    def _check_place(self) -> None:
+        if self._file and self._lock:
+            self._lock.renew(self._file)
+            if self._identity and sqlite_file.identify(self._file) != self._identity:
+                raise DamagedError(f"{self._file}: another file was put in the ledger's place")
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """Begin a transaction; one thread at a time has one. Raises LedgerError."""
+        with self._turn:
+            try:
+                with self._engine.begin() as connection:
+                    yield connection
+            except sa.exc.DatabaseError as exc:
+                raise sqlite_file.translate(exc, self._file) from exc

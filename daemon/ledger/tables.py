@@ -1,0 +1,318 @@
+"""The ledger's tables, and the way from values to rows and back.
+
+Instants are RFC 3339 text in UTC, lists are JSON, a suspicion is as a `Dial` writes it. The tables
+of `SHARED` are on PostgreSQL alone; their instants, which order members, are the database's own.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from daemon.core.record import Phase, Record, Suspicion
+from daemon.core.repository import Action, Attempt, CallError, Outcome, RepositoryKey, ScheduledRun
+from daemon.ledger.state import AppliedConfig
+from daemon.ledger.suspicions import Dial
+from daemon.windows.overrides import Override, OverrideKind
+from daemon.windows.window import CatchUp, Patterns
+
+METADATA = sa.MetaData()
+SHARED = sa.MetaData()
+# By its bytes: the order of a language would pass over the punctuation of an instant.
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_WHEN = sa.DateTime(timezone=True)
+
+meta = sa.Table(
+    "meta",
+    METADATA,
+    sa.Column("name", _TEXT, primary_key=True),
+    sa.Column("value", _TEXT, nullable=False),
+    sqlite_strict=True,
+)
+
+record = sa.Table(
+    "record",
+    METADATA,
+    sa.Column("cluster", _TEXT, primary_key=True),
+    sa.Column("repository", _TEXT, primary_key=True),
+    sa.Column("phase", _TEXT, sa.CheckConstraint("phase in ('pausing','paused','resuming')")),
+    sa.Column("windows", _TEXT, nullable=False),
+    sa.Column("openings", _TEXT, nullable=False),
+    sa.Column("since", _TEXT),
+    sa.Column("until", _TEXT),
+    sa.Column("yielded", _TEXT, nullable=False),
+    sa.Column("suspect_pause", _TEXT),
+    sa.Column("suspect_resume", _TEXT),
+    sa.Column("missing_since", _TEXT),
+    sa.Column("scheduled", _TEXT, nullable=False),
+    sa.Column("catch_up", _TEXT, nullable=False),
+    sa.Column("last_error", _TEXT),
+    sa.Column("next_attempt", _TEXT),
+    sa.Column("uuid", _TEXT, nullable=False, server_default=""),
+    sa.Column("running", _TEXT, nullable=False, server_default="[]"),
+    sa.Column("backup_due", _TEXT),
+    sa.Column("reached", _TEXT, nullable=False, server_default=""),
+    sqlite_strict=True,
+)
+
+attempt = sa.Table(
+    "attempt",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("cluster", _TEXT, nullable=False),
+    sa.Column("repository", _TEXT),
+    sa.Column("action", _TEXT, nullable=False),
+    sa.Column("windows", _TEXT, nullable=False),
+    sa.Column("started", _TEXT, nullable=False),
+    sa.Column("duration_ms", sa.Integer, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("outcome", _TEXT, nullable=False),
+    sa.Column("status", sa.Integer),
+    sa.Column("error", _TEXT),
+    sa.Column("message", _TEXT, nullable=False),
+    sa.Column("member", _TEXT, nullable=False, server_default=""),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sqlite_strict=True,
+)
+
+sa.Index("attempt_started", attempt.c.started)
+
+override = sa.Table(
+    "override",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", _TEXT, nullable=False),
+    sa.Column("window", _TEXT, nullable=False),
+    sa.Column("start", _TEXT, nullable=False),
+    sa.Column("end", _TEXT),
+    sa.Column("made", _TEXT, nullable=False),
+    sa.Column("by", _TEXT, nullable=False),
+    sa.Column("reason", _TEXT, nullable=False),
+    sa.Column("targets", _TEXT, nullable=False),
+    sqlite_strict=True,
+)
+
+config = sa.Table(
+    "config",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("path", _TEXT, nullable=False),
+    sa.Column("folder", _TEXT, nullable=False),
+    sa.Column("text", sa.LargeBinary, nullable=False),
+    sa.Column("applied", _TEXT, nullable=False),
+    sa.Column("attached", _TEXT, nullable=False, server_default="{}"),
+    sa.Column("digest", _TEXT, nullable=False, server_default=""),
+    sqlite_strict=True,
+)
+
+member = sa.Table(
+    "member",
+    SHARED,
+    sa.Column("id", _TEXT, primary_key=True),
+    sa.Column("host", _TEXT, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("since", _WHEN, nullable=False),
+    sa.Column("beat", _WHEN, nullable=False),
+    sa.Column("lease_s", sa.Float, nullable=False),
+    sa.Column("version", _TEXT, nullable=False),
+    sa.Column("digest", _TEXT, nullable=False),
+    sa.Column("generation", sa.Integer),
+    sa.Column("skew_s", sa.Float, nullable=False),
+    sa.Column("reading", _TEXT, nullable=False),
+)
+"""The daemons: each with its digest of the configuration, the generation that it agrees with (none
+if its file differs), and how far its wall clock is ahead of the database's."""
+
+claim = sa.Table(
+    "claim",
+    SHARED,
+    sa.Column("cluster", _TEXT, primary_key=True),
+    sa.Column("owner", _TEXT),
+    sa.Column("epoch", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("expires", _WHEN, nullable=False),
+    sa.Column("looked", sa.Integer, nullable=False, server_default="0"),
+)
+"""Who speaks to a cluster, until when; `looked` is the last stale attempt that led to a look."""
+
+
+DELETE_RECORD = sa.delete(record).where(
+    record.c.cluster == sa.bindparam("in_cluster"), record.c.repository == sa.bindparam("with_id")
+)
+"""Takes what `bound` gives."""
+
+
+def bound(key: RepositoryKey) -> dict[str, str]:
+    """Give the parameters that name the record of a repository."""
+    return {"in_cluster": key.cluster, "with_id": key.id}
+
+
+def from_instant(instant: datetime | None) -> str | None:
+    """Write an aware instant as UTC text."""
+    return instant.astimezone(UTC).isoformat() if instant else None
+
+
+def to_instant(text: str) -> datetime:
+    """Read an instant that `from_instant` wrote."""
+    return datetime.fromisoformat(text)
+
+
+def _to_optional(text: str | None) -> datetime | None:
+    return to_instant(text) if text else None
+
+
+def _from_suspicion(suspicion: Suspicion | None, dial: Dial) -> str | None:
+    return dial.write(suspicion) if suspicion else None
+
+
+def _to_suspicion(text: str | None, dial: Dial) -> Suspicion | None:
+    return dial.read(text) if text is not None else None
+
+
+@lru_cache(maxsize=256)
+def _listed(values: tuple[str, ...]) -> str:
+    """Write a list; thousands of records have the same windows and openings."""
+    return json.dumps(values)
+
+
+def from_record(value: Record, dial: Dial) -> dict[str, Any]:
+    """Turn a record into a row."""
+    runs = [[from_instant(run.next_run), run.task, run.task_type] for run in value.scheduled]
+    return {
+        "cluster": value.key.cluster,
+        "repository": value.key.id,
+        "phase": value.phase,
+        "windows": _listed(value.windows),
+        "openings": _listed(value.openings),
+        "since": from_instant(value.since),
+        "until": from_instant(value.until),
+        "yielded": _listed(value.yielded),
+        "suspect_pause": _from_suspicion(value.suspect_pause, dial),
+        "suspect_resume": _from_suspicion(value.suspect_resume, dial),
+        "missing_since": from_instant(value.missing_since),
+        "scheduled": json.dumps(runs),
+        "catch_up": value.catch_up,
+        "last_error": value.last_error,
+        "next_attempt": from_instant(value.next_attempt),
+        "uuid": value.uuid,
+        "reached": value.reached,
+        "running": _listed(value.running),
+        "backup_due": from_instant(value.backup_due),
+    }
+
+
+def to_record(row: sa.Row[Any], dial: Dial) -> Record:
+    """Turn a row into a record."""
+    return Record(
+        key=RepositoryKey(row.cluster, row.repository),
+        phase=Phase(row.phase) if row.phase else None,
+        uuid=row.uuid,
+        reached=row.reached,
+        windows=tuple(json.loads(row.windows)),
+        openings=tuple(json.loads(row.openings)),
+        since=_to_optional(row.since),
+        until=_to_optional(row.until),
+        yielded=tuple(json.loads(row.yielded)),
+        suspect_pause=_to_suspicion(row.suspect_pause, dial),
+        suspect_resume=_to_suspicion(row.suspect_resume, dial),
+        missing_since=_to_optional(row.missing_since),
+        scheduled=tuple(
+            ScheduledRun(to_instant(when), task, kind)
+            for when, task, kind in json.loads(row.scheduled)
+        ),
+        running=tuple(json.loads(row.running)),
+        catch_up=CatchUp(row.catch_up),
+        backup_due=_to_optional(row.backup_due),
+        last_error=row.last_error,
+        next_attempt=_to_optional(row.next_attempt),
+    )
+
+
+def from_override(value: Override) -> dict[str, Any]:
+    """Turn a decision into a row."""
+    return {
+        "kind": value.kind,
+        "window": value.window,
+        "start": from_instant(value.start),
+        "end": from_instant(value.end),
+        "made": from_instant(value.made),
+        "by": value.by,
+        "reason": value.reason,
+        "targets": json.dumps([[name, patterns.patterns] for name, patterns in value.targets]),
+    }
+
+
+def to_override(row: sa.Row[Any]) -> Override:
+    """Turn a row into a decision."""
+    return Override(
+        kind=OverrideKind(row.kind),
+        window=row.window,
+        start=to_instant(row.start),
+        end=_to_optional(row.end),
+        made=to_instant(row.made),
+        by=row.by,
+        reason=row.reason,
+        targets=tuple(
+            (name, Patterns(tuple(patterns))) for name, patterns in json.loads(row.targets)
+        ),
+    )
+
+
+def to_attempt(row: sa.Row[Any]) -> Attempt:
+    """Turn a row into an attempt; its URL is not kept, the cluster and repository say it."""
+    return Attempt(
+        cluster=row.cluster,
+        repository=row.repository,
+        action=Action(row.action),
+        windows=tuple(json.loads(row.windows)),
+        method="POST",
+        url="",
+        attempt=row.attempt,
+        status=row.status,
+        outcome=Outcome(row.outcome),
+        error=CallError(row.error) if row.error else None,
+        message=row.message,
+        started=to_instant(row.started),
+        duration=timedelta(milliseconds=row.duration_ms),
+    )
+
+
+def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, Any]:
+    """Turn an attempt into a row, in the name of a *member* and its claim where there are any."""
+    return {
+        "cluster": value.cluster,
+        "repository": value.repository,
+        "action": value.action,
+        "windows": _listed(value.windows),
+        "started": from_instant(value.started),
+        "duration_ms": round(value.duration.total_seconds() * 1000),
+        "attempt": value.attempt,
+        "outcome": value.outcome,
+        "status": value.status,
+        "error": value.error,
+        "message": value.message,
+        "member": member,
+        "epoch": epoch,
+    }
+
+
+def from_config(config: AppliedConfig) -> dict[str, object]:
+    """Write a configuration as a row."""
+    return {
+        "path": config.path,
+        "folder": str(config.folder),
+        "text": config.text,
+        "applied": from_instant(config.applied),
+        "attached": json.dumps(dict(config.attached)),
+        "digest": config.digest,
+    }
+
+
+def to_config(row: sa.Row[Any]) -> AppliedConfig:
+    """Read a row that `from_config` wrote."""
+    applied, attached = to_instant(row.applied), json.loads(row.attached)
+    return AppliedConfig(row.path, Path(row.folder), row.text, applied, attached)

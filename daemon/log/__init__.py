@@ -1,0 +1,1 @@
+"""Events, the log, and a writer that nobody waits for."""

@@ -1,0 +1,49 @@
+"""A log whose lines are heard by others, too: counters, and those who tell people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from daemon.log.log import Level
+from daemon.passes.journal import Log
+
+
+class Listener(Protocol):
+    """Hears of a line; must return at once, and raise nothing."""
+
+    def hear(self, event: str, level: Level, keys: Mapping[str, object]) -> None:
+        """Take a line."""
+
+
+class SharedLog:
+    """Writes to a log, and lets listeners hear it."""
+
+    def __init__(self, log: Log, *listeners: Listener) -> None:
+        """Write to *log* first."""
+        self._log = log
+        self._listeners = listeners
+
+    def info(self, event: str, **keys: object) -> None:
+        """Write a line of level info."""
+        self._log.info(event, **keys)
+        self._tell(event, Level.INFO, keys)
+
+    def warning(self, event: str, **keys: object) -> None:
+        """Write a line of level warning."""
+        self._log.warning(event, **keys)
+        self._tell(event, Level.WARNING, keys)
+
+    def error(self, event: str, **keys: object) -> None:
+        """Write a line of level error."""
+        self._log.error(event, **keys)
+        self._tell(event, Level.ERROR, keys)
+
+    def critical(self, event: str, **keys: object) -> None:
+        """Write a line of level critical."""
+        self._log.critical(event, **keys)
+        self._tell(event, Level.CRITICAL, keys)
+
+    def _tell(self, event: str, level: Level, keys: Mapping[str, object]) -> None:
+        for listener in self._listeners:
+            listener.hear(event, level, keys)

@@ -1,0 +1,171 @@
+"""What monitoring sees: counters of what was done, and gauges of how things stand.
+
+Names follow Prometheus's conventions. Everything lives in a registry of its own, so that what other
+libraries register is not ours to show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.registry import Collector
+
+from daemon import __version__
+from daemon.core.repository import Attempt
+from daemon.log import log
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """How one cluster stands: holds, seconds that the most overdue one is late, last contact.
+
+    `certificate_ends` is when the first of its nodes' certificates does, where one was verified.
+    """
+
+    name: str
+    holds: int
+    overdue_s: float
+    last_contact: datetime | None
+    certificate_ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How the daemon stands at one moment; `config_digest` is the SHA-256 of the file in force."""
+
+    clusters: tuple[ClusterState, ...]
+    open_windows: tuple[str, ...]
+    is_config_good: bool
+    config_applied: datetime | None
+    config_digest: str
+    config_differs: bool
+    dropped_lines: int
+
+
+class Metrics:
+    """The registry; safe from any thread."""
+
+    def __init__(self) -> None:
+        """Begin with nothing counted."""
+        self._registry = CollectorRegistry()
+        self._attempts = Counter(
+            "cbmaintd_http_attempts",
+            "HTTP requests started, by what became of them.",
+            ("cluster", "action", "outcome", "error"),
+            registry=self._registry,
+        )
+        self._durations = Histogram(
+            "cbmaintd_http_attempt_duration_seconds",
+            "How long HTTP requests took, whatever became of them.",
+            ("action",),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._events = Counter(
+            "cbmaintd_events",
+            "Lines of the log by event, those of HTTP requests left out.",
+            ("event",),
+            registry=self._registry,
+        )
+        self._notifications = Counter(
+            "cbmaintd_notifications",
+            "What people were to be told, by what became of it: sent, failed or dropped.",
+            ("target", "outcome"),
+            registry=self._registry,
+        )
+        for event in log.COUNTED:
+            self._events.labels(event)
+
+    def attempted(self, attempt: Attempt) -> None:
+        """Count a request."""
+        labels = (attempt.cluster, attempt.action, attempt.outcome, attempt.error or "")
+        self._attempts.labels(*labels).inc()
+        self._durations.labels(attempt.action).observe(attempt.duration.total_seconds())
+
+    def hear(self, event: str, _level: object, _keys: object) -> None:
+        """Count a line of the log."""
+        self._events.labels(event).inc()
+
+    def notified(self, target: str, outcome: str, notices: int) -> None:
+        """Count what became of notices to a target."""
+        self._notifications.labels(target, outcome).inc(notices)
+
+    def observe(self, state: Callable[[], State]) -> None:
+        """Ask for the *state* at each scrape from now on."""
+        self._registry.register(_StateCollector(state))
+
+    def render(self) -> bytes:
+        """Give all of it in Prometheus's text format."""
+        return generate_latest(self._registry)
+
+
+class _StateCollector(Collector):
+    def __init__(self, state: Callable[[], State]) -> None:
+        self._state = state
+
+    def collect(self) -> Iterator[GaugeMetricFamily | InfoMetricFamily]:
+        state = self._state()
+        yield InfoMetricFamily("cbmaintd_build", "This program.", {"version": __version__})
+        yield from _of_clusters(state.clusters)
+        opened = GaugeMetricFamily(
+            "cbmaintd_window_open", "1 for each window that is open.", labels=("window",)
+        )
+        for name in state.open_windows:
+            opened.add_metric((name,), 1)
+        yield opened
+        yield GaugeMetricFamily(
+            "cbmaintd_config_last_reload_successful",
+            "Whether the file, as it is now, was accepted.",
+            float(state.is_config_good),
+        )
+        yield GaugeMetricFamily(
+            "cbmaintd_config_last_reload_success_timestamp_seconds",
+            "When the file was last accepted.",
+            state.config_applied.timestamp() if state.config_applied else 0.0,
+        )
+        yield GaugeMetricFamily(
+            "cbmaintd_config_hash",
+            "The first 48 bits of the SHA-256 of the file in force.",
+            float(int(state.config_digest[:12], 16)),
+        )
+        yield GaugeMetricFamily(
+            "cbmaintd_config_differs",
+            "Whether the daemons on the same ledger go by another file than this one's.",
+            float(state.config_differs),
+        )
+        yield GaugeMetricFamily(
+            "cbmaintd_log_dropped_lines",
+            "Lines of the log that could not be written so far.",
+            float(state.dropped_lines),
+        )
+
+
+def _of_clusters(clusters: Iterable[ClusterState]) -> Iterator[GaugeMetricFamily]:
+    holds = _gauge("holds", "Repositories that are held, or may be.")
+    overdue = _gauge(
+        "overdue_resume_seconds", "How late the most overdue resume is; 0 if none is late."
+    )
+    contact = _gauge("cluster_last_contact_timestamp_seconds", "When the cluster last gave a list.")
+    ends = _gauge(
+        "cluster_certificate_expiry_timestamp_seconds", "When a node's certificate ends first."
+    )
+    for cluster in clusters:
+        holds.add_metric((cluster.name,), cluster.holds)
+        overdue.add_metric((cluster.name,), cluster.overdue_s)
+        if cluster.last_contact:
+            contact.add_metric((cluster.name,), cluster.last_contact.timestamp())
+        if cluster.certificate_ends:
+            ends.add_metric((cluster.name,), cluster.certificate_ends.timestamp())
+    yield from (holds, overdue, contact, ends)
+
+
+def _gauge(name: str, text: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"cbmaintd_{name}", text, labels=("cluster",))

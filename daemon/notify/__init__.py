@@ -1,0 +1,1 @@
+"""Telling people: what, to whom, and in which words."""

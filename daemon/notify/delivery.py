@@ -1,0 +1,161 @@
+"""One message to one target, sent once; what came of it in words that show nothing of its URL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from daemon.core.repository import CallError
+from daemon.errors import CbmaintdError, SecretError
+from daemon.host.masking import pattern_of, spellings
+from daemon.host.secrets import read_password
+from daemon.notify.apprise import send_by_apprise
+from daemon.notify.messages import Mask, lines, message
+from daemon.notify.notices import Kind, Notice, Target
+from daemon.service import answers
+from daemon.service.cluster import Timeouts, Tls
+from daemon.service.deadlines import Deadlines
+from daemon.service.tls import tls_context
+from daemon.service.transport import Transport, TransportError
+
+TIMEOUTS = Timeouts(timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=20))
+_OK = range(200, 300)
+_PAGE_LIMIT = 64 * 1024
+_SHORTEST_SECRET = 6
+"""Parts of a URL's path that are shorter are words."""
+
+
+class DeliveryError(CbmaintdError):
+    """Raised when a target did not take a message.
+
+    `error` is a word for the log, `is_passing` says that it may go well later, `retry_after` how
+    long the target wants to be left alone.
+    """
+
+    def __init__(
+        self,
+        error: str,
+        message: str,
+        *,
+        is_passing: bool,
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        """Keep what failed; *message* quotes nothing secret."""
+        super().__init__(message)
+        self.error = error
+        self.is_passing = is_passing
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Delivery:
+    """Sends; any number of threads may. URLs are read anew for each message."""
+
+    def __init__(
+        self,
+        host: str,
+        environ: Mapping[str, str],
+        mask: Mask = dict,
+        redact: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Send in the name of the machine *host*.
+
+        *mask* takes known secrets out of what is sent; *redact* is told of each URL, as one more.
+        """
+        self._host = host
+        self._environ = environ
+        self._mask = mask
+        self._redact = redact
+        self._urls: dict[str, str] = {}
+        self._watch = Deadlines(TIMEOUTS.total)
+        self._transport = Transport(
+            tls=tls_context(Tls()), auth=None, timeouts=TIMEOUTS, connections=4, watch=self._watch
+        )
+
+    def deliver(self, target: Target, notices: Sequence[Notice]) -> None:
+        """Tell *target* of *notices*, of which there is at least one. Raises: DeliveryError."""
+        try:
+            url = url_of(target, self._environ)
+        except (SecretError, ValueError) as exc:
+            raise DeliveryError("url", str(exc), is_passing=True) from None
+        if self._urls.get(target.name) != url:
+            self._urls[target.name] = url
+            self._redact(url)
+        if target.kind is Kind.APPRISE:
+            self._apprise(url, notices)
+        else:
+            self._post(target, url, notices)
+
+    def close(self) -> None:
+        """Cut off what is under way."""
+        self._watch.close()
+        self._transport.close()
+
+    def _apprise(self, url: str, notices: Sequence[Notice]) -> None:
+        text = "\n".join(lines(notices, self._mask))
+        try:
+            is_sent = send_by_apprise(url, f"cbmaintd on {self._host}", text)
+        except ValueError as exc:
+            raise DeliveryError("apprise", str(exc), is_passing=False) from None
+        if not is_sent:
+            said = "the apprise library could not deliver it, and does not say why"
+            raise DeliveryError("apprise", said, is_passing=True)
+
+    def _post(self, target: Target, url: str, notices: Sequence[Notice]) -> None:
+        post = message(target, url, notices, self._host, self._mask)
+        try:
+            answer = self._transport.post(
+                post.url, post.body, post.content_type, limit=_PAGE_LIMIT, proxy=target.proxy
+            )
+        except TransportError as exc:
+            if exc.status in _OK:
+                # It was taken; what else is said is of no interest.
+                return
+            is_passing = exc.error is not CallError.BAD_REQUEST
+            raise DeliveryError(exc.error, str(exc), is_passing=is_passing) from None
+        if answer.status in _OK:
+            return
+        error = answers.error_of(answer.status) or CallError.UNEXPECTED
+        said = answers.message_of(answer.body, answer.headers.get("Location"))
+        raise DeliveryError(
+            error,
+            answers.printable(_without(url, said)),
+            is_passing=answers.is_passing(answer.status),
+            status=answer.status,
+            retry_after=answers.retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)),
+        )
+
+
+def url_of(target: Target, environ: Mapping[str, str]) -> str:
+    """Read the URL of *target* anew.
+
+    Raises:
+        SecretError: there is none, or too many may read it.
+        ValueError: it is no URL that the target's kind can use; it is not quoted.
+
+    """
+    url = read_password(target.url_file, target.url_env, environ).reveal().strip()
+    source = target.url_file or f"the environment's variable {target.url_env}"
+    try:
+        parts = urlsplit(url)
+        # Reading the port is what finds it wrong.
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ValueError(f"{source}: it has no URL that can be understood") from None
+    if target.kind is Kind.APPRISE:
+        if not parts.scheme:
+            raise ValueError(f"{source}: it has no URL of the apprise library, as mailto://…")
+    elif parts.scheme not in {"http", "https"} or not has_host:
+        raise ValueError(f"{source}: it has no URL that begins with https://")
+    return url
+
+
+def _without(url: str, text: str) -> str:
+    """Take every part of a URL that may be secret out of what a server says."""
+    parts = urlsplit(url)
+    secrets = {url, parts.path, parts.query, parts.password or "", parts.username or ""}
+    secrets.update(parts.path.split("/"), (value for _, value in parse_qsl(parts.query)))
+    forms = {form for each in secrets for form in spellings(unquote(each)) | spellings(each)}
+    return pattern_of(form for form in forms if len(form) >= _SHORTEST_SECRET).sub("***", text)

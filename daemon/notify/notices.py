@@ -1,0 +1,199 @@
+"""What people are told of, whom, and in which words; pure.
+
+A notice is a line of the log on its way to somebody. Which lines, a target chooses by their events:
+those of the log, and `overdue` for a hold that lasts longer than `max_pause`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from daemon.log import log
+
+OVERDUE: Final = "overdue"
+TEST: Final = "notify.test"
+RUN_STARTED: Final = "run.started"
+RUN_FAILED: Final = "run.failed"
+RUN_SUCCEEDED: Final = "run.succeeded"
+
+NOTABLE: Final = (*log.COUNTED, OVERDUE)
+"""The events of which a target may ask to be told."""
+
+URGENT: Final = frozenset(
+    {
+        *(log.REPOSITORY_FAILED, log.REPOSITORY_DRIFTED, OVERDUE),
+        *(log.CONFIG_REJECTED, log.CERTIFICATE_ENDS),
+        *(log.CLUSTER_UNREACHABLE, log.CLUSTER_RECOVERED, log.CLUSTER_UNKNOWN),
+        *(log.LEDGER_FAILED, log.LEDGER_RECOVERED, log.LEDGER_REPLACED, log.PASS_CRASHED),
+    }
+)
+"""What a target is told of that names no events: what somebody has to look after, and its end."""
+
+REPEAT_AFTER: Final = timedelta(hours=1)
+"""How long a failure that goes on is kept silent; each pass says it anew."""
+
+_MOST_REMEMBERED: Final = 10_000
+
+
+class Kind(StrEnum):
+    """How a target wants to be told, as schedules.yaml says it."""
+
+    WEBHOOK = "webhook"
+    SLACK = "slack"
+    PING = "ping_url"
+    APPRISE = "apprise"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Somebody to tell: where a secret URL is found, which events, and of which windows (globs).
+
+    `template` is the body of a webhook, None for our own; `proxy` the URL of an HTTP proxy.
+    """
+
+    name: str
+    kind: Kind
+    url_file: Path | None = None
+    url_env: str | None = None
+    events: frozenset[str] = URGENT
+    windows: tuple[str, ...] = ("*",)
+    template: str | None = None
+    proxy: str | None = None
+
+    def is_about(self, windows: Iterable[str]) -> bool:
+        """Tell whether any of *windows* is one of those asked for; true where there are none."""
+        named = tuple(windows)
+        return not named or any(fnmatchcase(w, glob) for w in named for glob in self.windows)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that happened at *at* (UTC); `keys` are those of its line in the log."""
+
+    event: str
+    level: str
+    at: datetime
+    keys: Mapping[str, Any]
+
+    @property
+    def windows(self) -> tuple[str, ...]:
+        """The windows that it is about, if any."""
+        if "window" in self.keys:
+            return (self.keys["window"],)
+        windows = self.keys.get("windows")
+        # Of a start it is their number.
+        return tuple(windows) if isinstance(windows, list | tuple) else ()
+
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """What is the same in a notice that only says once more what another one said."""
+        parts = ("cluster", "repository", "action", "error")
+        return (self.event, *(str(self.keys.get(part)) for part in parts))
+
+    @property
+    def summary(self) -> str:
+        """Say it in one line for people."""
+        words = _WORDS.get(self.event, "{event}: {rest}")
+        return words.format_map(_Filled(self))
+
+
+def notice(event: str, level: str, at: datetime, keys: Mapping[str, Any]) -> Notice:
+    """Make a notice of a line of the log."""
+    is_overdue = event == log.REPOSITORY_FAILED and keys.get("error") == "max_pause"
+    return Notice(OVERDUE if is_overdue else event, level, at, keys)
+
+
+class Repeats:
+    """Remembers failures that were told a short while ago."""
+
+    def __init__(self) -> None:
+        """Begin with nothing told."""
+        self._told: dict[tuple[str, ...], timedelta] = {}
+
+    @property
+    def remembered(self) -> int:
+        """How many failures are remembered."""
+        return len(self._told)
+
+    def is_news(self, found: Notice, uptime: timedelta) -> bool:
+        """Tell whether *found* is to be told at *uptime*, and remember that it was."""
+        if found.event != log.REPOSITORY_FAILED:
+            return True
+        told = self._told.get(found.subject)
+        if told is not None and uptime - told < REPEAT_AFTER:
+            return False
+        if len(self._told) > _MOST_REMEMBERED:
+            self._told = {s: at for s, at in self._told.items() if uptime - at < REPEAT_AFTER}
+        self._told[found.subject] = uptime
+        return True
+
+
+_WORDS: Final = {
+    log.DAEMON_STARTED: "cbmaintd {version} started: {clusters} clusters, {windows} windows",
+    log.DAEMON_STOPPING: "cbmaintd is stopping ({signal}); what is paused stays so for now",
+    log.DAEMON_STOPPED: "cbmaintd has stopped; {holds} repositories stay paused until it starts",
+    log.CONFIG_APPLIED: "{path} is in force",
+    log.CONFIG_REJECTED: "{path} was rejected; what was in force before still is: {faults}",
+    log.CONFIG_WARNED: "{path}: {warning}",
+    log.WINDOW_OPENED: "window {window} is open until {end}: {repositories} repositories",
+    log.WINDOW_CLOSED: "window {window} has closed: {repositories} repositories",
+    log.WINDOW_CHANGED: "window {window}: {rest}",
+    log.REPOSITORY_PAUSED: "{where} is paused ({windows})",
+    log.REPOSITORY_RESUMED: "{where} is active again ({windows})",
+    log.REPOSITORY_FAILED: "{where}: {action} failed ({error}); {again}",
+    log.REPOSITORY_LEFT: "{where} was left alone ({reason})",
+    log.REPOSITORY_DRIFTED: "{where} was resumed by somebody while {windows} is open",
+    log.REPOSITORY_BUSY: "{where} still runs {tasks} although {windows} is open",
+    log.CLUSTER_UNREACHABLE: "cluster {cluster} does not answer as it should ({error})",
+    log.CLUSTER_RECOVERED: "cluster {cluster} answers again, after trouble since {since}",
+    log.CLUSTER_UNKNOWN: "cluster {cluster} is in no file any more, and {holds} holds remain",
+    log.CERTIFICATE_ENDS: "a certificate of cluster {cluster} ends at {ends}: in {days} days",
+    log.LEDGER_FAILED: "the ledger takes nothing: {error}",
+    log.LEDGER_RECOVERED: "the ledger takes records again",
+    log.LEDGER_REPLACED: "the ledger was lost ({reason}): look for repositories left paused",
+    log.CLOCK_STEPPED: "the clock was stepped by {by_s} s",
+    log.PASS_CRASHED: "a bug ended a pass over cluster {cluster}; the log has the traceback",
+    OVERDUE: "{where} has been held longer than max_pause allows ({windows})",
+    TEST: "this is a test, and nothing has happened",
+    RUN_STARTED: "window {window} is open",
+    RUN_FAILED: "{why}",
+    RUN_SUCCEEDED: "window {window} is over, and nothing is held for it any more",
+}
+
+
+class _Filled(dict[str, str]):
+    """The words of a notice by name; what it does not know reads as `?`."""
+
+    def __init__(self, told: Notice) -> None:
+        super().__init__({key: plain(value) for key, value in told.keys.items()})
+        due = told.keys.get("next_attempt")
+        self["event"] = told.event
+        self["where"] = f"{told.keys.get('cluster')}/{told.keys.get('repository')}"
+        self["again"] = f"tried again at {plain(due)}" if due else "not tried again by itself"
+        self["rest"] = ", ".join(
+            f"{key} {plain(value)}" for key, value in told.keys.items() if key != "traceback"
+        )
+
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def plain(value: object) -> str:
+    """Give a value of the log as people read it: times in UTC, to the second, lists with commas."""
+    match value:
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        case date():
+            return value.isoformat()
+        case list() | tuple():
+            return ", ".join(map(plain, value))
+        case None:
+            return ""
+        case _:
+            return str(value)

@@ -1,0 +1,171 @@
+"""Notices on their way: a bounded queue and a thread for each target, so that none delays another.
+
+A message that is not taken is sent again, at growing distances and for about an hour; one that can
+never be taken, and what a full queue drives out, is given up. The log has a line for each outcome.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from daemon.log import log as logs
+from daemon.notify.delivery import DeliveryError
+from daemon.notify.notices import Kind, Notice, Target
+from daemon.passes.journal import Log
+
+Deliver = Callable[[Target, Sequence[Notice]], None]
+"""Sends notices to a target, once; raises DeliveryError."""
+
+QUEUE_LIMIT = 1000
+BATCH_LIMIT = 200
+OUTCOMES = (SENT, FAILED, DROPPED) = ("sent", "failed", "dropped")
+FOR_PEOPLE = frozenset({Kind.SLACK, Kind.APPRISE})
+"""Kinds that are told of several notices in one message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long is waited: for what belongs into one message, and before it is sent again.
+
+    The n-th distance is `first` * 2ⁿ, at most `longest`; after `attempts` it is given up.
+    """
+
+    gather: timedelta = timedelta(seconds=2)
+    first: timedelta = timedelta(seconds=1)
+    longest: timedelta = timedelta(minutes=5)
+    attempts: int = 20
+
+    def distance(self, attempt: int) -> timedelta:
+        """Give the distance after that many attempts, without its chance."""
+        return min(self.first * (1 << min(attempt - 1, 16)), self.longest)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What all couriers share; `count` is told the target and what became of how many notices."""
+
+    deliver: Deliver
+    log: Log
+    count: Callable[[str, str, int], None]
+    pace: Pace = Pace()
+
+
+class Courier:
+    """Delivers to one target; any thread may `put`, which returns at once."""
+
+    def __init__(self, target: Target, office: Office) -> None:
+        """Start the thread."""
+        self.target = target
+        self._office = office
+        self._queue: deque[Notice] = deque()
+        self._turn = threading.Condition()
+        self._is_closing = threading.Event()
+        self._driven_out = 0
+        for outcome in OUTCOMES:
+            # A counter that begins with its first failure would hide that: there is no increase.
+            office.count(target.name, outcome, 0)
+        self._thread = threading.Thread(
+            target=self._work, name=f"notify {target.name}", daemon=True
+        )
+        self._thread.start()
+
+    def put(self, notice: Notice) -> None:
+        """Queue *notice*; a full queue loses its oldest."""
+        with self._turn:
+            if len(self._queue) >= QUEUE_LIMIT:
+                self._queue.popleft()
+                self._driven_out += 1
+            self._queue.append(notice)
+            self._turn.notify()
+
+    def close(self) -> None:
+        """Send what waits, each message once more at most, and end."""
+        with self._turn:
+            self._is_closing.set()
+            self._turn.notify()
+
+    def join(self, timeout: timedelta) -> int:
+        """Wait for the end; give how many notices are lost if it does not come."""
+        self._thread.join(timeout.total_seconds())
+        return len(self._queue) if self._thread.is_alive() else 0
+
+    def _work(self) -> None:
+        while batch := self._next_batch():
+            self._say_driven_out()
+            try:
+                self._deliver(batch)
+            except Exception:  # noqa: BLE001  # the one edge: a bug must not end the others
+                keys = self._about(batch) | {"error": "bug", "exc_info": True}
+                self._office.log.critical(logs.NOTIFICATION_FAILED, **keys)
+
+    def _next_batch(self) -> list[Notice]:
+        """Wait for notices; give those of one message, none at the end."""
+        is_for_people = self.target.kind in FOR_PEOPLE
+        with self._turn:
+            while not (self._queue or self._is_closing.is_set()):
+                self._turn.wait()
+        if is_for_people:
+            self._is_closing.wait(self._office.pace.gather.total_seconds())
+        with self._turn:
+            count = min(len(self._queue), BATCH_LIMIT if is_for_people else 1)
+            return [self._queue.popleft() for _ in range(count)]
+
+    def _deliver(self, batch: list[Notice]) -> None:
+        pace, attempt = self._office.pace, 0
+        while True:
+            attempt += 1
+            began = time.monotonic()
+            try:
+                self._office.deliver(self.target, batch)
+            except DeliveryError as exc:
+                is_last = attempt >= pace.attempts or self._is_closing.is_set()
+                if is_last or not exc.is_passing:
+                    self._give_up(batch, attempt=attempt, **_said(exc))
+                    return
+                distance = max(_by_chance(pace.distance(attempt)), exc.retry_after or timedelta(0))
+                self._say_again(batch, attempt, exc, min(distance, pace.longest))
+                self._is_closing.wait(min(distance, pace.longest).total_seconds())
+            else:
+                took_ms = round((time.monotonic() - began) * 1000)
+                keys = self._about(batch) | {"attempt": attempt, "duration_ms": took_ms}
+                self._office.log.info(logs.NOTIFICATION_SENT, **keys)
+                self._office.count(self.target.name, SENT, len(batch))
+                return
+
+    def _say_again(
+        self, batch: list[Notice], attempt: int, exc: DeliveryError, distance: timedelta
+    ) -> None:
+        wait_ms = round(distance / timedelta(milliseconds=1))
+        keys = self._about(batch) | _said(exc) | {"attempt": attempt, "retry_in_ms": wait_ms}
+        self._office.log.warning(logs.NOTIFICATION_FAILED, **keys)
+
+    def _give_up(self, batch: list[Notice], **keys: object) -> None:
+        self._office.log.error(logs.NOTIFICATION_FAILED, **self._about(batch), **keys)
+        self._office.count(self.target.name, FAILED, len(batch))
+
+    def _say_driven_out(self) -> None:
+        with self._turn:
+            lost, self._driven_out = self._driven_out, 0
+        if lost:
+            keys = {"target": self.target.name, "notices": lost}
+            self._office.log.error(logs.NOTIFICATION_DROPPED, **keys)
+            self._office.count(self.target.name, DROPPED, lost)
+
+    def _about(self, batch: list[Notice]) -> dict[str, object]:
+        events = sorted({notice.event for notice in batch})
+        return {"target": self.target.name, "events": events, "notices": len(batch)}
+
+
+def _said(exc: DeliveryError) -> dict[str, object]:
+    return {"status": exc.status, "error": exc.error, "message": str(exc)}
+
+
+def _by_chance(distance: timedelta) -> timedelta:
+    """Spread what many daemons would send again at the same time."""
+    return distance * random.uniform(0.5, 1.0)  # noqa: S311  # chance, not secrecy

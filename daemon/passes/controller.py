@@ -1,0 +1,398 @@
+"""One pass over one cluster: the order of looks, records and calls is here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from daemon.core.decide import (
+    GONE_AFTER,
+    CatchUp,
+    Decision,
+    Leave,
+    Pause,
+    Reason,
+    Resume,
+    Resumed,
+    Stray,
+    confirm,
+    decide,
+    fail,
+    is_another,
+    mark,
+)
+from daemon.core.record import LATE, Phase, Record, Suspicion
+from daemon.core.repository import (
+    Action,
+    Moment,
+    ObservedRepository,
+    RepositoryKey,
+    RepositoryState,
+)
+from daemon.errors import LedgerError
+from daemon.passes.backups import Backups
+from daemon.passes.dispatch import SEND_WITHIN, Answer, Call, Dispatch, Line, Time
+from daemon.passes.holdings import Holdings
+from daemon.passes.journal import Decided, Journal
+from daemon.passes.pacing import Errand, Pacing
+from daemon.service.client import ServiceError
+from daemon.windows.timeline import Desired, Timeline
+
+VERIFY_WITHIN = timedelta(seconds=10)
+"""How long after a 200 its effect may take to show before the call counts as failed."""
+
+LOOK_EVERY = timedelta(seconds=1)
+FIRST_LOOK = timedelta(milliseconds=100)
+UNVERIFIED = "unverified"
+UNRECORDED = "ledger"
+
+CLUSTER = ("", Action.LIST)
+"""The errand of looking, which concerns no repository in particular."""
+
+Observed = dict[str, ObservedRepository]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a pass goes by: one immutable object, swapped whole at a reload.
+
+    `has_lost_ledger`: what the first look finds paused may be ours, and is reported. A clock that
+    is wrong takes away `may_pause`.
+    """
+
+    timeline: Timeline
+    resync: timedelta
+    max_pause: timedelta
+    dry_run: bool = False
+    has_lost_ledger: bool = False
+    may_pause: bool = True
+
+
+class Controller:
+    """What is known of one cluster, and the passes that bring it to what is wanted.
+
+    Not safe for two passes at once; the scheduler makes them one after the other.
+    """
+
+    def __init__(
+        self,
+        cluster: str,
+        holdings: Holdings,
+        line: Line,
+        journal: Journal,
+        time: Time,
+    ) -> None:
+        """Go on from *holdings*."""
+        self.cluster = cluster
+        self._holdings = holdings
+        self._line = line
+        self._journal = journal
+        self._time = time
+        self._pacing = Pacing()
+        self._backups = Backups(holdings, journal, time)
+        self.known_ids: frozenset[str] = frozenset()
+        self.has_looked = False
+        self.last_contact: datetime | None = None
+        self.strays: list[Record] = []
+        self._has_reported = False
+
+    @property
+    def is_needed(self) -> bool:
+        """Tell whether something is still to be remembered or done here."""
+        return bool(self._holdings)
+
+    @property
+    def holds(self) -> list[Record]:
+        """The records of repositories that may be paused by us."""
+        return self._holdings.holds()
+
+    def reach(self, line: Line) -> None:
+        """Use another way to the cluster from the next pass on."""
+        self._line = line
+        self.forget_failures()
+
+    def forget_failures(self) -> None:
+        """Send failed calls again at the next pass: something changed that may cure them."""
+        self._pacing.forget()
+
+    def run_pass(self, rules: Rules, *, is_urgent: bool = True) -> timedelta | None:
+        """Make one pass; give the time after which another is due, None when nothing waits.
+
+        1. Ask whether anything is wanted, ours or suspected; an idle cluster is left in peace
+           (but the first pass always looks, and goes on until it is answered: a wrong password
+           shows before the window does), and so is one that refused us a while ago, unless
+           something urgent came up.
+        2. List the repositories; a failure ends the pass for this cluster alone.
+        3. Decide for each repository that is wanted or known.
+        4. Record every intent and maybe-sent mark in one durable transaction.
+        5. Send resumes before pauses, `concurrency` at a time.
+        6. Look until every accepted call shows, at most 10 s; what never shows has failed.
+        7. Record the outcomes, and only then say them.
+        8. Start one of the backups that are owed after resumes, if its turn has come.
+        """
+        now = self._time.now()
+        is_idle = not (self._holdings or rules.timeline.is_wanted(self.cluster, now.wall))
+        if is_idle and self.has_looked and not self._journal.trouble:
+            return None
+        if not is_urgent and self._pacing.is_distant(CLUSTER, now.uptime):
+            return self._pacing.distance(CLUSTER, now.uptime)
+        try:
+            observed = self._look(self._held_windows())
+        except ServiceError as exc:
+            return self._give_up(exc, rules)
+        if rules.has_lost_ledger and not self._has_reported:
+            self._report_paused(observed)
+        decisions = self._decide(observed, rules)
+        if rules.dry_run:
+            self._rehearse(decisions)
+            return None
+        owed = self._choose_backup(decisions)
+        self._finish(self._begin(decisions, observed, rules), rules)
+        self._start_backup(owed)
+        self._flush()
+        self._warn_overdue(rules)
+        return self._next_due()
+
+    # 2. What is there
+
+    def _look(self, windows: tuple[str, ...]) -> Observed:
+        seen = self._line.service.repositories(windows, self._time.wait)
+        self.has_looked = True
+        self._pacing.succeeded(CLUSTER)
+        self.known_ids = frozenset(repository.id for repository in seen)
+        self.last_contact = self._time.now().wall
+        self._journal.answered()
+        return {repository.id: repository for repository in seen}
+
+    def _report_paused(self, observed: Observed) -> None:
+        """Name what a lost ledger may have held: people must judge, nothing is guessed."""
+        self._has_reported = True
+        for repository in observed.values():
+            if repository.state is RepositoryState.PAUSED and not self._holdings.get(repository.id):
+                self._journal.found_paused(repository.id)
+
+    def _held_windows(self) -> tuple[str, ...]:
+        held = {window for record in self._holdings.holds() for window in record.windows}
+        return tuple(sorted(held))
+
+    def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
+        now = self._time.now()
+        self.has_looked = True
+        distance = self._pacing.failed(
+            CLUSTER, now.uptime, rules.resync, is_transient=exc.retryable
+        )
+        self._journal.unreachable(exc.error, exc.message, now.wall)
+        for record in self._holdings.holds():
+            if record.phase is not Phase.PAUSED or (record.until and record.until <= now.wall):
+                due = now.wall + distance
+                self._holdings.note(replace(record, last_error=exc.error, next_attempt=due))
+        self._flush()
+        self._warn_overdue(rules)
+        return distance
+
+    # 3. What to do
+
+    def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
+        now = self._time.now()
+        known = self._holdings.ids()
+        ids = observed.keys() | known | rules.timeline.plain_ids(self.cluster)
+        desired = rules.timeline.desired(self.cluster, ids, now.wall)
+        decisions = [
+            self._decide_one(id_, desired.get(id_), observed.get(id_), now)
+            for id_ in sorted(desired.keys() | known)
+        ]
+        self.strays = [d.record for d in decisions if isinstance(d.decision, Stray)]
+        barred = Stray if rules.may_pause else Stray | Pause
+        return [decided for decided in decisions if not isinstance(decided.decision, barred)]
+
+    def _decide_one(
+        self, id_: str, desired: Desired | None, observed: ObservedRepository | None, now: Moment
+    ) -> Decided:
+        before = self._holdings.get(id_)
+        key = RepositoryKey(self.cluster, id_)
+        decision = decide(key, desired, observed, before, now)
+        if before and _is_gone(decision) and before.reached not in {"", self._line.address}:
+            # Another cluster answers to this name now: that it lacks the repository proves nothing.
+            decision = Stray(before)
+        elif decision.record.is_hold and observed and not is_another(decision.record, observed):
+            here = replace(decision.record, reached=self._line.address)
+            decision = replace(decision, record=here)
+        return Decided(decision, desired, before)
+
+    def _rehearse(self, decisions: list[Decided]) -> None:
+        for decided in decisions:
+            if isinstance(decided.decision, Pause | Resume):
+                self._journal.rehearsed(decided)
+            else:
+                self._journal.left_alone(decided)
+
+    # 4. What must be durable before anything leaves
+
+    def _begin(self, decisions: list[Decided], observed: Observed, rules: Rules) -> list[Call]:
+        """Record what was decided with the marks of all calls; give those that may be sent."""
+        now = self._time.now()
+        calls = []
+        sending = (d.decision for d in decisions if isinstance(d.decision, Pause | Resume))
+        self._pacing.keep({_errand(decision) for decision in sending})
+        for decided in decisions:
+            decision = decided.decision
+            if isinstance(decision, Resumed) and decided.before:
+                self._holdings.note(self._backups.owe(decided.before, decision.record, now))
+            elif not isinstance(decision, Pause | Resume):
+                self._holdings.note(_with_tasks(decision.record, observed))
+            elif not self._pacing.is_distant(_errand(decision), now.uptime):
+                calls.append(Call(decision, now))
+                self._holdings.note(mark(decision, now, SEND_WITHIN + LATE))
+        is_durable = self._flush()
+        for decided in decisions:
+            self._journal.decided(decided, now.wall)
+            self._journal.busy(decided, observed.get(decided.record.key.id), now.wall)
+        if not is_durable:
+            calls = self._without_pauses(calls, rules)
+        # Safety first: what must end is sent before what must begin.
+        return sorted(calls, key=lambda call: call.action is Action.PAUSE)
+
+    def _without_pauses(self, calls: list[Call], rules: Rules) -> list[Call]:
+        """Drop pauses that could not be recorded; a resume of what is ours needs no record."""
+        for call in calls:
+            if call.action is Action.PAUSE:
+                self._fail(call, call.decision.record, UNRECORDED, rules, is_transient=True)
+        return [call for call in calls if call.action is Action.RESUME]
+
+    def _flush(self) -> bool:
+        try:
+            self._holdings.flush()
+        except LedgerError as exc:
+            self._journal.ledger_failed(str(exc))
+            return False
+        self._journal.ledger_recovered()
+        return True
+
+    # 5. and 6. Calls, and looks until they show
+
+    def _finish(self, calls: list[Call], rules: Rules) -> None:
+        """Take each call to its end: seen, failed, or left marked for the next pass."""
+        dispatch = Dispatch(self._line, self._time, calls)
+        awaiting: dict[str, Answer] = {}
+        looked = self._time.now().uptime
+        while dispatch.in_flight:
+            self._take(dispatch, awaiting, rules)
+            if awaiting and self._time.now().uptime - looked > LOOK_EVERY:
+                self._verify(awaiting, rules)
+                looked = self._time.now().uptime
+        step = FIRST_LOOK
+        while awaiting:
+            self._verify(awaiting, rules)
+            if awaiting and not self._time.wait(step):
+                return
+            step = min(step * 2, LOOK_EVERY)
+
+    def _take(self, dispatch: Dispatch, awaiting: dict[str, Answer], rules: Rules) -> None:
+        answer = dispatch.take(LOOK_EVERY)
+        if answer is None:
+            return
+        call = answer.call
+        if not answer.was_sent:
+            self._holdings.note(call.decision.record)
+        elif answer.error is None:
+            awaiting[call.id] = answer
+        else:
+            record = fail(call.decision, answer.unresolved, answer.error)
+            self._fail(call, record, answer.error, rules, is_transient=answer.is_transient)
+
+    def _verify(self, awaiting: dict[str, Answer], rules: Rules) -> None:
+        """Look once for the effects of accepted calls; record, then say, what shows."""
+        windows = {w for answer in awaiting.values() for w in answer.call.decision.record.windows}
+        try:
+            observed = self._look(tuple(sorted(windows)))
+        except ServiceError:
+            observed = {}
+        now = self._time.now()
+        shown = [answer for answer in awaiting.values() if answer.call.is_shown(observed)]
+        for answer in shown:
+            del awaiting[answer.call.id]
+            self._pacing.succeeded(_errand(answer.call.decision))
+            self._holdings.note(self._confirmed(answer, observed, now))
+        self._flush()
+        for answer in shown:
+            self._say_done(answer.call, now)
+        late = [a for a in awaiting.values() if now.uptime - a.at.uptime > VERIFY_WITHIN]
+        for answer in late:
+            del awaiting[answer.call.id]
+            record = fail(answer.call.decision, Suspicion.starting(now, LATE), UNVERIFIED)
+            self._fail(answer.call, record, UNVERIFIED, rules, is_transient=True)
+
+    def _confirmed(self, answer: Answer, observed: Observed, now: Moment) -> Record:
+        decision = answer.call.decision
+        record = confirm(decision, answer.unresolved)
+        if isinstance(decision, Resume):
+            return self._backups.owe(decision.record, record, now)
+        return _with_tasks(record, observed)
+
+    def _fail(
+        self, call: Call, record: Record, error: str, rules: Rules, *, is_transient: bool
+    ) -> None:
+        now = self._time.now()
+        distance = self._pacing.failed(
+            _errand(call.decision), now.uptime, rules.resync, is_transient=is_transient
+        )
+        due = now.wall + distance
+        self._holdings.note(replace(record, last_error=error, next_attempt=due))
+        self._journal.failed(record, call.action, error, due)
+
+    # 8. What is owed
+
+    def _choose_backup(self, decisions: list[Decided]) -> Decided | None:
+        """Choose whose turn it is; what is not chosen goes on owing it."""
+        due = {d.record.key.id: d for d in decisions if isinstance(d.decision, CatchUp)}
+        owing = [decided.before for decided in due.values() if decided.before]
+        chosen = self._backups.take_turns(owing, self._time.now())
+        for id_ in due.keys() - ({chosen.key.id} if chosen else set()):
+            decisions.remove(due[id_])
+        return due[chosen.key.id] if chosen else None
+
+    def _start_backup(self, owed: Decided | None) -> None:
+        """Start it, unless the ledger does not know that it is no longer owed."""
+        if owed and owed.before:
+            if self._holdings.is_saved(owed.record.key.id):
+                self._backups.start(owed.before, self._line)
+            else:
+                self._holdings.note(owed.before)
+
+    # 7. What is said, and when to come again
+
+    def _say_done(self, call: Call, now: Moment) -> None:
+        record = call.decision.record
+        if call.action is Action.PAUSE:
+            self._journal.paused(record, now.wall)
+        else:
+            self._journal.resumed(record, now.wall)
+
+    def _warn_overdue(self, rules: Rules) -> None:
+        now = self._time.now().wall
+        for record in self._holdings.holds():
+            if record.since and now - record.since > rules.max_pause:
+                self._journal.overdue(record)
+
+    def _next_due(self) -> timedelta | None:
+        now = self._time.now()
+        waits = (self._pacing.next_due(now.uptime), self._backups.next_due(now))
+        due = min((wait for wait in waits if wait is not None), default=None)
+        if any(record.missing_since for record in self._holdings.holds()):
+            return min(due or GONE_AFTER, GONE_AFTER)
+        return due
+
+
+def _is_gone(decision: Decision) -> bool:
+    return isinstance(decision, Leave) and decision.reason is Reason.GONE
+
+
+def _errand(decision: Pause | Resume) -> Errand:
+    action = Action.PAUSE if isinstance(decision, Pause) else Action.RESUME
+    return decision.record.key.id, action
+
+
+def _with_tasks(record: Record, observed: Observed) -> Record:
+    """Note which tasks still run in a repository that we hold: a pause does not end them."""
+    seen = observed.get(record.key.id)
+    return replace(record, running=seen.running) if seen and record.is_hold else record

@@ -1,0 +1,129 @@
+"""What is known of one cluster's repositories, in memory first and in the ledger as soon as it can.
+
+While the ledger takes nothing (a full disk), the records here go on: a resume of what is ours does
+not wait for a disk. What it did not take is offered again with the next records.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from daemon.core.record import Record
+from daemon.core.repository import Attempt
+from daemon.errors import FencedError, LedgerError
+
+HISTORY_IN_MEMORY = 10_000
+"""How many attempts are kept for a ledger that takes nothing; older ones are lost to history."""
+
+
+class Store(Protocol):
+    """The part of the ledger that a pass uses."""
+
+    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write all of it in one durable transaction; raises LedgerError."""
+
+
+class Holdings:
+    """The records of one cluster; `flush` makes durable what was noted."""
+
+    def __init__(self, store: Store, records: Iterable[Record]) -> None:
+        """Go on from the *records* that *store* had at the start."""
+        self._store = store
+        self._records = {record.key.id: record for record in records}
+        self._unsaved: dict[str, Record] = {}
+        self._attempts: deque[Attempt] = deque(maxlen=HISTORY_IN_MEMORY)
+
+    def __bool__(self) -> bool:
+        """Tell whether anything is to be remembered or still to be written."""
+        return bool(self._records or self._unsaved)
+
+    def ids(self) -> frozenset[str]:
+        """Name the repositories that have a record."""
+        return frozenset(self._records)
+
+    def get(self, repository: str) -> Record | None:
+        """Give the record of a repository, if there is one."""
+        return self._records.get(repository)
+
+    def holds(self) -> list[Record]:
+        """List the records of repositories that may be paused by us."""
+        return [record for record in self._records.values() if record.is_hold]
+
+    def owed(self) -> list[Record]:
+        """List the records of repositories of which a backup is still to be started."""
+        return [record for record in self._records.values() if record.backup_due]
+
+    def remember_attempt(self, attempt: Attempt) -> None:
+        """Keep an attempt on a repository for the history; safe from any thread."""
+        if attempt.repository is not None:
+            self._attempts.append(attempt)
+
+    def note(self, record: Record) -> None:
+        """Put *record* in the place of the one there was; a spent one is forgotten."""
+        repository = record.key.id
+        if self._records.get(repository, Record(record.key)) == record:
+            return
+        self._unsaved[repository] = record
+        if record.is_spent:
+            self._records.pop(repository, None)
+        else:
+            self._records[repository] = record
+
+    def hand_over(self, renamed: Mapping[str, Record]) -> None:
+        """Give repositories up for records of another cluster's name, on disk in one transaction.
+
+        Raises:
+            LedgerError: nothing was given up.
+
+        """
+        gone = [Record(self._records[repository].key) for repository in renamed]
+        self._store.save([*gone, *renamed.values()])
+        for repository in renamed:
+            self._records.pop(repository)
+            self._unsaved.pop(repository, None)
+
+    def take_in(self, records: Iterable[Record]) -> None:
+        """Go on with *records* that another name handed over; the ledger has them."""
+        self._records |= {record.key.id: record for record in records}
+
+    def records(self) -> list[Record]:
+        """List all records."""
+        return list(self._records.values())
+
+    def is_saved(self, repository: str) -> bool:
+        """Tell whether the ledger has the latest record of a repository."""
+        return repository not in self._unsaved
+
+    def flush(self) -> None:
+        """Write what was noted in one durable transaction.
+
+        Raises:
+            LedgerError: nothing was written; all of it stays noted.
+            FencedError: the cluster is another daemon's; only the attempts were kept.
+
+        """
+        attempts = list(self._attempts)
+        if not (self._unsaved or attempts):
+            return
+        try:
+            self._store.save(self._unsaved.values(), attempts)
+        except FencedError:
+            # The records are another's by now; the attempts were kept.
+            self._recorded(attempts)
+            raise
+        except LedgerError:
+            # It may be another file that takes records again: then it has to learn all of them.
+            self._unsaved = {**self._records, **self._unsaved}
+            raise
+        self._unsaved.clear()
+        self._recorded(attempts)
+
+    def unrecorded(self) -> list[Attempt]:
+        """List the attempts that the ledger has not taken."""
+        return list(self._attempts)
+
+    def _recorded(self, attempts: Iterable[Attempt]) -> None:
+        for _ in attempts:
+            self._attempts.popleft()

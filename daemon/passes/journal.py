@@ -1,0 +1,214 @@
+"""What one cluster's passes say in the log: one line for each change of state, none when idle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from daemon.core.decide import Adopt, Decision, Drifted, Leave, Missing, Pause, Reason, Resumed
+from daemon.core.record import Record
+from daemon.core.repository import Action, CallError, ObservedRepository, RepositoryState
+from daemon.ledger.state import Trouble
+from daemon.log import log as logs
+from daemon.windows.timeline import Desired
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision, with what was wanted and what was known when it was made."""
+
+    decision: Decision
+    desired: Desired | None
+    before: Record | None
+
+    @property
+    def record(self) -> Record:
+        """What is to be remembered from now on."""
+        return self.decision.record
+
+    @property
+    def windows(self) -> tuple[str, ...]:
+        """The windows that it is about."""
+        if self.desired:
+            return self.desired.windows
+        return (self.before or self.record).windows
+
+    @property
+    def openings(self) -> tuple[str, ...]:
+        """The identities of the openings that want the repository, or last did."""
+        if self.desired:
+            return tuple(opening.id for opening in self.desired.openings)
+        return (self.before or self.record).openings
+
+
+class Log(Protocol):
+    """The part of a structured logger that is used here."""
+
+    def info(self, event: str, **keys: object) -> None:
+        """Write a line of level info."""
+
+    def warning(self, event: str, **keys: object) -> None:
+        """Write a line of level warning."""
+
+    def error(self, event: str, **keys: object) -> None:
+        """Write a line of level error."""
+
+    def critical(self, event: str, **keys: object) -> None:
+        """Write a line of level critical."""
+
+
+class Journal:
+    """The voice of one cluster; remembers what it said, so that it says it once."""
+
+    def __init__(self, cluster: str, log: Log) -> None:
+        """Speak for *cluster* on *log*."""
+        self._cluster = cluster
+        self._log = log
+        self._said: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.trouble: Trouble | None = None
+
+    def paused(self, record: Record, now: datetime) -> None:
+        """Say that a repository was seen paused, and how long after its opening's start."""
+        late = now - (record.opened or now)
+        self._log.info(logs.REPOSITORY_PAUSED, **_named(record), after_ms=_milliseconds(late))
+
+    def resumed(self, record: Record, now: datetime) -> None:
+        """Say that a repository was seen active again, and which runs it missed."""
+        # An edit may have ended the opening before the end that was recorded.
+        ended = min(record.until or now, now)
+        self._log.info(
+            logs.REPOSITORY_RESUMED,
+            **_named(record),
+            after_ms=_milliseconds(now - ended),
+            missed=[
+                {"task": run.task, "task_type": run.task_type, "due": run.next_run}
+                for run in record.missed(now)
+            ],
+        )
+
+    def failed(
+        self, record: Record, action: Action, error: str, next_attempt: datetime | None
+    ) -> None:
+        """Say that a call was given up for this pass, and when it is sent again."""
+        self._log.error(
+            logs.REPOSITORY_FAILED,
+            **_named(record),
+            action=action,
+            error=error,
+            next_attempt=next_attempt,
+        )
+
+    def decided(self, decided: Decided, now: datetime) -> None:
+        """Say what a look changed or explains, before any call is sent."""
+        match decided.decision:
+            case Pause(drifted=True) | Drifted():
+                self._log.warning(
+                    logs.REPOSITORY_DRIFTED, **_about(decided), observed=RepositoryState.ACTIVE
+                )
+            case Adopt(record=record):
+                self.paused(record, now)
+            case Resumed():
+                self.resumed(decided.before or decided.record, now)
+            case _:
+                self.left_alone(decided)
+
+    def left_alone(self, decided: Decided) -> None:
+        """Say, once for these openings, why a repository is left alone or cannot be found."""
+        match decided.decision:
+            case Leave(reason=reason):
+                self._left(decided, reason)
+            case Missing() if self._is_news(decided.record.key.id, "missing", decided.openings):
+                self._log.error(
+                    logs.REPOSITORY_FAILED,
+                    **_about(decided),
+                    action=Action.PAUSE,
+                    error=CallError.NOT_FOUND,
+                    next_attempt=None,
+                )
+            case _:
+                pass
+
+    def rehearsed(self, decided: Decided) -> None:
+        """Say, once for these openings, that only a dry run kept a call from being sent."""
+        self._left(decided, Reason.DRY_RUN)
+
+    def busy(self, decided: Decided, seen: ObservedRepository | None, now: datetime) -> None:
+        """Say, once for these openings, which tasks still run although the window is open."""
+        if not (decided.desired and seen and seen.running and decided.record.is_hold):
+            return
+        begun = tuple(o.id for o in decided.desired.openings if o.start <= now)
+        if begun and self._is_news(seen.id, "busy", begun):
+            self._log.warning(logs.REPOSITORY_BUSY, **_about(decided), tasks=list(seen.running))
+
+    def overdue(self, record: Record) -> None:
+        """Say, once for a hold, that it lasts longer than `max_pause` allows."""
+        if self._is_news(record.key.id, "overdue", (str(record.since),)):
+            self.failed(record, Action.RESUME, "max_pause", record.until)
+
+    def found_paused(self, repository: str) -> None:
+        """Say of a repository that a lost ledger may have known it as ours."""
+        self._log.warning(
+            logs.REPOSITORY_LEFT,
+            cluster=self._cluster,
+            repository=repository,
+            windows=[],
+            reason=Reason.LEDGER_LOST,
+        )
+
+    def unreachable(self, error: CallError, message: str, now: datetime) -> None:
+        """Say, once until it recovers, that the cluster does not answer, and what is wrong.
+
+        Where a file of ours cannot be used there was no request, and no other line says so.
+        """
+        if self.trouble is None:
+            self._log.error(
+                logs.CLUSTER_UNREACHABLE,
+                cluster=self._cluster,
+                error=error,
+                message=message,
+                since=now,
+            )
+        since = self.trouble.since if self.trouble else now
+        self.trouble = Trouble(self._cluster, error, message, since)
+
+    def answered(self) -> None:
+        """Say that the cluster answers again, if it did not."""
+        trouble, self.trouble = self.trouble, None
+        if trouble:
+            said = {"cluster": self._cluster, "error": None, "since": trouble.since}
+            self._log.info(logs.CLUSTER_RECOVERED, **said)
+
+    def ledger_failed(self, error: str) -> None:
+        """Say, once until it recovers, that nothing can be recorded."""
+        if self._is_news("", "ledger", ("failed",)):
+            self._log.error(logs.LEDGER_FAILED, cluster=self._cluster, error=error)
+
+    def ledger_recovered(self) -> None:
+        """Say that the ledger takes records again, if it did not."""
+        if self._said.pop(("", "ledger"), None):
+            self._log.info(logs.LEDGER_RECOVERED, cluster=self._cluster)
+
+    def _left(self, decided: Decided, reason: Reason) -> None:
+        if self._is_news(decided.record.key.id, reason, decided.openings):
+            self._log.info(logs.REPOSITORY_LEFT, **_about(decided), reason=reason)
+
+    def _is_news(self, repository: str, what: str, openings: tuple[str, ...]) -> bool:
+        if self._said.get((repository, what)) == openings:
+            return False
+        self._said[repository, what] = openings
+        return True
+
+
+def _about(decided: Decided) -> dict[str, object]:
+    key = decided.record.key
+    return {"cluster": key.cluster, "repository": key.id, "windows": list(decided.windows)}
+
+
+def _named(record: Record) -> dict[str, object]:
+    key = record.key
+    return {"cluster": key.cluster, "repository": key.id, "windows": list(record.windows)}
+
+
+def _milliseconds(elapsed: timedelta) -> int:
+    return round(elapsed / timedelta(milliseconds=1))

@@ -1,0 +1,103 @@
+"""What a pass says to its log and a cluster to its calls, kept for the person who waits."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NoReturn
+
+from daemon.core.decide import Reason
+from daemon.core.repository import CallError, ObservedRepository
+from daemon.log import log
+from daemon.passes.dispatch import Service
+from daemon.service.client import KeepTrying, ServiceError
+
+
+class Fate(StrEnum):
+    """What became of a repository, as people are told."""
+
+    RESUMED = "resumed"
+    ACTIVE = "active already"
+    GONE = "gone"
+    NOT_OURS = "left alone: paused by somebody else"
+    FAILED = "failed"
+
+
+class Overheard:
+    """The service, and what it said last, in the words for people."""
+
+    def __init__(self, service: Service) -> None:
+        """Listen to *service*; nothing was said yet."""
+        self._service = service
+        self.has_looked = False
+        self.blindness = ""
+        self.refusals: dict[str, str] = {}
+
+    def repositories(
+        self, windows: tuple[str, ...], keep_trying: KeepTrying
+    ) -> tuple[ObservedRepository, ...]:
+        """List the active and paused repositories; raises ServiceError."""
+        try:
+            found = self._service.repositories(windows, keep_trying)
+        except ServiceError as exc:
+            self.blindness = _words(exc)
+            raise
+        self.has_looked, self.blindness = True, ""
+        return found
+
+    def pause(
+        self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying
+    ) -> NoReturn:
+        """Refuse: a rescue pauses nothing."""
+        raise AssertionError(f"a rescue was about to pause {repository}")
+
+    def resume(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
+        """Resume one; raises ServiceError."""
+        self.refusals.pop(repository, None)
+        try:
+            return self._service.resume(repository, windows, keep_trying)
+        except ServiceError as exc:
+            self.refusals[repository] = _words(exc)
+            raise
+
+    def backup(
+        self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying
+    ) -> NoReturn:
+        """Refuse for now: it stays owed, for a daemon to start when the emergency is over."""
+        raise ServiceError("", CallError.THROTTLED, f"not now: {repository}", retryable=True)
+
+
+def _words(exc: ServiceError) -> str:
+    return str(exc).removeprefix(f"{exc.cluster}: ")
+
+
+class Voice:
+    """Hears what a daemon would have written into its log, and writes nothing."""
+
+    def __init__(self) -> None:
+        """Begin with nothing heard."""
+        self.fates: dict[str, Fate] = {}
+        self.ledger_error: str | None = None
+
+    def info(self, event: str, **keys: object) -> None:
+        """Hear what became of a repository, or that the ledger took it after all."""
+        repository = str(keys.get("repository"))
+        match event:
+            case log.REPOSITORY_RESUMED:
+                self.fates[repository] = Fate.RESUMED
+            case log.REPOSITORY_LEFT:
+                is_gone = keys["reason"] is Reason.GONE
+                self.fates[repository] = Fate.GONE if is_gone else Fate.ACTIVE
+            case log.LEDGER_RECOVERED:
+                self.ledger_error = None
+            case _:
+                pass
+
+    def error(self, event: str, **keys: object) -> None:
+        """Hear that the ledger takes nothing."""
+        if event == log.LEDGER_FAILED:
+            self.ledger_error = str(keys["error"])
+
+    def warning(self, event: str, **keys: object) -> None:
+        """Pass over it."""
+
+    critical = warning

@@ -1,0 +1,229 @@
+"""What one cluster holds, resumed without a daemon: the daemon's own passes, wanting nothing.
+
+On an empty timeline everything that is held is to be resumed. Marks, looks and records are those of
+any pass, so that a daemon, or another rescue, goes on from wherever this one ends.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from daemon.core.decide import GONE_AFTER
+from daemon.core.record import Record, Suspicion
+from daemon.core.repository import Attempt, Moment, RepositoryKey
+from daemon.passes.controller import UNVERIFIED, Controller, Rules
+from daemon.passes.dispatch import Line, Service, Time
+from daemon.passes.holdings import Holdings, Store
+from daemon.passes.journal import Journal
+from daemon.passes.recorders import Fate, Overheard, Voice
+from daemon.service.cluster import ClusterSettings
+from daemon.windows.timeline import Timeline
+
+_RULES = Rules(Timeline(()), resync=timedelta(seconds=30), max_pause=timedelta.max)
+
+GIVE_UP_AFTER = timedelta(minutes=10)
+STOP_WITHIN = timedelta(seconds=3)
+"""How long calls in flight may take when somebody has waited enough; then they are cut."""
+
+CUT_WITHIN = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The fate of one repository; `detail` says why it failed, or what is still owed to it."""
+
+    key: RepositoryKey
+    fate: Fate
+    detail: str = ""
+
+
+class Connection(Service, Protocol):
+    """A way to a cluster that can be cut."""
+
+    def close(self) -> None:
+        """End the calls in flight."""
+
+
+Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], Connection]
+
+
+class Rescue:
+    """Resumes the holds of one cluster, on a thread of its own."""
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        records: Iterable[Record],
+        store: Store,
+        connect: Connect,
+        clocks: Time,
+    ) -> None:
+        """Prepare to resume what *records* hold; once *clocks* no longer waits, no call starts."""
+        self.cluster = settings.name
+        self._address = settings.address
+        self._concurrency = settings.concurrency
+        self._before = sorted(records, key=lambda record: record.key)
+        self._holdings = Holdings(_Page(store, self._before), self._before)
+        self._connection = connect(settings, self._holdings.remember_attempt)
+        self._service = Overheard(self._connection)
+        self._voice = Voice()
+        self._clocks = clocks
+        self.bug: Exception | None = None
+        # Thread.join takes a thread for ended when Ctrl-C strikes in it (Python 3.11, bpo-45274).
+        self._has_ended = threading.Event()
+        self._has_ended.set()
+
+    @property
+    def ledger_error(self) -> str | None:
+        """Why the ledger did not take what was done; None if it has all of it."""
+        return self._voice.ledger_error
+
+    def start(self) -> None:
+        """Begin."""
+        self._has_ended.clear()
+        threading.Thread(target=self._work, name=self.cluster, daemon=True).start()
+
+    def join(self, timeout: timedelta) -> bool:
+        """Wait for the end, and tell whether it came."""
+        return self._has_ended.wait(max(timeout.total_seconds(), 0))
+
+    def cut(self) -> None:
+        """End the calls in flight: their connections are closed."""
+        self._connection.close()
+
+    def _work(self) -> None:
+        try:
+            self.run()
+        except Exception as exc:  # noqa: BLE001  # raised again by `carry_out`, after the others
+            self.bug = exc
+        finally:
+            self._has_ended.set()
+
+    def run(self) -> None:
+        """Make passes while they make progress; what a list lacks gets the second look it needs."""
+        with ThreadPoolExecutor(self._concurrency, self.cluster) as executor:
+            controller = Controller(
+                self.cluster,
+                self._holdings,
+                Line(self._service, executor, self._concurrency, self._address),
+                Journal(self.cluster, self._voice),
+                self._clocks,
+            )
+            self._make_passes(controller)
+
+    def _make_passes(self, controller: Controller) -> None:
+        may_wait = True
+        while True:
+            held = len(controller.holds)
+            controller.run_pass(_RULES)
+            has_progress = len(controller.holds) < held
+            is_missing = any(record.missing_since for record in self._holdings.holds())
+            if not (controller.holds and (has_progress or (is_missing and may_wait))):
+                return
+            if not self._clocks.wait(timedelta(0) if has_progress else GONE_AFTER):
+                return
+            may_wait = has_progress
+
+    def results(self) -> list[Result]:
+        """Tell what became of each hold, and of each suspicion that turned out to be one."""
+        results = (self._result(record) for record in self._before)
+        return [result for result in results if result]
+
+    def _result(self, before: Record) -> Result | None:
+        key = before.key
+        after = self._holdings.get(key.id)
+        if after and after.is_hold:
+            return Result(key, Fate.FAILED, self._trouble(after))
+        fate = self._voice.fates.get(key.id)
+        if fate:
+            is_owed = after is not None and after.backup_due is not None
+            return Result(key, fate, "its backup is left to the next daemon" if is_owed else "")
+        if before.is_hold:
+            return Result(key, Fate.NOT_OURS)
+        if not self._service.has_looked:
+            # Nobody knows whether the lost pause has landed.
+            return Result(key, Fate.FAILED, self._trouble(before))
+        return None
+
+    def _trouble(self, record: Record) -> str:
+        said = self._service.refusals.get(record.key.id) or self._service.blindness
+        if said:
+            return said
+        if record.last_error == UNVERIFIED:
+            return f"{UNVERIFIED}: the service accepted it, but does not show it as active"
+        if record.missing_since and record.reached not in {"", self._address}:
+            return f"it was paused at {record.reached}: name a file with that url by -c"
+        if record.missing_since:
+            return "the cluster does not list it, and may still act on a call of unknown fate"
+        return "stopped before it was seen active"
+
+    def suspected(self, now: Moment) -> dict[RepositoryKey, datetime]:
+        """Name what is no hold, but may be paused by a lost call of ours yet, and until when."""
+        found = {}
+        for id_ in sorted(self._holdings.ids()):
+            record = self._holdings.get(id_)
+            if record and not record.is_hold and record.suspect_pause:
+                left = _left(record.suspect_pause, now)
+                if left > timedelta(0):
+                    found[record.key] = now.wall + left
+        return found
+
+
+class _Page:
+    """The ledger, where a person's word for an opening outlives the rescue of a repository.
+
+    To a pass that knows no openings it would be spent.
+    """
+
+    def __init__(self, store: Store, before: Iterable[Record]) -> None:
+        self._store = store
+        self._yielded = {record.key: record.yielded for record in before}
+
+    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write all of it in one durable transaction; raises LedgerError."""
+        kept = [replace(record, yielded=self._yielded[record.key]) for record in records]
+        self._store.save(kept, attempts)
+
+
+def _left(suspicion: Suspicion, now: Moment) -> timedelta:
+    """Give how long the service may still act; after a reboot the uptime alone tells."""
+    until = suspicion.until if suspicion.boot_id == now.boot_id else suspicion.span
+    return until - now.uptime
+
+
+def carry_out(rescues: Sequence[Rescue], stopping: threading.Event) -> None:
+    """Make all rescues at once, so that a cluster that hangs delays no other; end in any case.
+
+    *stopping* is what their clocks heed. Whoever interrupts waits a few seconds: what was sent and
+    not answered is in the ledger as such.
+    """
+    try:
+        for rescue in rescues:
+            rescue.start()
+        _join(rescues, GIVE_UP_AFTER)
+    finally:
+        stopping.set()
+        _end(rescues)
+    for bug in filter(None, (rescue.bug for rescue in rescues)):
+        raise bug
+
+
+def _end(rescues: Sequence[Rescue]) -> None:
+    try:
+        _join(rescues, STOP_WITHIN)
+    finally:
+        for rescue in rescues:
+            rescue.cut()
+        _join(rescues, CUT_WITHIN)
+
+
+def _join(rescues: Sequence[Rescue], within: timedelta) -> None:
+    end = time.monotonic() + within.total_seconds()
+    for rescue in rescues:
+        rescue.join(timedelta(seconds=end - time.monotonic()))

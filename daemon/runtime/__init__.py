@@ -1,0 +1,1 @@
+"""The daemon: assembling it, its loop, reload, health, and what it says."""

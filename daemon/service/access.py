@@ -1,0 +1,133 @@
+"""How a cluster is entered: its secret files as they are now, and connections made with them."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.errors import SecretError, TlsFileError
+from daemon.host.masking import pattern_of, spellings
+from daemon.host.secrets import Secret, check_file, read_password
+from daemon.service.cluster import ClusterSettings
+from daemon.service.deadlines import Deadlines
+from daemon.service.tls import tls_context
+from daemon.service.transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What we show to a cluster and whom we trust there: a password and the files under `tls`."""
+
+    username: str | None
+    password: Secret | None
+    files: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def auth(self) -> tuple[bytes, bytes] | None:
+        """User and password for HTTP, in UTF-8."""
+        if self.username is None or self.password is None:
+            return None
+        return self.username.encode(), self.password.reveal().encode()
+
+    def censor(self, text: str) -> str:
+        """Take our secrets out of what a server says, should it quote the request."""
+        if self.auth is None:
+            return text
+        password = self.auth[1].decode()
+        pair = base64.b64encode(b":".join(self.auth)).decode()
+        forms = spellings(password) | {pair, password} - {""}
+        return pattern_of(forms).sub("***", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Connections, and the identity that they were made with."""
+
+    transport: Transport
+    identity: Identity
+
+
+class Door:
+    """The one current access to a cluster; any number of threads may ask for it."""
+
+    def __init__(
+        self, settings: ClusterSettings, environ: Mapping[str, str], watch: Deadlines
+    ) -> None:
+        """Read no file yet: that is done when access is first asked for."""
+        self._settings = settings
+        self._environ = environ
+        self._watch = watch
+        self._access: Access | None = None
+        self.trouble = ""
+        self._lock = threading.Lock()
+
+    def access(self) -> Access:
+        """Give the access in force. Raises: SecretError, for as long as there is none."""
+        with self._lock:
+            if self._access is None:
+                self._access = self._enter(self._identity())
+            return self._access
+
+    def renewed(self, used: Access) -> Access | None:
+        """Read all files again after *used* was refused; None if they have not changed.
+
+        A file that is missing or half-written changes nothing, and `trouble` says so: the next
+        refusal looks again. The old connections are dropped, not closed, since other threads may be
+        using them.
+        """
+        with self._lock:
+            self.trouble = ""
+            if self._access is not used:
+                return self._access
+            try:
+                identity = self._identity()
+                if identity == used.identity:
+                    return None
+                self._access = self._enter(identity)
+            except SecretError as exc:
+                self.trouble = str(exc)
+                return None
+            return self._access
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the first certificate of a server ends; None where none was verified yet."""
+        access = self._access
+        return access.transport.certificate_ends if access else None
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        with self._lock:
+            if self._access is not None:
+                self._access.transport.close()
+
+    def _identity(self) -> Identity:
+        settings, password = self._settings, None
+        if settings.username is not None:
+            password = read_password(settings.password_file, settings.password_env, self._environ)
+        return Identity(settings.username, password, self._tls_files())
+
+    def _tls_files(self) -> tuple[bytes, ...]:
+        tls = self._settings.tls
+        paths = (tls.ca_file, tls.client_cert, tls.client_key)
+        try:
+            if tls.client_key is not None:
+                check_file(tls.client_key, self._environ)
+            return tuple(path.read_bytes() for path in paths if path is not None)
+        except SecretError as exc:
+            raise TlsFileError(str(exc)) from exc
+        except OSError as exc:
+            raise TlsFileError(f"{exc.filename}: {exc.strerror}") from exc
+
+    def _enter(self, identity: Identity) -> Access:
+        transport = Transport(
+            tls=tls_context(self._settings.tls),
+            auth=identity.auth,
+            timeouts=self._settings.timeout,
+            connections=self._settings.concurrency,
+            watch=self._watch,
+        )
+        return Access(transport, identity)

@@ -1,0 +1,368 @@
+"""The REST API of one cluster's Backup Service: calls, attempts, failover between its nodes.
+
+A call is one thing asked for (list, pause, resume, backup, discover) and consists of attempts; each
+attempt is one HTTP request under a deadline of its own and is reported once, whatever became of it.
+A 200 to a POST says that the service took the request, not that it shows effect: who needs to know
+lists the repositories afterwards.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+from urllib.parse import quote
+
+from daemon.core.repository import Action, Attempt, CallError, ObservedRepository, Outcome
+from daemon.errors import CbmaintdError, SecretError, TlsFileError
+from daemon.service import answers, discovery
+from daemon.service.access import Access, Door, Identity
+from daemon.service.cluster import ClusterSettings
+from daemon.service.deadlines import Deadlines
+from daemon.service.failover import Again, Course, Failure, Roots
+from daemon.service.transport import Answer, TransportError
+
+KeepTrying = Callable[[timedelta], bool]
+"""Waits as long as it is told and says whether another attempt is still wanted after that."""
+
+T = TypeVar("T")
+
+_ACTIVE = "/api/v1/cluster/self/repository/active"
+_PLANS = "/api/v1/plan"
+_POST_LIMIT = 1024 * 1024
+_LIST_LIMIT = 32 * _POST_LIMIT
+_PASSING = frozenset(
+    {CallError.TIMEOUT, CallError.REFUSED, CallError.RESET, CallError.DNS, CallError.PROTOCOL}
+)
+# Forbidden, too: a client certificate says who we are.
+_ABOUT_IDENTITY = frozenset({CallError.UNAUTHORIZED, CallError.FORBIDDEN, CallError.TLS})
+_ADVICE = {
+    CallError.REFUSED: "Is the service running, and is the port right?",
+    CallError.DNS: "Check the host in url or discover.",
+    CallError.TLS: "Check ca_file, client_cert and client_key under tls, and the host's name.",
+    CallError.REDIRECT: "Give the url that answers itself.",
+    CallError.UNAUTHORIZED: "Check username and password_file or password_env.",
+    CallError.FORBIDDEN: "The user needs the role Backup Full Admin (backup_admin).",
+    CallError.UNEXPECTED: "Is this the root of a Backup Service?",
+}
+
+
+class ServiceError(CbmaintdError):
+    """Raised when a call to a cluster failed for good, or for this pass.
+
+    `retryable` says that the same call may succeed later without anyone's help; `unresolved` that
+    some attempt of it may yet be acted upon by the server.
+    """
+
+    def __init__(
+        self,
+        cluster: str,
+        error: CallError,
+        message: str,
+        *,
+        retryable: bool = False,
+        unresolved: bool = False,
+    ) -> None:
+        """Keep the kind of failure and what was said about it, at most 200 characters."""
+        advice = _ADVICE.get(error)
+        said = f"{cluster}: {error}: {message.rstrip('.')}"
+        super().__init__(f"{said}. {advice}" if advice else said)
+        self.cluster = cluster
+        self.error = error
+        self.message = message
+        self.retryable = retryable
+        self.unresolved = unresolved
+
+
+def sleep(delay: timedelta) -> bool:
+    """Wait for *delay* and go on: the KeepTrying of those who have nothing else to heed."""
+    time.sleep(delay.total_seconds())
+    return True
+
+
+def full_jitter(ceiling: float) -> float:
+    """Choose a delay between nothing and *ceiling* seconds, so that clients spread out."""
+    return random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, keeps no secret
+
+
+@dataclass(frozen=True, slots=True)
+class _Call(Generic[T]):
+    """What is asked for; `read` takes the body of a 200 and the root that gave it (ValueError)."""
+
+    action: Action
+    method: str
+    path: str
+    windows: tuple[str, ...]
+    read: Callable[[bytes, str], T]
+    repository: str | None = None
+
+    @property
+    def changes_state(self) -> bool:
+        """Whether a server that acts on it late makes a difference."""
+        return self.method == "POST"
+
+    @property
+    def limit(self) -> int:
+        """How many bytes of an answer are read at most."""
+        return _LIST_LIMIT if self.method == "GET" else _POST_LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class _Success(Generic[T]):
+    value: T
+
+
+class BackupService:
+    """The Backup Service of one cluster; up to `concurrency` threads may call it at once."""
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        *,
+        environ: Mapping[str, str],
+        on_attempt: Callable[[Attempt], None],
+        now: Callable[[], datetime],
+        jitter: Callable[[float], float] = full_jitter,
+    ) -> None:
+        """Prepare to reach the cluster; passwords and files are read at the first call.
+
+        *on_attempt* is called once for each HTTP request, on the thread of its call; *now* gives
+        the time in UTC; *jitter* chooses a delay in seconds from nothing to its argument.
+        """
+        self._settings = settings
+        self._on_attempt = on_attempt
+        self._now = now
+        self._jitter = jitter
+        self._deadlines = Deadlines(settings.timeout.total)
+        self._configured = Roots(settings.discover or settings.urls)
+        self._services = None if settings.discover else self._configured
+        self._door = Door(settings, environ, self._deadlines)
+
+    def repositories(
+        self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
+    ) -> tuple[ObservedRepository, ...]:
+        """List the repositories under `active`, which has the paused ones, too.
+
+        Raises: ServiceError.
+        """
+        call = _Call(
+            Action.LIST, "GET", _ACTIVE, windows, lambda body, _: answers.repositories(body)
+        )
+        found, _ = self._call(call, self._roots(windows, keep_trying), keep_trying)
+        return found
+
+    def periods(
+        self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
+    ) -> dict[str, dict[str, timedelta]]:
+        """Tell of each plan how far apart the runs of its tasks are. Raises: ServiceError."""
+        call = _Call(Action.GET, "GET", _PLANS, windows, lambda body, _: answers.periods(body))
+        found, _ = self._call(call, self._roots(windows, keep_trying), keep_trying)
+        return found
+
+    def pause(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
+        """Pause a repository; one that is paused stays so.
+
+        True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
+        """
+        return self._post(Action.PAUSE, repository, windows, keep_trying)
+
+    def resume(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
+        """Resume a repository; one that is active stays so.
+
+        True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
+        """
+        return self._post(Action.RESUME, repository, windows, keep_trying)
+
+    def backup(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
+        """Start one backup now. An attempt of unknown fate is repeated, so there may be two.
+
+        True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
+        """
+        return self._post(Action.BACKUP, repository, windows, keep_trying)
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the first certificate of a node ends (UTC); None where none was verified yet."""
+        return self._door.certificate_ends
+
+    def close(self) -> None:
+        """Cut off the calls in flight and close all connections."""
+        self._deadlines.close()
+        self._door.close()
+
+    def _post(
+        self, action: Action, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying
+    ) -> bool:
+        path = f"{_ACTIVE}/{quote(repository, safe='')}/{action}"
+        # The body of a success is empty for pause and resume, and its shape is promised for none.
+        call = _Call(action, "POST", path, windows, lambda _body, _root: None, repository)
+        _, is_unresolved = self._call(call, self._roots(windows, keep_trying), keep_trying)
+        return is_unresolved
+
+    def _roots(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> Roots:
+        """Give the service's roots, discovered anew when none of the discovered ones answers."""
+        services = self._services
+        if services is None or (services is not self._configured and services.are_all_silent):
+            services = self._services = Roots(self._discovered(windows, keep_trying))
+        return services
+
+    def _discovered(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> tuple[str, ...]:
+        call = _Call(Action.DISCOVER, "GET", discovery.PATH, windows, _read_nodes)
+        roots, _ = self._call(call, self._configured, keep_trying)
+        if not roots:
+            raise ServiceError(
+                self._settings.name,
+                CallError.NOT_FOUND,
+                "no node of the cluster runs the Backup Service where it can be reached",
+            )
+        return roots
+
+    def _call(self, call: _Call[T], roots: Roots, keep_trying: KeepTrying) -> tuple[T, bool]:
+        """Make the attempts of one call; give its answer and whether an earlier one is unresolved.
+
+        1. Ask the root that answered last. A success ends the call.
+        2. A refusal of our identity is tried once more, at once, if its files have changed.
+        3. What cannot get better by itself, or has been tried often enough, ends the call.
+        4. Silence and a server's own trouble send the next attempt to the next root: at once if
+           this call has not asked it yet, otherwise after a back-off.
+        5. Each attempt is reported before the wait for the next one.
+        """
+        access = self._entered()
+        course = Course(roots, self._settings.retry, self._jitter)
+        while True:
+            started, clock = self._now(), time.monotonic()
+            result = self._try(call, course.root, access)
+            attempt = self._attempt(call, course, started, time.monotonic() - clock)
+            if isinstance(result, _Success):
+                course.succeed()
+                self._on_attempt(attempt)
+                return result.value, course.is_unresolved
+            access, delay = self._after(result, course, access)
+            result = self._explained(result)
+            course.is_unresolved |= call.changes_state and not result.is_definite
+            self._on_attempt(_failed(attempt, result, delay))
+            if delay is None or not keep_trying(delay):
+                raise self._error(result, course)
+            course.number += 1
+
+    def _try(self, call: _Call[T], root: str, access: Access) -> _Success[T] | Failure:
+        try:
+            answer = access.transport.exchange(call.method, root, call.path, limit=call.limit)
+        except TransportError as exc:
+            return _broken(exc)
+        error = answers.error_of(answer.status)
+        if error is not None:
+            return self._refused(answer, error, access.identity)
+        try:
+            return _Success(call.read(answer.body, root))
+        except ValueError as exc:
+            message = answers.printable(access.identity.censor(str(exc)))
+            return Failure(CallError.UNEXPECTED, message, answer.status)
+
+    def _refused(self, answer: Answer, error: CallError, identity: Identity) -> Failure:
+        location = answer.headers.get("Location") if error is CallError.REDIRECT else None
+        # Before the host is taken out of it, in lower case.
+        location = location and identity.censor(location)
+        message = identity.censor(answers.message_of(answer.body, location))
+        is_elsewhere = answers.is_elsewhere(answer.status, answer.body)
+        if answers.is_passing(answer.status):
+            again = Again.ANYWHERE
+        else:
+            again = Again.ELSEWHERE if is_elsewhere else Again.NEVER
+        return Failure(
+            error,
+            answers.printable(message),
+            answer.status,
+            again,
+            is_definite=answers.is_definite(answer.status),
+            moves_on=is_elsewhere or error is CallError.SERVER_ERROR,
+            retry_after=answers.retry_after(answer.headers.get("Retry-After"), self._now()),
+        )
+
+    def _attempt(
+        self, call: _Call[T], course: Course, started: datetime, duration_s: float
+    ) -> Attempt:
+        """Describe the attempt that has just ended as one that succeeded."""
+        return Attempt(
+            self._settings.name,
+            call.repository,
+            call.action,
+            call.windows,
+            call.method,
+            course.root + call.path,
+            course.number,
+            status=200,
+            outcome=Outcome.OK,
+            error=None,
+            message="",
+            started=started,
+            duration=timedelta(seconds=duration_s),
+        )
+
+    def _after(
+        self, failure: Failure, course: Course, access: Access
+    ) -> tuple[Access, timedelta | None]:
+        """Decide what follows a failure: the access to use, and the wait or None for the end."""
+        if failure.error in _ABOUT_IDENTITY and not course.was_renewed:
+            renewed = self._door.renewed(access)
+            if renewed is not None:
+                course.was_renewed = True
+                return renewed, timedelta(0)
+        return access, course.next_after(failure)
+
+    def _explained(self, failure: Failure) -> Failure:
+        """Add to a refusal of our identity why its files could not be read again."""
+        trouble = self._door.trouble
+        if failure.error not in _ABOUT_IDENTITY or not trouble:
+            return failure
+        message = answers.printable(f"{trouble}; the server says: {failure.message}")
+        return replace(failure, message=message)
+
+    def _entered(self) -> Access:
+        try:
+            return self._door.access()
+        except SecretError as exc:
+            message = answers.printable(str(exc))
+            is_tls = isinstance(exc, TlsFileError)
+            error = CallError.TLS if is_tls else CallError.UNAUTHORIZED
+            raise ServiceError(self._settings.name, error, message) from exc
+
+    def _error(self, failure: Failure, course: Course) -> ServiceError:
+        said = failure.message or f"HTTP status {failure.status}"
+        return ServiceError(
+            self._settings.name,
+            failure.error,
+            f"{said} ({course.root})" if failure.is_silent else said,
+            retryable=failure.again is Again.ANYWHERE,
+            unresolved=course.is_unresolved,
+        )
+
+
+def _failed(attempt: Attempt, failure: Failure, delay: timedelta | None) -> Attempt:
+    return replace(
+        attempt,
+        status=failure.status,
+        outcome=Outcome.FAILED if delay is None else Outcome.RETRY,
+        error=failure.error,
+        message=failure.message,
+        retry_in=delay,
+    )
+
+
+def _broken(exc: TransportError) -> Failure:
+    return Failure(
+        exc.error,
+        answers.printable(str(exc)),
+        exc.status,
+        Again.ANYWHERE if exc.error in _PASSING else Again.NEVER,
+        is_definite=not exc.may_have_sent,
+        moves_on=True,
+        is_silent=exc.status is None,
+    )
+
+
+def _read_nodes(body: bytes, root: str) -> tuple[str, ...]:
+    return discovery.service_roots(answers.read_json(body), root)

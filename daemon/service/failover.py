@@ -1,0 +1,126 @@
+"""Who is asked next, and when: the roots of one service, and the course of one call among them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from typing import assert_never
+
+from daemon.core.repository import CallError
+from daemon.service.cluster import RetryPolicy
+
+
+class Roots:
+    """Several roots of one service, of which the one that answered last is asked first."""
+
+    def __init__(self, roots: tuple[str, ...]) -> None:
+        """Begin with the first of *roots*, of which there is at least one."""
+        self._roots = roots
+        self._preferred = roots[0]
+        self._silent: set[str] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def preferred(self) -> str:
+        """The root to ask first."""
+        return self._preferred
+
+    @property
+    def are_all_silent(self) -> bool:
+        """Whether no root has answered since the last one that did."""
+        with self._lock:
+            return self._silent.issuperset(self._roots)
+
+    def after(self, root: str) -> str:
+        """Give the root whose turn it is after *root*."""
+        return self._roots[(self._roots.index(root) + 1) % len(self._roots)]
+
+    def answered(self, root: str) -> None:
+        """Ask *root* first from now on."""
+        with self._lock:
+            self._preferred = root
+            self._silent.clear()
+
+    def failed(self, root: str, *, is_silent: bool) -> None:
+        """Ask another root than *root* first; *is_silent* says that no answer came at all."""
+        with self._lock:
+            if self._preferred == root:
+                self._preferred = self.after(root)
+            if is_silent:
+                self._silent.add(root)
+
+
+class Again(Enum):
+    """Whether a failed attempt is followed by another one of the same pass."""
+
+    NEVER = "never"
+    ELSEWHERE = "at a root that this call has not asked yet"
+    ANYWHERE = "anywhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an attempt failed.
+
+    `is_definite`: the server has not acted on it and will not; `moves_on`: another root may do
+    better; `is_silent`: nothing of an answer came.
+    """
+
+    error: CallError
+    message: str
+    status: int | None
+    again: Again = Again.NEVER
+    is_definite: bool = True
+    moves_on: bool = False
+    is_silent: bool = False
+    retry_after: timedelta | None = None
+
+
+class Course:
+    """The way of one call: which root its next attempt goes to, and after how long a wait."""
+
+    def __init__(self, roots: Roots, policy: RetryPolicy, jitter: Callable[[float], float]) -> None:
+        """Begin at the root that answered last; *jitter* takes the longest delay in seconds."""
+        self.root = roots.preferred
+        self.number = 1
+        self.is_unresolved = False
+        self.was_renewed = False
+        self._roots = roots
+        self._policy = policy
+        self._jitter = jitter
+        self._asked = {self.root}
+
+    def succeed(self) -> None:
+        """Let later calls begin at this root."""
+        self._roots.answered(self.root)
+
+    def next_after(self, failure: Failure) -> timedelta | None:
+        """Turn to the next root if need be; None if no attempt is to follow."""
+        if failure.moves_on:
+            self._roots.failed(self.root, is_silent=failure.is_silent)
+            self.root = self._roots.after(self.root)
+        else:
+            self._roots.answered(self.root)
+        is_fresh = self.root not in self._asked
+        self._asked.add(self.root)
+        if self.number >= self._policy.attempts:
+            return None
+        match failure.again:
+            case Again.NEVER:
+                return None
+            case Again.ELSEWHERE:
+                return timedelta(0) if is_fresh else None
+            case Again.ANYWHERE:
+                return timedelta(0) if is_fresh else self._back_off(failure.retry_after)
+            case _:
+                assert_never(failure.again)
+
+    def _back_off(self, retry_after: timedelta | None) -> timedelta:
+        if retry_after is not None:
+            return min(retry_after, self._policy.max_delay)
+        # The exponent has a bound, or a long pass would leave the range of floats.
+        ceiling = self._policy.first_delay.total_seconds() * 2.0 ** min(self.number - 1, 60)
+        return timedelta(seconds=self._jitter(min(ceiling, self._policy.max_delay.total_seconds())))

@@ -1,0 +1,100 @@
+"""What people decided beside the file: windows opened by hand, openings ended, moved, skipped.
+
+Pure: the windows of the file and the decisions in, the windows that are in force out.
+
+1. A decision names one opening by its window and its start, and touches no other.
+2. Of several decisions on one opening the latest counts.
+3. An opening that the rule no longer gives (an edit) takes its decisions with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from daemon.windows.rules import Once
+from daemon.windows.window import Patterns, Window
+
+RELEVANT = timedelta(days=400)
+"""How long after its opening a decision may still matter: openings may be that long."""
+
+
+class OverrideKind(StrEnum):
+    """What a person decided, by the name of the command."""
+
+    OPEN = "open"
+    CLOSE = "close"
+    EXTEND = "extend"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One decision: who made it, when, why, and about which opening; instants are UTC.
+
+    `end` is the opening's new end; None for a skip. `targets` are what an unplanned window is for.
+    """
+
+    kind: OverrideKind
+    window: str
+    start: datetime
+    end: datetime | None
+    made: datetime
+    by: str
+    reason: str = ""
+    targets: tuple[tuple[str, Patterns], ...] = ()
+
+    def shown(self) -> dict[str, object]:
+        """Give it as a line of the log has it."""
+        return {
+            "change": self.kind,
+            "window": self.window,
+            "start": self.start,
+            "end": self.end,
+            "by": self.by,
+            "reason": self.reason,
+        }
+
+    def matters(self, now: datetime) -> bool:
+        """Tell whether anything can still follow from it."""
+        if self.kind is OverrideKind.OPEN and self.end:
+            return now < self.end + timedelta(days=2)
+        return now < self.start + RELEVANT
+
+
+def in_force(
+    windows: Iterable[Window], overrides: Sequence[Override], zone: ZoneInfo
+) -> tuple[Window, ...]:
+    """Give the windows as people changed them, and those that they opened by hand, in *zone*."""
+    found = {window.name: window for window in windows}
+    planned = frozenset(found)
+    for override in overrides:
+        if override.kind is OverrideKind.OPEN:
+            unplanned = _unplanned(override, planned, zone)
+            found[unplanned.name] = unplanned
+        elif override.window in found:
+            found[override.window] = _changed(found[override.window], override)
+    return tuple(found.values())
+
+
+def _unplanned(override: Override, planned: Collection[str], zone: ZoneInfo) -> Window:
+    assert override.end is not None  # noqa: S101  # an unplanned window has an end
+    # The file may have got a window of that name since; what has begun goes on beside it.
+    name = override.window if override.window not in planned else f"{override.window} (unplanned)"
+    return Window(
+        name=name,
+        rule=Once(override.start, override.end),
+        zone=zone,
+        targets=override.targets,
+        description=override.reason,
+    )
+
+
+def _changed(window: Window, override: Override) -> Window:
+    if override.end is None:
+        return replace(window, skipped=window.skipped | {override.start})
+    ends = dict(window.moved) | {override.start: override.end}
+    return replace(window, moved=tuple(sorted(ends.items())))

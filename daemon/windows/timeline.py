@@ -1,0 +1,258 @@
+"""The timeline that all windows make together: what is open when, and for which repository.
+
+No file, no clock, no log. Everything compares instants in UTC: two aware datetimes that share a
+zone compare by wall clock, which is wrong in the repeated hour. What the timeline remembers only
+saves work: every answer is a function of the question.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from daemon.windows.window import CatchUp, OnDrift, Opening, Patterns, Window
+
+LOOK_AHEAD = timedelta(days=400)
+"""How far ahead the next change is looked for."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BLOCK = timedelta(days=8)
+"""Openings are computed for whole blocks of time, so that those who ask share them."""
+
+_MOST_REMEMBERED = 100_000
+
+_Look = Callable[[Window, datetime, datetime], Sequence[Opening]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """That a repository is to be paused now, by which openings, and until when.
+
+    `until` is the end of the unbroken time for which it is paused, holes shorter than `merge_gap`
+    included. It follows openings for eight days at least; of a window that is always open it is no
+    more than that.
+
+    `bridged` says that no opening holds it now, but one ended and one begins within `merge_gap`:
+    what is held stays held, nothing new is paused; `windows` then names those that come.
+    """
+
+    openings: tuple[Opening, ...]
+    enforce: bool
+    catch_up: CatchUp
+    until: datetime
+    windows: tuple[str, ...]
+    bridged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """All openings that hold something between two instants, and every edge of theirs there."""
+
+    start: datetime
+    end: datetime
+    openings: Sequence[Opening]
+    of_window: Mapping[str, Sequence[Opening]]
+    edges: Sequence[datetime]
+
+    def edge_after(self, now: datetime) -> datetime | None:
+        """Give the first edge after *now*, None if it sees none."""
+        index = bisect_right(self.edges, now)
+        return self.edges[index] if index < len(self.edges) else None
+
+
+class _Lane:
+    """The windows for one cluster, or all; what it remembers is swapped whole and needs no lock."""
+
+    def __init__(self, windows: Sequence[Window], look: _Look, cluster: str = "") -> None:
+        self._windows, self._look = windows, look
+        self._sight: _Sight | None = None
+        self._named: dict[str, set[str]] = {}
+        self._matching: dict[Patterns, set[str]] = {}
+        self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for window in windows:
+            for patterns in window.patterns_for(cluster):
+                self._index(patterns, window.name)
+        of_cluster = (patterns for window in windows for patterns in window.patterns_for(cluster))
+        self.plain_ids = frozenset(id_ for patterns in of_cluster for id_ in patterns.plain)
+        self.windows_for = lru_cache(maxsize=_MOST_REMEMBERED)(self._windows_for)
+
+    def _index(self, patterns: Patterns, window: str) -> None:
+        if patterns.plain != patterns.patterns:
+            self._matching.setdefault(patterns, set()).add(window)
+            return
+        for id_ in patterns.plain:
+            self._named.setdefault(id_, set()).add(window)
+
+    def sight(self, start: datetime, end: datetime) -> _Sight:
+        """See what there is from *start* to *end*, and somewhat further."""
+        sight = self._sight
+        if sight is None or start < sight.start or end > sight.end:
+            sight = self._sight = self._see(_block(start), _block(end) + _BLOCK)
+        return sight
+
+    def _see(self, start: datetime, end: datetime) -> _Sight:
+        of_window = {w.name: self._look(w, start, end + w.pause_before) for w in self._windows}
+        openings = sorted((o for found in of_window.values() for o in found), key=_by_start)
+        edges = {edge for o in openings for edge in (o.pause_from, o.start, o.end)}
+        known = sorted(edge for edge in edges if start <= edge < end)
+        return _Sight(start, end, openings, of_window, known)
+
+    def _windows_for(self, repository: str) -> tuple[str, ...]:
+        """Name the windows that are for a repository, sorted."""
+        found = set(self._named.get(repository, ()))
+        for patterns, names in self._matching.items():
+            if patterns.matches(repository):
+                found |= names
+        # Thousands of repositories may have the same thousand windows: once in memory is enough.
+        ordered = tuple(sorted(found))
+        return self._shared.setdefault(ordered, ordered)
+
+
+def _by_start(opening: Opening) -> tuple[datetime, str]:
+    return opening.start, opening.window
+
+
+def _block(at: datetime) -> datetime:
+    return _EPOCH + (at - _EPOCH) // _BLOCK * _BLOCK
+
+
+class Timeline:
+    """All windows together; immutable, and safe to ask from several threads."""
+
+    def __init__(self, windows: Iterable[Window], merge_gap: timedelta = timedelta(0)) -> None:
+        """Put *windows* on one timeline; holes shorter than *merge_gap* are bridged."""
+        self.windows = {window.name: window for window in windows}
+        self.merge_gap = merge_gap
+        look = lru_cache(maxsize=2 * len(self.windows))(Window.openings)
+        self._all = _Lane(tuple(self.windows.values()), look)
+        of_cluster: dict[str, list[Window]] = {}
+        for window in self.windows.values():
+            for cluster in {name for name, _ in window.targets}:
+                of_cluster.setdefault(cluster, []).append(window)
+        self._lanes = {name: _Lane(found, look, name) for name, found in of_cluster.items()}
+
+    def openings(self, start: datetime, end: datetime) -> list[Opening]:
+        """List all openings that meet `[start, end)`, sorted by start, then window."""
+        found = [o for window in self.windows.values() for o in window.openings(start, end)]
+        return sorted(found, key=_by_start)
+
+    def covering(self, now: datetime) -> tuple[Opening, ...]:
+        """Give the openings that are open at *now*, sorted by start, then window."""
+        sight = self._around(self._all, now)
+        return tuple(o for o in sight.openings if o.start <= now < o.end)
+
+    def next_change(self, now: datetime, cluster: str | None = None) -> datetime | None:
+        """Give the first instant after *now* at which something pauses, opens or closes.
+
+        None if nothing does within 400 days. With *cluster*, only its windows count.
+        """
+        lane = self._all if cluster is None else self._lanes.get(cluster)
+        if lane is None:
+            return None
+        change, reach = self._around(lane, now).edge_after(now), _BLOCK
+        while change is None and reach < LOOK_AHEAD:
+            reach = min(reach * 4, LOOK_AHEAD)
+            change = lane.sight(now, now + reach).edge_after(now)
+        return change if change and change <= now + LOOK_AHEAD else None
+
+    def clusters_of(self, window: str) -> frozenset[str]:
+        """Name the clusters that a window is for."""
+        found = self.windows.get(window)
+        return frozenset(name for name, _ in found.targets) if found else frozenset()
+
+    def plain_ids(self, cluster: str) -> frozenset[str]:
+        """Name the repositories of *cluster* that windows name outright."""
+        lane = self._lanes.get(cluster)
+        return lane.plain_ids if lane else frozenset()
+
+    def count(self, window: str, cluster: str, ids: Iterable[str]) -> int:
+        """Count the repositories of *cluster* that a window is for: of *ids*, and those named."""
+        found = self.windows.get(window)
+        patterns = found.patterns_for(cluster) if found else ()
+        named = {id_ for each in patterns for id_ in each.plain}
+        return len(named | {id_ for id_ in ids if any(each.matches(id_) for each in patterns)})
+
+    def is_wanted(self, cluster: str, now: datetime) -> bool:
+        """Tell whether any window holds repositories of *cluster* now, or may bridge a hole."""
+        lane = self._lanes.get(cluster)
+        if lane is None:
+            return False
+        near = [o for o in self._around(lane, now).openings if self._is_near(o, now)]
+        return bool(_held(near, now) or self._bridging(near, now))
+
+    def desired(self, cluster: str, ids: Iterable[str], now: datetime) -> dict[str, Desired]:
+        """Tell which of the repositories *ids* of *cluster* are to be paused at *now*."""
+        lane = self._lanes.get(cluster)
+        if lane is None:
+            return {}
+        sight = self._around(lane, now)
+        near = {o.window for o in sight.openings if self._is_near(o, now)}
+        # Many repositories have the same windows, and so the same answer.
+        answers: dict[tuple[str, ...], Desired | None] = {}
+        wanted = {}
+        for id_ in ids if near else ():
+            names = lane.windows_for(id_)
+            if names not in answers:
+                answers[names] = self._desired(names, sight, now, near)
+            if answer := answers[names]:
+                wanted[id_] = answer
+        return wanted
+
+    def _around(self, lane: _Lane, now: datetime) -> _Sight:
+        gap = self.merge_gap
+        return lane.sight(now - gap, max(now + gap, self._horizon(now)))
+
+    def _horizon(self, now: datetime) -> datetime:
+        """Give how far `until` follows openings: steady along a block, for records to be steady."""
+        return _block(now) + 2 * _BLOCK
+
+    def _is_near(self, opening: Opening, now: datetime) -> bool:
+        return opening.pause_from <= now + self.merge_gap and opening.end > now - self.merge_gap
+
+    def _desired(
+        self, names: tuple[str, ...], sight: _Sight, now: datetime, near: set[str]
+    ) -> Desired | None:
+        if near.isdisjoint(names):
+            return None
+        found = (o for name in names for o in sight.of_window.get(name, ()))
+        mine = sorted(
+            (o for o in found if o.end > now - self.merge_gap), key=lambda o: o.pause_from
+        )
+        held = _held(mine, now)
+        holding = held or self._bridging(mine, now)
+        if not holding:
+            return None
+        windows = tuple(sorted({opening.window for opening in holding}))
+        rules = [self.windows[name] for name in windows]
+        return Desired(
+            openings=held,
+            enforce=any(window.on_drift is OnDrift.ENFORCE for window in rules),
+            catch_up=max((window.catch_up for window in rules), key=list(CatchUp).index),
+            until=self._unbroken(mine, max(o.end for o in holding), self._horizon(now)),
+            windows=windows,
+            bridged=not held,
+        )
+
+    def _bridging(self, mine: Sequence[Opening], now: datetime) -> tuple[Opening, ...]:
+        """Give the openings that come next, if the hole before them is short enough."""
+        ended = max((o.end for o in mine if o.end <= now), default=None)
+        begins = min((o.pause_from for o in mine if o.pause_from > now), default=None)
+        if ended and begins and begins - ended < self.merge_gap:
+            return tuple(o for o in mine if o.pause_from == begins)
+        return ()
+
+    def _unbroken(self, mine: Sequence[Opening], until: datetime, horizon: datetime) -> datetime:
+        """Follow *mine*, sorted by pause, from *until* to the first hole that is not bridged."""
+        for opening in mine:
+            hole = opening.pause_from - until
+            if opening.pause_from >= horizon or (hole > timedelta(0) and hole >= self.merge_gap):
+                break
+            until = max(until, opening.end)
+        return until
+
+
+def _held(mine: Iterable[Opening], now: datetime) -> tuple[Opening, ...]:
+    return tuple(sorted((o for o in mine if o.pause_from <= now < o.end), key=_by_start))

@@ -1,0 +1,168 @@
+"""Windows and their openings: a rule, what it is for, and when it opens.
+
+No file, no clock, no log. Every instant that leaves is in UTC.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from daemon.windows.dates import DateRange, DateSet
+from daemon.windows.rules import DstEffect, Interval, Rule, intervals
+
+
+class CatchUp(StrEnum):
+    """When one backup is started after a resume."""
+
+    NONE = "none"
+    MISSED = "missed"
+    ALWAYS = "always"
+
+
+class OnDrift(StrEnum):
+    """What is done when a person resumes a repository during an opening."""
+
+    REPORT = "report"
+    ENFORCE = "enforce"
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Shell globs over repository ids, case-sensitive; `!` takes away."""
+
+    patterns: tuple[str, ...]
+
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """The ids that are named outright, and not taken away."""
+        named = (p for p in self.patterns if not p.startswith("!") and not set(p) & set("*?["))
+        return tuple(p for p in named if self.matches(p))
+
+    def matches(self, repository: str) -> bool:
+        """Tell whether some pattern includes the id and none takes it away."""
+        included, excluded = _compiled(self.patterns)
+        return bool(included.match(repository)) and not excluded.match(repository)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    included = [fnmatch.translate(p) for p in patterns if not p.startswith("!")]
+    excluded = [fnmatch.translate(p[1:]) for p in patterns if p.startswith("!")]
+    nothing = "(?!)"
+    return re.compile("|".join(included) or nothing), re.compile("|".join(excluded) or nothing)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One opening of a window, `[start, end)` in UTC; paused from `pause_from` on.
+
+    `day` is the local date on which it opens, `dst` what a clock change did to it.
+    """
+
+    window: str
+    start: datetime
+    end: datetime
+    zone: ZoneInfo
+    day: date
+    dst: DstEffect | None
+    pause_from: datetime
+
+    @property
+    def id(self) -> str:
+        """Its identity: the window's name and the start in UTC."""
+        return f"{self.window}@{self.start:%Y-%m-%dT%H:%M:%SZ}"
+
+    @property
+    def local_start(self) -> datetime:
+        """The start as clocks in the window's zone show it."""
+        return self.start.astimezone(self.zone)
+
+    @property
+    def local_end(self) -> datetime:
+        """The end as clocks in the window's zone show it."""
+        return self.end.astimezone(self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A named rule, and what it is for; targets are clusters with their patterns.
+
+    `skipped` are starts of openings that people cancelled, `moved` starts of those whose end they
+    moved, with the new end; all in UTC.
+    """
+
+    name: str
+    rule: Rule
+    zone: ZoneInfo
+    targets: tuple[tuple[str, Patterns], ...]
+    excluded: tuple[DateRange | DateSet, ...] = ()
+    pause_before: timedelta = timedelta(0)
+    catch_up: CatchUp = CatchUp.NONE
+    on_drift: OnDrift = OnDrift.REPORT
+    enabled: bool = True
+    description: str = ""
+    valid_from: date | None = None
+    valid_until: date | None = None
+    skipped: frozenset[datetime] = frozenset()
+    moved: tuple[tuple[datetime, datetime], ...] = ()
+
+    def openings(self, start: datetime, end: datetime) -> list[Opening]:
+        """List the openings that meet `[start, end)`, sorted by start, each start once.
+
+        Two that a gap moved to one start are as long as each other, and one.
+        """
+        if not self.enabled:
+            return []
+        found: dict[datetime, Interval] = {}
+        for interval in self._intervals(start, end):
+            if self._opens_on(interval.day) and interval.start not in self.skipped:
+                found.setdefault(interval.start, interval)
+        if not self.moved:
+            return [self._opening(interval, interval.end) for interval in found.values()]
+        ends = dict(self.moved)
+        openings = [self._opening(each, ends.get(each.start, each.end)) for each in found.values()]
+        # One that was ended at once is empty, and no opening.
+        meeting = [opening for opening in openings if opening.end > max(start, opening.start)]
+        return sorted(meeting, key=lambda opening: opening.start)
+
+    def _intervals(self, start: datetime, end: datetime) -> list[Interval]:
+        """Give what the rule says, and what it said earlier if its end was moved into the range."""
+        found = list(intervals(self.rule, self.zone, start, end))
+        for began, ends in self.moved:
+            if began < start < ends:
+                earlier = intervals(self.rule, self.zone, began, began + timedelta.resolution)
+                found += [interval for interval in earlier if interval.start == began]
+        return found
+
+    def _opening(self, interval: Interval, end: datetime) -> Opening:
+        return Opening(
+            window=self.name,
+            start=interval.start,
+            end=end,
+            zone=self.zone,
+            day=interval.day,
+            dst=interval.dst,
+            pause_from=interval.start - self.pause_before,
+        )
+
+    def patterns_for(self, cluster: str) -> tuple[Patterns, ...]:
+        """Give the patterns for the repositories of *cluster*."""
+        return tuple(patterns for name, patterns in self.targets if name == cluster)
+
+    def _opens_on(self, day: date) -> bool:
+        if (self.valid_from and day < self.valid_from) or (
+            self.valid_until and day > self.valid_until
+        ):
+            return False
+        return not any(day in days for days in self.excluded)
+
+
+def window_of(opening: str) -> str:
+    """Give the name of the window of an opening's identity."""
+    return opening.rpartition("@")[0]

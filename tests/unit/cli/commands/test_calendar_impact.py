@@ -1,0 +1,93 @@
+"""`cbmaintd calendar --impact`: what the openings cost, as the clusters tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from daemon.simulator.server import Simulator
+from tests.unit.cli.ended import Ended, ended
+
+PASSWORD = "correct horse"
+FILE = """\
+clusters:
+  a: {{url: "{url}", username: u, password_env: PW, retry: {{attempts: 1}}}}
+windows:
+  all-day:
+    weekly: {{days: [daily], start: 00:00, duration: 24h}}
+    repositories: {{a: [orders]}}
+  none:
+    once: {{start: 2020-01-01T00:00, duration: 1h}}
+    repositories: {{a: [archive]}}
+"""
+
+Ask = Callable[..., Ended]
+
+
+@pytest.fixture
+def service() -> Iterator[Simulator]:
+    """Give a service with two repositories, backed up each day."""
+    with Simulator(["orders", "archive"], {"u": (PASSWORD, "backup_admin")}) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def ask(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Give a way to ask what the openings of a file cost."""
+    monkeypatch.setenv("PW", PASSWORD)
+    file = tmp_path / "schedules.yaml"
+    ledger = f"sqlite:///{tmp_path}/ledger.db"
+
+    def run(url: str, *arguments: str) -> Ended:
+        file.write_text(FILE.format(url=url))
+        return ended(
+            capsys, "-c", str(file), "--ledger", ledger, "calendar", "--impact", *arguments
+        )
+
+    return run
+
+
+def test_lost_runs_and_gaps_are_told(ask: Ask, service: Simulator) -> None:
+    """Each run of what is wanted is listed with its window, and so is the gap between backups."""
+    found = ask(service.url, "--days", "7", "--output", "json").document
+
+    assert {run["repository"] for run in found["lost"]} == {"orders"}
+    assert {run["task_type"] for run in found["lost"]} == {"BACKUP", "MERGE"}
+    assert [tuple(run["windows"]) for run in found["lost"]] == [("all-day",)] * len(found["lost"])
+    assert [(gap["repository"], gap["is_open"]) for gap in found["gaps"]] == [("orders", True)]
+    assert found["failed"] == []
+
+
+def test_a_person_reads_it_as_tables(ask: Ask, service: Simulator) -> None:
+    """Lost runs and gaps are tables, with the zone of each time."""
+    said = ask(service.url, "--days", "7").words
+
+    assert "LOST RUN REPOSITORY TASK WINDOWS" in said
+    assert "a/orders backup_monday (BACKUP) all-day" in said
+    assert "at least" in said
+
+
+def test_no_loss_is_said(ask: Ask, service: Simulator) -> None:
+    """A window that takes nothing is told in a sentence."""
+    done = ask(service.url, "--window", "none")
+
+    assert (done.code, done.out) == (0, "No run falls into these openings.\n")
+
+
+def test_a_cluster_that_does_not_answer_is_named(ask: Ask) -> None:
+    """What could not be asked is an error, and never looks as if nothing were lost."""
+    done = ask("http://127.0.0.1:1")
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("cbmaintd: a: ")
+    assert done.err.count("\n") == 1
+
+
+def test_there_is_no_such_calendar_file(ask: Ask) -> None:
+    """What openings cost cannot be given to a calendar program."""
+    done = ask("http://127.0.0.1:1", "--output", "ics")
+
+    assert done.code == 2
+    assert "--impact" in done.err

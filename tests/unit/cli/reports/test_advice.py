@@ -1,0 +1,143 @@
+"""What `check` says of valid windows: those that never open, never close, or cost too much."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from daemon.cli.reports.advice import advise
+from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts
+from daemon.windows.dates import DateRange
+from daemon.windows.rules import Once, Weekly
+from daemon.windows.window import Patterns, Window
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+HOUR = timedelta(hours=1)
+PROD = ClusterSettings(
+    "prod",
+    timeout=Timeouts(total=timedelta(minutes=4)),
+    retry=RetryPolicy(attempts=3, first_delay=timedelta(seconds=40), max_delay=HOUR),
+)
+"""A round of attempts takes 14 minutes: three of four, with waits of 40 and 80 seconds."""
+
+
+def daily(name: str, length: timedelta, pattern: str = "*", start: time = time(2)) -> Window:
+    """Build a window that opens every day."""
+    return Window(
+        name=name,
+        rule=Weekly(frozenset(range(7)), start, duration=length),
+        zone=ZoneInfo("UTC"),
+        targets=(("prod", Patterns((pattern,))),),
+    )
+
+
+def advice(*windows: Window) -> list[str]:
+    """Give what is said of windows."""
+    return list(advise(windows, {"prod": PROD}, NOW))
+
+
+def test_an_ordinary_window_is_fine() -> None:
+    """Nothing is said of a window of an hour a day."""
+    assert advice(daily("night", HOUR)) == []
+
+
+def test_a_disabled_window_is_left_alone() -> None:
+    """Who switched a window off knows that it does not open."""
+    assert advice(replace(daily("night", 24 * HOUR), enabled=False)) == []
+
+
+def test_a_window_that_is_over() -> None:
+    """A single opening in the past is told, one in the future is not."""
+    past = Once(datetime(2026, 1, 1, 2), duration=HOUR)  # noqa: DTZ001  # local time
+    future = Once(datetime(2027, 1, 1, 2), duration=HOUR)  # noqa: DTZ001  # local time
+    window = daily("move", HOUR)
+
+    (said,) = advice(replace(window, rule=past))
+
+    assert said.startswith("move: does not open within 400 days")
+    assert advice(replace(window, rule=future)) == []
+
+
+def test_all_openings_are_excluded() -> None:
+    """A window whose every opening is excluded says so; one day that is left is enough."""
+    always = DateRange(date(2026, 1, 1), date(2029, 1, 1))
+    nearly = (
+        DateRange(date(2026, 1, 1), date(2026, 12, 1)),
+        DateRange(date(2026, 12, 3), date.max),
+    )
+    window = daily("night", HOUR)
+
+    (said,) = advice(replace(window, excluded=(always,)))
+
+    assert said.startswith("night: every opening of the next 400 days is excluded")
+    assert advice(replace(window, excluded=nearly)) == []
+
+
+@pytest.mark.parametrize(("length", "is_endless"), [(24 * HOUR, True), (17 * HOUR, False)])
+def test_a_window_without_a_break(length: timedelta, *, is_endless: bool) -> None:
+    """A window as long as its period never closes."""
+    said = advice(daily("night", length))
+
+    assert [line.startswith("night: is open without a break") for line in said] == (
+        [True] if is_endless else []
+    )
+
+
+@pytest.mark.parametrize(
+    ("length", "lead", "is_short"),
+    [(13, 0, True), (14, 0, False), (13, 30, True), (14, 30, False)],
+)
+def test_a_window_shorter_than_its_attempts(length: int, lead: int, *, is_short: bool) -> None:
+    """An opening that may be over before the last attempt at a pause is told."""
+    window = daily("night", timedelta(minutes=length))
+
+    said = advice(replace(window, pause_before=timedelta(minutes=lead)))
+
+    assert bool(said) is is_short
+    assert all("times out on prod may not be through its attempts" in line for line in said)
+
+
+def test_too_little_time_is_left() -> None:
+    """Windows that together leave less than a quarter of the month are named with the share."""
+    night, day = daily("night", 12 * HOUR), daily("day", 8 * HOUR, "orders", time(14))
+
+    (said,) = advice(night, day)
+
+    assert said == "night and day: prod/orders is paused for 83% of the next 32 days"
+    assert advice(night, replace(day, rule=daily("", 8 * HOUR, start=time(3)).rule)) == []
+
+
+def test_windows_that_are_alike() -> None:
+    """The same times for the same repositories are told once; other repositories are fine."""
+    (said,) = advice(daily("one", HOUR), daily("two", HOUR), daily("other", HOUR, "orders"))
+
+    assert said.startswith("one: opens at the same times and for the same repositories as two;")
+
+
+def test_openings_at_clock_changes() -> None:
+    """The openings that a clock change adjusts are told as they will be.
+
+    Europe/Berlin: 2027-03-28 02:00 CET is 03:00 CEST; 2027-10-31 03:00 CEST is 02:00 CET.
+    """
+    window = replace(
+        daily("night", HOUR),
+        rule=Weekly(frozenset(range(7)), time(2, 30), end=timedelta(hours=3, minutes=30)),
+        zone=BERLIN,
+    )
+
+    spring, autumn = advice(window)
+
+    assert spring == (
+        "night: is shortened by a clock change: opens Sun 2027-03-28 03:00 CEST (+02:00),"
+        " closes Sun 2027-03-28 03:30 CEST (+02:00)"
+    )
+    assert "Sun 2027-10-31 02:30 CEST (+02:00), closes Sun 2027-10-31 03:30 CET" in autumn
+
+
+def test_a_clock_change_elsewhere_in_the_night() -> None:
+    """A window that no clock change adjusts is not told."""
+    assert advice(replace(daily("night", HOUR, start=time(12)), zone=BERLIN)) == []

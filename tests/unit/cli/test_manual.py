@@ -1,0 +1,62 @@
+"""`manual`: the man page says all that the command line takes, and `man` reads it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+
+from daemon.cli import parser
+from daemon.cli.examples import EXAMPLES
+from daemon.cli.main import main
+
+_, VERBS = parser.build()
+
+
+@pytest.fixture
+def page(capsys: pytest.CaptureFixture[str]) -> str:
+    """Give the page as it is printed."""
+    assert main(["manual"]) == 0
+    return capsys.readouterr().out
+
+
+def plain(page: str) -> str:
+    """Take the escapes away."""
+    return page.replace(r"\-", "-").replace(r"\e", "\\").replace(r"\&", "")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_command_has_its_section(page: str, verb: str) -> None:
+    """A command stands with its options, their explanations and its examples."""
+    section = plain(page).partition(f"\n.SS {verb}\n")[2].partition("\n.S")[0]
+
+    for names, text in VERBS[verb].explained():
+        if names not in {"-c, --config PATH", "--ledger URL", "--version"}:
+            assert f".B {names}\n{text}" in section
+    assert all(line.strip() in section for line in EXAMPLES[verb].splitlines()[1:])
+
+
+@pytest.mark.parametrize(
+    "title", ["NAME", "SYNOPSIS", "OPTIONS", "FILES", "ENVIRONMENT", "SIGNALS", "EXIT STATUS"]
+)
+def test_the_page_has_the_usual_sections(page: str, title: str) -> None:
+    """What people look for in a man page is there."""
+    assert f".SH {title}\n" in page
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="needs man (Debian: man-db)")
+def test_man_reads_it_without_a_warning(page: str) -> None:
+    """`man` has nothing to complain about, and loses no text."""
+    read = subprocess.run(
+        ["man", "--warnings=w", "-E", "UTF-8", "-l", "-"],  # noqa: S607  # as people call it
+        input=page,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"MANWIDTH": "100", "PATH": "/usr/bin:/bin", "MANPAGER": "cat"},
+    )
+
+    assert read.stderr == ""
+    assert "cbmaintd status --output json | jq '.holds[] | select(.last_error)'" in read.stdout
+    assert "130" in read.stdout

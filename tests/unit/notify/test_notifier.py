@@ -1,0 +1,183 @@
+"""Who hears of which line of the log."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from daemon.log import log
+from daemon.log.log import Level
+from daemon.log.tee import SharedLog
+from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Kind, Notice, Target
+from daemon.notify.notifier import Notifier
+from daemon.notify.queues import Office, Pace
+from daemon.passes.journal import Log
+from tests.unit.notify.test_queues import Book
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+AT_ONCE = Pace(timedelta(0), timedelta(0), timedelta(0))
+PATIENCE = timedelta(seconds=10)
+NIGHT = "night@2026-11-23T12:00:00Z"
+
+
+class Mailbox:
+    """Takes all that is sent."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.got: list[tuple[str, str]] = []
+        self._turn = threading.Lock()
+
+    def deliver(self, target: Target, notices: Sequence[Notice]) -> None:
+        """Keep what was sent to whom."""
+        with self._turn:
+            self.got += [(target.name, notice.event) for notice in notices]
+
+
+@pytest.fixture
+def mail() -> Mailbox:
+    """Give an empty mailbox."""
+    return Mailbox()
+
+
+@pytest.fixture
+def book() -> Book:
+    """Give an empty log."""
+    return Book()
+
+
+@pytest.fixture
+def notifier(mail: Mailbox, book: Book) -> Iterator[Notifier]:
+    """Give a notifier, closed in the end."""
+    made = Notifier(
+        Office(mail.deliver, book, book.count, AT_ONCE),
+        lambda: NOW,
+        lambda window: frozenset({"prod"} if window == "night" else ()),
+    )
+    yield made
+    made.close(PATIENCE)
+
+
+def target(name: str, kind: Kind = Kind.WEBHOOK, **more: object) -> Target:
+    """Make a target."""
+    return Target(name, kind, url_env="URL", **more)  # type: ignore[arg-type]  # by field
+
+
+def failed(repository: str = "orders") -> dict[str, object]:
+    """Give the keys of a failure in `night`."""
+    return {
+        "cluster": "prod",
+        "repository": repository,
+        "action": "pause",
+        "error": "timeout",
+        "windows": ["night"],
+    }
+
+
+def test_each_target_hears_what_it_asked_for(notifier: Notifier, mail: Mailbox) -> None:
+    """Events and windows choose; a failure that goes on is told once."""
+    notifier.aim(
+        [
+            target("urgent"),
+            target("opened", events=frozenset({log.WINDOW_OPENED})),
+            target("other", windows=("day",)),
+        ]
+    )
+
+    for _ in range(3):
+        notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(log.WINDOW_OPENED, Level.INFO, {"window": "night"})
+    notifier.hear(log.CONFIG_REJECTED, Level.ERROR, {"path": "f", "faults": []})
+    notifier.close(PATIENCE)
+
+    assert sorted(mail.got) == [
+        ("opened", "window.opened"),
+        ("other", "config.rejected"),
+        ("urgent", "config.rejected"),
+        ("urgent", "repository.failed"),
+    ]
+
+
+def test_a_ping_follows_openings(notifier: Notifier, mail: Mailbox) -> None:
+    """A ping is sent at the start, for a failure, and when nothing is held any more."""
+    notifier.aim([target("ping", Kind.PING), target("elsewhere", Kind.PING, windows=("day",))])
+
+    notifier.follow({NIGHT})
+    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed("archive"))
+    notifier.follow({NIGHT})
+    notifier.follow(set())
+    notifier.close(PATIENCE)
+
+    assert notifier.follows_runs
+    assert mail.got == [("ping", RUN_STARTED), ("ping", RUN_FAILED), ("ping", RUN_SUCCEEDED)]
+
+
+def test_an_edit_keeps_what_it_does_not_touch(notifier: Notifier, mail: Mailbox) -> None:
+    """A target that stays goes on where it was; one that is gone hears nothing more."""
+    stays, goes = target("stays"), target("goes")
+    notifier.aim([stays, goes])
+    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
+
+    notifier.aim([stays])
+    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed("archive"))
+    notifier.close(PATIENCE)
+
+    assert mail.got.count(("stays", "repository.failed")) == 2
+    assert mail.got.count(("goes", "repository.failed")) <= 1
+
+
+def test_a_bug_ends_no_pass(notifier: Notifier, mail: Mailbox, book: Book) -> None:
+    """What goes wrong in here is said in the log, and whoever wrote the line goes on."""
+    notifier.aim([target("t")])
+
+    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, {"windows": [5]})
+    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.close(PATIENCE)
+
+    assert mail.got == [("t", "repository.failed")]
+    assert book.said[0] == ("critical", "notification.failed")
+
+
+def test_every_line_of_the_log_is_heard(notifier: Notifier, mail: Mailbox, book: Book) -> None:
+    """A shared log writes each line and lets others hear it, with its level."""
+    notifier.aim([target("all", events=frozenset({"a", "b", "c", "d"}))])
+    shared: Log = SharedLog(book, notifier)
+
+    shared.info("a")
+    shared.warning("b")
+    shared.error("c")
+    shared.critical("d")
+    notifier.close(PATIENCE)
+
+    assert [event for _, event in mail.got] == ["a", "b", "c", "d"]
+    assert [line for line in book.said if line[1] in "abcd"] == [
+        ("info", "a"),
+        ("warning", "b"),
+        ("error", "c"),
+        ("critical", "d"),
+    ]
+
+
+def test_what_cannot_be_sent_in_time_is_said(book: Book) -> None:
+    """At a stop that a target holds up, the log says how much was lost."""
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def hang(_: Target, __: Sequence[Notice]) -> None:
+        begun.set()
+        goes_on.wait(10)
+
+    notifier = Notifier(Office(hang, book, book.count, AT_ONCE), lambda: NOW, lambda _: frozenset())
+    notifier.aim([target("t", events=frozenset({"a"}))])
+    notifier.hear("a", Level.INFO, {})
+    assert begun.wait(10)
+    notifier.hear("a", Level.INFO, {})
+
+    notifier.close(timedelta(0))
+    goes_on.set()
+
+    assert book.lines == [("error", "notification.dropped", {"target": "t", "notices": 1})]

@@ -1,0 +1,223 @@
+"""The world of the protocol machine: clocks, repositories, wires that fail, a disk that fills.
+
+All of it is virtual; nothing waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from daemon.core.record import LATE, Record
+from daemon.core.repository import (
+    Action,
+    Attempt,
+    CallError,
+    Moment,
+    ObservedRepository,
+    Outcome,
+    RepositoryState,
+)
+from daemon.errors import LedgerError
+from daemon.ledger.ledger import Ledger
+from daemon.service.client import KeepTrying, ServiceError
+
+EPOCH = datetime(2026, 11, 22)  # noqa: DTZ001  # a window's times are local
+BEGIN = EPOCH.replace(tzinfo=UTC)
+REPOSITORIES = ("orders", "tenant-a")
+
+
+class Killed(BaseException):
+    """The process was killed here."""
+
+
+class ViolatedError(AssertionError):
+    """Raised when an invariant does not hold; begins with its number."""
+
+
+class Inline(Executor):
+    """Runs what is submitted at once, on the caller's thread."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run it now."""
+        future: Future[Any] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class Silence:
+    """A log nobody reads."""
+
+    def info(self, event: str, **keys: object) -> None:
+        """Say nothing."""
+
+    warning = error = critical = info
+
+
+@dataclass
+class World:
+    """Both clocks, the repositories, who paused them, and the requests still under way."""
+
+    wall: datetime = BEGIN
+    elapsed: timedelta = timedelta(hours=1)
+    booted: timedelta = timedelta(0)
+    paused_by: dict[str, str] = field(default_factory=dict)
+    under_way: list[tuple[timedelta, Action, str]] = field(default_factory=list)
+    fault: tuple[str, str] | None = None
+    sent: list[tuple[Action, str]] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    def now(self) -> Moment:
+        """Read the clocks."""
+        return Moment(self.wall, f"boot-{self.booted.total_seconds()}", self.elapsed - self.booted)
+
+    def advance(self, by: timedelta) -> bool:
+        """Let time pass; requests under way land when they are due."""
+        self.wall += by
+        self.elapsed += by
+        for item in [item for item in self.under_way if item[0] <= self.elapsed]:
+            self.under_way.remove(item)
+            self.apply(item[1], item[2])
+        return True
+
+    def reboot(self, took: timedelta) -> None:
+        """Boot the daemon's host again; the service goes on meanwhile."""
+        self.advance(took)
+        self.booted = self.elapsed
+
+    def apply(self, action: Action, repository: str) -> None:
+        """Let the service act on a request of the daemon."""
+        if action is Action.PAUSE:
+            self.paused_by.setdefault(repository, "daemon")
+        else:
+            self.paused_by.pop(repository, None)
+
+    def strike(self, point: str) -> str | None:
+        """Give the fault that was armed for *point*, once."""
+        if self.fault and self.fault[0] == point:
+            kind, self.fault = self.fault[1], None
+            if kind == "kill":
+                raise Killed
+            return kind
+        return None
+
+
+class ModelService:
+    """The Backup Service of the world, behind wires that fail as armed."""
+
+    def __init__(self, world: World, ledger: Ledger, on_attempt: Callable[[Attempt], None]) -> None:
+        """Serve *world*; *ledger* is where a durable mark is looked for."""
+        self.world = world
+        self.ledger = ledger
+        self.on_attempt = on_attempt
+
+    def repositories(
+        self, _windows: tuple[str, ...], _keep_trying: KeepTrying
+    ) -> tuple[ObservedRepository, ...]:
+        """List all repositories."""
+        if self.world.strike("list"):
+            raise ServiceError("prod", CallError.TIMEOUT, "lost", retryable=True, unresolved=False)
+        paused, active = RepositoryState.PAUSED, RepositoryState.ACTIVE
+        return tuple(
+            ObservedRepository(id_, paused if id_ in self.world.paused_by else active)
+            for id_ in REPOSITORIES
+        )
+
+    def pause(self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+        """Pause one."""
+        return self._post(Action.PAUSE, repository)
+
+    def resume(self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+        """Resume one, and note if it was not ours to resume."""
+        if self.world.paused_by.get(repository) == "human":
+            self.world.violations.append(f"I2: resumed {repository}, which a person had paused")
+        return self._post(Action.RESUME, repository)
+
+    def backup(self, _repository: str, _windows: tuple[str, ...], _keep: KeepTrying) -> bool:
+        """Start a backup."""
+        return False
+
+    def _post(self, action: Action, repository: str) -> bool:
+        world = self.world
+        if action is Action.PAUSE:
+            self._check_mark(repository)
+        world.strike("before-post")
+        world.sent.append((action, repository))
+        try:
+            self._deliver(action, repository)
+        except ServiceError as exc:
+            self.on_attempt(self._attempt(action, repository, exc.error))
+            raise
+        self.on_attempt(self._attempt(action, repository, None))
+        return False
+
+    def _deliver(self, action: Action, repository: str) -> None:
+        world = self.world
+        match world.strike("post"):
+            case "lost":
+                raise _lost()
+            case "late":
+                due = world.elapsed + LATE * (world.elapsed.seconds % 100 / 100)
+                world.under_way.append((due, action, repository))
+                raise _lost()
+            case "refused":
+                raise ServiceError(
+                    "prod", CallError.REFUSED, "refused", retryable=True, unresolved=False
+                )
+            case "no-effect":
+                return
+            case _:
+                world.apply(action, repository)
+        world.strike("after-post")
+        if world.strike("answer"):
+            raise _lost()
+
+    def _attempt(self, action: Action, repository: str, error: CallError | None) -> Attempt:
+        return Attempt(
+            cluster="prod",
+            repository=repository,
+            action=action,
+            windows=(),
+            method="POST",
+            url="",
+            attempt=1,
+            status=None if error else 200,
+            outcome=Outcome.FAILED if error else Outcome.OK,
+            error=error,
+            message="",
+            started=self.world.wall,
+            duration=timedelta(0),
+        )
+
+    def _check_mark(self, repository: str) -> None:
+        marks = {record.key.id: record.suspect_pause for record in self.ledger.records()}
+        if marks.get(repository) is None:
+            self.world.violations.append(f"I3: {repository} paused without a durable mark")
+
+
+def _lost() -> ServiceError:
+    return ServiceError("prod", CallError.TIMEOUT, "lost", retryable=True, unresolved=True)
+
+
+class FaultyStore:
+    """The real ledger, with a death before or after each durable write, or no room for it."""
+
+    def __init__(self, world: World, ledger: Ledger) -> None:
+        """Write to *ledger*; what it took of the history is in `history`."""
+        self.world = world
+        self.ledger = ledger
+        self.history: list[tuple[Action, str | None]] = []
+        self.has_refused = False
+
+    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write, or die."""
+        if self.world.strike("before-save"):
+            self.has_refused = True
+            raise LedgerError("the disk is full")
+        self.ledger.save(records, attempts)
+        self.history += [(attempt.action, attempt.repository) for attempt in attempts]
+        self.has_refused = False
+        self.world.strike("after-save")

@@ -1,0 +1,180 @@
+"""A modelled service, a ledger in memory and virtual clocks, for rescues to be made on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from daemon.core.record import Phase, Record, Suspicion
+from daemon.core.repository import (
+    Attempt,
+    CallError,
+    Moment,
+    ObservedRepository,
+    RepositoryKey,
+    RepositoryState,
+)
+from daemon.errors import LedgerError
+from daemon.passes.dispatch import Time
+from daemon.passes.rescue import Rescue, Result
+from daemon.service.client import KeepTrying, ServiceError
+from daemon.service.cluster import ClusterSettings
+
+BEGIN = datetime(2026, 11, 22, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+BOOT = "boot"
+ACTIVE, PAUSED = RepositoryState.ACTIVE, RepositoryState.PAUSED
+
+
+@dataclass
+class Clocks:
+    """Virtual clocks: a wait passes at once, unless somebody wants to stop."""
+
+    uptime: timedelta = timedelta(hours=1)
+    is_stopping: bool = False
+    waited: list[timedelta] = field(default_factory=list)
+
+    def now(self) -> Moment:
+        """Read both."""
+        return Moment(BEGIN + self.uptime, BOOT, self.uptime)
+
+    def wait(self, delay: timedelta) -> bool:
+        """Let time pass."""
+        self.uptime += delay
+        if delay:
+            self.waited.append(delay)
+        return not self.is_stopping
+
+
+@dataclass
+class Cluster:
+    """A service whose repositories are a dictionary, and that refuses what it is told to."""
+
+    states: dict[str, RepositoryState]
+    refused: dict[str, Exception] = field(default_factory=dict)
+    ignored: set[str] = field(default_factory=set)
+    sent: list[str] = field(default_factory=list)
+    was_cut: bool = False
+
+    def repositories(
+        self, _windows: tuple[str, ...], _keep_trying: KeepTrying
+    ) -> tuple[ObservedRepository, ...]:
+        """List them."""
+        self._refuse("list")
+        return tuple(ObservedRepository(id_, state) for id_, state in self.states.items())
+
+    def pause(self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+        """Fail the test."""
+        raise AssertionError(repository)
+
+    def resume(self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+        """Resume one, unless it is refused or ignored."""
+        self.sent.append(f"resume {repository}")
+        self._refuse(f"resume {repository}")
+        if repository not in self.ignored:
+            self.states[repository] = ACTIVE
+        return False
+
+    def backup(self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+        """Start a backup."""
+        self.sent.append(f"backup {repository}")
+        return False
+
+    def close(self) -> None:
+        """Note that somebody had enough."""
+        self.was_cut = True
+
+    def _refuse(self, what: str) -> None:
+        if what in self.refused:
+            raise self.refused[what]
+
+
+@dataclass
+class Book:
+    """A ledger in memory, which may be full."""
+
+    records: dict[RepositoryKey, Record] = field(default_factory=dict)
+    is_full: bool = False
+
+    def save(self, records: Iterable[Record], _attempts: Iterable[Attempt] = ()) -> None:
+        """Keep what is not spent."""
+        if self.is_full:
+            raise LedgerError("the disk is full")
+        for record in records:
+            self.records[record.key] = record
+        self.records = {key: record for key, record in self.records.items() if not record.is_spent}
+
+
+@dataclass
+class Scene:
+    """A cluster, a ledger and clocks; `rescue` is made of them."""
+
+    cluster: Cluster
+    book: Book
+    clocks: Clocks = field(default_factory=Clocks)
+
+    def rescue(self) -> Rescue:
+        """Prepare a rescue of all that the ledger has."""
+        return Rescue(
+            ClusterSettings("prod"),
+            list(self.book.records.values()),
+            self.book,
+            lambda _settings, _remember: self.cluster,
+            Time(self.clocks.now, self.clocks.wait),
+        )
+
+    def play(self) -> list[Result]:
+        """Make a rescue, and tell what became of each repository."""
+        rescue = self.rescue()
+        rescue.run()
+        return rescue.results()
+
+
+def scene(*records: Record, **states: RepositoryState) -> Scene:
+    """Set a scene of records and of what the service shows."""
+    return Scene(Cluster(states), Book({record.key: record for record in records}))
+
+
+def hold(id_: str = "orders", **keys: Any) -> Record:
+    """Give a hold that is confirmed, but for *keys*."""
+    usual: dict[str, Any] = {
+        "phase": Phase.PAUSED,
+        "windows": ("night",),
+        "openings": ("night@2026-11-22T00:00:00Z",),
+        "since": BEGIN,
+        "until": BEGIN + timedelta(days=1),
+    }
+    return Record(RepositoryKey("prod", id_), **(usual | keys))
+
+
+def suspected(id_: str = "orders", lasting: timedelta = MINUTE, **keys: Any) -> Record:
+    """Give a record that is no hold, of a pause that may land for so long."""
+    suspicion = Suspicion(BOOT, Clocks().uptime + lasting, 4 * MINUTE)
+    return Record(RepositoryKey("prod", id_), suspect_pause=suspicion, **keys)
+
+
+def refusal() -> ServiceError:
+    """Give what a service says to the wrong user."""
+    return ServiceError("prod", CallError.FORBIDDEN, "you may not")
+
+
+def told(results: list[Result]) -> dict[str, str]:
+    """Give the fates by id."""
+    return {result.key.id: result.fate for result in results}
+
+
+def hang(stage: Scene, act: Callable[[], object], *, after: bool = False) -> None:
+    """Do something before, or after, the cluster resumes a repository."""
+
+    class Hooked(Cluster):
+        def resume(self, repository: str, windows: tuple[str, ...], trying: KeepTrying) -> bool:
+            if not after:
+                assert act()
+            is_unresolved = super().resume(repository, windows, trying)
+            if after:
+                act()
+            return is_unresolved
+
+    stage.cluster = Hooked(stage.cluster.states)

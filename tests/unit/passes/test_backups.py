@@ -1,0 +1,186 @@
+"""Backups that are owed after resumes: in turn, once, and not lost while nothing was started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from daemon.core.record import Phase, Record
+from daemon.core.repository import (
+    CallError,
+    Moment,
+    ObservedRepository,
+    RepositoryKey,
+    ScheduledRun,
+)
+from daemon.ledger.ledger import Access, Ledger
+from daemon.ledger.opening import MEMORY, open_ledger
+from daemon.passes.backups import AGAIN, EVERY, Backups
+from daemon.passes.dispatch import Line, Time
+from daemon.passes.holdings import Holdings
+from daemon.passes.journal import Journal
+from daemon.service.client import KeepTrying, ServiceError
+from daemon.windows.window import CatchUp
+
+WALL = datetime(2026, 11, 22, 6, tzinfo=UTC)
+NOW = Moment(WALL, "boot", timedelta(hours=1))
+MISSED = (ScheduledRun(WALL - timedelta(hours=1), "daily", "BACKUP"),)
+MERGE = (ScheduledRun(WALL - timedelta(hours=1), "weekly", "MERGE"),)
+
+
+@dataclass
+class Log:
+    """Keeps what failed."""
+
+    failed: list[dict[str, object]] = field(default_factory=list)
+
+    def info(self, event: str, **keys: object) -> None:
+        """Keep nothing."""
+
+    warning = critical = info
+
+    def error(self, event: str, **keys: object) -> None:
+        """Keep it."""
+        self.failed.append({"event": event, **keys})
+
+
+@dataclass
+class Service:
+    """Starts backups, or fails as told."""
+
+    error: ServiceError | None = None
+    started: list[str] = field(default_factory=list)
+
+    def repositories(
+        self, _windows: tuple[str, ...], _keep_trying: KeepTrying
+    ) -> tuple[ObservedRepository, ...]:
+        """List nothing."""
+        return ()
+
+    def pause(self, _id: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+        """Do nothing."""
+        return False
+
+    resume = pause
+
+    def backup(self, id_: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+        """Start one."""
+        if self.error:
+            raise self.error
+        self.started.append(id_)
+        return False
+
+
+@dataclass
+class Stage:
+    """Backups of three repositories, with all that they need."""
+
+    ledger: Ledger
+    goes_on: bool = True
+    service: Service = field(default_factory=Service)
+    log: Log = field(default_factory=Log)
+
+    def __post_init__(self) -> None:
+        """Put the parts together."""
+        self.holdings = Holdings(self.ledger, [])
+        time = Time(lambda: NOW, lambda _: self.goes_on)
+        self.backups = Backups(self.holdings, Journal("prod", self.log), time)
+        self.line = Line(self.service, ThreadPoolExecutor(1), 1)
+
+    def owe(self, id_: str, catch_up: CatchUp, missed: tuple[ScheduledRun, ...]) -> Record:
+        """Resume a repository that was held with *catch_up* and missed these runs."""
+        key = RepositoryKey("prod", id_)
+        before = Record(key, Phase.RESUMING, windows=("w",), catch_up=catch_up, scheduled=missed)
+        record = self.backups.owe(before, before.released(), NOW)
+        self.holdings.note(record)
+        return record
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """Set the stage."""
+    with open_ledger(MEMORY, Access.DAEMON) as ledger:
+        yield Stage(ledger)
+
+
+@pytest.mark.parametrize(
+    ("catch_up", "missed", "is_owed"),
+    [
+        (CatchUp.NONE, MISSED, False),
+        (CatchUp.MISSED, MISSED, True),
+        (CatchUp.MISSED, MERGE, False),
+        (CatchUp.MISSED, (), False),
+        (CatchUp.ALWAYS, (), True),
+    ],
+)
+def test_what_is_owed(
+    stage: Stage, catch_up: CatchUp, missed: tuple[ScheduledRun, ...], *, is_owed: bool
+) -> None:
+    """`missed` owes a backup if one fell due meanwhile, `always` owes one anyway."""
+    record = stage.owe("orders", catch_up, missed)
+
+    assert bool(record.backup_due) is is_owed
+    assert record.is_spent is not is_owed
+
+
+def test_turns_are_apart(stage: Stage) -> None:
+    """Of repositories that are resumed together, each gets a turn of its own."""
+    turns = [stage.owe(id_, CatchUp.ALWAYS, ()).backup_due for id_ in ("a", "b", "c")]
+
+    assert turns == [WALL, WALL + EVERY, WALL + 2 * EVERY]
+    assert stage.backups.next_due(NOW) == EVERY
+
+
+def test_turns_that_were_missed_are_spread_again(stage: Stage) -> None:
+    """After an absence all turns are past: one starts, the others get new turns."""
+    past = [replace(stage.owe(id_, CatchUp.ALWAYS, ()), backup_due=WALL) for id_ in "abc"]
+
+    chosen = stage.backups.take_turns(past, NOW)
+
+    assert chosen == past[0]
+    assert [r.backup_due for r in stage.holdings.owed()] == [WALL, WALL + EVERY, WALL + 2 * EVERY]
+
+
+def test_a_backup_is_started_once(stage: Stage) -> None:
+    """A backup that was started is not owed any more."""
+    record = stage.owe("orders", CatchUp.ALWAYS, ())
+    stage.holdings.note(replace(record, backup_due=None))
+
+    stage.backups.start(record, stage.line)
+
+    assert stage.service.started == ["orders"]
+    assert stage.holdings.owed() == []
+
+
+@pytest.mark.parametrize(
+    ("retryable", "unresolved", "is_owed"),
+    [(True, False, True), (True, True, False), (False, False, False)],
+)
+def test_a_failed_backup(stage: Stage, *, retryable: bool, unresolved: bool, is_owed: bool) -> None:
+    """It is tried again only where surely nothing was started and another time may go well."""
+    stage.service.error = ServiceError(
+        "prod", CallError.REFUSED, "no", retryable=retryable, unresolved=unresolved
+    )
+    record = stage.owe("orders", CatchUp.ALWAYS, ())
+    stage.holdings.note(replace(record, backup_due=None))
+
+    stage.backups.start(record, stage.line)
+
+    assert [r.backup_due for r in stage.holdings.owed()] == ([WALL + AGAIN] if is_owed else [])
+    assert [keys["action"] for keys in stage.log.failed] == ["backup"]
+
+
+def test_nothing_starts_after_a_stop(stage: Stage) -> None:
+    """A pass that is to end starts no backup, and goes on owing it."""
+    stage.goes_on = False
+    record = stage.owe("orders", CatchUp.ALWAYS, ())
+    stage.holdings.note(replace(record, backup_due=None))
+
+    stage.backups.start(record, stage.line)
+
+    assert stage.service.started == []
+    assert stage.holdings.owed() == [record]

@@ -1,0 +1,48 @@
+"""What is said of openings, by whichever of many threads comes first."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+from daemon.runtime.announcer import Announcer
+from daemon.windows.timeline import Timeline
+from tests.unit.config.config_files import REPOSITORIES, RULE, file_with, read
+from tests.unit.notify.test_queues import Book
+
+BEFORE = datetime(2026, 11, 23, 1, 59, 59, tzinfo=UTC)
+"""A second before the window of `RULE` opens, in UTC."""
+
+
+class Clock:
+    """Says each time a later time, from the first second on."""
+
+    def __init__(self) -> None:
+        """Begin before the opening."""
+        self._now = BEFORE
+        self._turn = threading.Lock()
+
+    def __call__(self) -> datetime:
+        """Give the next time."""
+        with self._turn:
+            self._now += timedelta(milliseconds=10)
+            return self._now
+
+
+def test_an_opening_is_said_once_whoever_is_asked() -> None:
+    """Threads that wait for each other do not take back what the first of them said."""
+    timeline = Timeline([read(file_with(RULE, REPOSITORIES)).windows["w"]])
+    book, clock = Book(), Clock()
+    announcer = Announcer(book, BEFORE - timedelta(hours=1))
+
+    def ask() -> None:
+        for _ in range(100):
+            announcer.announce(lambda: timeline, clock, dict)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert book.said == [("info", "window.opened")]
