@@ -45,7 +45,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Give a duration in the form that `parse_duration` reads, cut to milliseconds."""
+    """Return a duration in the form that `parse_duration` reads, cut to milliseconds."""
     if duration < timedelta(0):
         return f"-{format_duration(-duration)}"
     text, rest = "", duration

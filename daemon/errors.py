@@ -31,7 +31,7 @@ class Fault:
     message: str
 
     def render(self, file: str) -> str:
-        """Give the fault as `FILE:LINE:COLUMN: path: message`, a form that editors can jump to."""
+        """Return the fault as `FILE:LINE:COLUMN: path: message`, which editors can jump to."""
         where = f"{self.path}: " if self.path else ""
         return f"{file}:{self.line}:{self.column}: {where}{self.message}"
 

@@ -12,13 +12,13 @@ _SHORTEST_PART = 3
 
 
 def shown(text: str) -> str:
-    """Give *text* in quotes, control characters escaped, cut where it becomes tiresome."""
+    """Return *text* in quotes, control characters escaped, cut where it becomes tiresome."""
     cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     return json.dumps(cut, ensure_ascii=not cut.isprintable())
 
 
 def nearest(text: str, known: Iterable[str]) -> str:
-    """Give `; did you mean "x"?` with the *known* text that is most like *text*, or nothing."""
+    """Return `; did you mean "x"?` with the *known* text that is most like *text*, or nothing."""
     # Texts far longer than any name would cost time and mean nothing.
     word = text[:_LONGEST_SHOWN].casefold()
     by_form = {name.casefold(): name for name in known}
@@ -28,7 +28,7 @@ def nearest(text: str, known: Iterable[str]) -> str:
 
 
 def nearest_or_all(text: str, known: Collection[str]) -> str:
-    """Give what `nearest` gives, or else the *known* texts themselves, as far as one reads them."""
+    """Return what `nearest` gives, or else as many of the *known* texts as anyone would read."""
     if guess := nearest(text, known):
         return guess
     few = tuple(known)[:_MOST_LISTED]
@@ -37,6 +37,6 @@ def nearest_or_all(text: str, known: Collection[str]) -> str:
 
 
 def listed(names: Iterable[str], last: str = "or") -> str:
-    """Give names as a sentence has them: `a, b or c`."""
+    """Return names as a sentence has them: `a, b or c`."""
     *most, end = names
     return f"{', '.join(most)} {last} {end}" if most else end

@@ -52,7 +52,7 @@ class SleepForbiddenError(AssertionError):
 
 
 def sealed(environ: Mapping[str, str], home: Path) -> dict[str, str]:
-    """Give the environment that tests see: a home of their own, and nothing that configures us."""
+    """Return the environment that tests see: a home of its own, and nothing that configures us."""
     kept = {name: value for name, value in environ.items() if not _configures(name)}
     return kept | {
         "HOME": str(home),

@@ -67,12 +67,12 @@ def read_settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Setti
 
 
 def in_force(ledger: Ledger, environ: Mapping[str, str]) -> Agenda:
-    """Give what the daemon on *ledger* goes by. Raises LedgerError."""
+    """Return what the daemon on *ledger* goes by. Raises LedgerError."""
     return plan(earlier.last_good(ledger, environ), tuple(ledger.overrides()))
 
 
 def wanted(found: Settings | Path | None, ledger: Ledger, environ: Mapping[str, str]) -> Agenda:
-    """Give what the file says, or else what was in force last. Raises LedgerError."""
+    """Return what the file says, or else what was in force last. Raises LedgerError."""
     settings = found if isinstance(found, Settings) else earlier.last_good(ledger, environ)
     return plan(settings, tuple(ledger.overrides()))
 

@@ -24,7 +24,7 @@ _SHARED = {"close": "changes", "extend": "changes", "skip": "changes"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and give its exit code; nothing else ends the process."""
+    """Run one command and return its exit code; nothing else ends the process."""
     _prepare_streams()
     try:
         return _run_to_the_last_byte(sys.argv[1:] if argv is None else argv)

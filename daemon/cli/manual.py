@@ -64,7 +64,7 @@ interrupted
 
 
 def page() -> str:
-    """Give the man page in roff with the macros of man(7)."""
+    """Return the man page in roff with the macros of man(7)."""
     parser, verbs = arguments.build()
     lines = [
         f'.TH CBMAINTD 1 "" "cbmaintd {__version__}" "User Commands"',
@@ -99,7 +99,7 @@ def _explained(options: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _examples(text: str | None) -> Iterator[str]:
-    """Give the blocks of an epilog that have a title above what stands as it is."""
+    """Return the blocks of an epilog that have a title above what stands as it is."""
     for block in re.split(r"\n\n+", (text or "").strip()):
         title, _, body = block.partition("\n")
         if body:

@@ -60,7 +60,7 @@ def read(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def help_text() -> str:
-    """Give what `--help` prints."""
+    """Return what `--help` prints."""
     parser, _ = build()
     return parser.format_help()
 
@@ -90,7 +90,7 @@ def _unknown(argument: str, known: Sequence[str]) -> UsageError:
 
 
 def build() -> tuple[_Parser, dict[str, _Parser]]:
-    """Give the parser of the command line, and those of its verbs by name."""
+    """Return the parser of the command line, and those of its verbs by name."""
     parser = _Parser(
         prog="cbmaintd",
         description="Pauses Couchbase backups while your maintenance windows are open.",

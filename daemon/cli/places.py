@@ -57,12 +57,12 @@ def find_ledger(
 
 
 def ledger_exists(url: str) -> bool:
-    """Tell whether there is a ledger at *url* already; of a database it is known when asked."""
+    """Check whether there is a ledger at *url* already; of a database it is known when asked."""
     return is_shared(url) or Path(url.removeprefix("sqlite:///")).exists()
 
 
 def is_shared(url: str) -> bool:
-    """Tell whether the ledger is in a database, for daemons on several machines."""
+    """Check whether the ledger is in a database, for daemons on several machines."""
     return url.startswith(DATABASE)
 
 
@@ -87,5 +87,5 @@ def _state_folder(environ: Mapping[str, str]) -> Path:
 
 
 def ledger_url(text: str) -> str:
-    """Give the URL of a ledger; a path alone is that of a file."""
+    """Return the URL of a ledger; a path alone is that of a file."""
     return text if "://" in text else f"sqlite:///{Path(text).absolute()}"

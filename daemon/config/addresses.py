@@ -53,13 +53,13 @@ def _has_host_and_port(text: str) -> bool:
 
 
 def is_plain_http_to_elsewhere(root: str) -> bool:
-    """Tell whether calls to *root* would carry credentials in the clear over a network."""
+    """Check whether calls to *root* would carry credentials in the clear over a network."""
     parts = urlsplit(root)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether *host*, a name or an address without brackets, is this machine alone."""
+    """Check whether *host*, a name or an address without brackets, is this machine alone."""
     host = host.rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -118,7 +118,7 @@ class DatabaseUrl:
 
     @property
     def shown(self) -> str:
-        """Give it as people may read it."""
+        """Return it as people may read it."""
         user = f"{quote(self.username)}@" if self.username else ""
         # One port may stand for all hosts.
         each = zip_longest(self.hosts.split(","), self.ports.split(","), fillvalue="")

@@ -1,7 +1,7 @@
 """What one cluster of schedules.yaml means: from its section to `ClusterSettings`.
 
 Here is what no single field can tell: which keys need or exclude each other, whether the secrets
-are there and who may read them. What is wrong is noted in the findings; the result then counts for
+are there and who may read them. What is wrong is noted in the faults; the result then counts for
 nothing.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.config.addresses import is_plain_http_to_elsewhere
-from daemon.config.faults import Findings, Place
+from daemon.config.faults import Faults, Place
 from daemon.config.sections import ClusterSection, Section
 from daemon.durations import format_duration
 from daemon.errors import SecretError
@@ -33,16 +33,16 @@ class Surroundings:
     check: bool
 
     def path(self, name: str | None) -> Path | None:
-        """Give the path that a name in the file means."""
+        """Return the path that a name in the file means."""
         return secrets.resolve(name, self.folder, self.environ) if name else None
 
 
 def cluster_settings(
-    place: Place, section: ClusterSection, around: Surroundings, findings: Findings
+    place: Place, section: ClusterSection, around: Surroundings, faults: Faults
 ) -> ClusterSettings:
-    """Give the settings of the cluster at *place*; what is wrong with them is noted."""
-    _check_urls(place, section, findings)
-    _check_identity(place, findings)
+    """Return the settings of the cluster at *place*; what is wrong with them is noted."""
+    _check_urls(place, section, faults)
+    _check_identity(place, faults)
     settings = ClusterSettings(
         name=str(place.path[-1]),
         urls=section.url or (),
@@ -51,19 +51,19 @@ def cluster_settings(
         password_file=around.path(section.password_file),
         password_env=section.password_env,
         tls=_tls(section.tls, around),
-        timeout=_timeouts(place.at("timeout"), _given(section.timeout), findings),
-        retry=_retry(place.at("retry"), _given(section.retry), findings),
+        timeout=_timeouts(place.at("timeout"), _given(section.timeout), faults),
+        retry=_retry(place.at("retry"), _given(section.retry), faults),
         labels=tuple(sorted((section.labels or {}).items())),
     )
     if around.check:
-        _check_secrets(place, settings, around, findings)
+        _check_secrets(place, settings, around, faults)
     if section.concurrency is None:
         return settings
     return replace(settings, concurrency=section.concurrency)
 
 
 def warnings_of(settings: ClusterSettings) -> Iterator[str]:
-    """Give what works and is unwise, for the log at every start."""
+    """Return what works and is unwise, for the log at every start."""
     where = f"clusters.{settings.name}"
     if not settings.tls.verify:
         yield f"{where}: tls.verify is false: whoever is on the way can read and change everything"
@@ -75,41 +75,41 @@ def _given(section: Section | None) -> dict[str, Any]:
     return {key: value for key, value in section or () if value is not None}
 
 
-def _check_urls(place: Place, section: ClusterSection, findings: Findings) -> None:
+def _check_urls(place: Place, section: ClusterSection, faults: Faults) -> None:
     for key, roots in (("url", section.url or ()), ("discover", section.discover or ())):
         for index, root in enumerate(roots):
             if root in roots[:index]:
-                findings.add(place.at(key, index), f"{root} stands in the list already")
+                faults.add(place.at(key, index), f"{root} stands in the list already")
             if is_plain_http_to_elsewhere(root) and not section.allow_insecure_http:
-                findings.add(
+                faults.add(
                     place.at(key, index),
                     f"{root} would carry the password unencrypted: use https, or set"
                     " allow_insecure_http: true on this cluster",
                 )
 
 
-def _check_identity(place: Place, findings: Findings) -> None:
+def _check_identity(place: Place, faults: Faults) -> None:
     passwords = [key for key in ("password_file", "password_env") if place.has(key)]
     if len(passwords) > 1:
-        findings.add_at_key(place.at("password_env"), "there is password_file already: keep one")
+        faults.add_at_key(place.at("password_env"), "there is password_file already: keep one")
     if passwords and not place.has("username"):
-        findings.add_at_key(place.at(passwords[0]), "there is no username for this password")
+        faults.add_at_key(place.at(passwords[0]), "there is no username for this password")
     # Whoever wrote a `password` was told already what to do instead.
     if not passwords and not place.has("password"):
         if place.has("username"):
             message = "there is no password for this user: add password_file or password_env"
-            findings.add_at_key(place.at("username"), message)
+            faults.add_at_key(place.at("username"), message)
         elif not place.at("tls").has("client_cert"):
             message = "username and password_file are missing; a client certificate does instead"
-            findings.add_at_key(place, message)
-    _check_pair(place.at("tls"), findings)
+            faults.add_at_key(place, message)
+    _check_pair(place.at("tls"), faults)
 
 
-def _check_pair(tls: Place, findings: Findings) -> None:
+def _check_pair(tls: Place, faults: Faults) -> None:
     for key, other in (("client_cert", "client_key"), ("client_key", "client_cert")):
         if tls.has(key) and not tls.has(other):
             message = f"{other} is missing beside it; if one file holds both, name it twice"
-            findings.add_at_key(tls.at(key), message)
+            faults.add_at_key(tls.at(key), message)
 
 
 def _tls(section: Section | None, around: Surroundings) -> Tls:
@@ -118,7 +118,7 @@ def _tls(section: Section | None, around: Surroundings) -> Tls:
     return replace(Tls(), **(given | paths))
 
 
-def _timeouts(place: Place, given: dict[str, Any], findings: Findings) -> Timeouts:
+def _timeouts(place: Place, given: dict[str, Any], faults: Faults) -> Timeouts:
     """Complete what is given; a default gives way to it, a contradiction is noted."""
     times = replace(Timeouts(), **given)
     parts = {"connect": times.connect, "read": times.read}
@@ -127,32 +127,32 @@ def _timeouts(place: Place, given: dict[str, Any], findings: Findings) -> Timeou
     for key in parts.keys() & given.keys():
         if parts[key] > times.total:
             allowed = format_duration(times.total)
-            findings.add(place.at(key), f"longer than total, which is {allowed}")
+            faults.add(place.at(key), f"longer than total, which is {allowed}")
     return replace(times, **{key: min(part, times.total) for key, part in parts.items()})
 
 
-def _retry(place: Place, given: dict[str, Any], findings: Findings) -> RetryPolicy:
+def _retry(place: Place, given: dict[str, Any], faults: Faults) -> RetryPolicy:
     """Complete what is given; a default gives way to it, a contradiction is noted."""
     policy = replace(RetryPolicy(), **given)
     if policy.first_delay <= policy.max_delay:
         return policy
     if given.keys() >= {"first_delay", "max_delay"}:
         allowed = format_duration(policy.first_delay)
-        findings.add(place.at("max_delay"), f"shorter than first_delay, which is {allowed}")
+        faults.add(place.at("max_delay"), f"shorter than first_delay, which is {allowed}")
     if "max_delay" in given:
         return replace(policy, first_delay=policy.max_delay)
     return replace(policy, max_delay=policy.first_delay)
 
 
 def _check_secrets(
-    place: Place, settings: ClusterSettings, around: Surroundings, findings: Findings
+    place: Place, settings: ClusterSettings, around: Surroundings, faults: Faults
 ) -> None:
     """Look at every file and variable as a call would; what is read is thrown away."""
     for steps, check in _secret_checks(settings, around.environ):
         try:
             check()
         except SecretError as exc:
-            findings.add(place.at(*steps), str(exc))
+            faults.add(place.at(*steps), str(exc))
 
 
 def _secret_checks(

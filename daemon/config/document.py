@@ -31,11 +31,11 @@ from yaml.events import (
 from daemon.config.tree import (
     Document,
     Entry,
-    Mapping,
+    MappingNode,
     Node,
-    Path,
     Scalar,
-    Sequence,
+    SequenceNode,
+    TreePath,
     Unusable,
     dotted,
 )
@@ -84,7 +84,7 @@ class _UnreadableError(Exception):
 
 
 def _decoded(content: bytes) -> str:
-    """Give the text without its byte order mark."""
+    """Return the text without its byte order mark."""
     if len(content) > SIZE_LIMIT:
         raise _UnreadableError(Fault(1, 1, "", "the file is larger than 4 MiB"))
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]:
@@ -173,7 +173,7 @@ class _Builder:
             message = "not valid YAML: a number or an escape is out of range"
             raise _UnreadableError(Fault(line, column, "", message)) from exc
 
-    def _node(self, event: Event, path: Path) -> Node:
+    def _node(self, event: Event, path: TreePath) -> Node:
         self._refuse_extras(event, path)
         match event:
             case ScalarEvent():
@@ -182,20 +182,20 @@ class _Builder:
                 message = f"nested deeper than {DEPTH_LIMIT} levels"
                 raise _UnreadableError(_fault_at(event, path[:3], message))
             case SequenceStartEvent():
-                return Sequence(*_position(event), tuple(self._items(path)))
+                return SequenceNode(*_position(event), tuple(self._items(path)))
             case MappingStartEvent():
-                return Mapping(*_position(event), self._entries(path))
+                return MappingNode(*_position(event), self._entries(path))
             case _:
                 return Unusable(*_position(event))
 
-    def _items(self, path: Path) -> Iterator[Node]:
+    def _items(self, path: TreePath) -> Iterator[Node]:
         for index in itertools.count():
             event = self._next()
             if isinstance(event, SequenceEndEvent):
                 return
             yield self._node(event, (*path, index))
 
-    def _entries(self, path: Path) -> dict[str, Entry]:
+    def _entries(self, path: TreePath) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
         while not isinstance(event := self._next(), MappingEndEvent):
             key = self._key(event, path)
@@ -209,8 +209,8 @@ class _Builder:
                 entries[key.source] = Entry(key, value)
         return entries
 
-    def _key(self, event: Event, path: Path) -> Scalar | None:
-        """Give a key that names something; None if there is no use in its value."""
+    def _key(self, event: Event, path: TreePath) -> Scalar | None:
+        """Return a key that names something; None if there is no use in its value."""
         if isinstance(event, ScalarEvent) and event.style is None and event.value == "<<":
             self._fault(event, path, "a merge key (<<) is not allowed: write the keys out")
             return None
@@ -222,13 +222,13 @@ class _Builder:
             case Scalar(source=source) as key:
                 self._fault(key, path, f"the key {source} is not a text: quote it")
                 return key
-            case Sequence() | Mapping() as key:
+            case SequenceNode() | MappingNode() as key:
                 self._fault(key, path, "a key must be a text, not a list or mapping")
             case _:
                 pass
         return None
 
-    def _scalar(self, event: ScalarEvent, path: Path) -> Node:
+    def _scalar(self, event: ScalarEvent, path: TreePath) -> Node:
         text = event.value
         if found := _FORBIDDEN.search(text):
             message = f"the character {_code_point(found.group())} is not allowed, escaped or not"
@@ -236,7 +236,7 @@ class _Builder:
             return Unusable(*_position(event))
         return Scalar(*_position(event), text, text if event.style else _resolved(text))
 
-    def _refuse_extras(self, event: Event, path: Path) -> None:
+    def _refuse_extras(self, event: Event, path: TreePath) -> None:
         if isinstance(event, AliasEvent):
             message = (
                 f'an alias is not allowed: write the value out; quote a glob: "*{event.anchor}"'
@@ -253,11 +253,11 @@ class _Builder:
             message = f'a tag ({tag}) is not allowed; quote a pattern that takes away: "{tag}"'
             self._fault(event, path, message)
 
-    def _fault(self, where: Event | Node, path: Path, message: str) -> None:
+    def _fault(self, where: Event | Node, path: TreePath, message: str) -> None:
         self._faults.append(_fault_at(where, path, message))
 
 
-def _fault_at(where: Event | Node, path: Path, message: str) -> Fault:
+def _fault_at(where: Event | Node, path: TreePath, message: str) -> Fault:
     line, column = _position(where)
     return Fault(line, column, dotted(path), message)
 
@@ -270,7 +270,7 @@ def _position(where: Event | Node) -> tuple[int, int]:
 
 
 def _resolved(text: str) -> str | float | bool | None:
-    """Give what a text without quotes means by the core rules of YAML 1.2."""
+    """Return what a text without quotes means by the core rules of YAML 1.2."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

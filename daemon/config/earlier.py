@@ -14,7 +14,7 @@ from daemon.service.cluster import ClusterSettings
 
 
 def last_good(ledger: Ledger, environ: Mapping[str, str]) -> Settings | None:
-    """Give what was in force last; None if nothing was, or it is valid no more."""
+    """Return what was in force last; None if nothing was, or it is valid no more."""
     last = ledger.last_good()
     return read_again(last, environ) if last else None
 

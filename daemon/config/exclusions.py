@@ -1,6 +1,6 @@
 """What the exclusions of schedules.yaml mean: from dates, calendar files and holidays to days.
 
-What is wrong is noted in the findings; the result then counts for nothing.
+What is wrong is noted in the faults; the result then counts for nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from daemon.config.days.attachments import Attachments
 from daemon.config.days.calendar_files import all_day_events
 from daemon.config.days.holidays import public_holidays, subdivisions
-from daemon.config.faults import Findings, Place
+from daemon.config.faults import Faults, Place
 from daemon.config.notation import looks_like_date
 from daemon.config.sections import DaySourceSection
 from daemon.windows.dates import DateRange, DateSet
@@ -25,16 +25,16 @@ class Exclusions:
     """The exclusions of one file as they are read; `warnings` is what works and is odd."""
 
     attachments: Attachments
-    findings: Findings
+    faults: Faults
     warnings: list[str] = field(default_factory=list)
 
     def read(
         self, places: Mapping[str, Place], usable: Mapping[str, Items]
     ) -> dict[str, DateSet | None]:
-        """Give the days of each name in *places*; None for what is at fault."""
+        """Return the days of each name in *places*; None for what is at fault."""
         for name in filter(looks_like_date, places):
             message = f"{name} reads as a date where windows name it: call it otherwise"
-            self.findings.add_at_key(places[name], message)
+            self.faults.add_at_key(places[name], message)
         return {
             name: self._days(place, usable[name]) if name in usable else None
             for name, place in places.items()
@@ -52,7 +52,7 @@ class Exclusions:
     def _source(self, place: Place, section: DaySourceSection) -> tuple[DateRange, ...]:
         if place.has("subdivision") and not place.has("holidays"):
             message = "a subdivision is that of a country: name it under holidays"
-            self.findings.add_at_key(place.at("subdivision"), message)
+            self.faults.add_at_key(place.at("subdivision"), message)
         if section.ics is not None:
             return self._calendar(place.at("ics"), section.ics)
         if section.holidays is not None:
@@ -63,12 +63,12 @@ class Exclusions:
         try:
             text = self.attachments.read(name)
         except ValueError as exc:
-            self.findings.add(place, str(exc))
+            self.faults.add(place, str(exc))
             return ()
         try:
             found = all_day_events(text)
         except ValueError as exc:
-            self.findings.add(place, f"{name}: {exc}")
+            self.faults.add(place, f"{name}: {exc}")
             return ()
         where = f"exclusions.{place.path[1]}: {name}"
         if not found.ranges:
@@ -84,11 +84,11 @@ class Exclusions:
         try:
             parts = subdivisions(country)
         except ValueError as exc:
-            self.findings.add(place.at("holidays"), str(exc))
+            self.faults.add(place.at("holidays"), str(exc))
             return ()
         if subdivision is None or subdivision in parts:
             return public_holidays(country, subdivision)
         known = f"known are {', '.join(parts)}" if parts else "it has none"
         message = f"{shown(subdivision)} is no part of {country} with holidays of its own: {known}"
-        self.findings.add(place.at("subdivision"), message)
+        self.faults.add(place.at("subdivision"), message)
         return ()

@@ -1,6 +1,6 @@
 """Collects what is wrong with a file: places in its tree, and faults at them.
 
-`Place` is a value with the way to it; `Findings` keeps the faults; `checked` lets pydantic read a
+`Place` is a value with the way to it; `Faults` keeps the faults; `checked` lets pydantic read a
 tree and says in our own words what it refused.
 """
 
@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from daemon.config.fields import NOT_TEXT
 from daemon.config.sections import Section
-from daemon.config.tree import Mapping, Node, Path, Scalar, Sequence, Unusable, dotted
+from daemon.config.tree import MappingNode, Node, Scalar, SequenceNode, TreePath, Unusable, dotted
 from daemon.errors import Fault
 from daemon.wording import listed, nearest, nearest_or_all, shown
 
@@ -45,38 +45,38 @@ class Place:
     """A value of the file, the way to it, and the key that it stands under."""
 
     node: Node
-    path: Path = ()
+    path: TreePath = ()
     key: Scalar | None = None
 
     def has(self, key: str) -> bool:
-        """Tell whether this is a mapping with *key*."""
-        return isinstance(self.node, Mapping) and key in self.node.entries
+        """Check whether this is a mapping with *key*."""
+        return isinstance(self.node, MappingNode) and key in self.node.entries
 
     def at(self, *steps: str | int) -> Place:
         """Follow *steps* as far as the file has them; a lone item stands for a list of one."""
         place = self
         for step in steps:
             match place.node, step:
-                case Mapping(entries=entries), str() if step in entries:
+                case MappingNode(entries=entries), str() if step in entries:
                     entry = entries[step]
                     place = Place(entry.value, (*place.path, step), entry.key)
-                case Sequence(items=items), int() if step < len(items):
+                case SequenceNode(items=items), int() if step < len(items):
                     place = Place(items[step], (*place.path, step))
-                case ((Mapping() | Scalar()), int()):
+                case ((MappingNode() | Scalar()), int()):
                     pass
                 case _:
                     return place
         return place
 
     def under(self, key: str) -> dict[str, Place]:
-        """Give the entries of the mapping under *key* by name; none if there is no such mapping."""
+        """Return the entries of the mapping under *key* by name; none without such a mapping."""
         below = self.at(key)
-        if self.has(key) and isinstance(below.node, Mapping):
+        if self.has(key) and isinstance(below.node, MappingNode):
             return {name: below.at(name) for name in below.node.entries}
         return {}
 
 
-class Findings:
+class Faults:
     """The faults found so far."""
 
     def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
@@ -93,36 +93,36 @@ class Findings:
         node = place.key or place.node
         self._faults.add(Fault(node.line, node.column, dotted(place.path), message))
 
-    def faults(self) -> tuple[Fault, ...]:
-        """Give them in the order of the file."""
+    def all(self) -> tuple[Fault, ...]:
+        """Return them in the order of the file."""
         return tuple(sorted(self._faults))
 
 
-def checked(root: Place, model: type[S], findings: Findings) -> S:
+def checked(root: Place, model: type[S], faults: Faults) -> S:
     """Read a mapping as *model*; what is wrong is noted and left out of the result.
 
     Left out is the innermost key whose value is at fault, so that all the rest can be looked at.
     """
     for place, section in sections(root, model):
-        _check_keys(place, section, findings)
-    plain = _plain(root, findings)
+        _check_keys(place, section, faults)
+    plain = _plain(root, faults)
     try:
         return model.model_validate(plain)
     except ValidationError as exc:
         errors = exc.errors(include_url=False, include_input=False)
     known = {place.path: section for place, section in sections(root, model)}
     for error in errors:
-        _note(error, root, known, findings)
+        _note(error, root, known, faults)
         _leave_out(error["loc"], plain)
     return model.model_validate(plain)
 
 
 def sections(place: Place, model: type[Section]) -> Iterator[tuple[Place, type[Section]]]:
-    """Give every section of a tree with its place, but those that are no mappings."""
-    if isinstance(place.node, Sequence) and model.is_listed:
+    """Return every section of a tree with its place, but those that are no mappings."""
+    if isinstance(place.node, SequenceNode) and model.is_listed:
         for index in range(len(place.node.items)):
             yield from sections(place.at(index), model)
-    if not isinstance(place.node, Mapping):
+    if not isinstance(place.node, MappingNode):
         return
     yield place, model
     for key, inner in model.known_keys().items():
@@ -132,57 +132,57 @@ def sections(place: Place, model: type[Section]) -> Iterator[tuple[Place, type[S
                 yield from sections(child, inner)
 
 
-def _check_keys(place: Place, section: type[Section], findings: Findings) -> None:
+def _check_keys(place: Place, section: type[Section], faults: Faults) -> None:
     for key in section.required:
         if not place.has(key):
-            findings.add_at_key(place, f"the key {key} is missing")
+            faults.add_at_key(place, f"the key {key} is missing")
     present = [key for key in section.exactly_one if place.has(key)]
     if section.exactly_one and not present:
-        findings.add_at_key(place, f"one of the keys {listed(section.exactly_one)} is missing")
+        faults.add_at_key(place, f"one of the keys {listed(section.exactly_one)} is missing")
     for key in present[1:]:
         allowed = listed(section.exactly_one)
         message = f"there is {present[0]} already: only one of {allowed} is allowed"
-        findings.add_at_key(place.at(key), message)
+        faults.add_at_key(place.at(key), message)
 
 
-def _plain(place: Place, findings: Findings) -> Any:
-    """Give a tree as Python's own values; keys without a usable value are left out."""
+def _plain(place: Place, faults: Faults) -> Any:
+    """Return a tree as Python's own values; keys without a usable value are left out."""
     match place.node:
         case Scalar(value=value):
             return value
-        case Sequence(items=items):
-            return [_plain(place.at(index), findings) for index in range(len(items))]
-        case Mapping(entries=entries):
+        case SequenceNode(items=items):
+            return [_plain(place.at(index), faults) for index in range(len(items))]
+        case MappingNode(entries=entries):
             below = {key: place.at(key) for key in entries}
             return {
-                k: _plain(item, findings) for k, item in below.items() if _has_value(item, findings)
+                k: _plain(item, faults) for k, item in below.items() if _has_value(item, faults)
             }
         case _:
             return None
 
 
-def _has_value(place: Place, findings: Findings) -> bool:
+def _has_value(place: Place, faults: Faults) -> bool:
     match place.node:
         case Scalar(value=None):
-            findings.add_at_key(place, _NO_VALUE)
+            faults.add_at_key(place, _NO_VALUE)
             return False
         case node:
             return not isinstance(node, Unusable)
 
 
 def _note(
-    error: ErrorDetails, root: Place, known: dict[Path, type[Section]], findings: Findings
+    error: ErrorDetails, root: Place, known: dict[TreePath, type[Section]], faults: Faults
 ) -> None:
     *steps, last = error["loc"]
     place = root.at(*steps) if last == _KEY else root.at(*steps, last)
     if isinstance(place.node, Unusable):
         return
     if error["type"] == "extra_forbidden":
-        findings.add_at_key(place, _unknown_key(str(last), known[root.at(*steps).path]))
+        faults.add_at_key(place, _unknown_key(str(last), known[root.at(*steps).path]))
     elif last == _KEY:
-        findings.add_at_key(place, _refusal(error, place.key or place.node))
+        faults.add_at_key(place, _refusal(error, place.key or place.node))
     else:
-        findings.add(place, _refusal(error, place.node))
+        faults.add(place, _refusal(error, place.node))
 
 
 def _leave_out(loc: tuple[int | str, ...], plain: Any) -> None:
@@ -233,7 +233,7 @@ def _described(node: Node) -> str:
             return shown(text)
         case Scalar(source=source):
             return source
-        case Sequence():
+        case SequenceNode():
             return "a list"
         case _:
             return "a mapping"

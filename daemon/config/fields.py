@@ -46,7 +46,7 @@ class Text:
         return {"type": "string", **self.schema}
 
     def read(self, value: object) -> object:
-        """Give what a value of the file means. Raises as pydantic wants it."""
+        """Return what a value of the file means. Raises as pydantic wants it."""
         if not isinstance(value, str):
             raise PydanticCustomError(NOT_TEXT, "{wanted}", {"wanted": self.wanted})
         return self.parse(value)

@@ -39,7 +39,7 @@ class Watch:
         self._seen: Content | None = None
 
     def poll(self) -> Content | None:
-        """Give the content once after each change; None while there is no news.
+        """Return the content once after each change; None while there is no news.
 
         A content counts when two polls in a row read the same: a file that is being written in
         place is left alone until it is whole.

@@ -32,7 +32,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def json_schema() -> dict[str, object]:
-    """Give the JSON Schema (draft 2020-12) of schedules.yaml, for editors."""
+    """Return the JSON Schema (draft 2020-12) of schedules.yaml, for editors."""
     described = FileSection.model_json_schema(schema_generator=_Generator)
     head = {"$schema": GenerateJsonSchema.schema_dialect, "title": "schedules.yaml"}
     return head | {key: value for key, value in described.items() if key != "title"}

@@ -114,7 +114,7 @@ def date_range(text: str) -> DateRange:
 
 
 def looks_like_date(text: str) -> bool:
-    """Tell whether a text is meant as a date or a range rather than as a name."""
+    """Check whether a text is meant as a date or a range rather than as a name."""
     return bool(re.match(r"[0-9]{4}-[0-9]{1,2}-|[0-9]{4}-[0-9]{2}$|.*\.\.", text))
 
 

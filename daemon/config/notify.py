@@ -1,6 +1,6 @@
 """What `notify` of schedules.yaml means: from its sections to targets.
 
-What is wrong is noted in the findings; the result then counts for nothing.
+What is wrong is noted in the faults; the result then counts for nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from daemon.config.addresses import is_plain_http_to_elsewhere
 from daemon.config.clusters import Surroundings
-from daemon.config.faults import Findings, Place
+from daemon.config.faults import Faults, Place
 from daemon.config.sections import NotifySection, UrlSection
 from daemon.errors import SecretError
 from daemon.notify.apprise import check_apprise
@@ -23,16 +23,16 @@ from daemon.wording import nearest_or_all, shown
 class Targets:
     """The targets of one file as they are read; `warnings` is what works and is unwise."""
 
-    def __init__(self, around: Surroundings, findings: Findings) -> None:
-        """Look for secrets in *around*, note faults in *findings*."""
+    def __init__(self, around: Surroundings, faults: Faults) -> None:
+        """Look for secrets in *around*, note faults in *faults*."""
         self._around = around
-        self._findings = findings
+        self._faults = faults
         self.warnings: list[str] = []
 
     def read(
         self, place: Place, section: Collection[NotifySection], windows: Collection[str]
     ) -> tuple[Target, ...]:
-        """Give the targets at *place*; *windows* are those of the file."""
+        """Return the targets at *place*; *windows* are those of the file."""
         found: dict[str, Target] = {}
         for index, each in enumerate(section):
             here = place.at(index)
@@ -41,7 +41,7 @@ class Targets:
                 continue
             if target.name in found:
                 message = f"there is a target {shown(target.name)} already: give it another name"
-                self._findings.add(here.at("name"), message)
+                self._faults.add(here.at("name"), message)
             found[target.name] = target
         return tuple(found.values())
 
@@ -52,10 +52,10 @@ class Targets:
         self._check_windows(place.at("windows"), section.windows or (), windows)
         if kind is Kind.PING and place.has("events"):
             message = "a ping follows openings and takes no events: choose its windows instead"
-            self._findings.add_at_key(place.at("events"), message)
+            self._faults.add_at_key(place.at("events"), message)
         if section.proxy is not None and kind is Kind.APPRISE:
             message = "the apprise library takes its proxy from the environment: set HTTPS_PROXY"
-            self._findings.add_at_key(place.at("proxy"), message)
+            self._faults.add_at_key(place.at("proxy"), message)
         if section.template is not None:
             self._check_template(place, section.template, kind)
         if where is None:
@@ -75,20 +75,20 @@ class Targets:
         return target
 
     def _events(self, place: Place, globs: tuple[str, ...] | None) -> frozenset[str]:
-        """Give the events that are asked for, by name or by glob."""
+        """Return the events that are asked for, by name or by glob."""
         if globs is None:
             return URGENT
         for index, glob in enumerate(globs):
             if not any(_matching(NOTABLE, glob)):
                 message = f"{shown(glob)} is no event{nearest_or_all(glob, NOTABLE)}"
-                self._findings.add(place.at(index), message)
+                self._faults.add(place.at(index), message)
         return frozenset(event for glob in globs for event in _matching(NOTABLE, glob))
 
     def _check_windows(self, place: Place, globs: Iterable[str], known: Collection[str]) -> None:
         for index, glob in enumerate(globs):
             if not any(_matching(known, glob)):
                 message = f"{shown(glob)} is no window of this file{nearest_or_all(glob, known)}"
-                self._findings.add(place.at(index), message)
+                self._faults.add(place.at(index), message)
 
     def _check_template(self, place: Place, text: str, kind: Kind) -> None:
         try:
@@ -96,7 +96,7 @@ class Targets:
                 raise ValueError("only a webhook has a body of one's own")  # noqa: TRY301
             check_template(text)
         except ValueError as exc:
-            self._findings.add_at_key(place.at("template"), str(exc))
+            self._faults.add_at_key(place.at("template"), str(exc))
 
     def _check_url(self, place: Place, target: Target) -> None:
         source = place.at("file") if place.has("file") else place.at("env")
@@ -105,7 +105,7 @@ class Targets:
             if target.kind is Kind.APPRISE:
                 check_apprise(url)
         except (SecretError, ValueError) as exc:
-            self._findings.add(source, str(exc))
+            self._faults.add(source, str(exc))
             return
         if is_plain_http_to_elsewhere(url):
             self.warnings.append(

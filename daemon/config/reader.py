@@ -23,7 +23,7 @@ class Reader:
     def read(
         self, content: Content, attachments: Attachments, *, check_secrets: bool = True
     ) -> Settings:
-        """Give the settings; *attachments* knows then which files they name. Raises ConfigError."""
+        """Return the settings; *attachments* then knows the files they name. Raises ConfigError."""
         if content.error:
             raise ConfigError(self.path, (Fault(1, 1, "", content.error),))
         return parse(
@@ -35,7 +35,7 @@ class Reader:
         )
 
     def is_good(self, content: Content, *, check_secrets: bool) -> bool:
-        """Tell whether it could be put in force, or could be if its secrets were there."""
+        """Check whether it could be put in force, or could be if its secrets were there."""
         try:
             self.read(content, Attachments(self.folder), check_secrets=check_secrets)
         except ConfigError:

@@ -44,7 +44,7 @@ class Section(BaseModel):
     @classmethod
     @cache
     def known_keys(cls) -> dict[str, type[Section] | None]:
-        """Give the keys, each with the kind of section that is under it, if any."""
+        """Return the keys, each with the kind of section that is under it, if any."""
         return {
             field.alias or name: _section_in(field.annotation)
             for name, field in cls.model_fields.items()

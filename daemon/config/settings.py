@@ -19,7 +19,7 @@ from daemon.config.clusters import Surroundings, cluster_settings, warnings_of
 from daemon.config.days.attachments import Attachments
 from daemon.config.document import SIZE_LIMIT, read
 from daemon.config.exclusions import Exclusions
-from daemon.config.faults import Findings, Place, checked
+from daemon.config.faults import Faults, Place, checked
 from daemon.config.fields import SHORTEST_LEASE
 from daemon.config.notify import Targets
 from daemon.config.sections import ClusterSection, FileSection
@@ -98,15 +98,15 @@ def parse(
 
     """
     document = read(text)
-    findings = Findings(document.faults)
+    faults = Faults(document.faults)
     settings = None
     if document.root is not None:
         around = Surroundings(attachments.folder, environ, check_secrets)
-        exclusions = Exclusions(attachments, findings)
-        reading = _Reading(Place(document.root), around, exclusions, findings)
+        exclusions = Exclusions(attachments, faults)
+        reading = _Reading(Place(document.root), around, exclusions, faults)
         settings = reading.settings(text, path)
-    if settings is None or findings.faults():
-        raise ConfigError(path, findings.faults())
+    if settings is None or faults.all():
+        raise ConfigError(path, faults.all())
     return settings
 
 
@@ -114,21 +114,21 @@ class _Reading:
     """One file on its way from a tree to settings."""
 
     def __init__(
-        self, root: Place, around: Surroundings, exclusions: Exclusions, findings: Findings
+        self, root: Place, around: Surroundings, exclusions: Exclusions, faults: Faults
     ) -> None:
         self._root = root
         self._around = around
         self._exclusions = exclusions
-        self._findings = findings
+        self._faults = faults
 
     def settings(self, text: bytes, path: str) -> Settings | None:
-        """Give the settings; they count for nothing if there are findings."""
-        if not isinstance(self._root.node, tree.Mapping):
-            self._findings.add(self._root, "the file must be a mapping with clusters and windows")
+        """Return the settings; they count for nothing if there are faults."""
+        if not isinstance(self._root.node, tree.MappingNode):
+            self._faults.add(self._root, "the file must be a mapping with clusters and windows")
             return None
-        section = checked(self._root, FileSection, self._findings)
+        section = checked(self._root, FileSection, self._faults)
         clusters, windows = self._clusters(section), self._windows(section)
-        targets = Targets(self._around, self._findings)
+        targets = Targets(self._around, self._faults)
         names = self._root.under("windows")
         return Settings(
             path=path,
@@ -159,7 +159,7 @@ class _Reading:
         slowest = max(totals, key=lambda name: totals[name], default="")
         shortest = shortest_lease(totals[slowest]) if totals else _LEASE
         if section.lease and section.lease < shortest:
-            self._findings.add(
+            self._faults.add(
                 self._root.at("lease"),
                 f"{format_duration(section.lease)} is too short for calls that may take"
                 f" {format_duration(totals[slowest])} (clusters.{slowest}.timeout.total): at least"
@@ -171,16 +171,16 @@ class _Reading:
         places = self._root.under("clusters")
         if section.clusters == {} and not places:
             message = "there is no cluster in it: name at least one"
-            self._findings.add(self._root.at("clusters"), message)
+            self._faults.add(self._root.at("clusters"), message)
         return {
-            name: cluster_settings(places[name], cluster, self._around, self._findings)
+            name: cluster_settings(places[name], cluster, self._around, self._faults)
             for name, cluster in (section.clusters or {}).items()
         }
 
     def _windows(self, section: FileSection) -> dict[str, Window]:
         places, known = self._root.under("windows"), self._known(section)
         found = (
-            window(places[name], inner, known, self._findings)
+            window(places[name], inner, known, self._faults)
             for name, inner in (section.windows or {}).items()
         )
         return {each.name: each for each in found if each}
@@ -226,7 +226,7 @@ def _parts(settings: Settings | None) -> dict[str, object]:
 
 
 def _labels(place: Place, section: ClusterSection | None) -> Mapping[str, str] | None:
-    """Give a cluster's labels; None if the file has some that could not be read."""
+    """Return a cluster's labels; None if the file has some that could not be read."""
     if section is None or (section.labels is None and place.has("labels")):
         return None
     labels = section.labels or {}

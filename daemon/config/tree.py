@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from daemon.errors import Fault
 from daemon.wording import shown
 
-Path = tuple[str | int, ...]
+TreePath = tuple[str | int, ...]
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -35,7 +35,7 @@ class Scalar(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence(Node):
+class SequenceNode(Node):
     """A list."""
 
     items: tuple[Node, ...]
@@ -50,7 +50,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping(Node):
+class MappingNode(Node):
     """Entries by the text of their keys, in the order of the file."""
 
     entries: dict[str, Entry]
@@ -64,8 +64,8 @@ class Document:
     faults: tuple[Fault, ...]
 
 
-def dotted(path: Path) -> str:
-    """Give a path as users read it: `windows.nightly.weekly.days[0]`."""
+def dotted(path: TreePath) -> str:
+    """Return a path as users read it: `windows.nightly.weekly.days[0]`."""
     text = ""
     for step in path:
         if isinstance(step, int):

@@ -1,7 +1,7 @@
 """What one window of schedules.yaml means: from its section to `Window`.
 
 Here is what no single field can tell: whether the rule ever fires, and which clusters and
-exclusions its names mean. What is wrong is noted in the findings; the result then counts for
+exclusions its names mean. What is wrong is noted in the faults; the result then counts for
 nothing.
 """
 
@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from daemon.config import notation
-from daemon.config.faults import Findings, Place
+from daemon.config.faults import Faults, Place
 from daemon.config.sections import (
     CronSection,
     MonthlySection,
@@ -55,14 +55,14 @@ class Known:
     zone: ZoneInfo
 
 
-def window(place: Place, section: WindowSection, known: Known, findings: Findings) -> Window | None:
-    """Give the window at *place*; None if there is no rule, and what is wrong is noted."""
-    rule = _rule(place, section, findings)
-    targets = _targets(place, section, known.clusters, findings)
-    excluded = _excluded(place.at("exclude"), section, known.exclusions, findings)
+def window(place: Place, section: WindowSection, known: Known, faults: Faults) -> Window | None:
+    """Return the window at *place*; None if there is no rule, and what is wrong is noted."""
+    rule = _rule(place, section, faults)
+    targets = _targets(place, section, known.clusters, faults)
+    excluded = _excluded(place.at("exclude"), section, known.exclusions, faults)
     first, last = section.valid_from, section.valid_until
     if first and last and last < first:
-        findings.add(place.at("valid_until"), f"before valid_from, which is {first}")
+        faults.add(place.at("valid_until"), f"before valid_from, which is {first}")
     if rule is None:
         return None
     return Window(
@@ -81,14 +81,14 @@ def window(place: Place, section: WindowSection, known: Known, findings: Finding
     )
 
 
-def _rule(place: Place, section: WindowSection, findings: Findings) -> Rule | None:
+def _rule(place: Place, section: WindowSection, faults: Faults) -> Rule | None:
     kinds = [kind for kind in section.exactly_one if place.has(kind)]
     if len(kinds) != 1:
         return None
     try:
         return _built(getattr(section, kinds[0]))
     except ValueError as exc:
-        findings.add(place.at(kinds[0], _BLAMED[kinds[0]]), str(exc))
+        faults.add(place.at(kinds[0], _BLAMED[kinds[0]]), str(exc))
         return None
 
 
@@ -127,52 +127,52 @@ def _once(start: datetime, end: datetime | None, duration: timedelta | None) -> 
 
 
 def _targets(
-    place: Place, section: WindowSection, clusters: Mapping[str, Labels | None], findings: Findings
+    place: Place, section: WindowSection, clusters: Mapping[str, Labels | None], faults: Faults
 ) -> tuple[tuple[str, Patterns], ...]:
     places = place.under("repositories")
     if section.repositories == {} and not places:
-        findings.add(place.at("repositories"), "there is no cluster in it: name at least one")
+        faults.add(place.at("repositories"), "there is no cluster in it: name at least one")
     targets = []
     for key, below in places.items():
         patterns = (section.repositories or {}).get(key, ())
         if patterns and all(pattern.startswith("!") for pattern in patterns):
             message = '! takes away from what other patterns match: put "*" before it'
-            findings.add(below, message)
-        names = _addressed(below, key, clusters, findings) if clusters else []
+            faults.add(below, message)
+        names = _addressed(below, key, clusters, faults) if clusters else []
         targets += [(name, Patterns(patterns)) for name in names]
     return tuple(targets)
 
 
 def _addressed(
-    place: Place, key: str, clusters: Mapping[str, Labels | None], findings: Findings
+    place: Place, key: str, clusters: Mapping[str, Labels | None], faults: Faults
 ) -> list[str]:
-    """Give the clusters that a key under `repositories` means."""
+    """Return the clusters that a key under `repositories` means."""
     if "=" in key:
-        return _labelled(place, key, clusters, findings)
+        return _labelled(place, key, clusters, faults)
     found = [name for name in clusters if fnmatchcase(name, key)]
     if not found:
         kind = "matches" if re.search(r"[*?[]", key) else "is called"
         message = f"no cluster {kind} {shown(key)}{nearest_or_all(key, clusters)}"
-        findings.add_at_key(place, message)
+        faults.add_at_key(place, message)
     return found
 
 
 def _labelled(
-    place: Place, key: str, clusters: Mapping[str, Labels | None], findings: Findings
+    place: Place, key: str, clusters: Mapping[str, Labels | None], faults: Faults
 ) -> list[str]:
-    """Give the clusters that have all of some labels: `env=prod,region=eu`."""
+    """Return the clusters that have all of some labels: `env=prod,region=eu`."""
     pairs = [tuple(part.strip().split("=")) for part in key.split(",")]
     wanted = {pair[0]: pair[-1] for pair in pairs}
     if len(wanted) < len(pairs) or not all(map(_is_label, pairs)):
         message = f"{shown(key)} is no choice of labels: write env=prod or env=prod,region=eu"
-        findings.add_at_key(place, message)
+        faults.add_at_key(place, message)
         return []
     found = [name for name, labels in clusters.items() if wanted.items() <= (labels or {}).items()]
     if not found and None not in clusters.values():
         known = {f"{k}={v}" for labels in clusters.values() for k, v in (labels or {}).items()}
         odd = [f"{k}={v}" for k, v in wanted.items() if f"{k}={v}" not in known]
         guess = nearest(odd[0], sorted(known)) if odd else ""
-        findings.add_at_key(place, f"no cluster has the labels {shown(key)}{guess}")
+        faults.add_at_key(place, f"no cluster has the labels {shown(key)}{guess}")
     return found
 
 
@@ -186,19 +186,19 @@ def _excluded(
     place: Place,
     section: WindowSection,
     exclusions: Mapping[str, DateSet | None],
-    findings: Findings,
+    faults: Faults,
 ) -> tuple[DateRange | DateSet, ...]:
     found: list[DateRange | DateSet] = []
     for index, word in enumerate(section.exclude or ()):
         try:
             found.append(_excluded_by(word, exclusions))
         except ValueError as exc:
-            findings.add(place.at(index), str(exc))
+            faults.add(place.at(index), str(exc))
     return tuple(found)
 
 
 def _excluded_by(word: str, exclusions: Mapping[str, DateSet | None]) -> DateRange | DateSet:
-    """Give the dates of a name, or of a date or range itself. Raises ValueError."""
+    """Return the dates of a name, or of a date or range itself. Raises ValueError."""
     if word in exclusions:
         return exclusions[word] or DateSet(())
     if notation.looks_like_date(word):

@@ -78,7 +78,7 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Drifted:
-    """Give the hold up: a person resumed the repository during an opening."""
+    """Return the hold up: a person resumed the repository during an opening."""
 
     record: Record
 
@@ -151,12 +151,12 @@ def _settle(record: Record, now: Moment, *, is_paused: bool) -> Record:
 
 
 def is_another(record: Record, observed: ObservedRepository) -> bool:
-    """Tell whether the id belongs to another repository than the one that is remembered."""
+    """Check whether the id belongs to another repository than the one that is remembered."""
     return record.uuid != observed.uuid and "" not in {record.uuid, observed.uuid}
 
 
 def _is_ours(record: Record) -> bool:
-    """Tell whether a repository seen paused was paused by us."""
+    """Check whether a repository seen paused was paused by us."""
     if record.phase is Phase.PAUSING:
         return record.suspect_pause is not None
     return record.phase is not None
@@ -236,7 +236,7 @@ def _ids(desired: Desired) -> tuple[str, ...]:
 
 
 def _is_yielded(record: Record, desired: Desired) -> bool:
-    """Tell whether a person overruled every opening that wants the repository now."""
+    """Check whether a person overruled every opening that wants the repository now."""
     return set(_ids(desired)) <= set(record.yielded)
 
 
@@ -272,7 +272,7 @@ def _intent(record: Record, observed: ObservedRepository) -> Record:
 
 
 def mark(decision: Pause | Resume, now: Moment, span: timedelta) -> Record:
-    """Give the record that must be durable before the call leaves; it is suspected for `span`."""
+    """Return the record that must be durable before the call leaves; it is suspected for `span`."""
     record = decision.record
     suspicion = Suspicion.starting(now, span)
     match decision:
@@ -285,7 +285,7 @@ def mark(decision: Pause | Resume, now: Moment, span: timedelta) -> Record:
 
 
 def confirm(decision: Pause | Resume, unresolved: Suspicion | None) -> Record:
-    """Give the record of a call whose effect was seen.
+    """Return the record of a call whose effect was seen.
 
     It settles itself alone: *unresolved* is an earlier attempt of the same call whose fate is
     unknown, and a suspicion from before this pass stays as it was.
@@ -301,7 +301,7 @@ def confirm(decision: Pause | Resume, unresolved: Suspicion | None) -> Record:
 
 
 def fail(decision: Pause | Resume, unresolved: Suspicion | None, error: str) -> Record:
-    """Give the record of a call that was refused, lost (*unresolved*) or had no visible effect."""
+    """Return the record of a call that was refused, lost (*unresolved*) or without effect."""
     return replace(_resolve(decision, unresolved), last_error=error)
 
 

@@ -44,7 +44,7 @@ class Suspicion:
         return cls(now.boot_id, now.uptime + span, span)
 
     def is_over(self, now: Moment) -> bool:
-        """Tell whether the service can no longer act.
+        """Check whether the service can no longer act.
 
         After a reboot the call is older than the machine's uptime, so that an uptime beyond
         `span` settles it.
@@ -54,7 +54,7 @@ class Suspicion:
         return now.uptime > self.span
 
     def later(self, other: Suspicion | None) -> Suspicion:
-        """Give the one of both that lasts longer; one of an earlier boot is always the shorter."""
+        """Return the one that lasts longer; one of an earlier boot is always the shorter."""
         if other is None or other.boot_id != self.boot_id:
             return self
         return max(self, other, key=lambda suspicion: suspicion.until)
@@ -93,12 +93,12 @@ class Record:
 
     @property
     def is_hold(self) -> bool:
-        """Tell whether the repository may be paused by us."""
+        """Check whether the repository may be paused by us."""
         return self.phase is not None
 
     @property
     def is_spent(self) -> bool:
-        """Tell whether nothing is left to remember."""
+        """Check whether nothing is left to remember."""
         is_suspected = self.suspect_pause or self.suspect_resume
         return not (self.phase or self.yielded or is_suspected or self.backup_due)
 
@@ -113,7 +113,7 @@ class Record:
         return tuple(run for run in self.scheduled if run.next_run <= now)
 
     def wants_catch_up(self, now: datetime) -> bool:
-        """Tell whether a backup is to be started after its resume."""
+        """Check whether a backup is to be started after its resume."""
         match self.catch_up:
             case CatchUp.NONE:
                 return False

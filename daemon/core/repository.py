@@ -15,7 +15,7 @@ class RepositoryKey:
     id: str
 
     def __str__(self) -> str:
-        """Give the key as users write it: `cluster/repository`."""
+        """Return the key as users write it: `cluster/repository`."""
         return f"{self.cluster}/{self.id}"
 
 

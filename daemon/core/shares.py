@@ -21,12 +21,12 @@ LONGEST_SKEW = timedelta(seconds=30)
 
 
 def renewal_of(lease: timedelta) -> timedelta:
-    """Give the time after which a lease is to be renewed."""
+    """Return the time after which a lease is to be renewed."""
     return lease / RENEWALS
 
 
 def shortest_lease(total: timedelta) -> timedelta:
-    """Give the shortest lease for calls of *total*: two of them and a renewal fit into it."""
+    """Return the shortest lease for calls of *total*: two of them and a renewal fit into it."""
     return 2 * total * RENEWALS / (RENEWALS - 1)
 
 
@@ -45,7 +45,7 @@ class Lease:
 
     @property
     def is_dropped(self) -> bool:
-        """Tell whether it was given up or lost."""
+        """Check whether it was given up or lost."""
         return self._is_dropped
 
     def renew(self, until: timedelta) -> None:
@@ -57,16 +57,16 @@ class Lease:
         self._is_dropped = True
 
     def left(self, uptime: timedelta) -> timedelta:
-        """Give how long it still holds at *uptime*; nothing or less if it does not."""
+        """Return how long it still holds at *uptime*; nothing or less if it does not."""
         return timedelta(0) if self._is_dropped else self._until - uptime
 
     def has_room(self, uptime: timedelta, needed: timedelta) -> bool:
-        """Tell whether a call that takes as long as *needed* would end within it."""
+        """Check whether a call that takes as long as *needed* would end within it."""
         return not self._is_dropped and self._until - uptime >= needed
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Rebalance:
     """What a daemon is to do: claim up to so many, let go of these, and of so many more."""
 
     claim: int
@@ -75,20 +75,22 @@ class Wish:
 
 
 def fair_share(clusters: int, members: int) -> int:
-    """Give how many of all *clusters* each of so many members speaks to at most."""
+    """Return how many of all *clusters* each of so many members speaks to at most."""
     return -(-clusters // max(members, 1))
 
 
-def wish(mine: Collection[str], wanted: Collection[str], members: int, *, may_claim: bool) -> Wish:
+def plan_rebalance(
+    mine: Collection[str], wanted: Collection[str], members: int, *, may_claim: bool
+) -> Rebalance:
     """Decide for a daemon that speaks to *mine* of all that are *wanted*."""
     if not may_claim:
-        return Wish(0, frozenset(mine), 0)
+        return Rebalance(0, frozenset(mine), 0)
     must_go = frozenset(mine) - frozenset(wanted)
     share, kept = fair_share(len(wanted), members), len(mine) - len(must_go)
-    return Wish(max(share - kept, 0), must_go, max(kept - share, 0))
+    return Rebalance(max(share - kept, 0), must_go, max(kept - share, 0))
 
 
-def leaving(mine: Iterable[str], busy: Collection[str], wished: Wish) -> list[str]:
+def leaving(mine: Iterable[str], busy: Collection[str], plan: Rebalance) -> list[str]:
     """Choose which of *mine* go; those that hold something, *busy*, stay if others can go."""
-    others = sorted(set(mine) - wished.must_go, key=lambda name: (name in busy, name))
-    return sorted(wished.must_go & set(mine)) + others[: wished.excess]
+    others = sorted(set(mine) - plan.must_go, key=lambda name: (name in busy, name))
+    return sorted(plan.must_go & set(mine)) + others[: plan.excess]

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 
-class Visit:
+class Slot:
     """One stay inside; it counts while it makes progress."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -29,7 +29,7 @@ class Visit:
         self.last_step = self._clock()
 
 
-class Turnstile:
+class PassLimit:
     """Lets in who came first as soon as less than so many of those inside make progress."""
 
     def __init__(
@@ -42,8 +42,8 @@ class Turnstile:
         self._clock = clock
         self._most = most
         self._patience = patience.total_seconds()
-        self._inside: set[Visit] = set()
-        self._queue: deque[Visit] = deque()
+        self._inside: set[Slot] = set()
+        self._queue: deque[Slot] = deque()
         self._lock = threading.Lock()
 
     @property
@@ -52,38 +52,38 @@ class Turnstile:
         return len(self._queue)
 
     @contextmanager
-    def visit(self) -> Iterator[Visit]:
+    def slot(self) -> Iterator[Slot]:
         """Wait to be let in, and stay for the block."""
-        visit = Visit(self._clock)
+        slot = Slot(self._clock)
         with self._lock:
-            self._queue.append(visit)
+            self._queue.append(slot)
             self._let_in()
-        while visit not in self._inside:
-            self._wait(visit)
+        while slot not in self._inside:
+            self._wait(slot)
         try:
-            yield visit
+            yield slot
         finally:
             with self._lock:
-                self._inside.remove(visit)
+                self._inside.remove(slot)
                 self._let_in()
 
-    def _wait(self, visit: Visit) -> None:
+    def _wait(self, slot: Slot) -> None:
         """Wait to be called; the first in the queue looks by itself whether others hang."""
         with self._lock:
-            is_first = bool(self._queue) and self._queue[0] is visit
-        visit.called.wait(self._patience if is_first else None)
-        visit.called.clear()
+            is_first = bool(self._queue) and self._queue[0] is slot
+        slot.called.wait(self._patience if is_first else None)
+        slot.called.clear()
         with self._lock:
             self._let_in()
 
     def _let_in(self) -> None:
         now, first = self._clock(), self._queue[0] if self._queue else None
-        active = sum(now - visit.last_step < self._patience for visit in self._inside)
+        active = sum(now - slot.last_step < self._patience for slot in self._inside)
         for _ in range(min(self._most - active, len(self._queue))):
-            visit = self._queue.popleft()
-            visit.last_step = now
-            self._inside.add(visit)
-            visit.called.set()
+            slot = self._queue.popleft()
+            slot.last_step = now
+            self._inside.add(slot)
+            slot.called.set()
         if self._queue and self._queue[0] is not first:
             # Whoever is the first by now has to look from time to time.
             self._queue[0].called.set()

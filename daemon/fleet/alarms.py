@@ -52,7 +52,7 @@ class Alarms:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether the scheduler's thread lives; an exception inside it would end it."""
+        """Check whether the scheduler's thread lives; an exception inside it would end it."""
         thread = self._scheduler._thread  # noqa: SLF001  # `running` stays True when it is dead
         return thread is not None and thread.is_alive()
 

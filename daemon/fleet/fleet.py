@@ -10,7 +10,7 @@ from daemon.config.settings import Settings
 from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.fleet.worker import Worker
-from daemon.ledger.state import Trouble
+from daemon.ledger.state import Unreachable
 from daemon.monitoring.metrics import ClusterState
 from daemon.service.cluster import ClusterSettings
 
@@ -46,7 +46,7 @@ class Fleet:
         """Whether others, on the same ledger, go by another configuration."""
         return False
 
-    def troubles(self) -> list[str]:
+    def problems(self) -> list[str]:
         """Say what is in the way of speaking to clusters at all."""
         return []
 
@@ -78,9 +78,9 @@ class Fleet:
         return {name: worker.certificate_ends for name, worker in self._workers.items()}
 
     @property
-    def unreachable(self) -> dict[str, Trouble | None]:
+    def unreachable(self) -> dict[str, Unreachable | None]:
         """Why each cluster does not answer as it should, None where it does."""
-        return {name: worker.trouble for name, worker in self._workers.items()}
+        return {name: worker.unreachable for name, worker in self._workers.items()}
 
     def overdue(self, now: datetime) -> int:
         """Count the repositories that should have been resumed a while before *now*."""
@@ -88,7 +88,7 @@ class Fleet:
         return sum(now - end > OVERDUE_AFTER for end in ends)
 
     def states(self, now: datetime) -> tuple[ClusterState, ...]:
-        """Tell how each cluster stands at *now*."""
+        """Return how each cluster stands at *now*."""
         return tuple(_state(name, worker, now) for name, worker in list(self._workers.items()))
 
     def held_since(self, instant: datetime) -> list[str]:
@@ -96,7 +96,7 @@ class Fleet:
         return sorted(str(hold.key) for hold in self._held() if hold.since and hold.since < instant)
 
     def _held(self) -> Iterator[Record]:
-        """Give the holds of all workers; any thread may ask, while others begin and end."""
+        """Return the holds of all workers; any thread may ask, while others begin and end."""
         for worker in list(self._workers.values()):
             yield from worker.controller.holds
 
@@ -172,7 +172,7 @@ class Fleet:
                 self._workers.pop(name).stop()
 
     def known_ids(self) -> dict[str, frozenset[str]]:
-        """Give the repositories of each cluster that was listed or found unreachable."""
+        """Return the repositories of each cluster that was listed or found unreachable."""
         return {
             name: worker.controller.known_ids
             for name, worker in list(self._workers.items())
@@ -180,7 +180,7 @@ class Fleet:
         }
 
     def stop(self, within: timedelta) -> bool:
-        """Start no new call, wait for those in flight, then cut them; tell whether all ended."""
+        """Start no new call, wait for those in flight, then cut them; return whether all ended."""
         workers = self._workers.values()
         for worker in workers:
             worker.stop()

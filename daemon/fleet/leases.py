@@ -52,7 +52,7 @@ class Leases:
                 self._grants.append((lease, grant))
 
     def granted(self) -> list[tuple[Lease, Grant]]:
-        """Give what was claimed since this was asked last."""
+        """Return what was claimed since this was asked last."""
         with self._turn:
             found, self._grants = self._grants, []
         return found
@@ -89,7 +89,7 @@ class Leases:
             self.end(lease, ())
 
     def to_return(self) -> Returned:
-        """Give what is to be said to the database."""
+        """Return what is to be said to the database."""
         with self._turn:
             return Returned(dict(self._ended), tuple(self._late))
 

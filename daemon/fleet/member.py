@@ -17,13 +17,13 @@ from datetime import UTC, datetime, timedelta
 from daemon import __version__
 from daemon.core.record import Record
 from daemon.core.repository import Attempt, Moment
-from daemon.core.shares import LONGEST_SKEW, Lease, Wish, renewal_of, wish
+from daemon.core.shares import LONGEST_SKEW, Lease, Rebalance, plan_rebalance, renewal_of
 from daemon.errors import LedgerError
 from daemon.fleet.leases import Leases
-from daemon.ledger.claims import Card, Claims, Grant, Pulse, Stale
-from daemon.ledger.fenced_store import ClaimedStore, FencedWriter
+from daemon.ledger.claims import Claims, Grant, Heartbeat, MemberReport, Stale
+from daemon.ledger.fenced_store import FencedStore, FencedWriter
 from daemon.ledger.postgresql import PostgresqlLedger
-from daemon.ledger.state import AppliedConfig, Reading, Trouble
+from daemon.ledger.state import AppliedConfig, Reading, Unreachable
 from daemon.log import log as logs
 from daemon.passes.journal import Log
 from daemon.service.cluster import ClusterSettings
@@ -39,8 +39,8 @@ SURE_WITHIN = timedelta(seconds=5)
 Find = Callable[[set[str]], Mapping[str, ClusterSettings]]
 
 
-class Crew:
-    """Our part in the crew; for the daemon it is also the book in which it reads and writes."""
+class Membership:
+    """Our membership; for the daemon it is also the ledger that it reads and writes."""
 
     def __init__(
         self,
@@ -65,13 +65,13 @@ class Crew:
         self._turn = threading.RLock()
         self._woken = threading.Event()
         self._on_news: Callable[[], None] = lambda: None
-        self._thread = threading.Thread(target=self._work, name="crew", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="membership", daemon=True)
         self._is_leaving = self._is_closing = False
         self._config: AppliedConfig | None = None
         self._named: frozenset[str] = frozenset()
         self._lease = timedelta(0)
         self._renewed: timedelta | None = None
-        self._pulse: Pulse | None = None
+        self._heartbeat: Heartbeat | None = None
         self._leases = Leases()
         self._stale: list[Stale] = []
         self._looked: dict[str, int] = {}
@@ -82,7 +82,7 @@ class Crew:
         self._overrides = tuple(overrides)
         self._chore: tuple[datetime, int] | None = None
         self._chores_done = timedelta(0)
-        self._troubled: dict[str, Trouble | None] = {}
+        self._changed_reach: dict[str, Unreachable | None] = {}
         self._said: dict[str, object] = {}
         self._unreachable: str | None = None
 
@@ -106,8 +106,8 @@ class Crew:
     @property
     def agrees(self) -> bool:
         """Whether our file is the configuration in force."""
-        pulse, config = self._pulse, self._config
-        return pulse is not None and config is not None and pulse.digest == config.digest
+        heartbeat, config = self._heartbeat, self._config
+        return heartbeat is not None and config is not None and heartbeat.digest == config.digest
 
     @property
     def may_pause(self) -> bool:
@@ -115,15 +115,17 @@ class Crew:
         return abs(self._skew) <= LONGEST_SKEW
 
     @property
-    def wish(self) -> Wish:
+    def rebalance(self) -> Rebalance:
         """What to let go of, beside what is let go of already."""
-        pulse = self._pulse
-        wanted, members = (self._wanted(pulse), pulse.members) if pulse else (frozenset[str](), 1)
+        heartbeat = self._heartbeat
+        wanted, members = (
+            (self._wanted(heartbeat), heartbeat.members) if heartbeat else (frozenset[str](), 1)
+        )
         may_claim = self.agrees and not self._is_leaving
-        return wish(self._leases.staying, wanted, members, may_claim=may_claim)
+        return plan_rebalance(self._leases.staying, wanted, members, may_claim=may_claim)
 
-    def _wanted(self, pulse: Pulse) -> frozenset[str]:
-        return self._named | (pulse.recorded & self._found.keys())
+    def _wanted(self, heartbeat: Heartbeat) -> frozenset[str]:
+        return self._named | (heartbeat.recorded & self._found.keys())
 
     def granted(self) -> list[tuple[Lease, Grant]]:
         """Take what was claimed since the last time."""
@@ -136,12 +138,12 @@ class Crew:
         return found
 
     def way_to(self, cluster: str) -> ClusterSettings | None:
-        """Tell how a cluster was reached that the file no longer names."""
+        """Return how a cluster was reached that the file no longer names."""
         return self._found.get(cluster)
 
-    def store(self, lease: Lease) -> ClaimedStore:
-        """Give the worker of a claimed cluster where to write."""
-        return ClaimedStore(self._writer, lease)
+    def store(self, lease: Lease) -> FencedStore:
+        """Return the worker of a claimed cluster where to write."""
+        return FencedStore(self._writer, lease)
 
     def let_go(self, cluster: str) -> None:
         """Note that its worker ends; the claim is renewed until it has."""
@@ -152,15 +154,16 @@ class Crew:
         self._leases.end(lease, unrecorded)
         self._woken.set()
 
-    def troubles(self) -> list[str]:
+    def problems(self) -> list[str]:
         """Say why somebody should look after this daemon."""
         found = []
         if self._unreachable:
             found.append(f"the ledger cannot be reached: {self._unreachable}")
-        elif self._pulse and not self.agrees:
+        elif self._heartbeat and not self.agrees:
             found.append(
                 "the file is not the configuration in force"
-                f" (generation {self._pulse.generation}), so nothing is done by it: cbmaintd apply"
+                f" (generation {self._heartbeat.generation}), so nothing is done by it:"
+                " cbmaintd apply"
             )
         if not self.may_pause:
             found.append(
@@ -181,7 +184,7 @@ class Crew:
         if self._thread.is_alive():
             self._thread.join(within.total_seconds())
 
-    # The book of the daemon's main loop
+    # The ledger of the daemon's main loop
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         """Refuse: only who has claimed a cluster writes records of it."""
@@ -199,10 +202,10 @@ class Crew:
         """Delete old attempts, some at each beat."""
         self._chore = (before, most)
 
-    def note_troubles(self, changes: Mapping[str, Trouble | None]) -> None:
+    def note_unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
         """Note which clusters do not answer, and which do again, at the next beat."""
         with self._turn:
-            self._troubled.update(changes)
+            self._changed_reach.update(changes)
 
     def count_overrides(self) -> int:
         """Count what people decided beside the file."""
@@ -249,15 +252,15 @@ class Crew:
             self._give_back()
             self._renew_alone()
             return
-        pulse = self._beat()
+        heartbeat = self._beat()
         self._give_back()
-        self._seek(pulse)
-        self._claim(pulse)
-        self._note_looks(pulse)
-        self._do_chores(pulse)
+        self._seek(heartbeat)
+        self._claim(heartbeat)
+        self._note_looks(heartbeat)
+        self._do_chores(heartbeat)
 
-    def _card(self, config: AppliedConfig) -> Card:
-        return Card(
+    def _report(self, config: AppliedConfig) -> MemberReport:
+        return MemberReport(
             id=self.id,
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -268,22 +271,22 @@ class Crew:
             reading=self._reading,
         )
 
-    def _beat(self) -> Pulse:
+    def _beat(self) -> Heartbeat:
         with self._turn:
             config, lease = self._config, self._lease
         if config is None:
-            raise AssertionError("a crew is aimed before it starts")
+            raise AssertionError("a member is aimed before it starts")
         before = self._clock()
-        pulse = self._claims.beat(self._card(config), lease, renew=self._is_due(before))
+        heartbeat = self._claims.beat(self._report(config), lease, renew=self._is_due(before))
         after = self._clock()
         with self._turn:
-            self._pulse = pulse
-            if pulse.renewed is not None:
-                self._take_renewed(pulse.renewed, before, lease)
+            self._heartbeat = heartbeat
+            if heartbeat.renewed is not None:
+                self._take_renewed(heartbeat.renewed, before, lease)
         if after.uptime - before.uptime < SURE_WITHIN:
-            self._compare_clocks(before.wall + (after.wall - before.wall) / 2 - pulse.now)
-        self._say_agreement(pulse, config)
-        return pulse
+            self._compare_clocks(before.wall + (after.wall - before.wall) / 2 - heartbeat.now)
+        self._say_agreement(heartbeat, config)
+        return heartbeat
 
     def _is_due(self, now: Moment) -> bool:
         return self._renewed is None or now.uptime - self._renewed >= renewal_of(self._lease)
@@ -310,12 +313,12 @@ class Crew:
             self._log.info(logs.CLOCK_AGREES, by_s=round(skew.total_seconds(), 3))
             self._on_news()
 
-    def _say_agreement(self, pulse: Pulse, config: AppliedConfig) -> None:
-        news = (pulse.generation, config.digest, pulse.digest)
+    def _say_agreement(self, heartbeat: Heartbeat, config: AppliedConfig) -> None:
+        news = (heartbeat.generation, config.digest, heartbeat.digest)
         if self._said.get("config") == news:
             return
         self._said["config"] = news
-        keys = {"path": config.path, "generation": pulse.generation}
+        keys = {"path": config.path, "generation": heartbeat.generation}
         if self.agrees:
             self._log.info(logs.CONFIG_AGREES, **keys)
         else:
@@ -333,29 +336,29 @@ class Crew:
             if released:
                 self._log.info(logs.CLUSTERS_RELEASED, clusters=released)
 
-    def _seek(self, pulse: Pulse) -> None:
+    def _seek(self, heartbeat: Heartbeat) -> None:
         """Find how to reach clusters that have records and that the file does not name."""
-        strangers = set(pulse.recorded) - self._named - self._found.keys() - self._sought
+        strangers = set(heartbeat.recorded) - self._named - self._found.keys() - self._sought
         if strangers:
             self._sought |= strangers
             self._found |= self._find(strangers)
             for name in sorted(strangers - self._found.keys()):
                 self._log.error(logs.CLUSTER_UNKNOWN, cluster=name, holds=None)
 
-    def _claim(self, pulse: Pulse) -> None:
-        wished, wanted, lease = self.wish, self._wanted(pulse), self._lease
-        if wished.must_go or wished.excess:
+    def _claim(self, heartbeat: Heartbeat) -> None:
+        plan, wanted, lease = self.rebalance, self._wanted(heartbeat), self._lease
+        if plan.must_go or plan.excess:
             self._on_news()
         sent = self._clock()
-        grants = self._claims.claim(wanted, self._leases.names, wished.claim, lease)
+        grants = self._claims.claim(wanted, self._leases.names, plan.claim, lease)
         if grants:
             self._leases.take(grants, sent.uptime + lease)
             self._log.info(logs.CLUSTERS_CLAIMED, clusters=sorted(each.cluster for each in grants))
             self._on_news()
 
-    def _note_looks(self, pulse: Pulse) -> None:
+    def _note_looks(self, heartbeat: Heartbeat) -> None:
         """Have late calls looked at, each once."""
-        new = [each for each in pulse.stale if each.id > self._looked.get(each.cluster, 0)]
+        new = [each for each in heartbeat.stale if each.id > self._looked.get(each.cluster, 0)]
         with self._turn:
             self._stale += [each for each in new if each.cluster in self._leases.names]
         last = {each.cluster: each.id for each in new}
@@ -364,15 +367,15 @@ class Crew:
             self._looked |= last
             self._on_news()
 
-    def _do_chores(self, pulse: Pulse) -> None:
+    def _do_chores(self, heartbeat: Heartbeat) -> None:
         with self._turn:
-            troubled = dict(self._troubled)
-        if troubled:
-            self._ledger.note_troubles(troubled)
+            changed = dict(self._changed_reach)
+        if changed:
+            self._ledger.note_unreachable(changed)
             with self._turn:
                 # What changed again meanwhile is for the next beat.
-                self._troubled = dict(self._troubled.items() - troubled.items())
-        if pulse.overrides != len(self._overrides):
+                self._changed_reach = dict(self._changed_reach.items() - changed.items())
+        if heartbeat.overrides != len(self._overrides):
             self._overrides = tuple(self._claims.overrides())
             self._on_news()
         now = self._clock().uptime

@@ -12,7 +12,7 @@ from daemon.core.record import Record
 from daemon.core.repository import Moment
 from daemon.core.shares import Lease, leaving
 from daemon.fleet.fleet import CUT_WITHIN, Fleet, Hire
-from daemon.fleet.member import Crew
+from daemon.fleet.member import Membership
 from daemon.fleet.worker import Worker
 from daemon.ledger.state import AppliedConfig
 from daemon.service.cluster import ClusterSettings
@@ -23,14 +23,18 @@ _NONE = timedelta(0)
 
 
 class SharedFleet(Fleet):
-    """One worker for each claimed cluster; what was claimed, and what is to go, the crew tells."""
+    """One worker for each claimed cluster; the membership says what to claim and what to let go."""
 
     def __init__(
-        self, hire: Hire, crew: Crew, clock: Callable[[], Moment], on_news: Callable[[], None]
+        self,
+        hire: Hire,
+        membership: Membership,
+        clock: Callable[[], Moment],
+        on_news: Callable[[], None],
     ) -> None:
-        """Make workers with *hire* for what *crew* claims; it calls *on_news* when it has."""
+        """Make workers with *hire* for what *membership* claims; it calls *on_news* when it has."""
         super().__init__(hire, ())
-        self._crew = crew
+        self._membership = membership
         self._clock = clock
         self._on_news = on_news
         self._clusters: Mapping[str, ClusterSettings] = {}
@@ -39,24 +43,24 @@ class SharedFleet(Fleet):
     @property
     def may_pause(self) -> bool:
         """Whether the clock is near enough to the database's to go by."""
-        return self._crew.may_pause
+        return self._membership.may_pause
 
     @property
     def differs(self) -> bool:
         """Whether the configuration in force is another than ours."""
-        return not self._crew.agrees
+        return not self._membership.agrees
 
-    def troubles(self) -> list[str]:
+    def problems(self) -> list[str]:
         """Say what is in the way of speaking to clusters at all."""
-        return self._crew.troubles()
+        return self._membership.problems()
 
     def prepare(self, settings: Settings) -> None:
         """Speak by *settings* alone from now on: if they are not in force, let go of everything.
 
         A cluster that has another name now goes on under the old one, until its holds are resumed.
         """
-        self._crew.aim(_applied(settings), settings.clusters, settings.lease)
-        if not self._crew.agrees:
+        self._membership.aim(_applied(settings), settings.clusters, settings.lease)
+        if not self._membership.agrees:
             self._let_go(list(self._workers))
 
     def employ(
@@ -70,13 +74,13 @@ class SharedFleet(Fleet):
             worker.reconfigure(clusters.get(name, worker.settings))
             worker.controller.forget_failures()
         self.wake(hurry=True)
-        self._crew.start(self._on_news)
+        self._membership.start(self._on_news)
 
     def take_in(self, records: Iterable[Record], former: Mapping[str, ClusterSettings]) -> None:
-        """Leave it to the crew, which finds what was handed over to another name."""
+        """Leave it to the membership, which finds what was handed over to another name."""
 
     def dismiss_idle(self) -> None:
-        """Leave it to the crew, which lets go of what nobody names or remembers any more."""
+        """Leave it to the membership, which lets go of what nobody names or remembers any more."""
 
     def keep_up(self) -> None:
         """Begin with what was claimed, end what is lost or too much, look where a call came late.
@@ -86,30 +90,30 @@ class SharedFleet(Fleet):
         uptime = self._clock().uptime
         lost = [n for n, w in self._workers.items() if w.lease and w.lease.left(uptime) <= _NONE]
         self._let_go(lost, cut=True)
-        wished = self._crew.wish
-        if wished.must_go or wished.excess:
+        plan = self._membership.rebalance
+        if plan.must_go or plan.excess:
             busy = {name for name, worker in self._workers.items() if worker.controller.is_needed}
-            self._let_go(leaving(self._workers, busy, wished))
+            self._let_go(leaving(self._workers, busy, plan))
         self._return_ended()
-        for lease, grant in self._crew.granted():
+        for lease, grant in self._membership.granted():
             self._take_on(lease, grant.records)
-        for late in self._crew.to_look_at():
+        for late in self._membership.to_look_at():
             if late.cluster in self._workers:
                 self._workers[late.cluster].suspect(late.repository, late.action)
 
     def stop(self, within: timedelta) -> bool:
         """Start no new call, and hand each cluster over as soon as its calls have ended.
 
-        Calls that take longer than *within* are cut off; tell whether all ended.
+        Calls that take longer than *within* are cut off; return whether all ended.
         """
-        self._crew.leave()
+        self._membership.leave()
         self._let_go(list(self._workers))
         has_ended = self._wait_for_ends(within)
         if not has_ended:
             for worker in self._leaving.values():
                 worker.cut()
             has_ended = self._wait_for_ends(CUT_WITHIN)
-        self._crew.close(HAND_OVER_WITHIN)
+        self._membership.close(HAND_OVER_WITHIN)
         return has_ended
 
     def _wait_for_ends(self, within: timedelta) -> bool:
@@ -121,10 +125,10 @@ class SharedFleet(Fleet):
             time.sleep(LOOK_EVERY_S)
 
     def _take_on(self, lease: Lease, records: Iterable[Record]) -> None:
-        settings = self._clusters.get(lease.cluster) or self._crew.way_to(lease.cluster)
+        settings = self._clusters.get(lease.cluster) or self._membership.way_to(lease.cluster)
         if settings is None or lease.is_dropped:
             # A reload came between.
-            self._crew.ended(lease, ())
+            self._membership.ended(lease, ())
             return
         worker = self._workers[lease.cluster] = self._hire(settings, records, lease)
         worker.start()
@@ -133,7 +137,7 @@ class SharedFleet(Fleet):
         for name in names:
             worker = self._workers.pop(name, None)
             if worker:
-                self._crew.let_go(name)
+                self._membership.let_go(name)
                 worker.stop()
                 self._leaving[name] = worker
                 if cut and worker.lease:
@@ -144,7 +148,7 @@ class SharedFleet(Fleet):
         for name, worker in list(self._leaving.items()):
             if worker.join(_NONE) and worker.lease:
                 del self._leaving[name]
-                self._crew.ended(worker.lease, worker.unrecorded)
+                self._membership.ended(worker.lease, worker.unrecorded)
 
 
 def _applied(settings: Settings) -> AppliedConfig:

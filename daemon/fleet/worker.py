@@ -14,12 +14,12 @@ from daemon.core.record import LATE, Record, Suspicion
 from daemon.core.repository import Action, Attempt, Moment, RepositoryKey
 from daemon.core.shares import Lease
 from daemon.errors import LedgerError
-from daemon.fleet.admission import Turnstile, Visit
+from daemon.fleet.admission import PassLimit, Slot
 from daemon.fleet.alarms import Alarms
-from daemon.ledger.state import Trouble
+from daemon.ledger.state import Unreachable
 from daemon.log import log as logs
 from daemon.passes.controller import Controller, Rules
-from daemon.passes.dispatch import Line, Time
+from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal, Log
 from daemon.service.client import BackupService
@@ -46,7 +46,7 @@ Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
 class Equipment:
     """What all workers share.
 
-    Calls are made on the threads of `calls`; `turnstile` says which passes are made now.
+    Calls are made on the threads of `calls`; `pass_limit` says which passes are made now.
     `before_pass` is called at the start of each pass, `give` with records that go on under the name
     of another cluster.
     """
@@ -59,7 +59,7 @@ class Equipment:
     before_pass: Callable[[], None]
     give: Callable[[list[Record]], None]
     calls: Executor = field(default_factory=lambda: ThreadPoolExecutor(MOST_CALLS, "call"))
-    turnstile: Turnstile = field(default_factory=lambda: Turnstile(MOST_PASSES, PATIENCE))
+    pass_limit: PassLimit = field(default_factory=lambda: PassLimit(MOST_PASSES, PATIENCE))
 
 
 class Worker:
@@ -88,15 +88,15 @@ class Worker:
         self._interrupted = threading.Event()
         self._is_stopping = False
         self._was_short = False
-        self._visit: Visit | None = None
+        self._slot: Slot | None = None
         self._service = self._reach(settings)
         self._journal = Journal(settings.name, equipment.log)
         self.controller = Controller(
             settings.name,
             holdings,
-            self._line(settings),
+            self._route(settings),
             self._journal,
-            Time(equipment.clock, self._wait),
+            Clocks(equipment.clock, self._wait),
         )
         self._thread = threading.Thread(target=self._work, name=settings.name, daemon=True)
 
@@ -106,9 +106,9 @@ class Worker:
         return self._service.certificate_ends
 
     @property
-    def trouble(self) -> Trouble | None:
+    def unreachable(self) -> Unreachable | None:
         """Why the cluster does not answer as it should, if it does not."""
-        return self._journal.trouble
+        return self._journal.unreachable_cluster
 
     def start(self) -> None:
         """Make the first pass, and then one whenever woken."""
@@ -159,7 +159,7 @@ class Worker:
         self._service.close()
 
     def join(self, timeout: timedelta) -> bool:
-        """Wait for the end of the last pass; tell whether it came."""
+        """Wait for the end of the last pass; return whether it came."""
         self._thread.join(timeout.total_seconds())
         return not self._thread.is_alive()
 
@@ -167,7 +167,7 @@ class Worker:
         return not self._interrupted.wait(delay.total_seconds()) and self._may_send()
 
     def _may_send(self) -> bool:
-        """Tell whether a call would end while the cluster is surely ours."""
+        """Check whether a call would end while the cluster is surely ours."""
         if self.lease is None:
             return True
         needed = self.settings.timeout.total
@@ -182,7 +182,7 @@ class Worker:
     def _work(self) -> None:
         while True:
             self._woken.wait()
-            with self._equipment.turnstile.visit() as self._visit:
+            with self._equipment.pass_limit.slot() as self._slot:
                 self._woken.clear()
                 is_urgent = self._interrupted.is_set()
                 self._interrupted.clear()
@@ -278,7 +278,7 @@ class Worker:
         settings, self._next_settings = self._next_settings, None
         if settings:
             old, self._service = self._service, self._reach(settings)
-            self.controller.reach(self._line(settings))
+            self.controller.reach(self._route(settings))
             # Between two passes no call is in flight.
             old.close()
 
@@ -286,10 +286,10 @@ class Worker:
         return self._equipment.connect(settings, self._note_attempt)
 
     def _note_attempt(self, attempt: Attempt) -> None:
-        if self._visit:
-            self._visit.step()
+        if self._slot:
+            self._slot.step()
         self._holdings.remember_attempt(attempt)
 
-    def _line(self, settings: ClusterSettings) -> Line:
+    def _route(self, settings: ClusterSettings) -> Route:
         calls = self._equipment.calls
-        return Line(self._service, calls, settings.concurrency, settings.address)
+        return Route(self._service, calls, settings.concurrency, settings.address)

@@ -19,7 +19,7 @@ class SystemClock:
         self._boot_id = _BOOT_ID.read_text().strip()
 
     def __call__(self) -> Moment:
-        """Give the present moment."""
+        """Return the present moment."""
         awake = time.clock_gettime(time.CLOCK_MONOTONIC)
         uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
         asleep = timedelta(seconds=uptime - awake)
@@ -27,5 +27,5 @@ class SystemClock:
 
     @staticmethod
     def wall() -> datetime:
-        """Give the system's clock alone, aware, in UTC."""
+        """Return the system's clock alone, aware, in UTC."""
         return datetime.now(UTC)

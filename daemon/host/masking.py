@@ -13,7 +13,7 @@ _SHORTEST_MASKED = 4
 
 
 def spellings(secret: str) -> frozenset[str]:
-    """Give the ways in which a secret may appear, without those too short to mask.
+    """Return the ways in which a secret may appear, without those too short to mask.
 
     Inside a longer text (`user:password`) base64 has three faces, by the secret's offset modulo
     three; its first and last characters depend on the neighbours and are left out.
@@ -30,7 +30,7 @@ def spellings(secret: str) -> frozenset[str]:
 
 
 def pattern_of(forms: Iterable[str]) -> re.Pattern[str]:
-    """Give a pattern that finds any of *forms*, the longest first."""
+    """Return a pattern that finds any of *forms*, the longest first."""
     longest_first = sorted(forms, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 

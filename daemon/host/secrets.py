@@ -30,7 +30,7 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Give the text itself, for the one place that sends it."""
+        """Return the text itself, for the one place that sends it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -59,7 +59,7 @@ OF_UNIT: Final = Path("/etc/cbmaintd/secrets")
 
 
 def resolve(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
-    """Give the path that *name* in schedules.yaml means.
+    """Return the path that *name* in schedules.yaml means.
 
     An absolute name stands for itself. Any other is a systemd credential if there is one of that
     name, else a file below *folder*, where schedules.yaml is.

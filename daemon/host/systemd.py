@@ -79,7 +79,7 @@ class ServiceManager:
 
 
 def _address(name: str) -> str | None:
-    """Give the socket's address; `@` marks an abstract one, whose name starts with a zero byte."""
+    """Return the socket's address; `@` marks an abstract one, whose name starts with a NUL."""
     if name.startswith("@"):
         return "\0" + name[1:]
     return name if name.startswith("/") else None
@@ -91,7 +91,7 @@ def _status(text: str) -> str:
 
 
 def _watchdog_interval(environ: Mapping[str, str]) -> timedelta | None:
-    """Give a third of the manager's patience, so that one late message does no harm."""
+    """Return a third of the manager's patience, so that one late message does no harm."""
     if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     try:

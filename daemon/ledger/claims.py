@@ -23,7 +23,7 @@ STALE_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class MemberReport:
     """What a member tells of itself."""
 
     id: str
@@ -47,7 +47,7 @@ class Stale:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
+class Heartbeat:
     """What the database says at one beat.
 
     `renewed` has the epochs of our claims, None where it was not time to renew them; `members` is
@@ -83,18 +83,18 @@ class Claims:
         self._me = me
         self._mine = rows.claim.c.owner == me
 
-    def beat(self, card: Card, lease: timedelta, *, renew: bool) -> Pulse:
+    def beat(self, report: MemberReport, lease: timedelta, *, renew: bool) -> Heartbeat:
         """Say that we are alive, renew our claims if it is time, and see how things stand."""
         # On its own, and short: our workers' writes wait for its locks.
         renewed = self.renew(lease) if renew else None
         with self._ledger.transaction() as connection:
-            seed(connection, card.config)
+            seed(connection, report.config)
             newest = connection.execute(NEWEST).one()
-            agrees = newest.digest == card.config.digest
-            now = self._announce(connection, card, lease, newest.id if agrees else None)
+            agrees = newest.digest == report.config.digest
+            now = self._announce(connection, report, lease, newest.id if agrees else None)
             members = sa.select(sa.func.count()).select_from(rows.member)
             agreeing = members.where(LIVE, rows.member.c.generation == newest.id)
-            return Pulse(
+            return Heartbeat(
                 now=now,
                 renewed=renewed,
                 generation=newest.id,
@@ -121,23 +121,27 @@ class Claims:
         return {row.cluster: row.epoch for row in found}
 
     def _announce(
-        self, connection: sa.Connection, card: Card, lease: timedelta, generation: int | None
+        self,
+        connection: sa.Connection,
+        report: MemberReport,
+        lease: timedelta,
+        generation: int | None,
     ) -> datetime:
         told = {
-            "host": card.host,
-            "pid": card.pid,
-            "since": card.since,
+            "host": report.host,
+            "pid": report.pid,
+            "since": report.since,
             "beat": NOW,
             "lease_s": lease.total_seconds(),
-            "version": card.version,
-            "digest": card.config.digest,
+            "version": report.version,
+            "digest": report.config.digest,
             "generation": generation,
-            "skew_s": card.skew.total_seconds(),
-            "reading": card.reading.text(),
+            "skew_s": report.skew.total_seconds(),
+            "reading": report.reading.text(),
         }
         statement = (
             insert(rows.member)
-            .values(id=card.id, **told)
+            .values(id=report.id, **told)
             .on_conflict_do_update(index_elements=["id"], set_=told)
             .returning(NOW)
         )
@@ -193,10 +197,13 @@ class Claims:
         self, connection: sa.Connection, clusters: Sequence[str]
     ) -> dict[str, list[Record]]:
         query = sa.select(rows.record).where(rows.record.c.cluster.in_(clusters))
-        found, dial = connection.execute(query).all(), self._ledger.dial(connection)
+        found, suspicion_format = (
+            connection.execute(query).all(),
+            self._ledger.suspicion_format(connection),
+        )
         records: dict[str, list[Record]] = {}
         for row in found:
-            record = self._ledger.parse(lambda row: rows.to_record(row, dial), row)
+            record = self._ledger.parse(lambda row: rows.to_record(row, suspicion_format), row)
             records.setdefault(row.cluster, []).append(record)
         return records
 

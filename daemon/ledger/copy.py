@@ -41,7 +41,7 @@ def copy(source: Ledger, target: Ledger) -> Copied:
                 raise LedgerError(
                     f"{target.place}: there is something in this ledger already; name an empty one"
                 )
-        write(goal, target.dial(goal), records, ())
+        write(goal, target.suspicion_format(goal), records, ())
         return Copied(
             len(records),
             _copy_table(origin, goal, rows.attempt),

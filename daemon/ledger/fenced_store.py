@@ -17,7 +17,7 @@ from daemon.ledger import tables as rows
 from daemon.ledger.group_commit import GroupCommit
 from daemon.ledger.ledger import write
 from daemon.ledger.postgresql import NOW, PostgresqlLedger
-from daemon.ledger.suspicions import DatabaseDial
+from daemon.ledger.suspicions import DatabaseFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Change:
         return frozenset(record.key.cluster for record in self.records) - {self.lease.cluster}
 
 
-class ClaimedStore:
+class FencedStore:
     """Where the worker of one claimed cluster writes."""
 
     def __init__(self, writer: FencedWriter, lease: Lease) -> None:
@@ -69,7 +69,7 @@ class FencedWriter:
         self._group = GroupCommit(self.write_together)
 
     def write(self, change: Change) -> None:
-        """Write it, as `ClaimedStore.save` says."""
+        """Write it, as `FencedStore.save` says."""
         if not change.others:
             self._group.add(change)
             return
@@ -90,7 +90,7 @@ class FencedWriter:
             held = self._fence(connection, changes)
             # Without a claim there is no record to write until when it is suspected.
             now = next(iter(held.values()), before.wall)
-            dial = DatabaseDial(now, before, self._clock())
+            suspicion_format = DatabaseFormat(now, before, self._clock())
             records: list[Record] = []
             sent: list[dict[str, Any]] = []
             errors: list[FencedError | None] = []
@@ -102,14 +102,14 @@ class FencedWriter:
                 if is_held:
                     records += change.records
                     others |= change.others
-            write(connection, dial, records, sent)
+            write(connection, suspicion_format, records, sent)
             _make_known(connection, others)
         return errors
 
     def _fence(
         self, connection: sa.Connection, changes: Sequence[Change]
     ) -> dict[tuple[str, int], datetime]:
-        """Tell which claims hold, and go on holding until the end of the transaction."""
+        """Return which claims hold, and go on holding until the end of the transaction."""
         claim = rows.claim.c
         found = connection.execute(
             sa.select(claim.cluster, claim.epoch, NOW.label("now"))

@@ -56,7 +56,7 @@ class GroupCommit(Generic[T]):
                 self._try([ticket])
 
     def _try(self, tickets: Sequence[_Ticket[T]]) -> bool:
-        """Write them; tell whether that is the end of it."""
+        """Write them; return whether that is the end of it."""
         try:
             errors = self._write([ticket.item for ticket in tickets])
         except Exception as exc:  # noqa: BLE001  # raised again by `add`, on the thread of the item

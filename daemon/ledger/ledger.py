@@ -22,14 +22,14 @@ from daemon.core.repository import Attempt
 from daemon.errors import LedgerError
 from daemon.ledger import tables as rows
 from daemon.ledger.sqlite_file import DamagedError, Loss
-from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading, Trouble
-from daemon.ledger.suspicions import Dial
+from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading, Unreachable
+from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override
 
 SCHEMA_VERSION = 4
 
-_TROUBLE = "unreachable "
-OF_TROUBLE = rows.meta.c.name.startswith(_TROUBLE)
+_UNREACHABLE = "unreachable "
+OF_UNREACHABLE = rows.meta.c.name.startswith(_UNREACHABLE)
 """Which facts about the ledger are troubles of clusters."""
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class Ledger(ABC):
 
     @abstractmethod
     def daemon(self) -> DaemonState:
-        """Tell who runs on this ledger now. Raises LedgerError."""
+        """Return who runs on this ledger now. Raises LedgerError."""
 
     def members(self) -> list[Member]:
         """List the daemons that share it; none where there is only one. Raises LedgerError."""
@@ -86,15 +86,20 @@ class Ledger(ABC):
         return self.transaction()
 
     @abstractmethod
-    def dial(self, connection: sa.Connection) -> Dial:
-        """Give what the ends of suspicions are written by. Raises LedgerError."""
+    def suspicion_format(self, connection: sa.Connection) -> SuspicionFormat:
+        """Return what the ends of suspicions are written by. Raises LedgerError."""
 
     def records(self) -> list[Record]:
         """List all records, ordered by cluster and repository. Raises LedgerError."""
         query = sa.select(rows.record).order_by(rows.record.c.cluster, rows.record.c.repository)
         with self.transaction() as connection:
-            found, dial = connection.execute(query).all(), self.dial(connection)
-            return [self.parse(lambda row: rows.to_record(row, dial), row) for row in found]
+            found, suspicion_format = (
+                connection.execute(query).all(),
+                self.suspicion_format(connection),
+            )
+            return [
+                self.parse(lambda row: rows.to_record(row, suspicion_format), row) for row in found
+            ]
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         """Write *records* and append *attempts* in one durable transaction.
@@ -103,7 +108,7 @@ class Ledger(ABC):
         """
         changed, sent = list(records), [rows.from_attempt(attempt) for attempt in attempts]
         with self.writing() as connection:
-            write(connection, self.dial(connection), changed, sent)
+            write(connection, self.suspicion_format(connection), changed, sent)
 
     def note_reading(self, faults: Sequence[str]) -> None:
         """Note that the file was read, and what was wrong with it. Raises LedgerError."""
@@ -111,18 +116,22 @@ class Ledger(ABC):
         with self.writing() as connection:
             put_meta(connection, "reading", reading.text())
 
-    def note_troubles(self, changes: Mapping[str, Trouble | None]) -> None:
+    def note_unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
         """Note which clusters do not answer, and with None which do again. Raises LedgerError."""
         with self.writing() as connection:
-            for cluster, trouble in changes.items():
-                put_meta(connection, f"{_TROUBLE}{cluster}", trouble.text() if trouble else None)
+            for cluster, unreachable in changes.items():
+                put_meta(
+                    connection,
+                    f"{_UNREACHABLE}{cluster}",
+                    unreachable.text() if unreachable else None,
+                )
 
-    def troubles(self) -> list[Trouble]:
+    def unreachable(self) -> list[Unreachable]:
         """List the clusters that do not answer their daemon. Raises LedgerError."""
-        query = sa.select(rows.meta.c.name, rows.meta.c.value).where(OF_TROUBLE)
+        query = sa.select(rows.meta.c.name, rows.meta.c.value).where(OF_UNREACHABLE)
         with self.transaction() as connection:
             noted = connection.execute(query.order_by(rows.meta.c.name)).all()
-        return [Trouble.parse(row.name.removeprefix(_TROUBLE), row.value) for row in noted]
+        return [Unreachable.parse(row.name.removeprefix(_UNREACHABLE), row.value) for row in noted]
 
     def save_config(self, config: AppliedConfig) -> None:
         """Keep *config* as the last good one. Raises LedgerError.
@@ -174,7 +183,7 @@ class Ledger(ABC):
             return [self.parse(rows.to_config, row) for row in connection.execute(query)]
 
     def last_good(self) -> AppliedConfig | None:
-        """Give the configuration that was in force last. Raises LedgerError."""
+        """Return the configuration that was in force last. Raises LedgerError."""
         return next(iter(self.configs()), None)
 
     def parse(self, read: Callable[[sa.Row[Any]], T], row: sa.Row[Any]) -> T:
@@ -196,7 +205,7 @@ class Ledger(ABC):
             )
 
     def read_version(self, connection: sa.Connection) -> int:
-        """Give its schema version, unless that is newer than this program. Raises LedgerError."""
+        """Return its schema version, unless that is newer than this program. Raises LedgerError."""
         version = int(connection.execute(meta("schema_version")).scalar_one())
         if version > SCHEMA_VERSION:
             raise LedgerError(
@@ -218,12 +227,12 @@ class Ledger(ABC):
 
 def write(
     connection: sa.Connection,
-    dial: Dial,
+    suspicion_format: SuspicionFormat,
     changed: Sequence[Record],
     sent: Sequence[dict[str, Any]],
 ) -> None:
     """Put records in the place of what there was of them, and append rows of attempts."""
-    kept = [rows.from_record(record, dial) for record in changed if not record.is_spent]
+    kept = [rows.from_record(record, suspicion_format) for record in changed if not record.is_spent]
     if changed:
         connection.execute(rows.DELETE_RECORD, [rows.bound(each.key) for each in changed])
     if kept:

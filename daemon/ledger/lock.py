@@ -58,14 +58,14 @@ class LedgerLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Give the lock back; a second time does nothing: the number may be another file's."""
+        """Return the lock back; a second time does nothing: the number may be another file's."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
 
 def read_holder(ledger: Path) -> Holder | None:
-    """Tell which process holds *ledger* now; None when none does."""
+    """Return which process holds *ledger* now; None when none does."""
     try:
         descriptor = os.open(_lock_file(ledger), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

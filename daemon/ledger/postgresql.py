@@ -22,7 +22,7 @@ from daemon.host.clock import SystemClock
 from daemon.ledger import tables as rows
 from daemon.ledger.ledger import SCHEMA_VERSION, Access, Ledger, add_config, put_meta
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
-from daemon.ledger.suspicions import DatabaseDial
+from daemon.ledger.suspicions import DatabaseFormat
 
 _MIGRATIONS: dict[int, tuple[str, ...]] = {}
 """What makes a ledger of one schema version one of the next; 4 was the first on PostgreSQL."""
@@ -164,7 +164,7 @@ class PostgresqlLedger(Ledger):
         return [self.parse(lambda row: _to_member(row, generation), row) for row in found]
 
     def apply(self, config: AppliedConfig) -> int:
-        """Make *config* the one in force, unless it is; give its generation. Raises LedgerError."""
+        """Put *config* in force, unless it is; return its generation. Raises LedgerError."""
         with self.transaction() as connection:
             connection.exec_driver_sql("LOCK TABLE config IN EXCLUSIVE MODE")
             newest = connection.execute(NEWEST).first()
@@ -178,11 +178,11 @@ class PostgresqlLedger(Ledger):
         with self.transaction() as connection:
             seed(connection, config)
 
-    def dial(self, connection: sa.Connection) -> DatabaseDial:
+    def suspicion_format(self, connection: sa.Connection) -> DatabaseFormat:
         """Count on the database's clock. Raises LedgerError."""
         before = self._clock()
         now: datetime = connection.execute(sa.select(NOW)).scalar_one()
-        return DatabaseDial(now, before, self._clock())
+        return DatabaseFormat(now, before, self._clock())
 
     def standby_warning(self) -> str | None:
         """Say what a standby that may lag behind can cost; None without one. Raises LedgerError."""
@@ -247,13 +247,13 @@ def seed(connection: sa.Connection, config: AppliedConfig) -> None:
 
 
 def _is_refusal(exc: sa.exc.SQLAlchemyError) -> bool:
-    """Tell whether the server is there and refused one statement (a lock, a time limit)."""
+    """Check whether the server is there and refused one statement (a lock, a time limit)."""
     state = getattr(getattr(exc, "orig", None), "sqlstate", None) or ""
     return state.startswith(("55", "40")) or state == "57014"
 
 
 def session_of(user: str) -> str:
-    """Give the name under which the server knows the connections of a user."""
+    """Return the name under which the server knows the connections of a user."""
     return f"{_SESSIONS}{user}"
 
 

@@ -19,7 +19,7 @@ from daemon.core.repository import Attempt, RepositoryKey
 from daemon.errors import LedgerError
 from daemon.ledger import sqlite_file
 from daemon.ledger import tables as rows
-from daemon.ledger.ledger import OF_TROUBLE, SCHEMA_VERSION, Access, Ledger, meta, put_meta
+from daemon.ledger.ledger import OF_UNREACHABLE, SCHEMA_VERSION, Access, Ledger, meta, put_meta
 from daemon.ledger.lock import LedgerLock, read_holder
 from daemon.ledger.sqlite_file import (
     DamagedError,
@@ -30,7 +30,7 @@ from daemon.ledger.sqlite_file import (
     UnusableError,
 )
 from daemon.ledger.state import AppliedConfig, DaemonState, Reading
-from daemon.ledger.suspicions import BOOT_DIAL, Dial
+from daemon.ledger.suspicions import BOOT_FORMAT, SuspicionFormat
 from daemon.windows.overrides import Override
 
 _MIGRATIONS = {
@@ -131,7 +131,7 @@ class SqliteLedger(Ledger):
         self._known = {record.key: record for record in known}
 
     def _prepare(self) -> list[Record]:
-        """Create or migrate the tables, and see that every row can be read; give the records."""
+        """Create or migrate the tables, and see that every row can be read; return the records."""
         with self.transaction() as connection:
             is_new = not sa.inspect(connection).has_table(rows.meta.name)
             rows.METADATA.create_all(connection)
@@ -139,7 +139,7 @@ class SqliteLedger(Ledger):
                 self._fill(connection)
             self.migrate(connection, _MIGRATIONS)
             # Of an earlier run; this one will see for itself.
-            connection.execute(sa.delete(rows.meta).where(OF_TROUBLE))
+            connection.execute(sa.delete(rows.meta).where(OF_UNREACHABLE))
             sqlite_file.check_health(connection, self._file)
             number = connection.execute(meta("ledger_id")).scalar()
             if number is None:
@@ -181,7 +181,7 @@ class SqliteLedger(Ledger):
         """Write into a new file, in one transaction, all that the lost one had."""
         with self.transaction() as connection:
             if self._known:
-                known = [rows.from_record(record, BOOT_DIAL) for record in self._known.values()]
+                known = [rows.from_record(record, BOOT_FORMAT) for record in self._known.values()]
                 connection.execute(sa.insert(rows.record), known)
             if self._decided:
                 decided = [rows.from_override(override) for override in self._decided]
@@ -203,10 +203,10 @@ class SqliteLedger(Ledger):
         if self._lock:
             self._lock.release()
 
-    def dial(self, connection: sa.Connection) -> Dial:
+    def suspicion_format(self, connection: sa.Connection) -> SuspicionFormat:
         """Count on the clock of this boot: nobody else reads it."""
         del connection
-        return BOOT_DIAL
+        return BOOT_FORMAT
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         """Write *records* and append *attempts* in one durable transaction.
@@ -229,7 +229,7 @@ class SqliteLedger(Ledger):
                     self._known[record.key] = record
 
     def daemon(self) -> DaemonState:
-        """Tell who runs on this ledger now; the lock, not the row, decides. Raises LedgerError."""
+        """Return who runs on this ledger; the lock, not the row, decides. Raises LedgerError."""
         holder = read_holder(self._file) if self._file else None
         with self.transaction() as connection:
             text = connection.execute(meta("reading")).scalar()

@@ -136,7 +136,7 @@ def check_health(connection: sa.Connection, file: Path | None) -> None:
 
 
 def identify(file: Path) -> tuple[int, int]:
-    """Give what tells this file from another one of the same name. Raises DamagedError."""
+    """Return what tells this file from another one of the same name. Raises DamagedError."""
     try:
         found = file.stat()
     except OSError as exc:
@@ -174,7 +174,7 @@ def _free_name(file: Path) -> Path:
 
 
 def known_number(file: Path) -> str | None:
-    """Give the number of the ledger that was here; None if there never was one."""
+    """Return the number of the ledger that was here; None if there never was one."""
     try:
         return _beside(file, ".id").read_text(encoding="ascii").strip() or None
     except (OSError, UnicodeDecodeError):

@@ -30,7 +30,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Unreachable:
     """A cluster that does not answer as it should: since when (UTC), and why."""
 
     cluster: str

@@ -10,7 +10,7 @@ from daemon.core.record import Suspicion
 from daemon.core.repository import Moment
 
 
-class Dial(Protocol):
+class SuspicionFormat(Protocol):
     """Writes suspicions as text, and reads them."""
 
     def write(self, suspicion: Suspicion) -> str:
@@ -20,7 +20,7 @@ class Dial(Protocol):
         """Read one that `write` wrote. Raises ValueError."""
 
 
-class _BootDial:
+class _BootFormat:
     """Writes `boot:until:span` in seconds: for those who read it on the same host."""
 
     def write(self, suspicion: Suspicion) -> str:
@@ -32,11 +32,11 @@ class _BootDial:
         return Suspicion(boot_id, timedelta(seconds=float(until)), timedelta(seconds=float(span)))
 
 
-BOOT_DIAL: Dial = _BootDial()
+BOOT_FORMAT: SuspicionFormat = _BootFormat()
 
 
 @dataclass(frozen=True, slots=True)
-class DatabaseDial:
+class DatabaseFormat:
     """Writes `instant span` on the database's clock: boots and uptimes of others mean nothing here.
 
     The database said *now* between the moments *before* and *after* of this host; each is used so

@@ -1,7 +1,8 @@
 """The ledger's tables, and the way from values to rows and back.
 
-Instants are RFC 3339 text in UTC, lists are JSON, a suspicion is as a `Dial` writes it. The tables
-of `SHARED` are on PostgreSQL alone; their instants, which order members, are the database's own.
+Instants are RFC 3339 text in UTC, lists are JSON, a suspicion is as a `SuspicionFormat` writes it.
+The tables of `SHARED` are on PostgreSQL alone; their instants, which order members, are the
+database's own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 from daemon.core.record import Phase, Record, Suspicion
 from daemon.core.repository import Action, Attempt, CallError, Outcome, RepositoryKey, ScheduledRun
 from daemon.ledger.state import AppliedConfig
-from daemon.ledger.suspicions import Dial
+from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import CatchUp, Patterns
 
@@ -147,7 +148,7 @@ DELETE_RECORD = sa.delete(record).where(
 
 
 def bound(key: RepositoryKey) -> dict[str, str]:
-    """Give the parameters that name the record of a repository."""
+    """Return the parameters that name the record of a repository."""
     return {"in_cluster": key.cluster, "with_id": key.id}
 
 
@@ -165,12 +166,12 @@ def _to_optional(text: str | None) -> datetime | None:
     return to_instant(text) if text else None
 
 
-def _from_suspicion(suspicion: Suspicion | None, dial: Dial) -> str | None:
-    return dial.write(suspicion) if suspicion else None
+def _from_suspicion(suspicion: Suspicion | None, suspicion_format: SuspicionFormat) -> str | None:
+    return suspicion_format.write(suspicion) if suspicion else None
 
 
-def _to_suspicion(text: str | None, dial: Dial) -> Suspicion | None:
-    return dial.read(text) if text is not None else None
+def _to_suspicion(text: str | None, suspicion_format: SuspicionFormat) -> Suspicion | None:
+    return suspicion_format.read(text) if text is not None else None
 
 
 @lru_cache(maxsize=256)
@@ -179,7 +180,7 @@ def _listed(values: tuple[str, ...]) -> str:
     return json.dumps(values)
 
 
-def from_record(value: Record, dial: Dial) -> dict[str, Any]:
+def from_record(value: Record, suspicion_format: SuspicionFormat) -> dict[str, Any]:
     """Turn a record into a row."""
     runs = [[from_instant(run.next_run), run.task, run.task_type] for run in value.scheduled]
     return {
@@ -191,8 +192,8 @@ def from_record(value: Record, dial: Dial) -> dict[str, Any]:
         "since": from_instant(value.since),
         "until": from_instant(value.until),
         "yielded": _listed(value.yielded),
-        "suspect_pause": _from_suspicion(value.suspect_pause, dial),
-        "suspect_resume": _from_suspicion(value.suspect_resume, dial),
+        "suspect_pause": _from_suspicion(value.suspect_pause, suspicion_format),
+        "suspect_resume": _from_suspicion(value.suspect_resume, suspicion_format),
         "missing_since": from_instant(value.missing_since),
         "scheduled": json.dumps(runs),
         "catch_up": value.catch_up,
@@ -205,7 +206,7 @@ def from_record(value: Record, dial: Dial) -> dict[str, Any]:
     }
 
 
-def to_record(row: sa.Row[Any], dial: Dial) -> Record:
+def to_record(row: sa.Row[Any], suspicion_format: SuspicionFormat) -> Record:
     """Turn a row into a record."""
     return Record(
         key=RepositoryKey(row.cluster, row.repository),
@@ -217,8 +218,8 @@ def to_record(row: sa.Row[Any], dial: Dial) -> Record:
         since=_to_optional(row.since),
         until=_to_optional(row.until),
         yielded=tuple(json.loads(row.yielded)),
-        suspect_pause=_to_suspicion(row.suspect_pause, dial),
-        suspect_resume=_to_suspicion(row.suspect_resume, dial),
+        suspect_pause=_to_suspicion(row.suspect_pause, suspicion_format),
+        suspect_resume=_to_suspicion(row.suspect_resume, suspicion_format),
         missing_since=_to_optional(row.missing_since),
         scheduled=tuple(
             ScheduledRun(to_instant(when), task, kind)

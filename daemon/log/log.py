@@ -106,7 +106,7 @@ class Revealing(Protocol):
     """A secret that gives its value only when asked for it by name."""
 
     def reveal(self) -> str:
-        """Give the value itself."""
+        """Return the value itself."""
 
 
 class Log:
@@ -145,7 +145,7 @@ class Log:
         self._mask.add(secret if isinstance(secret, str) else secret.reveal())
 
     def mask(self, entry: Entry) -> Entry:
-        """Give an entry that leaves this process on another way without the secrets known."""
+        """Return an entry that leaves this process on another way without the secrets known."""
         return self._mask.apply(entry)
 
     def close(self, timeout: timedelta) -> bool:
@@ -176,7 +176,7 @@ class Log:
 
 
 def attempt_event(attempt: Attempt) -> tuple[Level, str, dict[str, object]]:
-    """Give level, event and keys of the one line that every HTTP request gets."""
+    """Return level, event and keys of the one line that every HTTP request gets."""
     keys: dict[str, object] = {
         "cluster": attempt.cluster,
         "repository": attempt.repository,
@@ -216,7 +216,7 @@ class _Levels:
 
 
 def _traceback(exc: object) -> str:
-    """Give the text of an exception, or of the one being handled when only told that there is."""
+    """Return the text of an exception, or of the one being handled when only told that there is."""
     shown = exc if isinstance(exc, BaseException) else sys.exception()
     return "".join(traceback.format_exception(shown)).rstrip()
 
@@ -272,7 +272,7 @@ def _text_line(entry: Entry, paint: Callable[[str, str], str]) -> str:
 
 
 def _shown(value: object) -> str:
-    """Give words as they are, other text quoted and escaped, the rest as JSON."""
+    """Return words as they are, other text quoted and escaped, the rest as JSON."""
     if not isinstance(value, str):
         return json_line(value)
     if re.search(r"[\s\"'=]", value) or not value.isprintable() or not value:
@@ -298,7 +298,7 @@ class _Mask:
             self._pattern = pattern_of(self._forms)
 
     def apply(self, entry: Entry) -> Entry:
-        """Give the entry with every known secret in its values replaced."""
+        """Return the entry with every known secret in its values replaced."""
         pattern = self._pattern
         if pattern is None:
             return entry

@@ -103,7 +103,7 @@ class Metrics:
         self._registry.register(_StateCollector(state))
 
     def render(self) -> bytes:
-        """Give all of it in Prometheus's text format."""
+        """Return all of it in Prometheus's text format."""
         return generate_latest(self._registry)
 
 

@@ -22,15 +22,15 @@ class Monitor:
         self,
         metrics: Metrics,
         state: Callable[[], State],
-        troubles: Callable[[], Sequence[str]],
+        problems: Callable[[], Sequence[str]],
         stalls: Callable[[], Sequence[str]],
     ) -> None:
-        """Ask for *state*, *troubles*, *stalls* when somebody asks for them; serve nowhere yet."""
+        """Ask for *state*, *problems*, *stalls* when somebody asks for them; serve nowhere yet."""
         metrics.observe(state)
         self.is_ready = False
         self._pages = {
             "/metrics": lambda: Page(HTTPStatus.OK, metrics.render(), CONTENT_TYPE),
-            "/healthz": lambda: _verdict(troubles()),
+            "/healthz": lambda: _verdict(problems()),
             "/readyz": lambda: _verdict([] if self.is_ready else ["starting or stopping"]),
             "/livez": lambda: _verdict(stalls()),
         }
@@ -59,8 +59,8 @@ class Monitor:
         self._endpoint = self._address = None
 
 
-def _verdict(troubles: Sequence[str]) -> Page:
-    """Give the page that says whether all is well, or else all that is not."""
-    status = HTTPStatus.SERVICE_UNAVAILABLE if troubles else HTTPStatus.OK
-    body = json.dumps({"ok": not troubles, "reasons": list(troubles)}).encode() + b"\n"
+def _verdict(problems: Sequence[str]) -> Page:
+    """Return the page that says whether all is well, or else all that is not."""
+    status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
+    body = json.dumps({"ok": not problems, "reasons": list(problems)}).encode() + b"\n"
     return Page(status, body, "application/json")

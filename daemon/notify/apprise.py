@@ -18,7 +18,7 @@ def check_apprise(url: str) -> None:
 
 
 def send_by_apprise(url: str, title: str, text: str) -> bool:
-    """Send *text*; tell whether it was delivered. Raises as `check_apprise`."""
+    """Send *text*; return whether it was delivered. Raises as `check_apprise`."""
     apprise = _library()
     client = apprise.Apprise()
     if not client.add(url):

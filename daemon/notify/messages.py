@@ -65,7 +65,7 @@ def message(target: Target, url: str, notices: Sequence[Notice], host: str, mask
 
 
 def lines(notices: Sequence[Notice], mask: Mask) -> Iterator[str]:
-    """Give a line for each of *notices*, as many as anybody reads."""
+    """Return a line for each of *notices*, as many as anybody reads."""
     for found in notices[:MOST_LINES]:
         yield f"[{found.level}] {_words(found, mask)}"
     if len(notices) > MOST_LINES:
@@ -126,7 +126,7 @@ def _fill(template: str, words: Mapping[str, object]) -> str:
 
 
 def _ping(url: str, found: Notice, mask: Mask) -> Message:
-    """Tell a service that watches jobs; runs that overlap are told apart by their `rid`."""
+    """Return a service that watches jobs; runs that overlap are told apart by their `rid`."""
     parts = urlsplit(url)
     run = uuid.uuid5(uuid.NAMESPACE_URL, str(found.keys["opening"]))
     query = urlencode({"rid": run})

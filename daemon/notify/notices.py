@@ -67,7 +67,7 @@ class Target:
     proxy: str | None = None
 
     def is_about(self, windows: Iterable[str]) -> bool:
-        """Tell whether any of *windows* is one of those asked for; true where there are none."""
+        """Check whether any of *windows* is one of those asked for; true where there are none."""
         named = tuple(windows)
         return not named or any(fnmatchcase(w, glob) for w in named for glob in self.windows)
 
@@ -122,7 +122,7 @@ class Repeats:
         return len(self._told)
 
     def is_news(self, found: Notice, uptime: timedelta) -> bool:
-        """Tell whether *found* is to be told at *uptime*, and remember that it was."""
+        """Check whether *found* is to be told at *uptime*, and remember that it was."""
         if found.event != log.REPOSITORY_FAILED:
             return True
         told = self._told.get(found.subject)
@@ -185,7 +185,7 @@ class _Filled(dict[str, str]):
 
 
 def plain(value: object) -> str:
-    """Give a value of the log as people read it: times in UTC, to the second, lists with commas."""
+    """Return a value of the log for people: times in UTC, to the second, lists with commas."""
     match value:
         case datetime():
             return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

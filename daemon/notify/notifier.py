@@ -1,4 +1,4 @@
-"""Hears every line of the log, and gives those that somebody wants to know of to the couriers.
+"""Hears every line of the log, and gives those that somebody wants to know of to the queues.
 
 Nothing in here waits, sends or fails: a pass that says something goes on at once.
 """
@@ -13,18 +13,18 @@ from datetime import datetime, timedelta
 from daemon.log import log
 from daemon.log.log import Level
 from daemon.notify.notices import Kind, Notice, Repeats, Target, notice
-from daemon.notify.queues import Courier, Office
+from daemon.notify.queues import Sender, TargetQueue
 from daemon.notify.runs import WATCHED, Runs
 
 
 class _Desk:
-    """One target: its courier, and what it takes to know what is news to it."""
+    """One target: its queue, and what it takes to know what is news to it."""
 
     def __init__(
-        self, target: Target, office: Office, clusters_of: Callable[[str], frozenset[str]]
+        self, target: Target, sender: Sender, clusters_of: Callable[[str], frozenset[str]]
     ) -> None:
         self.target = target
-        self.courier = Courier(target, office)
+        self.queue = TargetQueue(target, sender)
         self._repeats = Repeats()
         self.runs = Runs(clusters_of) if target.kind is Kind.PING else None
 
@@ -46,7 +46,7 @@ class _Desk:
     def _pass_on(self, news: Iterable[Notice]) -> None:
         for each in news:
             if self.target.is_about(each.windows):
-                self.courier.put(each)
+                self.queue.put(each)
 
 
 class Notifier:
@@ -54,12 +54,12 @@ class Notifier:
 
     def __init__(
         self,
-        office: Office,
+        sender: Sender,
         clock: Callable[[], datetime],
         clusters_of: Callable[[str], frozenset[str]],
     ) -> None:
         """Begin with no target; *clock* gives aware UTC."""
-        self._office = office
+        self._sender = sender
         self._clock = clock
         self._clusters_of = clusters_of
         self._desks: dict[Target, _Desk] = {}
@@ -75,11 +75,11 @@ class Notifier:
         with self._turn:
             gone = [desk for target, desk in self._desks.items() if target not in targets]
             self._desks = {
-                target: self._desks.get(target) or _Desk(target, self._office, self._clusters_of)
+                target: self._desks.get(target) or _Desk(target, self._sender, self._clusters_of)
                 for target in targets
             }
         for desk in gone:
-            desk.courier.close()
+            desk.queue.close()
 
     def hear(self, event: str, level: Level, keys: Mapping[str, object]) -> None:
         """Take a line of the log."""
@@ -99,18 +99,18 @@ class Notifier:
     def close(self, within: timedelta) -> None:
         """Send what waits, but wait no longer than that; what is left is lost, and said to be."""
         end = time.monotonic() + within.total_seconds()
-        couriers = [desk.courier for desk in self._desks.values()]
-        for courier in couriers:
-            courier.close()
-        for courier in couriers:
-            lost = courier.join(timedelta(seconds=max(end - time.monotonic(), 0)))
+        queues = [desk.queue for desk in self._desks.values()]
+        for queue in queues:
+            queue.close()
+        for queue in queues:
+            lost = queue.join(timedelta(seconds=max(end - time.monotonic(), 0)))
             if lost:
-                keys = {"target": courier.target.name, "notices": lost}
-                self._office.log.error(log.NOTIFICATION_DROPPED, **keys)
+                keys = {"target": queue.target.name, "notices": lost}
+                self._sender.log.error(log.NOTIFICATION_DROPPED, **keys)
 
     def _safely(self, desk: _Desk, step: Callable[[_Desk], None]) -> None:
         try:
             step(desk)
         except Exception:  # noqa: BLE001  # the one edge: a bug in here must not end a pass
             keys = {"target": desk.target.name, "error": "bug", "exc_info": True}
-            self._office.log.critical(log.NOTIFICATION_FAILED, **keys)
+            self._sender.log.critical(log.NOTIFICATION_FAILED, **keys)

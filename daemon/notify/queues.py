@@ -42,13 +42,13 @@ class Pace:
     attempts: int = 20
 
     def distance(self, attempt: int) -> timedelta:
-        """Give the distance after that many attempts, without its chance."""
+        """Return the distance after that many attempts, without its chance."""
         return min(self.first * (1 << min(attempt - 1, 16)), self.longest)
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
-    """What all couriers share; `count` is told the target and what became of how many notices."""
+class Sender:
+    """What all queues share; `count` is told the target and what became of how many notices."""
 
     deliver: Deliver
     log: Log
@@ -56,20 +56,20 @@ class Office:
     pace: Pace = Pace()
 
 
-class Courier:
+class TargetQueue:
     """Delivers to one target; any thread may `put`, which returns at once."""
 
-    def __init__(self, target: Target, office: Office) -> None:
+    def __init__(self, target: Target, sender: Sender) -> None:
         """Start the thread."""
         self.target = target
-        self._office = office
+        self._sender = sender
         self._queue: deque[Notice] = deque()
         self._turn = threading.Condition()
         self._is_closing = threading.Event()
         self._driven_out = 0
         for outcome in OUTCOMES:
             # A counter that begins with its first failure would hide that: there is no increase.
-            office.count(target.name, outcome, 0)
+            sender.count(target.name, outcome, 0)
         self._thread = threading.Thread(
             target=self._work, name=f"notify {target.name}", daemon=True
         )
@@ -91,7 +91,7 @@ class Courier:
             self._turn.notify()
 
     def join(self, timeout: timedelta) -> int:
-        """Wait for the end; give how many notices are lost if it does not come."""
+        """Wait for the end; return how many notices are lost if it does not come."""
         self._thread.join(timeout.total_seconds())
         return len(self._queue) if self._thread.is_alive() else 0
 
@@ -102,7 +102,7 @@ class Courier:
                 self._deliver(batch)
             except Exception:  # noqa: BLE001  # the one edge: a bug must not end the others
                 keys = self._about(batch) | {"error": "bug", "exc_info": True}
-                self._office.log.critical(logs.NOTIFICATION_FAILED, **keys)
+                self._sender.log.critical(logs.NOTIFICATION_FAILED, **keys)
 
     def _next_batch(self) -> list[Notice]:
         """Wait for notices; give those of one message, none at the end."""
@@ -111,18 +111,18 @@ class Courier:
             while not (self._queue or self._is_closing.is_set()):
                 self._turn.wait()
         if is_for_people:
-            self._is_closing.wait(self._office.pace.gather.total_seconds())
+            self._is_closing.wait(self._sender.pace.gather.total_seconds())
         with self._turn:
             count = min(len(self._queue), BATCH_LIMIT if is_for_people else 1)
             return [self._queue.popleft() for _ in range(count)]
 
     def _deliver(self, batch: list[Notice]) -> None:
-        pace, attempt = self._office.pace, 0
+        pace, attempt = self._sender.pace, 0
         while True:
             attempt += 1
             began = time.monotonic()
             try:
-                self._office.deliver(self.target, batch)
+                self._sender.deliver(self.target, batch)
             except DeliveryError as exc:
                 is_last = attempt >= pace.attempts or self._is_closing.is_set()
                 if is_last or not exc.is_passing:
@@ -134,8 +134,8 @@ class Courier:
             else:
                 took_ms = round((time.monotonic() - began) * 1000)
                 keys = self._about(batch) | {"attempt": attempt, "duration_ms": took_ms}
-                self._office.log.info(logs.NOTIFICATION_SENT, **keys)
-                self._office.count(self.target.name, SENT, len(batch))
+                self._sender.log.info(logs.NOTIFICATION_SENT, **keys)
+                self._sender.count(self.target.name, SENT, len(batch))
                 return
 
     def _say_again(
@@ -143,19 +143,19 @@ class Courier:
     ) -> None:
         wait_ms = round(distance / timedelta(milliseconds=1))
         keys = self._about(batch) | _said(exc) | {"attempt": attempt, "retry_in_ms": wait_ms}
-        self._office.log.warning(logs.NOTIFICATION_FAILED, **keys)
+        self._sender.log.warning(logs.NOTIFICATION_FAILED, **keys)
 
     def _give_up(self, batch: list[Notice], **keys: object) -> None:
-        self._office.log.error(logs.NOTIFICATION_FAILED, **self._about(batch), **keys)
-        self._office.count(self.target.name, FAILED, len(batch))
+        self._sender.log.error(logs.NOTIFICATION_FAILED, **self._about(batch), **keys)
+        self._sender.count(self.target.name, FAILED, len(batch))
 
     def _say_driven_out(self) -> None:
         with self._turn:
             lost, self._driven_out = self._driven_out, 0
         if lost:
             keys = {"target": self.target.name, "notices": lost}
-            self._office.log.error(logs.NOTIFICATION_DROPPED, **keys)
-            self._office.count(self.target.name, DROPPED, lost)
+            self._sender.log.error(logs.NOTIFICATION_DROPPED, **keys)
+            self._sender.count(self.target.name, DROPPED, lost)
 
     def _about(self, batch: list[Notice]) -> dict[str, object]:
         events = sorted({notice.event for notice in batch})

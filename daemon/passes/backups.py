@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from daemon.core.record import Record
 from daemon.core.repository import Action, Moment
-from daemon.passes.dispatch import Line, Time
+from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
 from daemon.service.client import ServiceError
@@ -27,14 +27,14 @@ AGAIN = timedelta(minutes=1)
 class Backups:
     """What is owed, as the holdings remember it; used by one pass at a time."""
 
-    def __init__(self, holdings: Holdings, journal: Journal, time: Time) -> None:
+    def __init__(self, holdings: Holdings, journal: Journal, clocks: Clocks) -> None:
         """Owe what the records in *holdings* say."""
         self._holdings = holdings
         self._journal = journal
-        self._time = time
+        self._clocks = clocks
 
     def owe(self, before: Record, after: Record, now: Moment) -> Record:
-        """Give *after*, the record of a repository just resumed, with the backup it is owed."""
+        """Return *after*, the record of a repository just resumed, with the backup it is owed."""
         if not before.wants_catch_up(now.wall):
             return after
         turn = now.wall + len(self._holdings.owed()) * EVERY
@@ -47,23 +47,23 @@ class Backups:
             self._holdings.note(replace(record, backup_due=now.wall + place * EVERY))
         return in_turn[0] if in_turn else None
 
-    def start(self, record: Record, line: Line) -> None:
+    def start(self, record: Record, route: Route) -> None:
         """Start the backup of *record*, which no longer owes it on disk."""
-        if not self._time.wait(timedelta(0)):
+        if not self._clocks.wait(timedelta(0)):
             self._holdings.note(record)
             return
         try:
             # Sent once: a backup too many loads a cluster that just left its maintenance.
-            line.service.backup(record.key.id, record.windows, lambda _: False)
+            route.service.backup(record.key.id, record.windows, lambda _: False)
         except ServiceError as exc:
-            now = self._time.now().wall
+            now = self._clocks.now().wall
             again = now + AGAIN if exc.retryable and not exc.unresolved else None
             if again:
                 self._holdings.note(replace(record, backup_due=again))
             self._journal.failed(record, Action.BACKUP, exc.error, again)
 
     def next_due(self, now: Moment) -> timedelta | None:
-        """Tell how long it is until the next turn; None if there is none.
+        """Return how long it is until the next turn; None if there is none.
 
         A turn that has passed was for a repository that an opening wants paused again.
         """

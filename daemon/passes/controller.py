@@ -31,7 +31,7 @@ from daemon.core.repository import (
 )
 from daemon.errors import LedgerError
 from daemon.passes.backups import Backups
-from daemon.passes.dispatch import SEND_WITHIN, Answer, Call, Dispatch, Line, Time
+from daemon.passes.dispatch import SEND_WITHIN, Answer, Call, Clocks, Dispatch, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided, Journal
 from daemon.passes.pacing import Errand, Pacing
@@ -78,18 +78,18 @@ class Controller:
         self,
         cluster: str,
         holdings: Holdings,
-        line: Line,
+        route: Route,
         journal: Journal,
-        time: Time,
+        clocks: Clocks,
     ) -> None:
         """Go on from *holdings*."""
         self.cluster = cluster
         self._holdings = holdings
-        self._line = line
+        self._route = route
         self._journal = journal
-        self._time = time
+        self._clocks = clocks
         self._pacing = Pacing()
-        self._backups = Backups(holdings, journal, time)
+        self._backups = Backups(holdings, journal, clocks)
         self.known_ids: frozenset[str] = frozenset()
         self.has_looked = False
         self.last_contact: datetime | None = None
@@ -98,7 +98,7 @@ class Controller:
 
     @property
     def is_needed(self) -> bool:
-        """Tell whether something is still to be remembered or done here."""
+        """Check whether something is still to be remembered or done here."""
         return bool(self._holdings)
 
     @property
@@ -106,9 +106,9 @@ class Controller:
         """The records of repositories that may be paused by us."""
         return self._holdings.holds()
 
-    def reach(self, line: Line) -> None:
+    def reach(self, route: Route) -> None:
         """Use another way to the cluster from the next pass on."""
-        self._line = line
+        self._route = route
         self.forget_failures()
 
     def forget_failures(self) -> None:
@@ -116,7 +116,7 @@ class Controller:
         self._pacing.forget()
 
     def run_pass(self, rules: Rules, *, is_urgent: bool = True) -> timedelta | None:
-        """Make one pass; give the time after which another is due, None when nothing waits.
+        """Make one pass; return the time after which another is due, None when nothing waits.
 
         1. Ask whether anything is wanted, ours or suspected; an idle cluster is left in peace
            (but the first pass always looks, and goes on until it is answered: a wrong password
@@ -130,9 +130,9 @@ class Controller:
         7. Record the outcomes, and only then say them.
         8. Start one of the backups that are owed after resumes, if its turn has come.
         """
-        now = self._time.now()
+        now = self._clocks.now()
         is_idle = not (self._holdings or rules.timeline.is_wanted(self.cluster, now.wall))
-        if is_idle and self.has_looked and not self._journal.trouble:
+        if is_idle and self.has_looked and not self._journal.unreachable_cluster:
             return None
         if not is_urgent and self._pacing.is_distant(CLUSTER, now.uptime):
             return self._pacing.distance(CLUSTER, now.uptime)
@@ -156,11 +156,11 @@ class Controller:
     # 2. What is there
 
     def _look(self, windows: tuple[str, ...]) -> Observed:
-        seen = self._line.service.repositories(windows, self._time.wait)
+        seen = self._route.service.repositories(windows, self._clocks.wait)
         self.has_looked = True
         self._pacing.succeeded(CLUSTER)
         self.known_ids = frozenset(repository.id for repository in seen)
-        self.last_contact = self._time.now().wall
+        self.last_contact = self._clocks.now().wall
         self._journal.answered()
         return {repository.id: repository for repository in seen}
 
@@ -176,7 +176,7 @@ class Controller:
         return tuple(sorted(held))
 
     def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
-        now = self._time.now()
+        now = self._clocks.now()
         self.has_looked = True
         distance = self._pacing.failed(
             CLUSTER, now.uptime, rules.resync, is_transient=exc.retryable
@@ -193,7 +193,7 @@ class Controller:
     # 3. What to do
 
     def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
-        now = self._time.now()
+        now = self._clocks.now()
         known = self._holdings.ids()
         ids = observed.keys() | known | rules.timeline.plain_ids(self.cluster)
         desired = rules.timeline.desired(self.cluster, ids, now.wall)
@@ -211,11 +211,11 @@ class Controller:
         before = self._holdings.get(id_)
         key = RepositoryKey(self.cluster, id_)
         decision = decide(key, desired, observed, before, now)
-        if before and _is_gone(decision) and before.reached not in {"", self._line.address}:
+        if before and _is_gone(decision) and before.reached not in {"", self._route.address}:
             # Another cluster answers to this name now: that it lacks the repository proves nothing.
             decision = Stray(before)
         elif decision.record.is_hold and observed and not is_another(decision.record, observed):
-            here = replace(decision.record, reached=self._line.address)
+            here = replace(decision.record, reached=self._route.address)
             decision = replace(decision, record=here)
         return Decided(decision, desired, before)
 
@@ -230,7 +230,7 @@ class Controller:
 
     def _begin(self, decisions: list[Decided], observed: Observed, rules: Rules) -> list[Call]:
         """Record what was decided with the marks of all calls; give those that may be sent."""
-        now = self._time.now()
+        now = self._clocks.now()
         calls = []
         sending = (d.decision for d in decisions if isinstance(d.decision, Pause | Resume))
         self._pacing.keep({_errand(decision) for decision in sending})
@@ -272,18 +272,18 @@ class Controller:
 
     def _finish(self, calls: list[Call], rules: Rules) -> None:
         """Take each call to its end: seen, failed, or left marked for the next pass."""
-        dispatch = Dispatch(self._line, self._time, calls)
+        dispatch = Dispatch(self._route, self._clocks, calls)
         awaiting: dict[str, Answer] = {}
-        looked = self._time.now().uptime
+        looked = self._clocks.now().uptime
         while dispatch.in_flight:
             self._take(dispatch, awaiting, rules)
-            if awaiting and self._time.now().uptime - looked > LOOK_EVERY:
+            if awaiting and self._clocks.now().uptime - looked > LOOK_EVERY:
                 self._verify(awaiting, rules)
-                looked = self._time.now().uptime
+                looked = self._clocks.now().uptime
         step = FIRST_LOOK
         while awaiting:
             self._verify(awaiting, rules)
-            if awaiting and not self._time.wait(step):
+            if awaiting and not self._clocks.wait(step):
                 return
             step = min(step * 2, LOOK_EVERY)
 
@@ -307,7 +307,7 @@ class Controller:
             observed = self._look(tuple(sorted(windows)))
         except ServiceError:
             observed = {}
-        now = self._time.now()
+        now = self._clocks.now()
         shown = [answer for answer in awaiting.values() if answer.call.is_shown(observed)]
         for answer in shown:
             del awaiting[answer.call.id]
@@ -332,7 +332,7 @@ class Controller:
     def _fail(
         self, call: Call, record: Record, error: str, rules: Rules, *, is_transient: bool
     ) -> None:
-        now = self._time.now()
+        now = self._clocks.now()
         distance = self._pacing.failed(
             _errand(call.decision), now.uptime, rules.resync, is_transient=is_transient
         )
@@ -346,7 +346,7 @@ class Controller:
         """Choose whose turn it is; what is not chosen goes on owing it."""
         due = {d.record.key.id: d for d in decisions if isinstance(d.decision, CatchUp)}
         owing = [decided.before for decided in due.values() if decided.before]
-        chosen = self._backups.take_turns(owing, self._time.now())
+        chosen = self._backups.take_turns(owing, self._clocks.now())
         for id_ in due.keys() - ({chosen.key.id} if chosen else set()):
             decisions.remove(due[id_])
         return due[chosen.key.id] if chosen else None
@@ -355,7 +355,7 @@ class Controller:
         """Start it, unless the ledger does not know that it is no longer owed."""
         if owed and owed.before:
             if self._holdings.is_saved(owed.record.key.id):
-                self._backups.start(owed.before, self._line)
+                self._backups.start(owed.before, self._route)
             else:
                 self._holdings.note(owed.before)
 
@@ -369,13 +369,13 @@ class Controller:
             self._journal.resumed(record, now.wall)
 
     def _warn_overdue(self, rules: Rules) -> None:
-        now = self._time.now().wall
+        now = self._clocks.now().wall
         for record in self._holdings.holds():
             if record.since and now - record.since > rules.max_pause:
                 self._journal.overdue(record)
 
     def _next_due(self) -> timedelta | None:
-        now = self._time.now()
+        now = self._clocks.now()
         waits = (self._pacing.next_due(now.uptime), self._backups.next_due(now))
         due = min((wait for wait in waits if wait is not None), default=None)
         if any(record.missing_since for record in self._holdings.holds()):

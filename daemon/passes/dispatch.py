@@ -42,7 +42,7 @@ class Service(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Route:
     """The way to a cluster: its service, the threads for calls and how many of them, its place."""
 
     service: Service
@@ -52,7 +52,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Time:
+class Clocks:
     """The clocks, and a wait that is False when the pass should end early."""
 
     now: Callable[[], Moment]
@@ -83,14 +83,14 @@ class Call:
                 assert_never(self.decision)
 
     def may_leave(self, at: Moment, delay: timedelta = timedelta(0)) -> bool:
-        """Tell whether it may be sent after *delay*: still covered by its mark, still wanted."""
+        """Check whether it may be sent after *delay*: still covered by its mark, still wanted."""
         if at.uptime + delay > self.marked.uptime + SEND_WITHIN:
             return False
         until = self.decision.record.until
         return self.action is Action.RESUME or until is None or at.wall + delay < until
 
     def is_shown(self, observed: Mapping[str, ObservedRepository]) -> bool:
-        """Tell whether a look shows its effect."""
+        """Check whether a look shows its effect."""
         seen = observed.get(self.id)
         wanted = RepositoryState.PAUSED if self.action is Action.PAUSE else RepositoryState.ACTIVE
         return seen is not None and seen.state is wanted
@@ -114,16 +114,16 @@ class Answer:
 class Dispatch:
     """The calls of one pass that have left or will; answers are taken one by one."""
 
-    def __init__(self, line: Line, time: Time, calls: Sequence[Call]) -> None:
+    def __init__(self, route: Route, clocks: Clocks, calls: Sequence[Call]) -> None:
         """Send *calls* on *line*, in their order, until *time* no longer waits."""
-        self._service = line.service
-        self._now = time.now
-        self._wait = time.wait
+        self._service = route.service
+        self._now = clocks.now
+        self._wait = clocks.wait
         self._calls = deque(calls)
         self._answers: SimpleQueue[Answer | BaseException] = SimpleQueue()
         self.in_flight = len(calls)
-        for _ in range(min(line.concurrency, len(calls))):
-            line.executor.submit(self._work)
+        for _ in range(min(route.concurrency, len(calls))):
+            route.executor.submit(self._work)
 
     def take(self, timeout: timedelta) -> Answer | None:
         """Take the next answer, waiting at most *timeout*; a bug in a worker is raised here."""

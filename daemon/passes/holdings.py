@@ -36,7 +36,7 @@ class Holdings:
         self._attempts: deque[Attempt] = deque(maxlen=HISTORY_IN_MEMORY)
 
     def __bool__(self) -> bool:
-        """Tell whether anything is to be remembered or still to be written."""
+        """Check whether anything is to be remembered or still to be written."""
         return bool(self._records or self._unsaved)
 
     def ids(self) -> frozenset[str]:
@@ -44,7 +44,7 @@ class Holdings:
         return frozenset(self._records)
 
     def get(self, repository: str) -> Record | None:
-        """Give the record of a repository, if there is one."""
+        """Return the record of a repository, if there is one."""
         return self._records.get(repository)
 
     def holds(self) -> list[Record]:
@@ -72,7 +72,7 @@ class Holdings:
             self._records[repository] = record
 
     def hand_over(self, renamed: Mapping[str, Record]) -> None:
-        """Give repositories up for records of another cluster's name, on disk in one transaction.
+        """Return repositories up for records of another cluster's name, on disk in one transaction.
 
         Raises:
             LedgerError: nothing was given up.
@@ -93,7 +93,7 @@ class Holdings:
         return list(self._records.values())
 
     def is_saved(self, repository: str) -> bool:
-        """Tell whether the ledger has the latest record of a repository."""
+        """Check whether the ledger has the latest record of a repository."""
         return repository not in self._unsaved
 
     def flush(self) -> None:

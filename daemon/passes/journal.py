@@ -9,7 +9,7 @@ from typing import Protocol
 from daemon.core.decide import Adopt, Decision, Drifted, Leave, Missing, Pause, Reason, Resumed
 from daemon.core.record import Record
 from daemon.core.repository import Action, CallError, ObservedRepository, RepositoryState
-from daemon.ledger.state import Trouble
+from daemon.ledger.state import Unreachable
 from daemon.log import log as logs
 from daemon.windows.timeline import Desired
 
@@ -59,14 +59,14 @@ class Log(Protocol):
 
 
 class Journal:
-    """The voice of one cluster; remembers what it said, so that it says it once."""
+    """The log of one cluster; remembers what it said, so that it says it once."""
 
     def __init__(self, cluster: str, log: Log) -> None:
         """Speak for *cluster* on *log*."""
         self._cluster = cluster
         self._log = log
         self._said: dict[tuple[str, str], tuple[str, ...]] = {}
-        self.trouble: Trouble | None = None
+        self.unreachable_cluster: Unreachable | None = None
 
     def paused(self, record: Record, now: datetime) -> None:
         """Say that a repository was seen paused, and how long after its opening's start."""
@@ -161,7 +161,7 @@ class Journal:
 
         Where a file of ours cannot be used there was no request, and no other line says so.
         """
-        if self.trouble is None:
+        if self.unreachable_cluster is None:
             self._log.error(
                 logs.CLUSTER_UNREACHABLE,
                 cluster=self._cluster,
@@ -169,14 +169,14 @@ class Journal:
                 message=message,
                 since=now,
             )
-        since = self.trouble.since if self.trouble else now
-        self.trouble = Trouble(self._cluster, error, message, since)
+        since = self.unreachable_cluster.since if self.unreachable_cluster else now
+        self.unreachable_cluster = Unreachable(self._cluster, error, message, since)
 
     def answered(self) -> None:
         """Say that the cluster answers again, if it did not."""
-        trouble, self.trouble = self.trouble, None
-        if trouble:
-            said = {"cluster": self._cluster, "error": None, "since": trouble.since}
+        was, self.unreachable_cluster = self.unreachable_cluster, None
+        if was:
+            said = {"cluster": self._cluster, "error": None, "since": was.since}
             self._log.info(logs.CLUSTER_RECOVERED, **said)
 
     def ledger_failed(self, error: str) -> None:

@@ -31,7 +31,7 @@ class Pacing:
     def failed(
         self, errand: Errand, now: timedelta, resync: timedelta, *, is_transient: bool
     ) -> timedelta:
-        """Note a failure; give the time after which the errand is tried again.
+        """Note a failure; return the time after which the errand is tried again.
 
         Up to *resync* when it may pass by itself, else twice as long at each failure, at most 5
         minutes.
@@ -47,11 +47,11 @@ class Pacing:
         self._distances.pop(errand, None)
 
     def is_distant(self, errand: Errand, now: timedelta) -> bool:
-        """Tell whether the errand is still to be left alone."""
+        """Check whether the errand is still to be left alone."""
         return self.distance(errand, now) > timedelta(0)
 
     def distance(self, errand: Errand, now: timedelta) -> timedelta:
-        """Give how long the errand is still to be left alone."""
+        """Return how long the errand is still to be left alone."""
         distance = self._distances.get(errand)
         return max(distance.until - now, timedelta(0)) if distance else timedelta(0)
 
@@ -60,7 +60,7 @@ class Pacing:
         self._distances = {e: d for e, d in self._distances.items() if e in pending}
 
     def next_due(self, now: timedelta) -> timedelta | None:
-        """Give the time to the first errand that is due again; None if nothing failed."""
+        """Return the time to the first errand that is due again; None if nothing failed."""
         due = (distance.until - now for distance in self._distances.values())
         return max(min(due), timedelta(0)) if self._distances else None
 

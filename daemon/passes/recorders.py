@@ -22,7 +22,7 @@ class Fate(StrEnum):
     FAILED = "failed"
 
 
-class Overheard:
+class RecordingService:
     """The service, and what it said last, in the words for people."""
 
     def __init__(self, service: Service) -> None:
@@ -70,7 +70,7 @@ def _words(exc: ServiceError) -> str:
     return str(exc).removeprefix(f"{exc.cluster}: ")
 
 
-class Voice:
+class RecordingLog:
     """Hears what a daemon would have written into its log, and writes nothing."""
 
     def __init__(self) -> None:

@@ -18,10 +18,10 @@ from daemon.core.decide import GONE_AFTER
 from daemon.core.record import Record, Suspicion
 from daemon.core.repository import Attempt, Moment, RepositoryKey
 from daemon.passes.controller import UNVERIFIED, Controller, Rules
-from daemon.passes.dispatch import Line, Service, Time
+from daemon.passes.dispatch import Clocks, Route, Service
 from daemon.passes.holdings import Holdings, Store
 from daemon.passes.journal import Journal
-from daemon.passes.recorders import Fate, Overheard, Voice
+from daemon.passes.recorders import Fate, RecordingLog, RecordingService
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
 
@@ -62,7 +62,7 @@ class Rescue:
         records: Iterable[Record],
         store: Store,
         connect: Connect,
-        clocks: Time,
+        clocks: Clocks,
     ) -> None:
         """Prepare to resume what *records* hold; once *clocks* no longer waits, no call starts."""
         self.cluster = settings.name
@@ -71,8 +71,8 @@ class Rescue:
         self._before = sorted(records, key=lambda record: record.key)
         self._holdings = Holdings(_Page(store, self._before), self._before)
         self._connection = connect(settings, self._holdings.remember_attempt)
-        self._service = Overheard(self._connection)
-        self._voice = Voice()
+        self._service = RecordingService(self._connection)
+        self._voice = RecordingLog()
         self._clocks = clocks
         self.bug: Exception | None = None
         # Thread.join takes a thread for ended when Ctrl-C strikes in it (Python 3.11, bpo-45274).
@@ -111,7 +111,7 @@ class Rescue:
             controller = Controller(
                 self.cluster,
                 self._holdings,
-                Line(self._service, executor, self._concurrency, self._address),
+                Route(self._service, executor, self._concurrency, self._address),
                 Journal(self.cluster, self._voice),
                 self._clocks,
             )
@@ -131,7 +131,7 @@ class Rescue:
             may_wait = has_progress
 
     def results(self) -> list[Result]:
-        """Tell what became of each hold, and of each suspicion that turned out to be one."""
+        """Return what became of each hold, and of each suspicion that turned out to be one."""
         results = (self._result(record) for record in self._before)
         return [result for result in results if result]
 
@@ -139,7 +139,7 @@ class Rescue:
         key = before.key
         after = self._holdings.get(key.id)
         if after and after.is_hold:
-            return Result(key, Fate.FAILED, self._trouble(after))
+            return Result(key, Fate.FAILED, self._problem(after))
         fate = self._voice.fates.get(key.id)
         if fate:
             is_owed = after is not None and after.backup_due is not None
@@ -148,10 +148,10 @@ class Rescue:
             return Result(key, Fate.NOT_OURS)
         if not self._service.has_looked:
             # Nobody knows whether the lost pause has landed.
-            return Result(key, Fate.FAILED, self._trouble(before))
+            return Result(key, Fate.FAILED, self._problem(before))
         return None
 
-    def _trouble(self, record: Record) -> str:
+    def _problem(self, record: Record) -> str:
         said = self._service.refusals.get(record.key.id) or self._service.blindness
         if said:
             return said
@@ -192,7 +192,7 @@ class _Page:
 
 
 def _left(suspicion: Suspicion, now: Moment) -> timedelta:
-    """Give how long the service may still act; after a reboot the uptime alone tells."""
+    """Return how long the service may still act; after a reboot the uptime alone tells."""
     until = suspicion.until if suspicion.boot_id == now.boot_id else suspicion.span
     return until - now.uptime
 

@@ -25,7 +25,7 @@ class ClockGuard:
         self._beaten = now.uptime
 
     def look(self, now: Moment, beat_every: timedelta) -> timedelta | None:
-        """Give by how much the clock was set, 0 if the host only slept; None if all is well."""
+        """Return by how much the clock was set, 0 if the host only slept; None if all is well."""
         stepped, slept = _offset(now) - self._offset, now.asleep - self._asleep
         # Slewing and drift add up over weeks; each bit of it is no step.
         self._offset, self._asleep, self.ticked = _offset(now), now.asleep, now.uptime
@@ -38,5 +38,5 @@ class ClockGuard:
 
 
 def _offset(now: Moment) -> timedelta:
-    """Give the distance of the two clocks; a suspend counts in both and does not change it."""
+    """Return the distance of the two clocks; a suspend counts in both and does not change it."""
     return now.wall - datetime.min.replace(tzinfo=UTC) - now.uptime

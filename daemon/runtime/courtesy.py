@@ -13,7 +13,7 @@ SWITCH_S = 0.0005
 
 @contextmanager
 def giving_way() -> Iterator[None]:
-    """Give others the interpreter soon, and do not collect garbage: that stops everybody."""
+    """Return others the interpreter soon, and do not collect garbage: that stops everybody."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     gc.disable()

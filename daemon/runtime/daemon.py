@@ -29,16 +29,16 @@ from daemon.log.tee import SharedLog
 from daemon.monitoring.metrics import State
 from daemon.monitoring.monitor import Monitor
 from daemon.notify.notifier import Notifier
-from daemon.notify.queues import Office
+from daemon.notify.queues import Sender
 from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
 from daemon.runtime.announcer import Announcer
 from daemon.runtime.certificates import CertificateWatch
 from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.courtesy import giving_way
-from daemon.runtime.parts import Book, Host, Start
-from daemon.runtime.status_line import Standing, in_one_line
-from daemon.runtime.unreachable import TroubleWatch
+from daemon.runtime.parts import DaemonLedger, DaemonParts, HostParts
+from daemon.runtime.status_line import Status, in_one_line
+from daemon.runtime.unreachable import UnreachableClusters
 from daemon.service.cluster import ClusterSettings
 from daemon.windows import overrides
 from daemon.windows.timeline import Timeline
@@ -57,14 +57,16 @@ STALE = timedelta(seconds=10)
 class Daemon:
     """Runs until a signal; everything it decides with is swapped whole, never changed in place."""
 
-    def __init__(self, start: Start, book: Book, connect: Connect, host: Host) -> None:
+    def __init__(
+        self, start: DaemonParts, ledger: DaemonLedger, connect: Connect, host: HostParts
+    ) -> None:
         """Prepare everything; nothing is sent and no thread begins before `run`."""
         self._start = start
-        self._book = book
+        self._ledger = ledger
         self._may_pause = True
         self._wake: Callable[[], None] = lambda: None
         self._notifier = Notifier(
-            Office(host.deliver, host.log, host.metrics.notified),
+            Sender(host.deliver, host.log, host.metrics.notified),
             lambda: host.clock().wall,
             lambda window: self._rules.timeline.clusters_of(window),  # noqa: PLW0108  # changes
         )
@@ -90,11 +92,11 @@ class Daemon:
         )
         self._fleet = self._assemble(start)
         self._certificates = CertificateWatch(self._log)
-        self._troubled = TroubleWatch(
-            lambda changes: self._record(lambda: self._book.note_troubles(changes))
+        self._unreachable = UnreachableClusters(
+            lambda changes: self._record(lambda: self._ledger.note_unreachable(changes))
         )
         self._announcer = Announcer(self._log, host.clock().wall)
-        self._monitor = Monitor(host.metrics, self._state, self._troubles, self._stalls)
+        self._monitor = Monitor(host.metrics, self._state, self._problems, self._stalls)
         self._applied: datetime | None = None
         known, attached = start.settings.text, Attachments(start.folder)
         attached.seen.update(start.settings.attached)
@@ -106,13 +108,13 @@ class Daemon:
         self._status = ""
         self._watchdog_fed = timedelta(0)
 
-    def _assemble(self, start: Start) -> Fleet:
-        if start.crew is None:
+    def _assemble(self, start: DaemonParts) -> Fleet:
+        if start.membership is None:
             return Fleet(self._hire, start.records)
-        return SharedFleet(self._hire, start.crew, self._clock, lambda: self._wake())  # noqa: PLW0108  # changes
+        return SharedFleet(self._hire, start.membership, self._clock, lambda: self._wake())  # noqa: PLW0108  # changes
 
     def run(self, flags: Flags) -> bool:
-        """Run until *flags* say stop; tell whether every call in flight ended in time.
+        """Run until *flags* say stop; return whether every call in flight ended in time.
 
         1. Say what is in force; keep it as the last good configuration.
         2. Begin the passes, each cluster on its own thread, and tell the service manager.
@@ -173,7 +175,7 @@ class Daemon:
                 self._reconsider()
             self._fleet.dismiss_idle()
             self._follow_runs(now)
-            self._troubled.look(self._fleet.unreachable)
+            self._unreachable.look(self._fleet.unreachable)
             self._certificates.look(self._fleet.certificates, now.wall)
             self._keep_ledger(now)
             self._tell_manager(now)
@@ -202,7 +204,7 @@ class Daemon:
         self._notifier.aim(() if self._start.dry_run else settings.notify)
 
     def _follow_runs(self, now: Moment) -> None:
-        """Tell those who watch openings which of them began, or ended with nothing held."""
+        """Return those who watch openings which of them began, or ended with nothing held."""
         if self._notifier.follows_runs:
             covering = {opening.id for opening in self._rules.timeline.covering(now.wall)}
             self._notifier.follow(covering | self._fleet.openings)
@@ -244,15 +246,15 @@ class Daemon:
         self._applied = datetime.now(UTC)
         folder, text, attached = self._start.folder, settings.text, settings.attached
         applied = AppliedConfig(settings.path, folder, text, datetime.now(UTC), attached)
-        self._record(lambda: self._book.save_config(applied))
-        self._record(lambda: self._book.note_reading(()))
+        self._record(lambda: self._ledger.save_config(applied))
+        self._record(lambda: self._ledger.note_reading(()))
         changes = difference(before, settings)
         self._log.info(log.CONFIG_APPLIED, path=settings.path, **changes)
 
     def _say_rejected(self, exc: ConfigError) -> None:
         self._is_rejected = True
         faults = [fault.render(exc.file) for fault in exc.faults]
-        self._record(lambda: self._book.note_reading(faults))
+        self._record(lambda: self._ledger.note_reading(faults))
         self._log.error(log.CONFIG_REJECTED, path=exc.file, faults=faults)
 
     def _warn(self, settings: Settings) -> None:
@@ -273,7 +275,7 @@ class Daemon:
         before = now.wall - self._settings.keep_history
         # The passes say what is wrong with the ledger; this can wait until it is well again.
         with suppress(LedgerError):
-            self._write(lambda: self._book.forget_attempts(before, FORGET_MOST))
+            self._write(lambda: self._ledger.forget_attempts(before, FORGET_MOST))
 
     def _write(self, write: Callable[[], None]) -> None:
         """Write, if need be into the new ledger that was begun in place of a lost one."""
@@ -289,11 +291,11 @@ class Daemon:
         may_pause, self._may_pause = self._may_pause, self._fleet.may_pause
         try:
             if (
-                self._book.count_overrides() == len(self._overrides)
+                self._ledger.count_overrides() == len(self._overrides)
                 and may_pause == self._may_pause
             ):
                 return
-            found = tuple(self._book.overrides())
+            found = tuple(self._ledger.overrides())
         except LedgerError:
             # The passes write all the time, and say what is wrong with it.
             return
@@ -308,8 +310,8 @@ class Daemon:
     def _hire(
         self, settings: ClusterSettings, records: Iterable[Record], lease: Lease | None
     ) -> Worker:
-        crew = self._start.crew
-        store = crew.store(lease) if crew and lease else self._book
+        membership = self._start.membership
+        store = membership.store(lease) if membership and lease else self._ledger
         return Worker(settings, Holdings(store, records), self._equipment, lease)
 
     def _rules_of(self, settings: Settings) -> Rules:
@@ -349,14 +351,14 @@ class Daemon:
             dropped_lines=self._lost(),
         )
 
-    def _troubles(self) -> list[str]:
+    def _problems(self) -> list[str]:
         """Say why somebody should look after this daemon; nothing if all is well."""
-        troubles = self._stalls()
+        problems = self._stalls()
         if self._is_rejected:
-            troubles.append("the file was rejected; the last good configuration is in force")
+            problems.append("the file was rejected; the last good configuration is in force")
         too_long = self._fleet.held_since(self._clock().wall - self._settings.max_pause)
-        troubles += [f"{key}: held longer than max_pause" for key in too_long]
-        return troubles + self._fleet.troubles()
+        problems += [f"{key}: held longer than max_pause" for key in too_long]
+        return problems + self._fleet.problems()
 
     def _stalls(self) -> list[str]:
         """Say what has stopped within this process, which only a restart mends."""
@@ -382,13 +384,13 @@ class Daemon:
     def _describe(self) -> str:
         """Say what is waited for and until when, for `systemctl status`."""
         now = self._clock().wall
-        standing = Standing(
+        status = Status(
             self._fleet.holds,
             self._fleet.overdue(now),
-            (self._troubled.in_short(), *self._fleet.troubles()),
+            (self._unreachable.in_short(), *self._fleet.problems()),
             is_rejected=self._is_rejected,
         )
-        return in_one_line(standing, self._rules.timeline, now.astimezone(self._settings.timezone))
+        return in_one_line(status, self._rules.timeline, now.astimezone(self._settings.timezone))
 
     def _end(self, signal_name: str) -> bool:
         self._log.info(log.DAEMON_STOPPING, signal=signal_name)

@@ -12,9 +12,9 @@ from daemon.config.settings import Settings
 from daemon.core.record import Record
 from daemon.core.repository import Attempt, Moment
 from daemon.errors import ConfigError
-from daemon.fleet.member import Crew
+from daemon.fleet.member import Membership
 from daemon.host.systemd import ServiceManager
-from daemon.ledger.state import AppliedConfig, Trouble
+from daemon.ledger.state import AppliedConfig, Unreachable
 from daemon.monitoring.metrics import Metrics
 from daemon.notify.queues import Deliver
 from daemon.passes.journal import Log
@@ -22,7 +22,7 @@ from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
 
 
-class Book(Protocol):
+class DaemonLedger(Protocol):
     """The part of the ledger that the daemon uses."""
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
@@ -34,7 +34,7 @@ class Book(Protocol):
     def note_reading(self, faults: Sequence[str]) -> None:
         """Note that the file was read, and what was wrong with it; raises LedgerError."""
 
-    def note_troubles(self, changes: Mapping[str, Trouble | None]) -> None:
+    def note_unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
         """Note which clusters do not answer, and which do again; raises LedgerError."""
 
     def forget_attempts(self, before: datetime, most: int) -> None:
@@ -48,11 +48,12 @@ class Book(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class DaemonParts:
     """All that a daemon starts with; `rejected` says why the file itself could not be used.
 
     `has_lost_ledger`: there was a ledger and there is none any more, so that what is found paused
-    may be ours. With a `crew` only claimed clusters are spoken to, and *records* are read then.
+    may be ours. With a `membership` only claimed clusters are spoken to; their records come with
+    each claim.
     """
 
     settings: Settings
@@ -64,11 +65,11 @@ class Start:
     rejected: ConfigError | None = None
     has_lost_ledger: bool = False
     dry_run: bool = False
-    crew: Crew | None = None
+    membership: Membership | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Host:
+class HostParts:
     """What the process has of the world around it.
 
     `lost` counts lines that were not written, `deliver` sends notices to a target.

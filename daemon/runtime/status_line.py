@@ -11,19 +11,19 @@ _REJECTED = "the file was REJECTED, the last good configuration is in force"
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Status:
     """How things stand: *overdue* of the *holds* should have been resumed a while ago.
 
-    `troubles` say what else somebody should look after; empty ones are left out.
+    `problems` say what else somebody should look after; empty ones are left out.
     """
 
     holds: int
     overdue: int
-    troubles: tuple[str, ...]
+    problems: tuple[str, ...]
     is_rejected: bool
 
 
-def in_one_line(standing: Standing, timeline: Timeline, now: datetime) -> str:
+def in_one_line(status: Status, timeline: Timeline, now: datetime) -> str:
     """Put it together at *now*, in whose zone the next change is told."""
     open_now = [f"{o.window} until {o.local_end:%a %H:%M %Z}" for o in timeline.covering(now)]
     change = timeline.next_change(now)
@@ -31,9 +31,9 @@ def in_one_line(standing: Standing, timeline: Timeline, now: datetime) -> str:
     parts = (
         f"open: {', '.join(open_now)}" if open_now else "no window open",
         f"next change {local:%a %F %H:%M %Z}" if local else "no opening ahead",
-        f"{standing.holds} held",
-        f"{standing.overdue} OVERDUE" if standing.overdue else "",
-        *standing.troubles,
-        _REJECTED if standing.is_rejected else "",
+        f"{status.holds} held",
+        f"{status.overdue} OVERDUE" if status.overdue else "",
+        *status.problems,
+        _REJECTED if status.is_rejected else "",
     )
     return "; ".join(filter(None, parts))

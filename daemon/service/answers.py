@@ -63,12 +63,12 @@ def error_of(status: int) -> CallError | None:
 
 
 def is_passing(status: int) -> bool:
-    """Tell whether the same request may succeed a little later."""
+    """Check whether the same request may succeed a little later."""
     return status in _PASSING
 
 
 def is_definite(status: int) -> bool:
-    """Tell whether *status* says for sure if the request was carried out.
+    """Check whether *status* says for sure if the request was carried out.
 
     A gateway's 5xx or 408 may stand for a request that is still on its way to the service.
     """
@@ -80,7 +80,7 @@ def is_definite(status: int) -> bool:
 
 
 def is_elsewhere(status: int, body: bytes) -> bool:
-    """Tell whether ns_server's proxy says that this node does not run the Backup Service."""
+    """Check whether ns_server's proxy says that this node does not run the Backup Service."""
     return status == 404 and b"not running on this node" in body[:MESSAGE_LIMIT]  # noqa: PLR2004
 
 
@@ -99,7 +99,7 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
 
 
 def message_of(body: bytes, location: str | None = None) -> str:
-    """Give what the server says, in one piece and untrimmed; for a redirect, where it points."""
+    """Return what the server says, in one piece and untrimmed; for a redirect, where it points."""
     if location is not None:
         return f"redirects to {_host_of(location)}, which is not followed"
     text = body.decode(errors="backslashreplace").strip()

@@ -19,8 +19,8 @@ from urllib.parse import quote
 from daemon.core.repository import Action, Attempt, CallError, ObservedRepository, Outcome
 from daemon.errors import CbmaintdError, SecretError, TlsFileError
 from daemon.service import answers, discovery
-from daemon.service.access import Access, Door, Identity
 from daemon.service.cluster import ClusterSettings
+from daemon.service.connections import Connection, Connections, Identity
 from daemon.service.deadlines import Deadlines
 from daemon.service.failover import Again, Course, Failure, Roots
 from daemon.service.transport import Answer, TransportError
@@ -139,7 +139,7 @@ class BackupService:
         self._deadlines = Deadlines(settings.timeout.total)
         self._configured = Roots(settings.discover or settings.urls)
         self._services = None if settings.discover else self._configured
-        self._door = Door(settings, environ, self._deadlines)
+        self._connections = Connections(settings, environ, self._deadlines)
 
     def repositories(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
@@ -186,12 +186,12 @@ class BackupService:
     @property
     def certificate_ends(self) -> datetime | None:
         """When the first certificate of a node ends (UTC); None where none was verified yet."""
-        return self._door.certificate_ends
+        return self._connections.certificate_ends
 
     def close(self) -> None:
         """Cut off the calls in flight and close all connections."""
         self._deadlines.close()
-        self._door.close()
+        self._connections.close()
 
     def _post(
         self, action: Action, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying
@@ -203,7 +203,7 @@ class BackupService:
         return is_unresolved
 
     def _roots(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> Roots:
-        """Give the service's roots, discovered anew when none of the discovered ones answers."""
+        """Return the service's roots, discovered anew when none of the discovered ones answers."""
         services = self._services
         if services is None or (services is not self._configured and services.are_all_silent):
             services = self._services = Roots(self._discovered(windows, keep_trying))
@@ -221,7 +221,7 @@ class BackupService:
         return roots
 
     def _call(self, call: _Call[T], roots: Roots, keep_trying: KeepTrying) -> tuple[T, bool]:
-        """Make the attempts of one call; give its answer and whether an earlier one is unresolved.
+        """Make the attempts of one call; return its answer, and whether one is unresolved.
 
         1. Ask the root that answered last. A success ends the call.
         2. A refusal of our identity is tried once more, at once, if its files have changed.
@@ -248,7 +248,7 @@ class BackupService:
                 raise self._error(result, course)
             course.number += 1
 
-    def _try(self, call: _Call[T], root: str, access: Access) -> _Success[T] | Failure:
+    def _try(self, call: _Call[T], root: str, access: Connection) -> _Success[T] | Failure:
         try:
             answer = access.transport.exchange(call.method, root, call.path, limit=call.limit)
         except TransportError as exc:
@@ -303,11 +303,11 @@ class BackupService:
         )
 
     def _after(
-        self, failure: Failure, course: Course, access: Access
-    ) -> tuple[Access, timedelta | None]:
+        self, failure: Failure, course: Course, access: Connection
+    ) -> tuple[Connection, timedelta | None]:
         """Decide what follows a failure: the access to use, and the wait or None for the end."""
         if failure.error in _ABOUT_IDENTITY and not course.was_renewed:
-            renewed = self._door.renewed(access)
+            renewed = self._connections.renewed(access)
             if renewed is not None:
                 course.was_renewed = True
                 return renewed, timedelta(0)
@@ -315,15 +315,15 @@ class BackupService:
 
     def _explained(self, failure: Failure) -> Failure:
         """Add to a refusal of our identity why its files could not be read again."""
-        trouble = self._door.trouble
-        if failure.error not in _ABOUT_IDENTITY or not trouble:
+        problem = self._connections.problem
+        if failure.error not in _ABOUT_IDENTITY or not problem:
             return failure
-        message = answers.printable(f"{trouble}; the server says: {failure.message}")
+        message = answers.printable(f"{problem}; the server says: {failure.message}")
         return replace(failure, message=message)
 
-    def _entered(self) -> Access:
+    def _entered(self) -> Connection:
         try:
-            return self._door.access()
+            return self._connections.access()
         except SecretError as exc:
             message = answers.printable(str(exc))
             is_tls = isinstance(exc, TlsFileError)

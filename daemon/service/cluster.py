@@ -64,5 +64,5 @@ class ClusterSettings:
         return " ".join(self.urls or self.discover)
 
     def formerly(self) -> ClusterSettings:
-        """Give it the name under which its holds go on when another cluster has taken its own."""
+        """Return it the name under which its holds go on when another cluster has taken its own."""
         return replace(self, name=f"{self.name} at {self.address}")

@@ -19,7 +19,7 @@ _current: ContextVar[Deadline] = ContextVar("deadline")
 
 
 def current() -> Deadline:
-    """Give the deadline of the exchange that this thread is in; LookupError if it is in none."""
+    """Return the deadline of the exchange that this thread is in; LookupError if it is in none."""
     return _current.get()
 
 
@@ -78,7 +78,7 @@ class Deadlines:
     """
 
     def __init__(self, length: timedelta) -> None:
-        """Give every exchange *length* from its start to the last byte of its answer."""
+        """Return every exchange *length* from its start to the last byte of its answer."""
         self._length = length.total_seconds()
         self._running: dict[Deadline, None] = {}
         self._lock = threading.Lock()

@@ -18,7 +18,7 @@ _LARGEST_PORT = 65535
 
 
 def service_roots(document: object, asked: str) -> tuple[str, ...]:
-    """Give the roots of the Backup Service by the nodeServices that the root *asked* gave.
+    """Return the roots of the Backup Service by the nodeServices that the root *asked* gave.
 
     The scheme stays that of *asked*. External addresses hold if *asked* is one of them, as in the
     vendor's own tools: a client that came in from outside cannot reach the internal ones. Empty if
@@ -48,7 +48,7 @@ def _urls(places: Iterator[tuple[object, object]], scheme: str, asked: str) -> I
 
 
 def _place(node: dict[str, object], key: str, *, is_outside: bool) -> tuple[object, object]:
-    """Give host and port of the service on *node*; no port if it cannot be reached there."""
+    """Return host and port of the service on *node*; no port if it cannot be reached there."""
     inside = _section(node, "services")
     if not is_outside:
         return node.get("hostname"), inside.get(key)

@@ -35,7 +35,7 @@ class Roots:
             return self._silent.issuperset(self._roots)
 
     def after(self, root: str) -> str:
-        """Give the root whose turn it is after *root*."""
+        """Return the root whose turn it is after *root*."""
         return self._roots[(self._roots.index(root) + 1) % len(self._roots)]
 
     def answered(self, root: str) -> None:

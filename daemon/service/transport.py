@@ -184,7 +184,7 @@ class _Adapter(HTTPAdapter):
         return pool
 
     def build_response(self, req: Any, resp: Any) -> requests.Response:
-        """Give what is looked at of an answer; cookies, encodings and the like are not."""
+        """Return what is looked at of an answer; cookies, encodings and the like are not."""
         del req
         response = requests.Response()
         response.status_code, response.headers, response.raw = resp.status, resp.headers, resp

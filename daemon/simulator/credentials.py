@@ -12,13 +12,13 @@ import ssl
 
 
 def credentials(connection: socket.socket, header: str) -> tuple[str, str | None]:
-    """Give user and password; None is the password of one whose certificate was verified."""
+    """Return user and password; None is the password of one whose certificate was verified."""
     user = _named(connection)
     return (user, None) if user else _basic(header)
 
 
 def _named(connection: socket.socket) -> str:
-    """Give the common name in a client's certificate; nothing without a verified one."""
+    """Return the common name in a client's certificate; nothing without a verified one."""
     shown = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     subject = shown.get("subject", ()) if shown else ()
     for part in subject:

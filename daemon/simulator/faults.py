@@ -45,7 +45,7 @@ class Faults:
             self._armed.append(fault)
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Use up and give the first fault that matches."""
+        """Use up and return the first fault that matches."""
         with self._turn:
             for fault in self._armed:
                 if fault.method == method and fault.count > 0 and fault.path.search(path):

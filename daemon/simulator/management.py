@@ -18,7 +18,7 @@ class Cluster(Protocol):
 
     @property
     def is_encrypted(self) -> bool:
-        """Tell whether both speak TLS."""
+        """Check whether both speak TLS."""
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -60,7 +60,7 @@ def _node() -> dict[str, object]:
 
 
 def _node_services(cluster: Cluster) -> dict[str, object]:
-    """Give the node; it knows itself as localhost, so that `hostname` is absent."""
+    """Return the node; it knows itself as localhost, so that `hostname` is absent."""
     service, management = cluster.ports
     names = ("backupAPIHTTPS", "mgmtSSL") if cluster.is_encrypted else ("backupAPI", "mgmt")
     node = {

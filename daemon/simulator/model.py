@@ -155,7 +155,7 @@ class Model:
         self.save()
 
     def change_plan(self, id_: str, plan: str) -> None:
-        """Give an active repository another plan."""
+        """Return an active repository another plan."""
         found = self.find("active", id_, f"could not find repository with id: {id_}")
         if plan not in self.plans:
             raise Refusal(404, "requested plan not found")
@@ -163,7 +163,7 @@ class Model:
         self.save()
 
     def start_task(self, state: str, id_: str, kind: str) -> str:
-        """Start a one-off task, paused or not; give its name."""
+        """Start a one-off task, paused or not; return its name."""
         found = self.find(state, id_, f"repository `{id_}` does not exist")
         name = f"{kind}-{uuid.uuid4()}"
         found.runs.insert(0, self._run(name, kind, self.now(), one_off=True))
@@ -171,7 +171,7 @@ class Model:
         return name
 
     def show(self, repository: Repository) -> Json:
-        """Give a repository as the service does: keys that do not apply are absent."""
+        """Return a repository as the service does: keys that do not apply are absent."""
         self._tick(repository)
         running = {run["task_name"]: run for run in repository.runs if run["status"] == "running"}
         one_off = {name: _public(run) for name, run in running.items() if run["one_off"]}

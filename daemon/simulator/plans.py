@@ -57,7 +57,7 @@ BUILT_IN: dict[str, Plan] = {
 
 
 def fault(plan: object) -> str | None:
-    """Tell what is wrong with a plan, in the service's manner; None if it is accepted."""
+    """Return what is wrong with a plan, in the service's manner; None if it is accepted."""
     if not isinstance(plan, dict):
         return "invalid request body"
     if not PLAN_NAME.match(str(plan.get("name", ""))):
@@ -94,7 +94,7 @@ def _schedule_fault(schedule: dict[str, Any]) -> str | None:
 
 
 def next_run(task: Task, anchor: datetime, after: datetime) -> datetime:
-    """Give the first slot after *after*, on the grid that began at *anchor*."""
+    """Return the first slot after *after*, on the grid that began at *anchor*."""
     first, step = _grid(task["schedule"], anchor)
     if first > after:
         return first

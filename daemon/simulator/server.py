@@ -139,7 +139,7 @@ class Simulator:
 
     @property
     def is_encrypted(self) -> bool:
-        """Tell whether it speaks TLS."""
+        """Check whether it speaks TLS."""
         return self._tls is not None
 
     @property
@@ -175,16 +175,16 @@ class Simulator:
             self._model.delete("archived", id_)
 
     def show(self, id_: str) -> dict[str, Any]:
-        """Give an active or paused repository as the API does."""
+        """Return an active or paused repository as the API does."""
         with self._turn:
             return self._model.show(self._model.find("active", id_))
 
     def state(self, id_: str) -> str:
-        """Tell whether a repository is active or paused."""
+        """Check whether a repository is active or paused."""
         return str(self.show(id_)["state"])
 
     def states(self) -> dict[str, str]:
-        """Tell it of all."""
+        """Return it of all."""
         with self._turn:
             found: dict[str, Repository] = self._model.repositories["active"]
             return {id_: self.state(id_) for id_ in found}
@@ -266,7 +266,7 @@ class Simulator:
         return Reply(200) if result is None else _json(200, result)
 
     def _role(self, handler: _Handler) -> str | None:
-        """Give the role of who asks; None for a stranger."""
+        """Return the role of who asks; None for a stranger."""
         password, role = self.users.get(handler.user, ("", ""))
         return role if role and handler.password in {None, password} else None
 

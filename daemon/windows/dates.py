@@ -20,7 +20,7 @@ class DateRange:
     last: date
 
     def __contains__(self, day: date) -> bool:
-        """Tell whether *day* is one of them."""
+        """Check whether *day* is one of them."""
         return self.first <= day <= self.last
 
 
@@ -43,6 +43,6 @@ class DateSet:
         return cls(tuple(joined))
 
     def __contains__(self, day: date) -> bool:
-        """Tell whether *day* is one of them, however many they are."""
+        """Check whether *day* is one of them, however many they are."""
         index = bisect_right(self.ranges, day, key=lambda found: found.first)
         return index > 0 and day in self.ranges[index - 1]

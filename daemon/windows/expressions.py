@@ -83,7 +83,7 @@ def check_cron(expression: str) -> None:
 
 
 def cron_reading(expression: str) -> Reading:
-    """Tell how the times of a cron expression are read."""
+    """Return how the times of a cron expression are read."""
     minute, hour = expression.split()[:2]
     if hour.startswith("*"):
         return Reading.REAL
@@ -127,7 +127,7 @@ def check_rrule(rule: str, dtstart: datetime) -> None:
 
 
 def rrule_reading(rule: str) -> Reading:
-    """Tell how the times of a rule are read."""
+    """Return how the times of a rule are read."""
     parts = _parts(rule)
     if parts["FREQ"] != "HOURLY":
         return Reading.NAMED
@@ -163,7 +163,7 @@ def _followed(parts: Parts, begin: datetime) -> Iterator[datetime]:
 
 
 def _whole_periods(parts: Parts, distance: timedelta) -> timedelta:
-    """Give how far a rule may be taken to begin later and name the same times from then on."""
+    """Return how far a rule may be taken to begin later and name the same times from then on."""
     weeks = {"HOURLY": 0, "DAILY": 0, "WEEKLY": 1}.get(parts["FREQ"])
     if weeks is None or "COUNT" in parts:
         return timedelta(0)

@@ -48,7 +48,7 @@ class Override:
     targets: tuple[tuple[str, Patterns], ...] = ()
 
     def shown(self) -> dict[str, object]:
-        """Give it as a line of the log has it."""
+        """Return it as a line of the log has it."""
         return {
             "change": self.kind,
             "window": self.window,
@@ -59,7 +59,7 @@ class Override:
         }
 
     def matters(self, now: datetime) -> bool:
-        """Tell whether anything can still follow from it."""
+        """Check whether anything can still follow from it."""
         if self.kind is OverrideKind.OPEN and self.end:
             return now < self.end + timedelta(days=2)
         return now < self.start + RELEVANT
@@ -68,7 +68,7 @@ class Override:
 def in_force(
     windows: Iterable[Window], overrides: Sequence[Override], zone: ZoneInfo
 ) -> tuple[Window, ...]:
-    """Give the windows as people changed them, and those that they opened by hand, in *zone*."""
+    """Return the windows as people changed them, and those that they opened by hand, in *zone*."""
     found = {window.name: window for window in windows}
     planned = frozenset(found)
     for override in overrides:

@@ -101,7 +101,7 @@ class DayNumber:
     n: int
 
     def in_month(self, year: int, month: int) -> date | None:
-        """Give the date; None where the month does not have it."""
+        """Return the date; None where the month does not have it."""
         length = calendar.monthrange(year, month)[1]
         number = self.n if self.n > 0 else length + 1 + self.n
         return date(year, month, number) if 1 <= number <= length else None
@@ -115,7 +115,7 @@ class NthWeekday:
     weekday: int
 
     def in_month(self, year: int, month: int) -> date | None:
-        """Give the date; None where the month does not have it."""
+        """Return the date; None where the month does not have it."""
         days = [week[self.weekday] for week in calendar.monthcalendar(year, month)]
         found = [day for day in days if day]
         index = self.n - 1 if self.n > 0 else self.n

@@ -48,7 +48,7 @@ class Desired:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sight:
+class _Horizon:
     """All openings that hold something between two instants, and every edge of theirs there."""
 
     start: datetime
@@ -58,17 +58,17 @@ class _Sight:
     edges: Sequence[datetime]
 
     def edge_after(self, now: datetime) -> datetime | None:
-        """Give the first edge after *now*, None if it sees none."""
+        """Return the first edge after *now*, None if it sees none."""
         index = bisect_right(self.edges, now)
         return self.edges[index] if index < len(self.edges) else None
 
 
-class _Lane:
+class _ClusterWindows:
     """The windows for one cluster, or all; what it remembers is swapped whole and needs no lock."""
 
     def __init__(self, windows: Sequence[Window], look: _Look, cluster: str = "") -> None:
         self._windows, self._look = windows, look
-        self._sight: _Sight | None = None
+        self._horizon: _Horizon | None = None
         self._named: dict[str, set[str]] = {}
         self._matching: dict[Patterns, set[str]] = {}
         self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -86,19 +86,19 @@ class _Lane:
         for id_ in patterns.plain:
             self._named.setdefault(id_, set()).add(window)
 
-    def sight(self, start: datetime, end: datetime) -> _Sight:
+    def horizon(self, start: datetime, end: datetime) -> _Horizon:
         """See what there is from *start* to *end*, and somewhat further."""
-        sight = self._sight
-        if sight is None or start < sight.start or end > sight.end:
-            sight = self._sight = self._see(_block(start), _block(end) + _BLOCK)
-        return sight
+        horizon = self._horizon
+        if horizon is None or start < horizon.start or end > horizon.end:
+            horizon = self._horizon = self._see(_block(start), _block(end) + _BLOCK)
+        return horizon
 
-    def _see(self, start: datetime, end: datetime) -> _Sight:
+    def _see(self, start: datetime, end: datetime) -> _Horizon:
         of_window = {w.name: self._look(w, start, end + w.pause_before) for w in self._windows}
         openings = sorted((o for found in of_window.values() for o in found), key=_by_start)
         edges = {edge for o in openings for edge in (o.pause_from, o.start, o.end)}
         known = sorted(edge for edge in edges if start <= edge < end)
-        return _Sight(start, end, openings, of_window, known)
+        return _Horizon(start, end, openings, of_window, known)
 
     def _windows_for(self, repository: str) -> tuple[str, ...]:
         """Name the windows that are for a repository, sorted."""
@@ -127,12 +127,14 @@ class Timeline:
         self.windows = {window.name: window for window in windows}
         self.merge_gap = merge_gap
         look = lru_cache(maxsize=2 * len(self.windows))(Window.openings)
-        self._all = _Lane(tuple(self.windows.values()), look)
+        self._all = _ClusterWindows(tuple(self.windows.values()), look)
         of_cluster: dict[str, list[Window]] = {}
         for window in self.windows.values():
             for cluster in {name for name, _ in window.targets}:
                 of_cluster.setdefault(cluster, []).append(window)
-        self._lanes = {name: _Lane(found, look, name) for name, found in of_cluster.items()}
+        self._clusters = {
+            name: _ClusterWindows(found, look, name) for name, found in of_cluster.items()
+        }
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """List all openings that meet `[start, end)`, sorted by start, then window."""
@@ -140,22 +142,22 @@ class Timeline:
         return sorted(found, key=_by_start)
 
     def covering(self, now: datetime) -> tuple[Opening, ...]:
-        """Give the openings that are open at *now*, sorted by start, then window."""
-        sight = self._around(self._all, now)
-        return tuple(o for o in sight.openings if o.start <= now < o.end)
+        """Return the openings that are open at *now*, sorted by start, then window."""
+        horizon = self._around(self._all, now)
+        return tuple(o for o in horizon.openings if o.start <= now < o.end)
 
     def next_change(self, now: datetime, cluster: str | None = None) -> datetime | None:
-        """Give the first instant after *now* at which something pauses, opens or closes.
+        """Return the first instant after *now* at which something pauses, opens or closes.
 
         None if nothing does within 400 days. With *cluster*, only its windows count.
         """
-        lane = self._all if cluster is None else self._lanes.get(cluster)
+        lane = self._all if cluster is None else self._clusters.get(cluster)
         if lane is None:
             return None
         change, reach = self._around(lane, now).edge_after(now), _BLOCK
         while change is None and reach < LOOK_AHEAD:
             reach = min(reach * 4, LOOK_AHEAD)
-            change = lane.sight(now, now + reach).edge_after(now)
+            change = lane.horizon(now, now + reach).edge_after(now)
         return change if change and change <= now + LOOK_AHEAD else None
 
     def clusters_of(self, window: str) -> frozenset[str]:
@@ -165,7 +167,7 @@ class Timeline:
 
     def plain_ids(self, cluster: str) -> frozenset[str]:
         """Name the repositories of *cluster* that windows name outright."""
-        lane = self._lanes.get(cluster)
+        lane = self._clusters.get(cluster)
         return lane.plain_ids if lane else frozenset()
 
     def count(self, window: str, cluster: str, ids: Iterable[str]) -> int:
@@ -176,48 +178,48 @@ class Timeline:
         return len(named | {id_ for id_ in ids if any(each.matches(id_) for each in patterns)})
 
     def is_wanted(self, cluster: str, now: datetime) -> bool:
-        """Tell whether any window holds repositories of *cluster* now, or may bridge a hole."""
-        lane = self._lanes.get(cluster)
+        """Check whether any window holds repositories of *cluster* now, or may bridge a hole."""
+        lane = self._clusters.get(cluster)
         if lane is None:
             return False
         near = [o for o in self._around(lane, now).openings if self._is_near(o, now)]
         return bool(_held(near, now) or self._bridging(near, now))
 
     def desired(self, cluster: str, ids: Iterable[str], now: datetime) -> dict[str, Desired]:
-        """Tell which of the repositories *ids* of *cluster* are to be paused at *now*."""
-        lane = self._lanes.get(cluster)
+        """Return which of the repositories *ids* of *cluster* are to be paused at *now*."""
+        lane = self._clusters.get(cluster)
         if lane is None:
             return {}
-        sight = self._around(lane, now)
-        near = {o.window for o in sight.openings if self._is_near(o, now)}
+        horizon = self._around(lane, now)
+        near = {o.window for o in horizon.openings if self._is_near(o, now)}
         # Many repositories have the same windows, and so the same answer.
         answers: dict[tuple[str, ...], Desired | None] = {}
         wanted = {}
         for id_ in ids if near else ():
             names = lane.windows_for(id_)
             if names not in answers:
-                answers[names] = self._desired(names, sight, now, near)
+                answers[names] = self._desired(names, horizon, now, near)
             if answer := answers[names]:
                 wanted[id_] = answer
         return wanted
 
-    def _around(self, lane: _Lane, now: datetime) -> _Sight:
+    def _around(self, lane: _ClusterWindows, now: datetime) -> _Horizon:
         gap = self.merge_gap
-        return lane.sight(now - gap, max(now + gap, self._horizon(now)))
+        return lane.horizon(now - gap, max(now + gap, self._horizon(now)))
 
     def _horizon(self, now: datetime) -> datetime:
-        """Give how far `until` follows openings: steady along a block, for records to be steady."""
+        """Return how far `until` follows openings: steady along a block, so that records are."""
         return _block(now) + 2 * _BLOCK
 
     def _is_near(self, opening: Opening, now: datetime) -> bool:
         return opening.pause_from <= now + self.merge_gap and opening.end > now - self.merge_gap
 
     def _desired(
-        self, names: tuple[str, ...], sight: _Sight, now: datetime, near: set[str]
+        self, names: tuple[str, ...], horizon: _Horizon, now: datetime, near: set[str]
     ) -> Desired | None:
         if near.isdisjoint(names):
             return None
-        found = (o for name in names for o in sight.of_window.get(name, ()))
+        found = (o for name in names for o in horizon.of_window.get(name, ()))
         mine = sorted(
             (o for o in found if o.end > now - self.merge_gap), key=lambda o: o.pause_from
         )
@@ -237,7 +239,7 @@ class Timeline:
         )
 
     def _bridging(self, mine: Sequence[Opening], now: datetime) -> tuple[Opening, ...]:
-        """Give the openings that come next, if the hole before them is short enough."""
+        """Return the openings that come next, if the hole before them is short enough."""
         ended = max((o.end for o in mine if o.end <= now), default=None)
         begins = min((o.pause_from for o in mine if o.pause_from > now), default=None)
         if ended and begins and begins - ended < self.merge_gap:

@@ -11,17 +11,17 @@ from zoneinfo import ZoneInfo
 
 
 def exists(local: datetime, zone: ZoneInfo) -> bool:
-    """Tell whether clocks in *zone* ever show *local*: if not, it does not survive the way back."""
+    """Check whether clocks in *zone* ever show *local*: if not, it does not survive a round trip."""
     return shows(_instant(local, zone, 0), local, zone)
 
 
 def shows(instant: datetime, local: datetime, zone: ZoneInfo) -> bool:
-    """Tell whether clocks in *zone* show *local* at an instant."""
+    """Check whether clocks in *zone* show *local* at an instant."""
     return instant.astimezone(zone).replace(tzinfo=None) == local
 
 
 def start_instant(local: datetime, zone: ZoneInfo) -> datetime:
-    """Give the first instant (UTC) at which clocks in *zone* show *local* or later."""
+    """Return the first instant (UTC) at which clocks in *zone* show *local* or later."""
     instant = _instant(local, zone, 0)
     if shows(instant, local, zone):
         return instant
@@ -29,7 +29,7 @@ def start_instant(local: datetime, zone: ZoneInfo) -> datetime:
 
 
 def end_instant(local: datetime, zone: ZoneInfo) -> datetime:
-    """Give the last instant (UTC) at which clocks in *zone* come to *local*."""
+    """Return the last instant (UTC) at which clocks in *zone* come to *local*."""
     return _instant(local, zone, 1 if exists(local, zone) else 0)
 
 

@@ -45,7 +45,7 @@ class Patterns:
         return tuple(p for p in named if self.matches(p))
 
     def matches(self, repository: str) -> bool:
-        """Tell whether some pattern includes the id and none takes it away."""
+        """Check whether some pattern includes the id and none takes it away."""
         included, excluded = _compiled(self.patterns)
         return bool(included.match(repository)) and not excluded.match(repository)
 
@@ -132,7 +132,7 @@ class Window:
         return sorted(meeting, key=lambda opening: opening.start)
 
     def _intervals(self, start: datetime, end: datetime) -> list[Interval]:
-        """Give what the rule says, and what it said earlier if its end was moved into the range."""
+        """Return what the rule says, and what it said earlier if its end was moved here."""
         found = list(intervals(self.rule, self.zone, start, end))
         for began, ends in self.moved:
             if began < start < ends:
@@ -152,7 +152,7 @@ class Window:
         )
 
     def patterns_for(self, cluster: str) -> tuple[Patterns, ...]:
-        """Give the patterns for the repositories of *cluster*."""
+        """Return the patterns for the repositories of *cluster*."""
         return tuple(patterns for name, patterns in self.targets if name == cluster)
 
     def _opens_on(self, day: date) -> bool:
@@ -164,5 +164,5 @@ class Window:
 
 
 def window_of(opening: str) -> str:
-    """Give the name of the window of an opening's identity."""
+    """Return the name of the window of an opening's identity."""
     return opening.rpartition("@")[0]

@@ -58,7 +58,7 @@ class Clusters:
         self._order(f"hang {number}")
 
     def seen(self) -> list[Seen]:
-        """Tell what each cluster saw since the last reset."""
+        """Return what each cluster saw since the last reset."""
         return [Seen(**report) for report in self._order("report")]
 
     def _order(self, order: str) -> Any:

@@ -48,7 +48,7 @@ class FanOut:
             yield cls(site, Rivals(folder), served, size, floor_s)
 
     def ours(self) -> float:
-        """Give the seconds from an opening's start to the last repository seen paused."""
+        """Return the seconds from an opening's start to the last repository seen paused."""
         self.clusters.reset()
         start = in_seconds(READY_WITHIN_S + READY_EACH_S * len(self.site.urls))
         self.site.write([once("everything", start, start + DAY_S, '{"c*": ["*"]}')])

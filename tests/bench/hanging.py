@@ -33,7 +33,7 @@ def one_hangs(*, quick: bool) -> list[Row]:
 
 
 def _others(site: Site, served: Clusters, *, hangs: bool) -> float:
-    """Give the seconds until the others are paused; without *hangs* the tenth has no window."""
+    """Return the seconds until the others are paused; without *hangs* the tenth has no window."""
     served.reset()
     if hangs:
         served.hang(SILENT)

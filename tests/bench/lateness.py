@@ -37,7 +37,7 @@ class Openings:
         ]
 
     def at(self, number: int) -> float:
-        """Give the start of an opening."""
+        """Return the start of an opening."""
         return self.first + number
 
     @property
@@ -46,7 +46,7 @@ class Openings:
         return self.first + self.count + 1
 
     def lateness(self, served: Clusters, numbers: Sequence[int]) -> list[float]:
-        """Give how late the first POSTs of some of the openings came, in seconds."""
+        """Return how late the first POSTs of some of the openings came, in seconds."""
         seen = served.seen()
         return [seen[n % CLUSTERS].posts[_id(n)] - self.at(n) for n in numbers]
 

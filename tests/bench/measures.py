@@ -32,11 +32,11 @@ class Row:
 
     @property
     def is_met(self) -> bool | None:
-        """Tell whether the goal is met; None where there is none."""
+        """Check whether the goal is met; None where there is none."""
         return None if self.goal is None else self.ratio <= self.goal
 
     def document(self) -> dict[str, Any]:
-        """Give the row as JSON takes it."""
+        """Return the row as JSON takes it."""
         return {**asdict(self), "strain": self.strain, "is_met": self.is_met}
 
 
@@ -53,7 +53,7 @@ def interleaved(rounds: int, measured: Mapping[str, Callable[[], float]]) -> dic
 
 
 def ratio_of(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Give the median of the ratios of samples from the same round."""
+    """Return the median of the ratios of samples from the same round."""
     return median(our / their for our, their in zip(ours, theirs, strict=True))
 
 

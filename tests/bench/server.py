@@ -70,14 +70,14 @@ class Cluster:
         self.requests, self.hangs, self._list = 0, False, b""
 
     def listed(self) -> bytes:
-        """Give the answer to a list call."""
+        """Return the answer to a list call."""
         if not self._list:
             found = b",\n".join(self.pieces[item] for item in self.states.items())
             self._list = _HEAD % (len(found) + 2) + b"[" + found + b"]"
         return self._list
 
     def one(self, id_: bytes) -> bytes:
-        """Give the answer to a call for one repository."""
+        """Return the answer to a call for one repository."""
         piece = self.pieces.get((id_, self.states.get(id_, b"")))
         return _HEAD % len(piece) + piece if piece else _NOT_FOUND
 
@@ -91,7 +91,7 @@ class Cluster:
         return _DONE
 
     def report(self) -> dict[str, object]:
-        """Tell what was seen since the last reset."""
+        """Return what was seen since the last reset."""
         return {
             "posts": {id_.decode(): at for id_, at in self.posts.items()},
             "first_get": self.first_get,

@@ -84,7 +84,7 @@ class Crew:
         return lambda: self._pause(members)
 
     def _pause(self, members: int) -> float:
-        """Give the seconds from an opening's start to the last repository seen paused."""
+        """Return the seconds from an opening's start to the last repository seen paused."""
         self.served.reset()
         self.postgres.ask(f"drop database if exists {DATABASE} with (force)", "postgres")
         self.postgres.ask(f"create database {DATABASE} owner {ROLE}", "postgres")
@@ -122,7 +122,7 @@ class Crew:
         return sum(shares) == self.size.clusters and max(shares) <= most
 
     def _open(self) -> int:
-        """Have a person decide on an opening that begins in a moment; give its start.
+        """Have a person decide on an opening that begins in a moment; return its start.
 
         One of the file would have to be planned before it is known how long the shares take.
         """

@@ -34,12 +34,12 @@ def wait_until(condition: Callable[[], bool], what: str, within_s: float = PATIE
 
 
 def in_seconds(seconds: float) -> int:
-    """Give the first full second that is at least so many away, in seconds since 1970."""
+    """Return the first full second that is at least so many away, in seconds since 1970."""
     return int(time.time() + seconds) + 1
 
 
 def written(at: float) -> str:
-    """Give an instant as the file takes it, in quotes."""
+    """Return an instant as the file takes it, in quotes."""
     return f"'{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}'"
 
 
@@ -60,7 +60,7 @@ class Running:
     log: Path
 
     def lines(self, event: str = "") -> list[dict[str, Any]]:
-        """Give the lines of the log so far, or those of one *event*."""
+        """Return the lines of the log so far, or those of one *event*."""
         mark = f'"event": "{event}'.encode()
         text = self.log.read_bytes()
         whole = text[: text.rfind(b"\n") + 1]
@@ -72,7 +72,7 @@ class Running:
         wait_until(lambda: counted() >= count, f"{count} lines of {event}")
 
     def counter(self, event: str) -> Callable[[], int]:
-        """Give what counts the lines of *event* so far; it reads what is new and no more."""
+        """Return what counts the lines of *event* so far; it reads what is new and no more."""
         mark, lost = (f'"event": "{name}"'.encode() for name in (event, "log.dropped"))
         found = known = 0
 
@@ -93,18 +93,18 @@ class Running:
         return count
 
     def instants(self, event: str) -> list[float]:
-        """Give when the lines of *event* were written, in seconds since 1970."""
+        """Return when the lines of *event* were written, in seconds since 1970."""
         stamps = (line["timestamp"] for line in self.lines(event))
         return [datetime.fromisoformat(stamp).timestamp() for stamp in stamps]
 
     def cpu_s(self) -> float:
-        """Give the processor time used so far, that of all threads, in seconds."""
+        """Return the processor time used so far, that of all threads, in seconds."""
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()
         used = stat.rpartition(")")[2].split()[_STAT_CPU]
         return sum(map(int, used)) * _TICKS_S
 
     def memory_mib(self, field: str = "VmRSS") -> float:
-        """Give the resident memory, or with `VmHWM` the most there ever was, in MiB."""
+        """Return the resident memory, or with `VmHWM` the most there ever was, in MiB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition(f"{field}:")[2].split()[0]) / _KIB
 

@@ -63,7 +63,7 @@ def _example(folder: Path) -> Path:
 
 
 def _first_pass(site: Site, served: Clusters) -> float:
-    """Give the time from the start to the first list call that any cluster got."""
+    """Return the time from the start to the first list call that any cluster got."""
     served.reset()
     started = time.time()
     with site.run():

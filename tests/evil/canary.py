@@ -14,7 +14,7 @@ def canary() -> str:
 
 
 def forms_of(password: str, user: str) -> tuple[bytes, ...]:
-    """Give all ways in which *password* may have been written down."""
+    """Return all ways in which *password* may have been written down."""
     plain = password.encode()
     pair = f"{user}:{password}".encode()
     quoted = {quote(password), quote(password, safe=""), quote_plus(password)}
@@ -25,7 +25,7 @@ def forms_of(password: str, user: str) -> tuple[bytes, ...]:
 
 
 def _aligned(plain: bytes) -> set[bytes]:
-    """Give the parts of which base64 looks the same wherever the whole stands in a text."""
+    """Return the parts of which base64 looks the same wherever the whole stands in a text."""
     return {plain[skipped : skipped + (len(plain) - skipped) // 3 * 3] for skipped in range(3)}
 
 
@@ -35,5 +35,5 @@ def _base64(data: bytes) -> set[bytes]:
 
 
 def found_in(content: bytes, password: str, user: str) -> bool:
-    """Tell whether *content* has the password in any form."""
+    """Check whether *content* has the password in any form."""
     return any(form in content for form in forms_of(password, user))

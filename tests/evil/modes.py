@@ -191,7 +191,7 @@ def _asks_to_wait(status: int, error: CallError) -> tuple[Mode, ...]:
 
 
 def _lies(name: str, behaviour: Behaviour) -> Mode:
-    """Give a list that is none; a POST's 200 is taken, and its effect then is not seen."""
+    """Return a list that is none; a POST's 200 is taken, and its effect then is not seen."""
     return Mode(name, _never(behaviour), _UNEXPECTED, None, is_unsure=False)
 
 

@@ -183,7 +183,7 @@ def _run(*command: str) -> None:
 
 @contextlib.contextmanager
 def booted(folder: Path, prepare: Callable[[Box], None]) -> Iterator[Box]:
-    """Give a box that has been prepared and booted. Raises BootError."""
+    """Return a box that has been prepared and booted. Raises BootError."""
     try:
         box = Box(folder)
     except (OSError, subprocess.CalledProcessError) as exc:

@@ -74,7 +74,7 @@ class Engine:
         self._inside = children.split()[0]
 
     def __enter__(self) -> Self:
-        """Give itself."""
+        """Return itself."""
         return self
 
     def __exit__(self, *_: object) -> None:

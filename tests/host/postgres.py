@@ -53,7 +53,7 @@ class Postgres:
         return self.folder / "data"
 
     def url(self, database: str = "cbmaintd", port: int | None = None) -> str:
-        """Give the URL of a ledger in one of its databases, whose owner has no other rights."""
+        """Return the URL of a ledger in one of its databases, whose owner has no other rights."""
         address = f"{ROLE}@127.0.0.1:{port or self.port}"
         return f"postgresql+psycopg://{address}/{database}"
 

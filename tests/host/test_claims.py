@@ -13,8 +13,8 @@ from daemon.core.repository import Outcome, RepositoryKey
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
 from daemon.host.clock import SystemClock
-from daemon.ledger.claims import Card, Claims, Grant
-from daemon.ledger.fenced_store import Change, ClaimedStore, FencedWriter
+from daemon.ledger.claims import Claims, Grant, MemberReport
+from daemon.ledger.fenced_store import Change, FencedStore, FencedWriter
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.postgresql import PostgresqlLedger
@@ -45,16 +45,16 @@ def ledger(postgres: Postgres) -> Iterator[PostgresqlLedger]:
         yield ledger
 
 
-def store(ledger: PostgresqlLedger, who: str, epoch: int) -> ClaimedStore:
+def store(ledger: PostgresqlLedger, who: str, epoch: int) -> FencedStore:
     """Write of `prod` in the name of somebody, by a claim that may have ended."""
     lease = Lease("prod", epoch, timedelta.max)
-    return ClaimedStore(FencedWriter(ledger, who, SystemClock()), lease)
+    return FencedStore(FencedWriter(ledger, who, SystemClock()), lease)
 
 
-def card(who: str) -> Card:
+def report(who: str) -> MemberReport:
     """Tell of a member whose file is the one in force."""
     now = datetime.now(UTC)
-    return Card(who, "host", 1, now, "1", CONFIG, timedelta(0), Reading())
+    return MemberReport(who, "host", 1, now, "1", CONFIG, timedelta(0), Reading())
 
 
 def test_two_members_never_have_the_same_cluster(ledger: PostgresqlLedger) -> None:
@@ -106,9 +106,9 @@ def test_a_late_word_leads_to_a_look(ledger: PostgresqlLedger) -> None:
     with pytest.raises(FencedError):
         store(ledger, "a", 1).save([], [sent(NOW)])
 
-    (late,) = b.beat(card("b"), LEASE, renew=True).stale
+    (late,) = b.beat(report("b"), LEASE, renew=True).stale
     b.looked({"prod": late.id})
-    after = b.beat(card("b"), LEASE, renew=True).stale
+    after = b.beat(report("b"), LEASE, renew=True).stale
 
     assert (late.cluster, late.repository, late.action) == ("prod", "orders", "pause")
     assert after == ()
@@ -120,19 +120,19 @@ def test_only_what_still_holds_is_renewed(ledger: PostgresqlLedger) -> None:
     a.claim({"prod"}, (), 1, timedelta(seconds=-1))
     a.claim({"test"}, (), 1, LEASE)
 
-    renewed = a.beat(card("a"), LEASE, renew=True).renewed
+    renewed = a.beat(report("a"), LEASE, renew=True).renewed
 
     assert renewed == {"test": 1}
 
 
 def test_members_are_counted_while_they_agree(ledger: PostgresqlLedger) -> None:
     """The first configuration is in force; who has another file takes no share."""
-    other = replace(card("b"), config=replace(CONFIG, text=b"windows: {b: 1}\n"))
-    Claims(ledger, "a").beat(card("a"), LEASE, renew=True)
-    pulse = Claims(ledger, "b").beat(other, LEASE, renew=True)
+    other = replace(report("b"), config=replace(CONFIG, text=b"windows: {b: 1}\n"))
+    Claims(ledger, "a").beat(report("a"), LEASE, renew=True)
+    heartbeat = Claims(ledger, "b").beat(other, LEASE, renew=True)
     members = {each.id: (each.is_live, each.agrees) for each in ledger.members()}
 
-    assert (pulse.members, pulse.digest) == (1, CONFIG.digest)
+    assert (heartbeat.members, heartbeat.digest) == (1, CONFIG.digest)
     assert members == {"a": (True, True), "b": (True, False)}
 
 
@@ -143,7 +143,7 @@ def test_records_under_another_name_end_its_claim(ledger: PostgresqlLedger) -> N
     moved = replace(PLAIN, key=RepositoryKey("prod at x", "orders"))
     store(ledger, "a", 1).save([Record(PLAIN.key), moved])
 
-    renewed = Claims(ledger, "b").beat(card("b"), LEASE, renew=True).renewed
+    renewed = Claims(ledger, "b").beat(report("b"), LEASE, renew=True).renewed
     (found,) = Claims(ledger, "b").claim({"prod at x"}, (), 1, LEASE)
 
     assert renewed == {}
@@ -155,7 +155,7 @@ def test_a_stopped_member_holds_no_lock_beyond_its_lease(
 ) -> None:
     """Stopped in the middle of a transaction, it keeps nobody from taking over its clusters."""
     lease = timedelta(seconds=0.5)
-    Claims(ledger, ledger.user).beat(card(ledger.user), lease, renew=False)
+    Claims(ledger, ledger.user).beat(report(ledger.user), lease, renew=False)
     Claims(ledger, ledger.user).claim({"prod"}, (), 1, lease)
     found: list[Grant] = []
 

@@ -28,14 +28,14 @@ needs_podman = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "
 
 
 def steps() -> list[tuple[str, str]]:
-    """Give the recipe's instructions and what follows each, continued lines joined."""
+    """Return the recipe's instructions and what follows each, continued lines joined."""
     lines = [line for line in RECIPE.read_text().splitlines() if not line.startswith("#")]
     joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
     return [(name, rest) for name, _, rest in (line.partition(" ") for line in joined.split("\n"))]
 
 
 def of(instruction: str) -> list[str]:
-    """Give what follows each instruction of one kind."""
+    """Return what follows each instruction of one kind."""
     return [rest for name, rest in steps() if name == instruction]
 
 
@@ -72,7 +72,7 @@ def test_what_the_recipe_copies_is_there() -> None:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    """Give a podman that has built the image."""
+    """Return a podman that has built the image."""
     with ExitStack() as exits:
         try:
             engine = exits.enter_context(Engine(tmp_path))
@@ -106,11 +106,11 @@ class Pod:
         )
 
     def publish_password(self) -> None:
-        """Give the daemon the password that the simulator has now."""
+        """Return the daemon the password that the simulator has now."""
         self.secrets.publish({"prod.password": f"canary-{self._passwords}\n"})
 
     def publish_window(self, name: str, start: float, end: float) -> None:
-        """Give the daemon a file with this window, in seconds from now."""
+        """Return the daemon a file with this window, in seconds from now."""
         now = datetime.now(UTC).replace(microsecond=0)
         opens, closes = ((now + timedelta(seconds=each)).isoformat() for each in (start, end))
         self.config.publish(

@@ -24,7 +24,7 @@ SCHEDULES: str = OBJECTS["ConfigMap"]["data"]["schedules.yaml"]
 
 
 def in_image(variable: str) -> str:
-    """Give what the image sets *variable* to."""
+    """Return what the image sets *variable* to."""
     found = re.search(rf"{variable}=(\S+)", RECIPE)
     assert found
     return found[1]

@@ -23,7 +23,7 @@ needs_promtool = pytest.mark.skipif(
 
 
 def promtool(*arguments: str, stdin: bytes = b"") -> str:
-    """Give what promtool says against something."""
+    """Return what promtool says against something."""
     done = subprocess.run(
         [PROMTOOL or "promtool", *arguments],
         input=stdin,
@@ -37,7 +37,7 @@ def promtool(*arguments: str, stdin: bytes = b"") -> str:
 
 
 def served() -> str:
-    """Give the metrics of a daemon that has just begun."""
+    """Return the metrics of a daemon that has just begun."""
     metrics = Metrics()
     state = State(
         (),

@@ -74,12 +74,12 @@ def write(box: Box, text: str) -> None:
 
 
 def shown(box: Box, name: str) -> str:
-    """Give a property of the unit."""
+    """Return a property of the unit."""
     return box.run(f"systemctl show cbmaintd -P {name}").strip()
 
 
 def journal(box: Box) -> list[dict[str, Any]]:
-    """Give our lines, as journald keeps them."""
+    """Return our lines, as journald keeps them."""
     lines = box.run("journalctl -u cbmaintd -o cat").splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")]
 
@@ -90,7 +90,7 @@ def await_state(box: Box, state: str, within_s: float = 30.0) -> None:
 
 
 def orders(said: str) -> str:
-    """Give what the simulator's file says of one repository."""
+    """Return what the simulator's file says of one repository."""
     return said.partition('"orders"')[2].partition("}")[0]
 
 

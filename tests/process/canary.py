@@ -36,7 +36,7 @@ def files_below(folder: Path, secret: Collection[Path]) -> dict[str, bytes]:
 
 
 def command_line(pid: int) -> bytes:
-    """Give what everybody on the host may read of a process; nothing if it has ended."""
+    """Return what everybody on the host may read of a process; nothing if it has ended."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     return b""

@@ -173,7 +173,7 @@ class Stage:
         return simulator
 
     def rotate(self) -> str:
-        """Give a new password, which counts from now on; the old one stays a secret."""
+        """Return a new password, which counts from now on; the old one stays a secret."""
         self.password = canary()
         self.passwords.append(self.password)
         return self.password
@@ -215,12 +215,12 @@ class Stage:
         draft.replace(self.config)
 
     def command(self, *arguments: str) -> list[str]:
-        """Give the command line of cbmaintd with this file and ledger."""
+        """Return the command line of cbmaintd with this file and ledger."""
         options = ["--config", str(self.config), "--ledger", self.ledger]
         return [sys.executable, "-m", "daemon", *options, *arguments]
 
     def environ(self, more: Mapping[str, str]) -> dict[str, str]:
-        """Give the environment of a child."""
+        """Return the environment of a child."""
         return {**os.environ, "PYTHONPATH": str(ROOT), **more}
 
     def start(
@@ -317,7 +317,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 def moment(seconds: float) -> str:
-    """Give the first full second at least so many seconds from now, as the file takes it."""
+    """Return the first full second at least so many seconds from now, as the file takes it."""
     instant = datetime.now(UTC) + timedelta(seconds=seconds + 1)
     return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
 

@@ -30,7 +30,7 @@ def quiet(stage: Stage) -> Stage:
 
 
 def tell(manager: ServiceManager | None, text: str) -> None:
-    """Tell the service manager what a daemon would, and wait until it was heard."""
+    """Return the service manager what a daemon would, and wait until it was heard."""
     assert manager
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.sendto(text.encode(), manager.address)

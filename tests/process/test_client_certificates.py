@@ -49,7 +49,7 @@ def restart(stage: Stage, daemon: Running, servers: dict[str, tuple[Authority, A
 
 
 def entrust(name: str, authority: Authority, user: str = US, *, age: int = 0) -> dict[str, str]:
-    """Write the daemon's files for a cluster, valid until *age* days ago; give its settings."""
+    """Write the daemon's files for a cluster, valid until *age* days ago; return its settings."""
     authority.certify(f"{name}-ca.pem")
     ends = datetime.now(UTC) + timedelta(days=-age if age else 99)
     certificate, key = authority.issue(name, common_name=user, not_after=ends)

@@ -24,7 +24,7 @@ MOST_MEMORY_KIB = 400 * 1024
 
 @pytest.fixture
 def clock(tmp_path: Path) -> WallClock:
-    """Give a clock that the test sets, or skip where it cannot be built."""
+    """Return a clock that the test sets, or skip where it cannot be built."""
     (tmp_path / "clock").mkdir()
     clock = WallClock(tmp_path / "clock")
     if not clock.is_available:
@@ -34,7 +34,7 @@ def clock(tmp_path: Path) -> WallClock:
 
 @pytest.fixture
 def start(stage: Stage, clock: WallClock) -> Callable[[], Running]:
-    """Give a way to start a daemon that goes by that clock."""
+    """Return a way to start a daemon that goes by that clock."""
     return lambda: stage.start(environ=clock.environ)
 
 
@@ -139,7 +139,7 @@ def test_a_start_with_a_clock_far_ahead(
 
 
 def peak_kib(daemon: Running) -> int:
-    """Give the most memory that the daemon ever had."""
+    """Return the most memory that the daemon ever had."""
     status = Path(f"/proc/{daemon.process.pid}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1])

@@ -32,7 +32,7 @@ def file(stage: Stage, tmp_path: Path) -> Path:
 
 
 def completed(file: Path, line: str) -> list[str]:
-    """Give what bash would offer at the end of a line, once our code was sourced."""
+    """Return what bash would offer at the end of a line, once our code was sourced."""
     words = " ".join(map(shlex.quote, [*line.split(), *([""] if line.endswith(" ") else [])]))
     script = f"""
         source <(cbmaintd completion bash)

@@ -63,7 +63,7 @@ def start_doomed(
 
 
 def is_dead(running: Running) -> bool:
-    """Tell whether the process has ended."""
+    """Check whether the process has ended."""
     return running.process.poll() is not None
 
 

@@ -26,7 +26,7 @@ def let_in(simulator: Simulator, password: str, role: str = "backup_admin") -> N
 
 
 def distances(lines: Iterable[dict[str, Any]]) -> list[float]:
-    """Give the seconds between lines of the log."""
+    """Return the seconds between lines of the log."""
     times = [datetime.fromisoformat(line["timestamp"]) for line in lines]
     return [(after - before).total_seconds() for before, after in pairwise(times)]
 

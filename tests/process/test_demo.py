@@ -38,14 +38,14 @@ def playing(folder: Path, *arguments: str, **environ: str) -> Iterator[subproces
 
 
 def pid_of_daemon(process: subprocess.Popen[str]) -> int:
-    """Read on until the demo tells that its daemon has started; give the daemon's pid."""
+    """Read on until the demo tells that its daemon has started; return the daemon's pid."""
     assert process.stdout is not None
     line = next(line for line in process.stdout if "the daemon started" in line)
     return int(line.split()[-1])
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs."""
+    """Check whether a process runs."""
     return Path(f"/proc/{pid}").exists()
 
 

@@ -147,7 +147,7 @@ def test_a_person_is_heard_through_an_edit(stage: Stage) -> None:
 
 
 def windows_of(stage: Stage) -> str:
-    """Give the windows as they stand in the file."""
+    """Return the windows as they stand in the file."""
     return stage.config.read_text().partition("windows:\n")[2]
 
 

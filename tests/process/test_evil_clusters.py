@@ -29,7 +29,7 @@ HEALED_S = 90.0
 
 
 def _shares(mode: Mode) -> Counter[str]:
-    """Tell how often each kind of request meets *mode*."""
+    """Return how often each kind of request meets *mode*."""
     # A refusal keeps the daemon away for longer each time, a lie about a resume is believed for ten
     # seconds: one of each will do.
     looks = 2 if mode.on_list is None or mode.on_list in PASSING else 1
@@ -142,7 +142,7 @@ def write(stage: Stage, fleet: Fleet, window: str) -> None:
 
 
 def delays(daemon: Running, event: str) -> dict[tuple[str, str], int]:
-    """Tell how late each good repository was."""
+    """Return how late each good repository was."""
     return {
         (line["cluster"], line["repository"]): line["after_ms"]
         for line in daemon.events(event)
@@ -178,7 +178,7 @@ def test_every_way_to_misbehave_at_once(stage: Stage) -> None:
 
 
 def squeezed(stage: Stage) -> str:
-    """Give the status as one line."""
+    """Return the status as one line."""
     return " ".join(stage.ask("status", "--output", "json").stdout.split())
 
 

@@ -160,7 +160,7 @@ def connected(port: int) -> socket.socket:
 
 
 def drip(reader: socket.socket) -> bool:
-    """Send one more byte; tell whether the connection is over."""
+    """Send one more byte; return whether the connection is over."""
     try:
         reader.sendall(b"X")
     except OSError:
@@ -203,7 +203,7 @@ def test_an_address_that_is_taken_refuses_the_start(stage: Stage) -> None:
 
 
 def is_open(port: int) -> bool:
-    """Tell whether somebody listens at *port*."""
+    """Check whether somebody listens at *port*."""
     with socket.socket() as probe:
         probe.settimeout(5)
         return probe.connect_ex(("127.0.0.1", port)) == 0

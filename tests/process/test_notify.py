@@ -25,12 +25,12 @@ def targets(stage: Stage, receivers: dict[str, EvilServer], more: str = "") -> s
 
 
 def events_of(receiver: EvilServer) -> list[str]:
-    """Give the events that a webhook was told of."""
+    """Return the events that a webhook was told of."""
     return [json.loads(seen.body)["event"] for seen in list(receiver.seen)]
 
 
 def ping_of(seen: Seen) -> str:
-    """Give what a ping says."""
+    """Return what a ping says."""
     return urlsplit(seen.path).path.rpartition("/")[2]
 
 

@@ -23,7 +23,7 @@ PATIENCE_S = 30.0
 
 @contextmanager
 def simulating(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a simulator on a free port; give the process and the URL that it prints first."""
+    """Run a simulator on a free port; return the process and the URL that it prints first."""
     process = subprocess.Popen(
         [sys.executable, "-m", "daemon", "simulate", "--port", "0", *arguments],
         stdout=subprocess.PIPE,

@@ -29,7 +29,7 @@ class Certificates:
         self._trusted, self._unknown = Authority(folder), Authority(folder)
 
     def trust(self, cluster: str, *, is_unknown: bool = False) -> dict[str, str]:
-        """Write which authority a cluster's certificate has to come from; give its settings."""
+        """Write which authority a cluster's certificate has to come from; return its settings."""
         authority = self._unknown if is_unknown else self._trusted
         authority.certify(f"{cluster}-ca.pem")
         return {"tls": f"{{ca_file: {cluster}-ca.pem}}"}

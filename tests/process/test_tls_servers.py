@@ -23,7 +23,7 @@ VERSIONS = {
 
 
 def has_ipv6() -> bool:
-    """Tell whether this machine has a loopback address of IPv6."""
+    """Check whether this machine has a loopback address of IPv6."""
     with suppress(OSError), socket.create_server((LOOPBACK_6, 0), family=socket.AF_INET6):
         return True
     return False
@@ -52,7 +52,7 @@ def pause_and_resume(stage: Stage, clusters: tuple[str, ...], refused: str) -> R
 
 
 def posts(simulator: Simulator) -> list[str]:
-    """Give the last words of the paths that were posted to."""
+    """Return the last words of the paths that were posted to."""
     return [seen.path.split("/")[-1] for seen in simulator.requests if seen.method == "POST"]
 
 

@@ -150,7 +150,7 @@ def test_missed_backups_start_in_turn(stage: Stage) -> None:
 
 
 def seconds_between(first: dict[str, str], second: dict[str, str]) -> float:
-    """Give how much later the second line was written."""
+    """Return how much later the second line was written."""
     instants = [datetime.fromisoformat(line["timestamp"]) for line in (first, second)]
     return (instants[1] - instants[0]).total_seconds()
 

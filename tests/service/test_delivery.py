@@ -53,7 +53,7 @@ class Sender:
 
 @pytest.fixture
 def sender(tmp_path: Path) -> Iterator[Sender]:
-    """Give a sender."""
+    """Return a sender."""
     made = Sender(tmp_path, {"HTTP_PROXY": "http://127.0.0.1:9"})
     with closing(made.delivery):
         yield made
@@ -64,7 +64,7 @@ Serve = Callable[..., EvilServer]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Give what starts servers."""
+    """Return what starts servers."""
     with ExitStack() as exits:
         yield lambda *behaviours, **more: exits.enter_context(EvilServer(behaviours, **more))
 

@@ -41,7 +41,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock that stands still."""
+    """Return a clock that stands still."""
     return Clock()
 
 
@@ -54,7 +54,7 @@ def simulator(clock: Clock) -> Iterator[Simulator]:
 
 @pytest.fixture
 def http() -> Iterator[requests.Session]:
-    """Give a session of an administrator, as anybody would write it."""
+    """Return a session of an administrator, as anybody would write it."""
     with requests.Session() as session:
         session.trust_env = False
         session.auth = ("Administrator", "password")

@@ -181,7 +181,7 @@ DOORS = {
 
 
 def layer_of(module: str) -> int | None:
-    """Give the row of a module (`commands.check`), None if the table does not have it."""
+    """Return the row of a module (`commands.check`), None if the table does not have it."""
     for row, patterns in enumerate(LAYERS):
         if any(fnmatchcase(module, pattern) for pattern in patterns):
             return row
@@ -189,7 +189,7 @@ def layer_of(module: str) -> int | None:
 
 
 def imports(module: str, source: str, *, is_package: bool = False) -> Iterator[str]:
-    """Give every dotted name that the source imports, wherever in it; relative ones resolved."""
+    """Return every dotted name that the source imports, wherever in it; relative ones resolved."""
     here = f"{PACKAGE}.{module}".split(".")
     for node in ast.walk(ast.parse(source)):
         match node:
@@ -204,7 +204,7 @@ def imports(module: str, source: str, *, is_package: bool = False) -> Iterator[s
 
 
 def own_module(name: str, modules: frozenset[str]) -> str | None:
-    """Give which of our modules a dotted name means: the longest that it starts with."""
+    """Return which of our modules a dotted name means: the longest that it starts with."""
     parts = name.split(".")
     if parts[0] != PACKAGE:
         return None
@@ -213,7 +213,7 @@ def own_module(name: str, modules: frozenset[str]) -> str | None:
 
 
 def layer_faults(module: str, source: str, modules: frozenset[str], **kind: bool) -> list[str]:
-    """Give what is wrong with the imports of one module among ours."""
+    """Return what is wrong with the imports of one module among ours."""
     row = layer_of(module)
     if row is None:
         return [f"{module} has no place in LAYERS"]
@@ -231,7 +231,7 @@ def _is_below(module: str, row: int) -> bool:
 
 
 def core_faults(module: str, source: str) -> list[str]:
-    """Give where a module of the core touches the world; names for types alone do not."""
+    """Return where a module of the core touches the world; names for types alone do not."""
     tree = ast.parse(source)
     tree.body = [node for node in tree.body if not _is_for_types(node)]
     outside = {
@@ -256,7 +256,7 @@ def _called(node: ast.AST) -> str:
 
 
 def door_faults(module: str, source: str) -> list[str]:
-    """Give which dependencies a module imports past the one that is their door."""
+    """Return which dependencies a module imports past the one that is their door."""
     used = {name.split(".")[0] for name in imports(module, source)}
     return [
         f"{module} imports {name}, which enters through {' and '.join(DOORS[name])}"
@@ -266,7 +266,7 @@ def door_faults(module: str, source: str) -> list[str]:
 
 
 def sources() -> dict[str, Path]:
-    """Give every module of the package but its root, which holds the version alone."""
+    """Return every module of the package but its root, which holds the version alone."""
     found: dict[str, Path] = {}
     for path in sorted((ROOT / PACKAGE).rglob("*.py")):
         parts = path.relative_to(ROOT / PACKAGE).with_suffix("").parts

@@ -15,7 +15,7 @@ LONGEST_MODULE = 400
 
 
 def tool(*arguments: str) -> str:
-    """Run a tool of this environment over the project; give its complaints, empty if none."""
+    """Run a tool of this environment over the project; return its complaints, empty if none."""
     run = subprocess.run(
         [sys.executable, "-m", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -38,7 +38,7 @@ def test_the_format_is_ruffs() -> None:
 
 
 def named(path: Path) -> str:
-    """Give a file's name as seen from the top of the project."""
+    """Return a file's name as seen from the top of the project."""
     return str(path.relative_to(ROOT))
 
 
@@ -49,7 +49,7 @@ def test_a_module_has_one_idea(path: Path) -> None:
 
 
 def silent_tests(source: str) -> list[str]:
-    """Give the test functions that do not say what they show."""
+    """Return the test functions that do not say what they show."""
     return [
         node.name
         for node in ast.walk(ast.parse(source))
@@ -60,7 +60,7 @@ def silent_tests(source: str) -> list[str]:
 
 
 def imports_mock(source: str) -> bool:
-    """Tell whether a source imports unittest.mock, in any spelling."""
+    """Check whether a source imports unittest.mock, in any spelling."""
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Import(names=names):

@@ -77,14 +77,14 @@ def test_no_package_of_our_name_is_invited() -> None:
 
 
 def all_declared() -> list[Requirement]:
-    """Give the dependencies of the program, those of its extras included, without the tests'."""
+    """Return the dependencies of the program, those of its extras included, without the tests'."""
     extras = PROJECT["project"]["optional-dependencies"]
     optional = [text for extra, texts in extras.items() if extra != "test" for text in texts]
     return [*DECLARED, *map(Requirement, optional)]
 
 
 def imported(source: str) -> list[str]:
-    """Give the absolute names that a source imports."""
+    """Return the absolute names that a source imports."""
     found: list[str] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

@@ -93,7 +93,7 @@ def _until(start: datetime, days: int) -> datetime:
 
 
 def _wider(start: datetime, end: datetime) -> tuple[datetime, datetime]:
-    """Give a day more on both sides: what opened at the edge of a period may have moved past it."""
+    """Return a day more on both sides: an opening at the edge of a period may have moved out."""
     try:
         return start - LONGEST_DAY, end + LONGEST_DAY
     except OverflowError as exc:

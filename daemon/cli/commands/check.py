@@ -71,7 +71,7 @@ def _next(window: Window, now: datetime) -> str:
 
 
 def _is_near_change(opening: Opening) -> bool:
-    """Tell whether clocks change within a day of an edge: then hours alone may mislead."""
+    """Check whether clocks change within a day of an edge: then hours alone may mislead."""
     return any(
         (at - _DAY).astimezone(opening.zone).utcoffset()
         != (at + _DAY).astimezone(opening.zone).utcoffset()
@@ -132,7 +132,7 @@ def _worth_knowing(inventory: Inventory, timeline: Timeline, now: datetime) -> I
 
 
 def _losses(inventory: Inventory, window: Window, opening: Opening, now: datetime) -> Iterator[str]:
-    """Tell what the next opening costs, as far ahead as one reads."""
+    """Return what the next opening costs, as far ahead as one reads."""
     start, end = max(opening.pause_from, now), min(opening.end, now + FAR_ENOUGH)
     cost = impact(inventory, Timeline([window]), start, end)
     for run_ in cost.lost[:MOST_RUNS_SHOWN]:

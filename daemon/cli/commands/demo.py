@@ -118,7 +118,7 @@ class _Story:
     last: deque[str] = field(default_factory=lambda: deque(maxlen=5))
 
     def follow(self, stream: IO[str]) -> None:
-        """Tell what the log says until it ends."""
+        """Return what the log says until it ends."""
         for text in stream:
             self.last.append(text.rstrip())
             if text.startswith("{"):
@@ -134,7 +134,7 @@ class _Story:
 
     @property
     def is_over(self) -> bool:
-        """Tell whether everything was paused and resumed."""
+        """Check whether everything was paused and resumed."""
         return set(OURS) <= self.resumed
 
 

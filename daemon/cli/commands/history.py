@@ -195,6 +195,6 @@ def _decided(decision: Override, at: datetime) -> Iterator[str]:
 
 
 def _time(instant: datetime, at: datetime) -> str:
-    """Give a time as short as one understands it beside another, in the zone of that."""
+    """Return a time as short as one understands it beside another, in the zone of that."""
     local = instant.astimezone(at.tzinfo)
     return f"{local:%H:%M}" if local.date() == at.date() else f"{local:%a %F %H:%M}"

@@ -31,7 +31,7 @@ from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import database_of, open_ledger
 from daemon.ledger.postgresql import PostgresqlLedger
 from daemon.ledger.sqlite_file import DamagedError
-from daemon.passes.dispatch import Time
+from daemon.passes.dispatch import Clocks
 from daemon.passes.recorders import Fate
 from daemon.passes.rescue import GIVE_UP_AFTER, Rescue, Result, carry_out
 from daemon.service.client import BackupService
@@ -52,7 +52,7 @@ class _Pattern:
     repository: str
 
     def matches(self, record: Record) -> bool:
-        """Tell whether the repository of *record* is one of them."""
+        """Check whether the repository of *record* is one of them."""
         key = record.key
         return fnmatchcase(key.cluster, self.cluster) and fnmatchcase(key.id, self.repository)
 
@@ -201,7 +201,7 @@ def _release(
     environ: Mapping[str, str],
 ) -> _Ended:
     stopping, clock_ = Event(), SystemClock()
-    time_ = Time(clock_, lambda delay: not stopping.wait(delay.total_seconds()))
+    time_ = Clocks(clock_, lambda delay: not stopping.wait(delay.total_seconds()))
 
     def connect(cluster: ClusterSettings, remember: Callable[[Attempt], None]) -> BackupService:
         return BackupService(cluster, environ=environ, on_attempt=remember, now=clock_.wall)

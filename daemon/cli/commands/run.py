@@ -18,7 +18,7 @@ from daemon.config.settings import Settings, load
 from daemon.core.record import Record
 from daemon.core.repository import Attempt
 from daemon.errors import ConfigError, SecretError
-from daemon.fleet.member import Crew
+from daemon.fleet.member import Membership
 from daemon.host.clock import SystemClock
 from daemon.host.secrets import read_password
 from daemon.host.signals import Flags
@@ -27,13 +27,13 @@ from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.postgresql import PostgresqlLedger
 from daemon.ledger.sqlite_file import Loss
-from daemon.ledger.state import AppliedConfig, Trouble
+from daemon.ledger.state import AppliedConfig, Unreachable
 from daemon.log import log as logs
 from daemon.log.log import Level, Log, LogFormat
 from daemon.monitoring.metrics import Metrics
 from daemon.notify.delivery import Delivery
 from daemon.runtime.daemon import Daemon
-from daemon.runtime.parts import Book, Host, Start
+from daemon.runtime.parts import DaemonLedger, DaemonParts, HostParts
 from daemon.service.client import BackupService
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
@@ -68,13 +68,13 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             if ledger.loss:
                 _say_lost(log, ledger.loss)
             start = _start(file, found, ledger, environ, dry_run=args.dry_run)
-            crew = None if args.dry_run else _crew(ledger, log, environ)
-            if crew:
+            membership = None if args.dry_run else _membership(ledger, log, environ)
+            if membership:
                 # What the others hold is theirs: records are read with each claim.
-                start = replace(start, records=(), crew=crew)
+                start = replace(start, records=(), membership=membership)
             metrics = Metrics()
             delivery = Delivery(socket.gethostname(), environ, log.mask, log.redact)
-            host = Host(
+            host = HostParts(
                 log.logger,
                 metrics,
                 lambda: log.lost,
@@ -83,8 +83,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
                 delivery.deliver,
                 environ,
             )
-            book = _NoBook(ledger) if args.dry_run else crew or ledger
-            daemon = Daemon(start, book, _connector(log, metrics, environ), host)
+            used = _NoLedger(ledger) if args.dry_run else membership or ledger
+            daemon = Daemon(start, used, _connector(log, metrics, environ), host)
             has_ended = daemon.run(flags)
             delivery.close()
     finally:
@@ -123,7 +123,7 @@ def _start(
     environ: Mapping[str, str],
     *,
     dry_run: bool,
-) -> Start:
+) -> DaemonParts:
     """Choose what is put in force: the file, or else the last good configuration."""
     rejected = found if isinstance(found, ConfigError) else None
     settings = found if isinstance(found, Settings) else earlier.last_good(ledger, environ)
@@ -131,7 +131,7 @@ def _start(
         raise rejected or AssertionError("unreachable")
     records = tuple(ledger.records())
     orphans = {record.key.cluster for record in records} - settings.clusters.keys()
-    return Start(
+    return DaemonParts(
         settings=settings,
         file=file,
         folder=file.absolute().parent,
@@ -144,7 +144,7 @@ def _start(
     )
 
 
-def _crew(ledger: Ledger, log: Log, environ: Mapping[str, str]) -> Crew | None:
+def _membership(ledger: Ledger, log: Log, environ: Mapping[str, str]) -> Membership | None:
     """Join the daemons on *ledger*, if it is one that several share."""
     if not isinstance(ledger, PostgresqlLedger):
         return None
@@ -153,7 +153,7 @@ def _crew(ledger: Ledger, log: Log, environ: Mapping[str, str]) -> Crew | None:
         return earlier.clusters(names, ledger.configs(), environ)
 
     beats = PostgresqlLedger(ledger.url, Access.DAEMON, ledger.user, pool=1)
-    return Crew((ledger, beats), log.logger, SystemClock(), find, ledger.overrides())
+    return Membership((ledger, beats), log.logger, SystemClock(), find, ledger.overrides())
 
 
 def _connector(
@@ -173,7 +173,7 @@ def _connector(
     return connect
 
 
-class _NoBook(Book):
+class _NoLedger(DaemonLedger):
     """Where a dry run writes: nowhere; it reads what there is."""
 
     def __init__(self, ledger: Ledger) -> None:
@@ -188,7 +188,7 @@ class _NoBook(Book):
     def note_reading(self, faults: Sequence[str]) -> None:
         pass
 
-    def note_troubles(self, changes: Mapping[str, Trouble | None]) -> None:
+    def note_unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
         pass
 
     def forget_attempts(self, before: datetime, most: int) -> None:

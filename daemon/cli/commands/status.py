@@ -29,7 +29,7 @@ from daemon.core.shares import LONGEST_SKEW
 from daemon.errors import UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
-from daemon.ledger.state import DaemonState, Member, Trouble
+from daemon.ledger.state import DaemonState, Member, Unreachable
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Opening, Window
 
@@ -53,7 +53,7 @@ class _Status:
 
     now: datetime
     daemon: DaemonState
-    troubles: list[Trouble]
+    unreachable: list[Unreachable]
     unplanned: dict[str, Override]
     open: list[Opening]
     next: list[Opening]
@@ -102,7 +102,7 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Status:
         return _Status(
             now,
             daemon,
-            ledger.troubles() if daemon.running else [],
+            ledger.unreachable() if daemon.running else [],
             {each.window: each for each in planned.overrides if each.kind is OverrideKind.OPEN},
             list(planned.timeline.covering(now)),
             sorted(filter(None, coming), key=lambda opening: (opening.start, opening.window)),
@@ -145,21 +145,21 @@ def _document(status: _Status) -> dict[str, object]:
 
 
 def _special(status: _Status) -> dict[str, object]:
-    """Give the keys that are there for some: who shares the ledger, and what does not answer."""
+    """Return the keys that are there for some: who shares the ledger, and what does not answer."""
     special: dict[str, object] = {}
     if status.members is not None:
         special["members"] = [_member(member) for member in status.members]
-    if status.troubles:
-        special["clusters"] = [_trouble(trouble) for trouble in status.troubles]
+    if status.unreachable:
+        special["clusters"] = [_unreachable_json(cluster) for cluster in status.unreachable]
     return special
 
 
-def _trouble(trouble: Trouble) -> dict[str, str]:
+def _unreachable_json(cluster: Unreachable) -> dict[str, str]:
     return {
-        "cluster": trouble.cluster,
-        "error": trouble.error,
-        "message": trouble.message,
-        "since": trouble.since.isoformat(),
+        "cluster": cluster.cluster,
+        "error": cluster.error,
+        "message": cluster.message,
+        "since": cluster.since.isoformat(),
     }
 
 
@@ -184,7 +184,7 @@ def _text(instant: datetime | None) -> str | None:
 
 
 def _shown(status: _Status, height: int | None = None) -> list[Text]:
-    """Give the lines; of tables that are too long for *height*, what comes first."""
+    """Return the lines; of tables that are too long for *height*, what comes first."""
     width = room()
     lines = [line for part in _daemon_lines(status) for line in _broken(part, width)]
     openings, holds = _openings(status, width), _holds(status, width)
@@ -212,7 +212,7 @@ def _size(table: _Table) -> int:
 
 
 def _cut(table: _Table, height: int | None) -> Iterator[Text]:
-    """Give the rows for which there is room, and say for how many things there is none."""
+    """Return the rows for which there is room, and say for how many things there is none."""
     if height is None or _size(table) <= height:
         yield from (line for lines, _ in table for line in lines)
         return
@@ -235,10 +235,10 @@ def _daemon_lines(status: _Status) -> Iterator[str | Text]:
         yield "[bold yellow]No daemon runs on this ledger.[/]"
         if status.holds:
             yield "[bold red]What it holds stays paused until one does: systemctl start cbmaintd[/]"
-    for trouble in status.troubles:
-        since = span(status.now - trouble.since)
-        what = f"{trouble.cluster} does not answer as it should, for {since}"
-        yield Text(f"{what}: {trouble.error}: {trouble.message}", "bold red")
+    for cluster in status.unreachable:
+        since = span(status.now - cluster.since)
+        what = f"{cluster.cluster} does not answer as it should, for {since}"
+        yield Text(f"{what}: {cluster.error}: {cluster.message}", "bold red")
     if daemon.config == "rejected":
         yield "[bold red]The file was rejected; the last good one is in force. The faults:[/]"
         faults = daemon.reading.faults
@@ -250,18 +250,18 @@ def _daemon_lines(status: _Status) -> Iterator[str | Text]:
 def _members(members: Sequence[Member], width: int | None) -> _Table:
     rows = []
     for member in members:
-        troubles = ", ".join(_troubles_of(member))
+        problems = ", ".join(_problems_of(member))
         cells = (
             f"{member.host} pid {member.pid}",
             str(member.clusters),
             f"{member.age.total_seconds():.1f} s ago, lease {span(member.lease)}",
             member.version,
         )
-        rows.append((Row(cells, troubles, "bold red" if troubles else ""), 1))
+        rows.append((Row(cells, problems, "bold red" if problems else ""), 1))
     return _table(("DAEMON", "CLUSTERS", "HEARD OF", "VERSION"), rows, width)
 
 
-def _troubles_of(member: Member) -> Iterator[str]:
+def _problems_of(member: Member) -> Iterator[str]:
     if not member.is_live:
         yield "silent: its clusters go to the others"
     elif not member.agrees:
@@ -285,10 +285,10 @@ def _openings(status: _Status, width: int | None) -> _Table:
 
 
 def _holds(status: _Status, width: int | None) -> _Table:
-    """Give a row for each hold, or for all of which the same is to be said; trouble first."""
+    """Return a row for each hold, or for all of which the same is to be said; trouble first."""
     alike: dict[tuple[object, ...], list[Record]] = {}
     for hold in status.holds:
-        same = (hold.key.cluster, *_about(hold, status.now), *_troubles(hold, status.now))
+        same = (hold.key.cluster, *_about(hold, status.now), *_problems_of_hold(hold, status.now))
         alike.setdefault(same, []).append(hold)
     rows = []
     for holds in alike.values():
@@ -303,12 +303,12 @@ def _holds(status: _Status, width: int | None) -> _Table:
 
 def _row(name: str, holds: Sequence[Record], now: datetime) -> Row:
     first = holds[0]
-    troubles = [*_troubles(first, now)]
+    problems = [*_problems_of_hold(first, now)]
     attempts = [hold.next_attempt for hold in holds if hold.next_attempt]
     if attempts and min(attempts) > now:
-        troubles.append(f"again in {span(min(attempts) - now)}")
+        problems.append(f"again in {span(min(attempts) - now)}")
     style = "bold red" if _is_overdue(first, now) else ""
-    return Row((name, *_about(first, now)), ", ".join(troubles), style)
+    return Row((name, *_about(first, now)), ", ".join(problems), style)
 
 
 def _about(hold: Record, now: datetime) -> tuple[str, str, str]:
@@ -326,7 +326,7 @@ def _is_overdue(hold: Record, now: datetime) -> bool:
     return hold.until is not None and hold.until <= now
 
 
-def _troubles(hold: Record, now: datetime) -> Iterator[str]:
+def _problems_of_hold(hold: Record, now: datetime) -> Iterator[str]:
     if hold.until and _is_overdue(hold, now):
         yield f"overdue for {span(now - hold.until)}"
     if hold.running:

@@ -100,7 +100,7 @@ def _explain(
 def _next_change(
     timeline: Timeline, key: RepositoryKey, at: datetime, *, is_wanted: bool
 ) -> datetime | None:
-    """Give the next change of its cluster that is one for the repository."""
+    """Return the next change of its cluster that is one for the repository."""
     change = timeline.next_change(at, key.cluster)
     for _ in range(_MOST_CHANGES):
         if not change or (key.id in timeline.desired(key.cluster, [key.id], change)) != is_wanted:

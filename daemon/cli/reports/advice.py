@@ -38,7 +38,7 @@ Pauses = Mapping[str, list[Opening]]
 def advise(
     windows: Iterable[Window], clusters: Mapping[str, ClusterSettings], now: datetime
 ) -> Iterator[str]:
-    """Give what is worth a second look, from *now* (aware) on; disabled windows are passed over."""
+    """Return what is worth a second look from *now* (aware) on, disabled windows passed over."""
     enabled = [window for window in windows if window.enabled]
     month = {window.name: window.openings(now, now + MONTH) for window in enabled}
     endless = {window.name for window in enabled if _is_endless(month[window.name], now)}
@@ -75,7 +75,7 @@ def _is_endless(month: list[Opening], now: datetime) -> bool:
 
 
 def _lengths(openings: Iterable[Opening], now: datetime) -> Iterator[timedelta]:
-    """Give the pauses within the month from *now* on, each instant counted once."""
+    """Return the pauses within the month from *now* on, each instant counted once."""
     reached, end = now, now + MONTH
     for opening in sorted(openings, key=lambda each: each.pause_from):
         start, stop = max(opening.pause_from, reached), min(opening.end, end)
@@ -99,7 +99,7 @@ def _too_short(
 
 
 def _retry_round(cluster: ClusterSettings) -> timedelta:
-    """Give how long the attempts of one call take at most, with the waits between them."""
+    """Return how long the attempts of one call take at most, with the waits between them."""
     retry, wait, total = cluster.retry, cluster.retry.first_delay, timedelta(0)
     for _ in range(retry.attempts - 1):
         total += min(wait, retry.max_delay)
@@ -121,7 +121,7 @@ def _at_clock_changes(window: Window, now: datetime) -> Iterator[str]:
 
 @cache
 def _change_days(zone: ZoneInfo, now: datetime) -> tuple[datetime, ...]:
-    """Give instants less than a day before each clock change of the next 13 months."""
+    """Return instants less than a day before each clock change of the next 13 months."""
     days = [now + number * _DAY for number in range(-1, THIRTEEN_MONTHS.days + 1)]
     offsets = [day.astimezone(zone).utcoffset() for day in days]
     return tuple(
@@ -169,5 +169,5 @@ def _by_cluster(windows: Iterable[Window]) -> dict[str, list[tuple[str, Patterns
 
 
 def _covers(patterns: Patterns, pattern: str) -> bool:
-    """Tell whether all that *pattern* means is surely meant by *patterns*, too."""
+    """Check whether all that *pattern* means is surely meant by *patterns*, too."""
     return pattern in patterns.patterns or patterns.matches(pattern)

@@ -37,7 +37,7 @@ class Marks:
     cut: str = "…"
 
     def of(self, share: float) -> str:
-        """Give the cell of which *share* is open; nothing that is open looks empty."""
+        """Return the cell of which *share* is open; nothing that is open looks empty."""
         if share <= 0:
             return self.empty
         if share < 1 / 3:
@@ -63,7 +63,7 @@ class Period:
 
     @property
     def is_current(self) -> bool:
-        """Tell whether it is now."""
+        """Check whether it is now."""
         return self.start <= self.now < self.end
 
 
@@ -81,11 +81,11 @@ class _Scale:
         return (self.end - self.start) / self.cells
 
     def cell(self, instant: datetime) -> int:
-        """Give the cell that an instant lies in."""
+        """Return the cell that an instant lies in."""
         return min(max(int((instant - self.start) / self.step), 0), self.cells - 1)
 
     def midnights(self) -> Iterator[tuple[int, datetime]]:
-        """Give the first instant of each local day, with its cell."""
+        """Return the first instant of each local day, with its cell."""
         day, last = (at.astimezone(self.zone).date() for at in (self.start, self.end))
         while day <= last:
             first = start_instant(datetime(day.year, day.month, day.day), self.zone)  # noqa: DTZ001  # local
@@ -94,7 +94,7 @@ class _Scale:
             day += timedelta(days=1)
 
     def changes(self) -> Iterator[tuple[int, datetime, datetime]]:
-        """Give each local day on which clocks change: the cell, its midnight and the next."""
+        """Return each local day on which clocks change: the cell, its midnight and the next."""
         days = [midnight for _, midnight in self.midnights()]
         around = [self.start.astimezone(self.zone), *days, self.end.astimezone(self.zone)]
         for before, after in pairwise(around):
@@ -102,7 +102,7 @@ class _Scale:
                 yield self.cell(before), before, after
 
     def shares(self, openings: Iterable[Opening]) -> list[float]:
-        """Give which share of each cell is open."""
+        """Return which share of each cell is open."""
         found = [0.0] * self.cells
         for opening in openings:
             begin, stop = max(opening.start, self.start), min(opening.end, self.end)

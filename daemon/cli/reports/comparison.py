@@ -47,13 +47,13 @@ class Difference:
         return next(opening for opening in (self.after, self.before) if opening)
 
     def meets(self, start: datetime, end: datetime) -> bool:
-        """Tell whether it is about `[start, end)`, before the edit or after it."""
+        """Check whether it is about `[start, end)`, before the edit or after it."""
         both = (self.before, self.after)
         return any(opening.start < end and opening.end > start for opening in both if opening)
 
 
 def compare(before: Iterable[Opening], after: Iterable[Opening]) -> list[Difference]:
-    """Give what differs, by time and window; what opens on the same local day has moved."""
+    """Return what differs, by time and window; what opens on the same local day has moved."""
     old, new = _by_interval(before), _by_interval(after)
     vanished = _by_day(old[key] for key in old.keys() - new.keys())
     appeared = _by_day(new[key] for key in new.keys() - old.keys())
@@ -74,7 +74,7 @@ def retargeted(before: Timeline, after: Timeline) -> list[str]:
 
 
 def document(differences: Sequence[Difference], retargets: Sequence[str]) -> dict[str, object]:
-    """Give it as one JSON document; an opening is as in the calendar, or null."""
+    """Return it as one JSON document; an opening is as in the calendar, or null."""
     return {
         "openings": [
             {

@@ -39,7 +39,7 @@ def ask(
 
 
 def document(found: Sequence[Impact], failed: Iterable[ServiceError]) -> dict[str, object]:
-    """Give it as one JSON document, times in UTC."""
+    """Return it as one JSON document, times in UTC."""
     return {
         "lost": [
             {

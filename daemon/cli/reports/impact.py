@@ -86,7 +86,7 @@ class _Pause:
 
 
 def impact(inventory: Inventory, timeline: Timeline, start: datetime, end: datetime) -> Impact:
-    """Tell what the openings from *start* to *end* cost the repositories of a cluster."""
+    """Return what the openings from *start* to *end* cost the repositories of a cluster."""
     lost: list[LostRun] = []
     gaps: list[Gap] = []
     unknown: list[RepositoryKey] = []
@@ -119,7 +119,7 @@ def _lost(key: RepositoryKey, run: ScheduledRun, pause: _Pause) -> LostRun:
 def _pauses(
     key: RepositoryKey, timeline: Timeline, now: datetime, until: datetime
 ) -> tuple[_Pause, ...]:
-    """Give the times in which the repository is paused; what touches or overlaps is one."""
+    """Return the times in which the repository is paused; what touches or overlaps is one."""
     names = {
         window.name
         for window in timeline.windows.values()
@@ -140,7 +140,7 @@ def _pauses(
 def _runs(
     first: ScheduledRun, every: Mapping[str, timedelta], around: tuple[datetime, datetime]
 ) -> Iterator[ScheduledRun]:
-    """Give the runs of one task within *around*; the next alone where nobody knows how often."""
+    """Return the runs of one task within *around*; the next alone where nobody knows how often."""
     start, end = around
     step, at = every.get(first.task), first.next_run
     if not step:
@@ -163,7 +163,7 @@ def _gaps(
     asked: tuple[datetime, datetime],
     horizon: datetime,
 ) -> Iterator[Gap]:
-    """Give the longest gap that meets the time *asked* for, if it is longer than the plan's own."""
+    """Return the longest gap that meets the time *asked* for, if longer than the plan's own."""
     made = [run.next_run for run in backups if run not in missed]
     first = [backups[0].next_run] if backups[0] in missed else []
     last = [horizon] if backups[-1] in missed else []

@@ -51,7 +51,7 @@ def take_inventories(
 
 
 def service_for(cluster: ClusterSettings, environ: Mapping[str, str]) -> BackupService:
-    """Give the service of a cluster, asked by a person: few attempts, and nothing is logged."""
+    """Return the service of a cluster, asked by a person: few attempts, and nothing is logged."""
     retry = replace(cluster.retry, attempts=min(cluster.retry.attempts, ATTEMPTS))
     return BackupService(
         replace(cluster, retry=retry),

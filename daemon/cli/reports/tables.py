@@ -37,7 +37,7 @@ class Row:
 
 
 def ahead(window: Window, now: datetime) -> Iterator[Opening]:
-    """Give the openings from *now* on, one that is open included, for 400 days.
+    """Return the openings from *now* on, one that is open included, for 400 days.
 
     It looks further only while somebody wants more: of a window that opens every minute the next
     opening is known at once, all of a year's are not.
@@ -53,7 +53,7 @@ def ahead(window: Window, now: datetime) -> Iterator[Opening]:
 
 
 def opening_json(opening: Opening) -> dict[str, str]:
-    """Give an opening as `calendar` and `status` print it; times have the zone's offset."""
+    """Return an opening as `calendar` and `status` print it; times have the zone's offset."""
     shown = {
         "window": opening.window,
         "start": opening.local_start.isoformat(),
@@ -87,7 +87,7 @@ def print_columns(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def laid_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> list[list[Text]]:
-    """Give the lines of each row, those of the titles first.
+    """Return the lines of each row, those of the titles first.
 
     What does not fit into *width* goes on below, indented, and so does a note. A word is broken
     only if it is longer than a line. Without a width each row is one line, its note at the end.
@@ -151,18 +151,18 @@ def _folded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 
 
 def console() -> Console:
-    """Give the terminal; colours and width follow NO_COLOR, COLUMNS and whether it is one."""
+    """Return the terminal; colours and width follow NO_COLOR, COLUMNS and whether it is one."""
     return Console(highlight=False, soft_wrap=False)
 
 
 def room() -> int | None:
-    """Give how wide a line may be; None in a pipe without COLUMNS: `grep` wants rows whole."""
+    """Return how wide a line may be; None in a pipe without COLUMNS: `grep` wants rows whole."""
     out = console()
     return out.width if out.is_terminal or "COLUMNS" in os.environ else None
 
 
 def span(length: timedelta) -> str:
-    """Give a span as people say it, its two largest units: `2 h 10 min`."""
+    """Return a span as people say it, its two largest units: `2 h 10 min`."""
     units = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", MINUTE))
     if length < MINUTE:
         return f"{max(round(length.total_seconds()), 0)} s"
@@ -175,10 +175,10 @@ def span(length: timedelta) -> str:
 
 
 def clock(instant: datetime) -> str:
-    """Give a local time as people read it, with its weekday and zone."""
+    """Return a local time as people read it, with its weekday and zone."""
     return f"{instant:%a %Y-%m-%d %H:%M %Z}"
 
 
 def clock_with_offset(instant: datetime) -> str:
-    """Give a local time as `clock` does, and what it is from UTC, for zones nobody knows."""
+    """Return a local time as `clock` does, and what it is from UTC, for zones nobody knows."""
     return f"{clock(instant)} ({instant.isoformat()[-6:]})"

@@ -26,7 +26,7 @@ class Attachments:
         self.seen: dict[str, str | None] = {}
 
     def read(self, name: str) -> str:
-        """Give the text of a file; one that cannot be read counts as seen, too.
+        """Return the text of a file; one that cannot be read counts as seen, too.
 
         Raises:
             ValueError: it is missing, unreadable, too large, or not UTF-8.
@@ -44,7 +44,7 @@ class Attachments:
         return text
 
     def texts(self) -> dict[str, str]:
-        """Give what could be read."""
+        """Return what could be read."""
         return {name: text for name, text in self.seen.items() if text is not None}
 
     def again(self) -> dict[str, str | None]:

@@ -86,7 +86,7 @@ def _date(event: Component, name: str) -> date:
 
 
 def _ranges(event: Component, moved: Mapping[str, set[date]]) -> Iterator[DateRange]:
-    """Give the days of an event of its own, of a series, or of one that was moved out of it."""
+    """Return the days of an event of its own, of a series, or of one that was moved out of it."""
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
         return
     more = max(_length(event), timedelta(days=1)) - timedelta(days=1)

@@ -10,7 +10,7 @@ from daemon.wording import nearest, shown
 
 
 def subdivisions(country: str) -> tuple[str, ...]:
-    """Give the parts of a *country* (ISO 3166) that have holidays of their own (ISO 3166-2).
+    """Return the parts of a *country* (ISO 3166) that have holidays of their own (ISO 3166-2).
 
     Raises:
         ValueError: the library is not installed, or does not know the country.
@@ -27,7 +27,7 @@ def subdivisions(country: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def public_holidays(country: str, subdivision: str | None) -> tuple[DateRange, ...]:
-    """Give the days, `FIRST_YEAR` to `LAST_YEAR`, of what `subdivisions` knows."""
+    """Return the days, `FIRST_YEAR` to `LAST_YEAR`, of what `subdivisions` knows."""
     years = range(FIRST_YEAR, LAST_YEAR + 1)
     days = _library().country_holidays(country, subdiv=subdivision, years=years)
     return tuple(DateRange(day, day) for day in sorted(days))

@@ -69,7 +69,7 @@ def _arguments() -> argparse.Namespace:
 
 @contextmanager
 def small_disk(place: Path) -> Iterator[bool]:
-    """Mount a small disk at *place* if this machine lets us; tell whether it does."""
+    """Mount a small disk at *place* if this machine lets us; return whether it does."""
     place.mkdir()
     mount, unmount = shutil.which("mount"), shutil.which("umount")
     disk = ["-t", "tmpfs", "-o", f"size={DISK_MIB}m", "soak", str(place)]

@@ -69,18 +69,18 @@ class Host:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether it lives."""
+        """Check whether it lives."""
         return bool(self.lives) and self.life.process.poll() is None
 
     @property
     def has_started(self) -> bool:
-        """Tell whether the latest process has its ledger and is at work."""
+        """Check whether the latest process has its ledger and is at work."""
         return self.is_running and any(
             line["event"] == "daemon.started" for line in self.life.lines()
         )
 
     def now(self) -> datetime:
-        """Give the time as the daemon sees it."""
+        """Return the time as the daemon sees it."""
         return datetime.now(UTC) + timedelta(seconds=self.clock.offset_s)
 
     def save_password(self, password: str) -> None:
@@ -107,7 +107,7 @@ class Host:
         draft.replace(self.config)
 
     def command(self, *arguments: str) -> list[str]:
-        """Give the command line with this file and ledger."""
+        """Return the command line with this file and ledger."""
         ledger = f"sqlite:///{self.world.ledger}"
         options = ["--config", str(self.config), "--ledger", ledger]
         return [sys.executable, "-m", "daemon", *options, *arguments]
@@ -164,7 +164,7 @@ class Host:
         self.life.process.send_signal(signal.SIGCONT)
 
     def lose_ledger(self, within_s: float) -> bool:
-        """Delete the ledger; tell whether the daemon noticed in time, or ended."""
+        """Delete the ledger; return whether the daemon noticed in time, or ended."""
         life, before = self.life, self._recoveries()
         for suffix in ("", "-wal", "-shm"):
             (self.state / f"ledger.db{suffix}").unlink(missing_ok=True)
@@ -189,7 +189,7 @@ class Host:
                     continue
 
     def free_disk(self) -> None:
-        """Give the room back."""
+        """Return the room back."""
         (self.state / "fill").unlink(missing_ok=True)
 
     def measure(self) -> None:

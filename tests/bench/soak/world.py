@@ -153,7 +153,7 @@ class World:
         ]
 
     def has(self, hold: Mapping[str, Any]) -> bool:
-        """Tell whether a repository of the status is there, and not one that only a list named.
+        """Check whether a repository of the status is there, and not one that only a list named.
 
         A pause that got lost on its way to one that is not is suspected for minutes, as it must be:
         only then is it known that nothing came of it.

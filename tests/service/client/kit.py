@@ -78,25 +78,25 @@ Serve = Callable[..., EvilServer]
 
 
 def basic(user: str, password: str) -> str:
-    """Give the header that a user and a password make."""
+    """Return the header that a user and a password make."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def server_context(issuer: trustme.CA, *names: str) -> ssl.SSLContext:
-    """Give a server's TLS context with a certificate for *names*."""
+    """Return a server's TLS context with a certificate for *names*."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issuer.issue_cert(*(names or ("127.0.0.1",))).configure_cert(context)
     return context
 
 
 def trusting(issuer: trustme.CA, folder: Path, **keys: Any) -> Tls:
-    """Give the settings of a client that trusts *issuer* alone."""
+    """Return the settings of a client that trusts *issuer* alone."""
     path = folder / "ca.pem"
     issuer.cert_pem.write_to_path(str(path))
     return Tls(ca_file=path, **keys)
 
 
 def closed_port() -> str:
-    """Give the root of a server that is not there."""
+    """Return the root of a server that is not there."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -63,7 +63,7 @@ class Scene:
 
     @property
     def is_paused(self) -> bool:
-        """Tell whether a pause has taken effect."""
+        """Check whether a pause has taken effect."""
         return self.simulator.state("orders") == "paused"
 
     def becomes_paused(self) -> bool:

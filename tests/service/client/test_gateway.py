@@ -36,7 +36,7 @@ def connected(url: str) -> http.client.HTTPConnection:
 def asked(
     connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str]
 ) -> tuple[int, dict[str, str], bytes]:
-    """Give status, headers without those of the moment, and body of an answer."""
+    """Return status, headers without those of the moment, and body of an answer."""
     connection.request(method, path, b"{}" if method == "POST" else None, headers)
     answer = connection.getresponse()
     said = {name: value for name, value in answer.getheaders() if name != "Date"}

@@ -39,7 +39,7 @@ Command = Callable[..., Ended]
 
 @pytest.fixture
 def cbmaintd(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Give a way to run a command in this process."""
+    """Return a way to run a command in this process."""
 
     def run(*arguments: str) -> Ended:
         return ended(capsys, *arguments)
@@ -49,7 +49,7 @@ def cbmaintd(capsys: pytest.CaptureFixture[str]) -> Command:
 
 @pytest.fixture
 def valid(tmp_path: Path) -> str:
-    """Give a valid file."""
+    """Return a valid file."""
     file = tmp_path / "valid.yaml"
     file.write_text(VALID)
     return str(file)

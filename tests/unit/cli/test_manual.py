@@ -16,7 +16,7 @@ _, VERBS = parser.build()
 
 @pytest.fixture
 def page(capsys: pytest.CaptureFixture[str]) -> str:
-    """Give the page as it is printed."""
+    """Return the page as it is printed."""
     assert main(["manual"]) == 0
     return capsys.readouterr().out
 

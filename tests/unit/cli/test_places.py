@@ -31,12 +31,12 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def args(config: str | None = None, ledger: str | None = None) -> argparse.Namespace:
-    """Give the arguments of a command."""
+    """Return the arguments of a command."""
     return argparse.Namespace(config=config, ledger=ledger)
 
 
 def settings(ledger: str | None) -> Settings:
-    """Give the settings of a file that names *ledger*."""
+    """Return the settings of a file that names *ledger*."""
     text = TEXT + (f"ledger: {ledger}\n" if ledger else "")
     environ = {"PW": "x"}
     return parse(

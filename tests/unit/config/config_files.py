@@ -30,38 +30,38 @@ REPOSITORIES = 'repositories: {test: ["*"]}'
 def read(
     text: str, folder: Path = Path("/nowhere"), environ: Mapping[str, str] = ENVIRON
 ) -> Settings:
-    """Give the settings of a text."""
+    """Return the settings of a text."""
     return parse(text.encode(), "f.yaml", environ=environ, attachments=Attachments(folder))
 
 
 def faults(
     text: str, folder: Path = Path("/nowhere"), environ: Mapping[str, str] = ENVIRON
 ) -> list[str]:
-    """Give the faults of a text as a user sees them."""
+    """Return the faults of a text as a user sees them."""
     with pytest.raises(ConfigError) as raised:
         read(text, folder, environ)
     return str(raised.value).splitlines()
 
 
 def file_with(*lines: str) -> str:
-    """Give a file with one window of these lines; the first of them is line 9."""
+    """Return a file with one window of these lines; the first of them is line 9."""
     body = indent("\n".join(lines), "    ")
     return f"{CLUSTERS}{EXCLUSIONS}windows:\n  w:\n{body}\n"
 
 
 def window_of(*lines: str) -> Window:
-    """Give the one window of a file with these lines in it."""
+    """Return the one window of a file with these lines in it."""
     return read(file_with(*lines)).windows["w"]
 
 
 def cluster_of(lines: str, folder: Path = Path("/nowhere")) -> ClusterSettings:
-    """Give the one cluster of a file."""
+    """Return the one cluster of a file."""
     text = f"windows: {{}}\nclusters:\n  prod:\n{indent(lines, '    ')}\n"
     return read(text, folder).clusters["prod"]
 
 
 def cluster_faults(lines: str, folder: Path = Path("/nowhere")) -> list[str]:
-    """Give the faults of a file with one cluster, without the path to the cluster.
+    """Return the faults of a file with one cluster, without the path to the cluster.
 
     The first line of the cluster is line 4.
     """

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config.document import DEPTH_LIMIT, SIZE_LIMIT, read
-from daemon.config.tree import Mapping, Node, Scalar, Sequence, dotted
+from daemon.config.tree import MappingNode, Node, Scalar, SequenceNode, dotted
 
 
 def values(node: Node | None) -> Any:
-    """Give a tree as Python's own values."""
+    """Return a tree as Python's own values."""
     match node:
-        case Mapping(entries=entries):
+        case MappingNode(entries=entries):
             return {key: values(entry.value) for key, entry in entries.items()}
-        case Sequence(items=items):
+        case SequenceNode(items=items):
             return [values(item) for item in items]
         case Scalar(value=value):
             return value
@@ -27,7 +27,7 @@ def values(node: Node | None) -> Any:
 
 
 def faults(content: str | bytes) -> list[str]:
-    """Give the faults of a text as a user sees them."""
+    """Return the faults of a text as a user sees them."""
     raw = content if isinstance(content, bytes) else content.encode()
     return [fault.render("f") for fault in read(raw).faults]
 
@@ -81,12 +81,12 @@ def test_every_key_and_value_knows_its_place() -> None:
     document = read("\ufeffä: [1, ö]\nb:\n  - {c: d}\n".encode())
 
     root = document.root
-    assert isinstance(root, Mapping)
+    assert isinstance(root, MappingNode)
     first, second = root.entries["ä"], root.entries["b"]
-    assert isinstance(first.value, Sequence)
-    assert isinstance(second.value, Sequence)
+    assert isinstance(first.value, SequenceNode)
+    assert isinstance(second.value, SequenceNode)
     inner = second.value.items[0]
-    assert isinstance(inner, Mapping)
+    assert isinstance(inner, MappingNode)
     assert (first.key.line, first.key.column) == (1, 1)
     assert [(item.line, item.column) for item in first.value.items] == [(1, 5), (1, 8)]
     assert (inner.entries["c"].value.line, inner.entries["c"].value.column) == (3, 9)

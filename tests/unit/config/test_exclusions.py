@@ -29,7 +29,7 @@ def file_with(exclusions: str) -> str:
 
 
 def excludes(window: Window, text: str) -> bool:
-    """Tell whether a window does not open on a day."""
+    """Check whether a window does not open on a day."""
     return any(date.fromisoformat(text) in days for days in window.excluded)
 
 

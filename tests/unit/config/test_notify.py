@@ -30,12 +30,12 @@ def file_with(*targets: str) -> str:
 
 
 def targets_of(*targets: str) -> tuple[Target, ...]:
-    """Give the targets of a file."""
+    """Return the targets of a file."""
     return read(file_with(*targets), environ=ENVIRON).notify
 
 
 def said_of(*targets: str) -> str:
-    """Give what is wrong with a file."""
+    """Return what is wrong with a file."""
     said = "\n".join(faults(file_with(*targets), environ=ENVIRON))
     assert "T0KEN" not in said
     return said

@@ -22,7 +22,7 @@ EXAMPLE = (Path(__file__).parents[3] / "schedules.yaml").read_text()
 
 
 def all_sections(section: type[Section]) -> Iterator[type[Section]]:
-    """Give a section and every one below it."""
+    """Return a section and every one below it."""
     yield section
     for inner in section.known_keys().values():
         if inner is not None:
@@ -33,18 +33,18 @@ SECTIONS = sorted(set(all_sections(FileSection)), key=lambda section: section.__
 
 
 def described(section: type[Section]) -> dict[str, Any]:
-    """Give what the schema says of a section."""
+    """Return what the schema says of a section."""
     found: dict[str, Any] = SCHEMA if section is FileSection else SCHEMA["$defs"][section.__name__]
     return found
 
 
 def plain(text: str) -> Any:
-    """Give a file as Python's own values, read as YAML 1.2 as editors do."""
+    """Return a file as Python's own values, read as YAML 1.2 as editors do."""
     return values(read(text.encode()).root)
 
 
 def nodes(value: Any) -> Iterator[dict[str, Any]]:
-    """Give every mapping inside a JSON value."""
+    """Return every mapping inside a JSON value."""
     if isinstance(value, dict):
         yield value
     for inner in value.values() if isinstance(value, dict) else value:

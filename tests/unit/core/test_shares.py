@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.shares import Lease, fair_share, leaving, renewal_of, shortest_lease, wish
+from daemon.core.shares import (
+    Lease,
+    fair_share,
+    leaving,
+    plan_rebalance,
+    renewal_of,
+    shortest_lease,
+)
 
 NAMES = st.frozensets(st.integers(0, 40).map(lambda number: f"c{number}"))
 SECOND = timedelta(seconds=1)
@@ -28,28 +35,28 @@ def test_nobody_keeps_more_than_his_share(
     mine: frozenset[str], wanted: frozenset[str], busy: frozenset[str], members: int
 ) -> None:
     """What is not wanted goes, then what is too much; nobody claims while he has too much."""
-    wished = wish(mine, wanted, members, may_claim=True)
-    going = leaving(mine, busy, wished)
+    plan = plan_rebalance(mine, wanted, members, may_claim=True)
+    going = leaving(mine, busy, plan)
     kept = mine - set(going)
 
     assert kept <= wanted
-    assert len(kept) + wished.claim <= max(fair_share(len(wanted), members), 0)
-    assert not (wished.claim and wished.excess)
-    assert len(kept) + wished.claim >= min(len(mine & wanted), fair_share(len(wanted), members))
+    assert len(kept) + plan.claim <= max(fair_share(len(wanted), members), 0)
+    assert not (plan.claim and plan.excess)
+    assert len(kept) + plan.claim >= min(len(mine & wanted), fair_share(len(wanted), members))
 
 
 def test_idle_clusters_go_first() -> None:
     """Of two, the one goes of which nothing is held."""
-    wished = wish({"a", "b", "c"}, {"a", "b", "c"}, 3, may_claim=True)
+    plan = plan_rebalance({"a", "b", "c"}, {"a", "b", "c"}, 3, may_claim=True)
 
-    assert leaving({"a", "b", "c"}, {"a", "c"}, wished)[0] == "b"
+    assert leaving({"a", "b", "c"}, {"a", "c"}, plan)[0] == "b"
 
 
 def test_who_may_not_claim_lets_go_of_everything() -> None:
     """A daemon whose file is not in force gives back all that it has."""
-    wished = wish({"a", "b"}, {"a", "b"}, 1, may_claim=False)
+    plan = plan_rebalance({"a", "b"}, {"a", "b"}, 1, may_claim=False)
 
-    assert (wished.claim, sorted(leaving({"a", "b"}, {"a"}, wished))) == (0, ["a", "b"])
+    assert (plan.claim, sorted(leaving({"a", "b"}, {"a"}, plan))) == (0, ["a", "b"])
 
 
 @pytest.mark.parametrize("total", [SECOND, timedelta(seconds=60)])

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.fleet.admission import Turnstile, Visit
+from daemon.fleet.admission import PassLimit, Slot
 
 WITHIN_S = 10.0
 PATIENCE = timedelta(hours=1)
@@ -23,7 +23,7 @@ class Clock:
         self.reads = 0
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Return the time."""
         self.reads += 1
         return self.now
 
@@ -31,16 +31,16 @@ class Clock:
 class Guest:
     """A thread that goes in, and stays until it is told to leave."""
 
-    def __init__(self, turnstile: Turnstile, arrived: list[Guest]) -> None:
+    def __init__(self, pass_limit: PassLimit, arrived: list[Guest]) -> None:
         """Queue."""
-        self.visit: Visit | None = None
+        self.slot: Slot | None = None
         self._arrived = arrived
         self._may_leave = threading.Event()
-        self._thread = threading.Thread(target=self._stay, args=(turnstile,), daemon=True)
+        self._thread = threading.Thread(target=self._stay, args=(pass_limit,), daemon=True)
         self._thread.start()
 
-    def _stay(self, turnstile: Turnstile) -> None:
-        with turnstile.visit() as self.visit:
+    def _stay(self, pass_limit: PassLimit) -> None:
+        with pass_limit.slot() as self.slot:
             self._arrived.append(self)
             assert self._may_leave.wait(WITHIN_S)
 
@@ -57,21 +57,21 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 class Room:
-    """A turnstile with a clock of its own, and who came in, in order."""
+    """A pass_limit with a clock of its own, and who came in, in order."""
 
     def __init__(self, most: int, patience: timedelta = PATIENCE) -> None:
         """Let so many in."""
         self.clock = Clock()
-        self.turnstile = Turnstile(most, patience, self.clock)
+        self.pass_limit = PassLimit(most, patience, self.clock)
         self.arrived: list[Guest] = []
 
     def queue(self, count: int) -> list[Guest]:
         """Let guests queue, one after the other."""
         guests = []
         for _ in range(count):
-            before = self.turnstile.queued + len(self.arrived)
-            guests.append(Guest(self.turnstile, self.arrived))
-            wait_until(lambda: self.turnstile.queued + len(self.arrived) > before)  # noqa: B023
+            before = self.pass_limit.queued + len(self.arrived)
+            guests.append(Guest(self.pass_limit, self.arrived))
+            wait_until(lambda: self.pass_limit.queued + len(self.arrived) > before)  # noqa: B023
         return guests
 
 
@@ -82,7 +82,7 @@ def test_who_came_first_is_let_in_when_another_leaves() -> None:
     inside = []
     for number, guest in enumerate(guests):
         wait_until(lambda: len(room.arrived) == min(number + 2, 5))  # noqa: B023
-        inside.append(room.turnstile.queued)
+        inside.append(room.pass_limit.queued)
         guest.leave()
 
     assert inside == [3, 2, 1, 0, 0]
@@ -94,8 +94,8 @@ def test_who_makes_steps_counts_for_longer() -> None:
     room = Room(1, timedelta(milliseconds=10))
     first, second = room.queue(2)
     room.clock.now = 0.009
-    assert first.visit
-    first.visit.step()
+    assert first.slot
+    first.slot.step()
     room.clock.now = 0.018
     reads = room.clock.reads
     wait_until(lambda: room.clock.reads > reads + 3)
@@ -113,21 +113,21 @@ def test_who_hangs_keeps_nobody_out() -> None:
     room = Room(2, timedelta(milliseconds=1))
     guests = []
     for _ in range(100):
-        guests += [Guest(room.turnstile, room.arrived)]
+        guests += [Guest(room.pass_limit, room.arrived)]
         room.clock.now += 1
 
     wait_until(lambda: len(room.arrived) == 100)
 
     for guest in guests:
         guest.leave()
-    assert room.turnstile.queued == 0
+    assert room.pass_limit.queued == 0
 
 
 def test_one_that_fails_has_left() -> None:
     """An error inside lets the next one in."""
     room = Room(1)
     for _ in range(2):
-        with pytest.raises(LookupError), room.turnstile.visit():
+        with pytest.raises(LookupError), room.pass_limit.slot():
             raise LookupError
 
-    assert room.turnstile.queued == 0
+    assert room.pass_limit.queued == 0

@@ -24,7 +24,7 @@ class Manager:
         self._socket.bind(address.replace("@", "\0", 1))
 
     def heard(self) -> str:
-        """Give the next message."""
+        """Return the next message."""
         return self._socket.recv(65536).decode()
 
     def close(self) -> None:
@@ -34,7 +34,7 @@ class Manager:
 
 @pytest.fixture(params=["abstract", "path"])
 def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]:
-    """Give a listening manager, of either kind of address."""
+    """Return a listening manager, of either kind of address."""
     name = f"@cbmaintd-test-{os.getpid()}" if request.param == "abstract" else f"{tmp_path}/notify"
     listening = Manager(name)
     yield listening
@@ -42,7 +42,7 @@ def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]
 
 
 def service(manager: Manager) -> ServiceManager:
-    """Give the service's side; its monotonic clock stands at 7.654321 s."""
+    """Return the service's side; its monotonic clock stands at 7.654321 s."""
     return ServiceManager({"NOTIFY_SOCKET": manager.address}, monotonic_ns=lambda: 7_654_321_987)
 
 

@@ -41,7 +41,7 @@ def file_of(url: str) -> Path:
 
 
 def sent(at: datetime) -> Attempt:
-    """Give a pause that was sent then, and went well."""
+    """Return a pause that was sent then, and went well."""
     return Attempt(
         "prod", "orders", Action.PAUSE, ("w",), "POST", "http://x", 1, 200, Outcome.OK, None, "",
         at, timedelta(milliseconds=12),

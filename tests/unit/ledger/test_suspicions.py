@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from daemon.core.record import LATE, Suspicion
 from daemon.core.repository import Moment
-from daemon.ledger.suspicions import DatabaseDial
+from daemon.ledger.suspicions import DatabaseFormat
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, tzinfo=UTC)
 SECONDS = st.floats(0, 1e6).map(lambda seconds: timedelta(seconds=seconds))
 DELAYS = st.floats(0, 5).map(lambda seconds: timedelta(seconds=seconds))
 
 
-def at(boot: str, uptime: timedelta, took: timedelta, now: datetime = NOW) -> DatabaseDial:
+def at(boot: str, uptime: timedelta, took: timedelta, now: datetime = NOW) -> DatabaseFormat:
     """Ask the database, which took so long to answer."""
-    return DatabaseDial(now, Moment(NOW, boot, uptime), Moment(NOW, boot, uptime + took))
+    return DatabaseFormat(now, Moment(NOW, boot, uptime), Moment(NOW, boot, uptime + took))
 
 
 @given(SECONDS, SECONDS, SECONDS, DELAYS, DELAYS)
@@ -28,19 +28,22 @@ def test_a_suspicion_outlasts_a_move_to_another_host(
     """Whoever reads it waits no shorter, and longer by no more than the database took to answer."""
     suspicion = Suspicion.starting(Moment(NOW, "here", here), LATE)
     text = at("here", here, took).write(suspicion)
-    dial = at("there", there, took_there, NOW + later)
+    suspicion_format = at("there", there, took_there, NOW + later)
 
-    left = dial.read(text).until - dial.after.uptime
+    left = suspicion_format.read(text).until - suspicion_format.after.uptime
 
-    assert dial.read(text).boot_id == "there"
+    assert suspicion_format.read(text).boot_id == "there"
     assert abs(left - (LATE - later)) <= timedelta(milliseconds=1)
 
 
 def test_a_suspicion_of_an_earlier_boot_counts_from_the_start() -> None:
     """After a reboot the call is older than the uptime, so what is left is the rest of its span."""
     suspicion = Suspicion("before", timedelta(days=9), LATE)
-    dial = at("here", timedelta(seconds=50), timedelta(0))
+    suspicion_format = at("here", timedelta(seconds=50), timedelta(0))
 
-    left = dial.read(dial.write(suspicion)).until - dial.after.uptime
+    left = (
+        suspicion_format.read(suspicion_format.write(suspicion)).until
+        - suspicion_format.after.uptime
+    )
 
     assert left == LATE - timedelta(seconds=50)

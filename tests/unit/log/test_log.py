@@ -50,12 +50,12 @@ def open_log(
     level: Level = Level.INFO,
     environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Log:
-    """Give a log whose clock stands at noon."""
+    """Return a log whose clock stands at noon."""
     return Log(fd, log_format=log_format, level=level, now=lambda: NOON, environ=environ)
 
 
 def written(act: Callable[[Log], None], **settings: Any) -> str:
-    """Give what a fresh log writes while `act` has it."""
+    """Return what a fresh log writes while `act` has it."""
     reader, writer = os.pipe()
     log = open_log(writer, **settings)
     act(log)

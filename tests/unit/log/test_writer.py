@@ -19,7 +19,7 @@ AT_ONCE = timedelta(milliseconds=50)
 
 
 def open_writer(fd: int) -> LogWriter:
-    """Give a writer of JSON lines that reports its losses as `{"lost": n}`."""
+    """Return a writer of JSON lines that reports its losses as `{"lost": n}`."""
     return LogWriter(fd, json.dumps, lambda lines: {"lost": lines})
 
 

@@ -33,7 +33,7 @@ class Silence:
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, ...], float]:
-    """Give all samples by their names and the values of their labels."""
+    """Return all samples by their names and the values of their labels."""
     return {
         (sample.name, *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(metrics.render().decode())

@@ -37,7 +37,7 @@ def made(target: Target, *notices: Notice, url: str = URL, secret: str = "") -> 
 
 
 def text_of(found: Message) -> str:
-    """Give what people read of a message to Slack."""
+    """Return what people read of a message to Slack."""
     text: str = json.loads(found.body)["text"]
     return text
 

@@ -13,7 +13,7 @@ from daemon.log.log import Level
 from daemon.log.tee import SharedLog
 from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Kind, Notice, Target
 from daemon.notify.notifier import Notifier
-from daemon.notify.queues import Office, Pace
+from daemon.notify.queues import Pace, Sender
 from daemon.passes.journal import Log
 from tests.unit.notify.test_queues import Book
 
@@ -39,21 +39,21 @@ class Mailbox:
 
 @pytest.fixture
 def mail() -> Mailbox:
-    """Give an empty mailbox."""
+    """Return an empty mailbox."""
     return Mailbox()
 
 
 @pytest.fixture
 def book() -> Book:
-    """Give an empty log."""
+    """Return an empty log."""
     return Book()
 
 
 @pytest.fixture
 def notifier(mail: Mailbox, book: Book) -> Iterator[Notifier]:
-    """Give a notifier, closed in the end."""
+    """Return a notifier, closed in the end."""
     made = Notifier(
-        Office(mail.deliver, book, book.count, AT_ONCE),
+        Sender(mail.deliver, book, book.count, AT_ONCE),
         lambda: NOW,
         lambda window: frozenset({"prod"} if window == "night" else ()),
     )
@@ -67,7 +67,7 @@ def target(name: str, kind: Kind = Kind.WEBHOOK, **more: object) -> Target:
 
 
 def failed(repository: str = "orders") -> dict[str, object]:
-    """Give the keys of a failure in `night`."""
+    """Return the keys of a failure in `night`."""
     return {
         "cluster": "prod",
         "repository": repository,
@@ -171,7 +171,7 @@ def test_what_cannot_be_sent_in_time_is_said(book: Book) -> None:
         begun.set()
         goes_on.wait(10)
 
-    notifier = Notifier(Office(hang, book, book.count, AT_ONCE), lambda: NOW, lambda _: frozenset())
+    notifier = Notifier(Sender(hang, book, book.count, AT_ONCE), lambda: NOW, lambda _: frozenset())
     notifier.aim([target("t", events=frozenset({"a"}))])
     notifier.hear("a", Level.INFO, {})
     assert begun.wait(10)

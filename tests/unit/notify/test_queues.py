@@ -14,7 +14,7 @@ import pytest
 from daemon.log import log
 from daemon.notify.delivery import DeliveryError
 from daemon.notify.notices import Kind, Notice, Target
-from daemon.notify.queues import QUEUE_LIMIT, Courier, Office, Pace
+from daemon.notify.queues import QUEUE_LIMIT, Pace, Sender, TargetQueue
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PATIENCE = timedelta(seconds=10)
@@ -73,38 +73,38 @@ class Book:
 
     @property
     def said(self) -> list[tuple[str, str]]:
-        """Give level and event of each line."""
+        """Return level and event of each line."""
         return [line[:2] for line in self.lines]
 
 
-Make = Callable[..., Courier]
+Make = Callable[..., TargetQueue]
 
 
 @pytest.fixture
 def book() -> Book:
-    """Give an empty book."""
+    """Return an empty book."""
     return Book()
 
 
 @pytest.fixture
 def make(book: Book) -> Iterator[Make]:
-    """Give what makes couriers, all of which have ended in the end."""
+    """Return what makes queues, all of which have ended in the end."""
     with ExitStack() as exits:
 
-        def make_one(post: Post, kind: Kind = Kind.WEBHOOK, pace: Pace = AT_ONCE) -> Courier:
+        def make_one(post: Post, kind: Kind = Kind.WEBHOOK, pace: Pace = AT_ONCE) -> TargetQueue:
             target = Target("t", kind, url_env="URL")
-            courier = Courier(target, Office(post.deliver, book, book.count, pace))
-            exits.callback(end, courier, post)
-            return courier
+            queue = TargetQueue(target, Sender(post.deliver, book, book.count, pace))
+            exits.callback(end, queue, post)
+            return queue
 
         yield make_one
 
 
-def end(courier: Courier, post: Post) -> int:
-    """Let a courier send what it has, and end."""
+def end(queue: TargetQueue, post: Post) -> int:
+    """Let a queue send what it has, and end."""
     post.goes_on.set()
-    courier.close()
-    return courier.join(PATIENCE)
+    queue.close()
+    return queue.join(PATIENCE)
 
 
 def numbered(number: int) -> Notice:
@@ -112,21 +112,21 @@ def numbered(number: int) -> Notice:
     return Notice(log.WINDOW_OPENED, "info", NOW, {"number": number})
 
 
-def put(courier: Courier, post: Post, count: int) -> None:
+def put(queue: TargetQueue, post: Post, count: int) -> None:
     """Queue so many notices while the first of them is under way."""
-    courier.put(numbered(0))
+    queue.put(numbered(0))
     assert post.begun.wait(10)
     for number in range(1, count):
-        courier.put(numbered(number))
+        queue.put(numbered(number))
 
 
 def test_a_program_is_told_of_one_event_at_a_time(make: Make, book: Book) -> None:
     """A webhook gets each notice by itself, in order, and the log has a line for each."""
     post = Post()
-    courier = make(post)
+    queue = make(post)
 
-    put(courier, post, 3)
-    lost = end(courier, post)
+    put(queue, post, 3)
+    lost = end(queue, post)
 
     assert post.taken == [[0], [1], [2]]
     assert lost == 0
@@ -137,10 +137,10 @@ def test_a_program_is_told_of_one_event_at_a_time(make: Make, book: Book) -> Non
 def test_people_are_told_of_many_at_once(make: Make) -> None:
     """What came while a message was under way goes into the next one."""
     post = Post()
-    courier = make(post, Kind.SLACK)
+    queue = make(post, Kind.SLACK)
 
-    put(courier, post, 9)
-    end(courier, post)
+    put(queue, post, 9)
+    end(queue, post)
 
     assert post.taken == [[0], [1, 2, 3, 4, 5, 6, 7, 8]]
 
@@ -148,12 +148,12 @@ def test_people_are_told_of_many_at_once(make: Make) -> None:
 def test_what_fails_for_now_is_sent_again(make: Make, book: Book) -> None:
     """A failure that may pass is a warning, and the message is sent again."""
     post = Post([PASSING, None])
-    courier = make(post)
+    queue = make(post)
 
-    put(courier, post, 1)
+    put(queue, post, 1)
     post.goes_on.set()
     assert wait_until(lambda: bool(post.taken))
-    end(courier, post)
+    end(queue, post)
 
     assert post.taken == [[0]]
     assert book.said == [("warning", "notification.failed"), ("info", "notification.sent")]
@@ -170,7 +170,7 @@ def test_what_fails_for_now_is_sent_again(make: Make, book: Book) -> None:
 
 
 def wait_until(condition: Callable[[], bool]) -> bool:
-    """Wait for a condition; tell whether it came."""
+    """Wait for a condition; return whether it came."""
     turn = threading.Event()
     return any(condition() or turn.wait(0.01) for _ in range(1000))
 
@@ -181,9 +181,9 @@ def test_what_cannot_be_sent_is_given_up(
 ) -> None:
     """A refusal at once, another failure after its attempts; the next notice has its turn."""
     post = Post([failure] * tries)
-    courier = make(post)
+    queue = make(post)
 
-    put(courier, post, 2)
+    put(queue, post, 2)
     post.goes_on.set()
     assert wait_until(lambda: post.taken == [[1]])
 
@@ -195,10 +195,10 @@ def test_what_cannot_be_sent_is_given_up(
 def test_a_full_queue_loses_its_oldest(make: Make, book: Book) -> None:
     """A target that hangs costs a bounded memory; what was lost is counted and said."""
     post = Post()
-    courier = make(post, Kind.SLACK)
+    queue = make(post, Kind.SLACK)
 
-    put(courier, post, QUEUE_LIMIT + 6)
-    end(courier, post)
+    put(queue, post, QUEUE_LIMIT + 6)
+    end(queue, post)
 
     assert post.taken[1][0] == 6
     assert post.taken[-1][-1] == QUEUE_LIMIT + 5
@@ -210,12 +210,12 @@ def test_the_end_does_not_wait_for_the_next_try(make: Make, book: Book) -> None:
     """At the end a message that failed is sent once more, at once, and then given up."""
     hours = timedelta(hours=1)
     post = Post([PASSING, PASSING, None])
-    courier = make(post, pace=Pace(hours, hours, hours))
+    queue = make(post, pace=Pace(hours, hours, hours))
 
-    put(courier, post, 1)
+    put(queue, post, 1)
     post.goes_on.set()
     assert wait_until(lambda: bool(book.lines))
-    lost = end(courier, post)
+    lost = end(queue, post)
 
     assert lost == 0
     assert post.tries == 2
@@ -225,12 +225,12 @@ def test_the_end_does_not_wait_for_the_next_try(make: Make, book: Book) -> None:
 def test_what_hangs_at_the_end_is_left(make: Make) -> None:
     """A target that does not answer holds up no stop; what waits for it counts as lost."""
     post = Post()
-    courier = make(post)
+    queue = make(post)
 
-    put(courier, post, 4)
-    courier.close()
+    put(queue, post, 4)
+    queue.close()
 
-    assert courier.join(timedelta(0)) == 3
+    assert queue.join(timedelta(0)) == 3
 
 
 def test_a_target_is_left_alone_as_long_as_it_wants(make: Make, book: Book) -> None:
@@ -238,9 +238,9 @@ def test_a_target_is_left_alone_as_long_as_it_wants(make: Make, book: Book) -> N
     busy = DeliveryError("throttled", "slow", is_passing=True, retry_after=timedelta(minutes=2))
     post = Post([busy])
     second, hour = timedelta(seconds=1), timedelta(hours=1)
-    courier = make(post, pace=Pace(timedelta(0), second, hour))
+    queue = make(post, pace=Pace(timedelta(0), second, hour))
 
-    put(courier, post, 1)
+    put(queue, post, 1)
     post.goes_on.set()
     assert wait_until(lambda: bool(book.lines))
 
@@ -248,12 +248,12 @@ def test_a_target_is_left_alone_as_long_as_it_wants(make: Make, book: Book) -> N
 
 
 def test_a_bug_ends_one_message_only(make: Make, book: Book) -> None:
-    """What nobody expected is said with its traceback, and the courier goes on."""
+    """What nobody expected is said with its traceback, and the queue goes on."""
     post = Post([RuntimeError("bug"), None])
-    courier = make(post)
+    queue = make(post)
 
-    put(courier, post, 2)
-    end(courier, post)
+    put(queue, post, 2)
+    end(queue, post)
 
     assert post.taken == [[1]]
     assert book.said == [("critical", "notification.failed"), ("info", "notification.sent")]

@@ -20,7 +20,7 @@ def runs() -> Runs:
 
 
 def said(notices: list[Notice]) -> list[tuple[str, str]]:
-    """Give what was said of which window."""
+    """Return what was said of which window."""
     return [(notice.event, notice.keys["window"]) for notice in notices]
 
 

@@ -27,7 +27,7 @@ from daemon.core.repository import (
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import MEMORY, open_ledger
 from daemon.passes.controller import Controller, Rules
-from daemon.passes.dispatch import Line, Time
+from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
 from daemon.windows.rules import Once
@@ -118,9 +118,9 @@ class Machine(RuleBasedStateMachine):
         return self.controller_class(
             "prod",
             holdings,
-            Line(service, Inline(), 1),
+            Route(service, Inline(), 1),
             Journal("prod", Silence()),
-            Time(world.now, world.advance),
+            Clocks(world.now, world.advance),
         )
 
     def die(self) -> None:

@@ -96,7 +96,7 @@ class World:
             self.paused_by.pop(repository, None)
 
     def strike(self, point: str) -> str | None:
-        """Give the fault that was armed for *point*, once."""
+        """Return the fault that was armed for *point*, once."""
         if self.fault and self.fault[0] == point:
             kind, self.fault = self.fault[1], None
             if kind == "kill":

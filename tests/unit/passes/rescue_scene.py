@@ -17,7 +17,7 @@ from daemon.core.repository import (
     RepositoryState,
 )
 from daemon.errors import LedgerError
-from daemon.passes.dispatch import Time
+from daemon.passes.dispatch import Clocks
 from daemon.passes.rescue import Rescue, Result
 from daemon.service.client import KeepTrying, ServiceError
 from daemon.service.cluster import ClusterSettings
@@ -29,7 +29,7 @@ ACTIVE, PAUSED = RepositoryState.ACTIVE, RepositoryState.PAUSED
 
 
 @dataclass
-class Clocks:
+class VirtualClocks:
     """Virtual clocks: a wait passes at once, unless somebody wants to stop."""
 
     uptime: timedelta = timedelta(hours=1)
@@ -113,7 +113,7 @@ class Scene:
 
     cluster: Cluster
     book: Book
-    clocks: Clocks = field(default_factory=Clocks)
+    clocks: VirtualClocks = field(default_factory=VirtualClocks)
 
     def rescue(self) -> Rescue:
         """Prepare a rescue of all that the ledger has."""
@@ -122,7 +122,7 @@ class Scene:
             list(self.book.records.values()),
             self.book,
             lambda _settings, _remember: self.cluster,
-            Time(self.clocks.now, self.clocks.wait),
+            Clocks(self.clocks.now, self.clocks.wait),
         )
 
     def play(self) -> list[Result]:
@@ -138,7 +138,7 @@ def scene(*records: Record, **states: RepositoryState) -> Scene:
 
 
 def hold(id_: str = "orders", **keys: Any) -> Record:
-    """Give a hold that is confirmed, but for *keys*."""
+    """Return a hold that is confirmed, but for *keys*."""
     usual: dict[str, Any] = {
         "phase": Phase.PAUSED,
         "windows": ("night",),
@@ -150,18 +150,18 @@ def hold(id_: str = "orders", **keys: Any) -> Record:
 
 
 def suspected(id_: str = "orders", lasting: timedelta = MINUTE, **keys: Any) -> Record:
-    """Give a record that is no hold, of a pause that may land for so long."""
-    suspicion = Suspicion(BOOT, Clocks().uptime + lasting, 4 * MINUTE)
+    """Return a record that is no hold, of a pause that may land for so long."""
+    suspicion = Suspicion(BOOT, VirtualClocks().uptime + lasting, 4 * MINUTE)
     return Record(RepositoryKey("prod", id_), suspect_pause=suspicion, **keys)
 
 
 def refusal() -> ServiceError:
-    """Give what a service says to the wrong user."""
+    """Return what a service says to the wrong user."""
     return ServiceError("prod", CallError.FORBIDDEN, "you may not")
 
 
 def told(results: list[Result]) -> dict[str, str]:
-    """Give the fates by id."""
+    """Return the fates by id."""
     return {result.key.id: result.fate for result in results}
 
 

@@ -20,7 +20,7 @@ from daemon.core.repository import (
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import MEMORY, open_ledger
 from daemon.passes.backups import AGAIN, EVERY, Backups
-from daemon.passes.dispatch import Line, Time
+from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
 from daemon.service.client import KeepTrying, ServiceError
@@ -87,9 +87,9 @@ class Stage:
     def __post_init__(self) -> None:
         """Put the parts together."""
         self.holdings = Holdings(self.ledger, [])
-        time = Time(lambda: NOW, lambda _: self.goes_on)
+        time = Clocks(lambda: NOW, lambda _: self.goes_on)
         self.backups = Backups(self.holdings, Journal("prod", self.log), time)
-        self.line = Line(self.service, ThreadPoolExecutor(1), 1)
+        self.line = Route(self.service, ThreadPoolExecutor(1), 1)
 
     def owe(self, id_: str, catch_up: CatchUp, missed: tuple[ScheduledRun, ...]) -> Record:
         """Resume a repository that was held with *catch_up* and missed these runs."""

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.core.record import Phase, Record, Suspicion
 from daemon.core.repository import CallError, RepositoryKey, ScheduledRun
-from daemon.passes.dispatch import Time
+from daemon.passes.dispatch import Clocks
 from daemon.passes.recorders import Fate
 from daemon.passes.rescue import Rescue, carry_out
 from daemon.service.client import ServiceError
@@ -21,7 +21,7 @@ from tests.unit.passes.rescue_scene import (
     BEGIN,
     MINUTE,
     PAUSED,
-    Clocks,
+    VirtualClocks,
     hang,
     hold,
     refusal,
@@ -80,7 +80,7 @@ def test_a_second_look_finds_it() -> None:
         [hold()],
         stage.book,
         lambda _settings, _remember: stage.cluster,
-        Time(stage.clocks.now, wait),
+        Clocks(stage.clocks.now, wait),
     )
     rescue.run()
 
@@ -156,7 +156,7 @@ def test_a_suspicion_is_no_result_but_told() -> None:
     found = rescue.suspected(stage.clocks.now())
 
     assert rescue.results() == []
-    assert found == {RepositoryKey("prod", "orders"): BEGIN + Clocks().uptime + MINUTE}
+    assert found == {RepositoryKey("prod", "orders"): BEGIN + VirtualClocks().uptime + MINUTE}
 
 
 def test_a_suspicion_of_an_earlier_boot_ends_with_its_span() -> None:

@@ -23,7 +23,7 @@ class Clock:
         self._turn = threading.Lock()
 
     def __call__(self) -> datetime:
-        """Give the next time."""
+        """Return the next time."""
         with self._turn:
             self._now += timedelta(milliseconds=10)
             return self._now
@@ -32,8 +32,8 @@ class Clock:
 def test_an_opening_is_said_once_whoever_is_asked() -> None:
     """Threads that wait for each other do not take back what the first of them said."""
     timeline = Timeline([read(file_with(RULE, REPOSITORIES)).windows["w"]])
-    book, clock = Book(), Clock()
-    announcer = Announcer(book, BEFORE - timedelta(hours=1))
+    ledger, clock = Book(), Clock()
+    announcer = Announcer(ledger, BEFORE - timedelta(hours=1))
 
     def ask() -> None:
         for _ in range(100):
@@ -45,4 +45,4 @@ def test_an_opening_is_said_once_whoever_is_asked() -> None:
     for thread in threads:
         thread.join()
 
-    assert book.said == [("info", "window.opened")]
+    assert ledger.said == [("info", "window.opened")]

@@ -14,7 +14,7 @@ NOTHING = timedelta(0)
 
 
 def after(seconds: float, *, set_by: float = 0, asleep: float = 0) -> Moment:
-    """Give a moment; *asleep* is part of the seconds, by *set_by* the clock was set."""
+    """Return a moment; *asleep* is part of the seconds, by *set_by* the clock was set."""
     passed = timedelta(seconds=seconds)
     start = datetime(2026, 11, 26, tzinfo=UTC)
     wall = start + passed + timedelta(seconds=set_by)

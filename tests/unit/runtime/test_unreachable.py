@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from daemon.ledger.state import Trouble
-from daemon.runtime.unreachable import TroubleWatch
+from daemon.ledger.state import Unreachable
+from daemon.runtime.unreachable import UnreachableClusters
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def trouble(cluster: str, minutes: int = 1, error: str = "refused") -> Trouble:
-    """Make a trouble that began so many minutes ago."""
-    return Trouble(cluster, error, "Connection refused", NOW - timedelta(minutes=minutes))
+def each(cluster: str, minutes: int = 1, error: str = "refused") -> Unreachable:
+    """Make a each that began so many minutes ago."""
+    return Unreachable(cluster, error, "Connection refused", NOW - timedelta(minutes=minutes))
 
 
 def test_only_what_changes_is_kept() -> None:
-    """A trouble is kept when it begins, changes or ends, and a cluster's first state as well."""
-    kept: list[Mapping[str, Trouble | None]] = []
-    watch = TroubleWatch(kept.append)
-    down, other = trouble("a"), trouble("a", error="dns")
+    """A each is kept when it begins, changes or ends, and a cluster's first state as well."""
+    kept: list[Mapping[str, Unreachable | None]] = []
+    watch = UnreachableClusters(kept.append)
+    down, other = each("a"), each("a", error="dns")
 
     for found in ({"a": None}, {"a": None}, {"a": down}, {"a": down}, {"a": other}, {}):
         watch.look(found)
@@ -30,8 +30,8 @@ def test_only_what_changes_is_kept() -> None:
 
 def test_the_longest_are_named_first() -> None:
     """Three are named with their errors, the others are counted."""
-    watch = TroubleWatch(lambda _: None)
-    watch.look({name: trouble(name, minutes) for minutes, name in enumerate("abcde")} | {"f": None})
+    watch = UnreachableClusters(lambda _: None)
+    watch.look({name: each(name, minutes) for minutes, name in enumerate("abcde")} | {"f": None})
 
     said = watch.in_short()
 
@@ -42,4 +42,4 @@ def test_the_longest_are_named_first() -> None:
 
 def test_a_trouble_survives_the_ledger() -> None:
     """What is written of one is read again."""
-    assert Trouble.parse("a", trouble("a").text()) == trouble("a")
+    assert Unreachable.parse("a", each("a").text()) == each("a")

@@ -18,7 +18,7 @@ LONG = timedelta(hours=1)
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Give the two ends of a connection."""
+    """Return the two ends of a connection."""
     left, right = socket.socketpair()
     left.settimeout(5)
     with left, right:

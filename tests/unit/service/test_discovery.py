@@ -21,7 +21,7 @@ def node(services: dict[str, int] = BOTH, **keys: Any) -> dict[str, Any]:
 
 
 def outside(hostname: str, **keys: Any) -> dict[str, Any]:
-    """Give a node's alternate addresses."""
+    """Return a node's alternate addresses."""
     return {"external": {"hostname": hostname, **keys}}
 
 

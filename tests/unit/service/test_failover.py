@@ -25,7 +25,7 @@ def course(roots: Roots, attempts: int = 5, max_delay: timedelta = 30 * SECOND) 
 
 
 def waits(trip: Course, *failures: Failure) -> list[timedelta | None]:
-    """Fail as often as given; give the waits."""
+    """Fail as often as given; return the waits."""
     found = []
     for failure in failures:
         found.append(trip.next_after(failure))

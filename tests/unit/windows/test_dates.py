@@ -13,7 +13,7 @@ ORIGIN = date(2026, 1, 1)
 
 
 def day(number: int) -> date:
-    """Give the day so many days after the origin."""
+    """Return the day so many days after the origin."""
     return ORIGIN + timedelta(days=number)
 
 

@@ -28,7 +28,7 @@ FAR = datetime.fromisoformat("2099-01-01T00:00")
 
 
 def cron(expression: str, count: int, after: str = "2026-01-01T00:00") -> list[str]:
-    """Give the first times of a cron expression."""
+    """Return the first times of a cron expression."""
     found = cron_times(expression, datetime.fromisoformat(after), FAR)
     return [f"{at:%Y-%m-%dT%H:%M}" for at in islice(found, count)]
 
@@ -58,7 +58,7 @@ def test_cron_times_are_the_librarys(fields: tuple[str, ...], after: datetime) -
 def rrule(
     rule: str, count: int, *, begin: datetime = BEGIN, zone: ZoneInfo = UTC_ZONE
 ) -> list[str]:
-    """Give the first times of a rule."""
+    """Return the first times of a rule."""
     found = rrule_times(rule, begin, zone, begin, FAR)
     return [f"{at:%Y-%m-%dT%H:%M}" for at in islice(found, count)]
 

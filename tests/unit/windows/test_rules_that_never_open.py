@@ -36,12 +36,12 @@ def clock(text: str) -> timedelta:
 
 
 def daily(start: str, end: str) -> Weekly:
-    """Give a window that is open every day from *start* to *end* on the clock."""
+    """Return a window that is open every day from *start* to *end* on the clock."""
     return Weekly(DAILY, time.fromisoformat(start), clock(end))
 
 
 def monthly(*on: MonthDay, offset_days: int = 0) -> Monthly:
-    """Give a window for an hour from 02:00 on some days of the month."""
+    """Return a window for an hour from 02:00 on some days of the month."""
     return Monthly(on, offset_days, time(2), None, HOUR)
 
 

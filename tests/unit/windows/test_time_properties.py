@@ -33,7 +33,7 @@ IDS = ("orders", "tenant-a", "tenant-b")
 
 @cache
 def changes(name: str) -> tuple[datetime, ...]:
-    """Give every instant at which clocks in a zone jump; the epoch, if they never do."""
+    """Return every instant at which clocks in a zone jump; the epoch, if they never do."""
     zone, step = ZoneInfo(name), timedelta(days=14)
     found, at = [], FIRST
     while at < LAST:
@@ -133,7 +133,7 @@ INSTANTS = st.lists(st.integers(-5000, 5000), min_size=1, max_size=6)
 
 
 def only(rule: Rule, zone: ZoneInfo, local: datetime) -> Interval:
-    """Give the one opening of a rule that opens once."""
+    """Return the one opening of a rule that opens once."""
     around = local.replace(tzinfo=UTC)
     (found,) = intervals(rule, zone, around - 3 * DAY, around + 60 * DAY)
     return found
@@ -229,7 +229,7 @@ def test_the_next_change_is_the_first(
 
 
 def state(timeline: Timeline, now: datetime) -> object:
-    """Give what is open and what is held, but for how long it will be."""
+    """Return what is open and what is held, but for how long it will be."""
     held = timeline.desired("prod", IDS, now)
     return timeline.covering(now), [
         (id_, each.openings, each.windows) for id_, each in held.items()

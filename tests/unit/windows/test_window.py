@@ -26,13 +26,13 @@ def at(text: str) -> datetime:
 
 
 def once(name: str, start: str, end: str, *ids: str, **more: Any) -> Window:
-    """Give a window that is open once, for the repositories *ids* of prod."""
+    """Return a window that is open once, for the repositories *ids* of prod."""
     targets = (("prod", Patterns(ids or ("*",))),)
     return Window(name, Once(at(start), at(end)), UTC_ZONE, targets, **more)
 
 
 def daily(name: str, start: int, duration: timedelta, **more: Any) -> Window:
-    """Give a window that opens every day at an hour, UTC unless told."""
+    """Return a window that opens every day at an hour, UTC unless told."""
     zone = more.pop("zone", UTC_ZONE)
     targets = more.pop("targets", EVERYTHING)
     return Window(name, Weekly(DAILY, time(start), None, duration), zone, targets, **more)
@@ -45,7 +45,7 @@ def days_of(window: Window, first: str, days: int) -> list[str]:
 
 
 def desired(windows: Sequence[Window], now: str, *, gap: timedelta = 0 * HOUR) -> Desired | None:
-    """Tell what is desired of the repository `orders` of prod."""
+    """Return what is desired of the repository `orders` of prod."""
     return Timeline(windows, gap).desired("prod", ["orders"], at(now)).get("orders")
 
 

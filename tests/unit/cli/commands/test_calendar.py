@@ -41,7 +41,7 @@ Calendar = Callable[..., str]
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Give a file with windows in two zones."""
+    """Return a file with windows in two zones."""
     file = tmp_path / "schedules.yaml"
     file.write_text(FILE)
     return file
@@ -51,7 +51,7 @@ def file(tmp_path: Path) -> Path:
 def calendar(
     file: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> Calendar:
-    """Give a way to ask for the calendar, as a terminal of 80 columns shows it."""
+    """Return a way to ask for the calendar, as a terminal of 80 columns shows it."""
     monkeypatch.setenv("COLUMNS", "80")
 
     def ask(*arguments: str, code: int = 0) -> str:
@@ -64,7 +64,7 @@ def calendar(
 
 
 def openings(calendar: Calendar, *arguments: str) -> list[dict[str, Any]]:
-    """Give the openings that are printed as JSON."""
+    """Return the openings that are printed as JSON."""
     found: list[dict[str, Any]] = json.loads(calendar("--output", "json", *arguments))
     return found
 

@@ -27,7 +27,7 @@ Against = Callable[..., Ended]
 
 @pytest.fixture
 def against(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Against:
-    """Give a way to compare a new file with the old one, over a week from Monday on."""
+    """Return a way to compare a new file with the old one, over a week from Monday on."""
 
     def compare(new: str, *arguments: str) -> Ended:
         old_file, new_file = tmp_path / "old.yaml", tmp_path / "new.yaml"
@@ -42,7 +42,7 @@ def against(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Against:
 
 
 def changes(done: Ended) -> list[tuple[str, str | None, str | None]]:
-    """Give each change with the starts before and after it, as clocks show them."""
+    """Return each change with the starts before and after it, as clocks show them."""
     return [
         (
             each["change"],

@@ -28,14 +28,14 @@ Ask = Callable[..., Ended]
 
 @pytest.fixture
 def service() -> Iterator[Simulator]:
-    """Give a service with two repositories, backed up each day."""
+    """Return a service with two repositories, backed up each day."""
     with Simulator(["orders", "archive"], {"u": (PASSWORD, "backup_admin")}) as simulator:
         yield simulator
 
 
 @pytest.fixture
 def ask(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Give a way to ask what the openings of a file cost."""
+    """Return a way to ask what the openings of a file cost."""
     monkeypatch.setenv("PW", PASSWORD)
     file = tmp_path / "schedules.yaml"
     ledger = f"sqlite:///{tmp_path}/ledger.db"

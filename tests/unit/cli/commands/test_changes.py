@@ -51,7 +51,7 @@ Ask = Callable[..., Ended]
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """Give a ledger that a daemon, this process, has open with the file in force."""
+    """Return a ledger that a daemon, this process, has open with the file in force."""
     with open_ledger(f"sqlite:///{tmp_path}/ledger.db", Access.DAEMON) as ledger:
         ledger.save_config(AppliedConfig("s.yaml", tmp_path, TEXT.encode(), NOW))
         yield ledger
@@ -59,7 +59,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def ask(tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Give a way to run a command beside that daemon."""
+    """Return a way to run a command beside that daemon."""
     assert ledger.records() == []
     (tmp_path / "s.yaml").write_text(TEXT)
 

@@ -40,7 +40,7 @@ Check = Callable[..., Ended]
 def check(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Check:
-    """Give a way to check a file that has these clusters and windows."""
+    """Return a way to check a file that has these clusters and windows."""
     monkeypatch.setenv("PW", PASSWORD)
     file = tmp_path / "schedules.yaml"
 
@@ -56,19 +56,19 @@ def check(
 
 @pytest.fixture
 def service() -> Iterator[Simulator]:
-    """Give a service with two repositories."""
+    """Return a service with two repositories."""
     with Simulator(["orders", "archive"], {"u": (PASSWORD, "backup_admin")}) as simulator:
         yield simulator
 
 
 def cluster(name: str, url: str, more: str = "") -> str:
-    """Give the lines of a cluster that is not asked for long."""
+    """Return the lines of a cluster that is not asked for long."""
     retry = "retry: {attempts: 2, first_delay: 1ms, max_delay: 1ms}"
     return f'  {name}: {{url: "{url}", username: u, password_env: PW, {retry}{more}}}\n'
 
 
 def text(clusters: str, **windows: tuple[str, str]) -> str:
-    """Give a file; a window is its rule and its repositories."""
+    """Return a file; a window is its rule and its repositories."""
     lines = [
         f"  {name}:\n    {rule}\n    repositories: {repositories}\n"
         for name, (rule, repositories) in windows.items()

@@ -31,14 +31,14 @@ Ask = Callable[..., Ended]
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """Give a ledger that a daemon, this process, has open."""
+    """Return a ledger that a daemon, this process, has open."""
     with open_ledger(f"sqlite:///{tmp_path}/ledger.db", Access.DAEMON) as ledger:
         yield ledger
 
 
 @pytest.fixture
 def ask(tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Give a way to run a command beside that daemon; times are in UTC."""
+    """Return a way to run a command beside that daemon; times are in UTC."""
     assert ledger.records() == []
 
     def run(*arguments: str) -> Ended:
@@ -135,7 +135,7 @@ def test_history_of_a_time_and_a_window(ledger: Ledger, ask: Ask) -> None:
 
 
 def at(hours: int) -> str:
-    """Give the time so many hours ago as JSON has it."""
+    """Return the time so many hours ago as JSON has it."""
     return (NOW - hours * HOUR).isoformat()
 
 

@@ -19,7 +19,7 @@ SKIP = Override(OverrideKind.SKIP, "nightly", NOW, None, NOW, "me@here", "why no
 
 @pytest.fixture
 def old(tmp_path: Path) -> str:
-    """Give a ledger that has something of everything, and more attempts than a page has."""
+    """Return a ledger that has something of everything, and more attempts than a page has."""
     url = f"sqlite:///{tmp_path}/old.db"
     with open_ledger(url, Access.DAEMON) as ledger:
         ledger.save_config(CONFIG)

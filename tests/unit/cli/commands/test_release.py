@@ -22,13 +22,13 @@ Release = Callable[..., Ended]
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Give where the ledger is."""
+    """Return where the ledger is."""
     return tmp_path / "ledger.db"
 
 
 @pytest.fixture
 def release(file: Path, capsys: pytest.CaptureFixture[str]) -> Release:
-    """Give a way to release what the ledger holds."""
+    """Return a way to release what the ledger holds."""
 
     def run(*arguments: str) -> Ended:
         return ended(capsys, "--ledger", str(file), "release", *arguments)
@@ -37,7 +37,7 @@ def release(file: Path, capsys: pytest.CaptureFixture[str]) -> Release:
 
 
 def hold(cluster: str = "lost", id_: str = "orders", **keys: Any) -> Record:
-    """Give a hold on a cluster that no configuration knows."""
+    """Return a hold on a cluster that no configuration knows."""
     return Record(RepositoryKey(cluster, id_), **({"phase": Phase.PAUSED} | keys))
 
 

@@ -16,7 +16,7 @@ from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
-from daemon.ledger.state import AppliedConfig, Trouble
+from daemon.ledger.state import AppliedConfig, Unreachable
 from tests.unit.cli.ended import Ended, ended
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -29,7 +29,7 @@ Status = Callable[..., Ended]
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Give where the ledger is."""
+    """Return where the ledger is."""
     return tmp_path / "ledger.db"
 
 
@@ -40,14 +40,14 @@ def opened(file: Path) -> Ledger:
 
 @pytest.fixture
 def ledger(file: Path) -> Iterator[Ledger]:
-    """Give a ledger that a daemon, this process, has open."""
+    """Return a ledger that a daemon, this process, has open."""
     with opened(file) as ledger:
         yield ledger
 
 
 @pytest.fixture
 def status(file: Path, capsys: pytest.CaptureFixture[str]) -> Status:
-    """Give a way to ask for the state of the ledger."""
+    """Return a way to ask for the state of the ledger."""
 
     def run(*arguments: str) -> Ended:
         return ended(capsys, "--ledger", f"sqlite:///{file}", "status", *arguments)
@@ -71,7 +71,7 @@ def once(name: str, start: datetime, end: datetime) -> str:
 
 
 def hold(id_: str = "orders", **keys: Any) -> Record:
-    """Give a hold that is an hour old and has an hour to go, but for *keys*."""
+    """Return a hold that is an hour old and has an hour to go, but for *keys*."""
     usual: dict[str, Any] = {
         "phase": Phase.PAUSED,
         "windows": ("night",),
@@ -284,11 +284,11 @@ def test_holds_without_a_daemon_are_a_warning(file: Path, status: Status) -> Non
 
 def test_a_cluster_that_does_not_answer_is_told(ledger: Ledger, status: Status) -> None:
     """Why a cluster does not answer, and for how long, stands above all, until it does again."""
-    trouble = Trouble("prod", "unauthorized", "Authentication [Failure]", NOW - 2 * HOUR)
-    ledger.note_troubles({"prod": trouble, "test": None})
+    trouble = Unreachable("prod", "unauthorized", "Authentication [Failure]", NOW - 2 * HOUR)
+    ledger.note_unreachable({"prod": trouble, "test": None})
 
     said, document = status().words, status("--output", "json").document
-    ledger.note_troubles({"prod": None})
+    ledger.note_unreachable({"prod": None})
 
     assert "prod does not answer as it should, for 2 h" in said
     assert "unauthorized: Authentication [Failure]" in said

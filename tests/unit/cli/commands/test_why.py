@@ -40,7 +40,7 @@ TEXT = (
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """Give a ledger in which the file is in force."""
+    """Return a ledger in which the file is in force."""
     with open_ledger(f"sqlite:///{tmp_path}/ledger.db", Access.DAEMON) as ledger:
         ledger.save_config(AppliedConfig("s.yaml", tmp_path, TEXT.encode(), NOW))
         yield ledger
@@ -48,7 +48,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def why(tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
-    """Give a way to ask why the repository is as it is."""
+    """Return a way to ask why the repository is as it is."""
     assert ledger.records() == []
     (tmp_path / "s.yaml").write_text(TEXT)
     places = ("--config", f"{tmp_path}/s.yaml", "--ledger", f"sqlite:///{tmp_path}/ledger.db")

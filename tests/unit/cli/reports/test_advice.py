@@ -36,7 +36,7 @@ def daily(name: str, length: timedelta, pattern: str = "*", start: time = time(2
 
 
 def advice(*windows: Window) -> list[str]:
-    """Give what is said of windows."""
+    """Return what is said of windows."""
     return list(advise(windows, {"prod": PROD}, NOW))
 
 

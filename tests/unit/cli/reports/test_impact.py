@@ -44,13 +44,13 @@ def nightly(start: int, hours: int, pattern: str = "*", **more: timedelta) -> Wi
 
 
 def cost(*windows: Window, repository: ObservedRepository = REPOSITORY, days: int = 1) -> Impact:
-    """Give what *windows* cost the repository from the beginning of the day."""
+    """Return what *windows* cost the repository from the beginning of the day."""
     inventory = Inventory("prod", [repository], PERIODS)
     return impact(inventory, Timeline(windows), DAY, DAY + timedelta(days=days))
 
 
 def hours(found: Impact) -> list[float]:
-    """Give when the lost runs were to be, in hours of the day."""
+    """Return when the lost runs were to be, in hours of the day."""
     return [(run.at - DAY) / HOUR for run in found.lost]
 
 

@@ -17,7 +17,7 @@ HOUR = timedelta(hours=1)
 
 
 def window(rule: Rule) -> Window:
-    """Give a window with this rule, in Berlin."""
+    """Return a window with this rule, in Berlin."""
     return Window("w", rule, ZoneInfo("Europe/Berlin"), ())
 
 
@@ -68,7 +68,7 @@ def test_a_disabled_window_has_nothing_ahead() -> None:
 
 
 def laid(width: int | None, *rows: Row) -> list[str]:
-    """Give the lines of a table of two columns, without its titles."""
+    """Return the lines of a table of two columns, without its titles."""
     _, *lines = laid_out(("A", "B"), rows, width)
     return [line.plain for row in lines for line in row]
 

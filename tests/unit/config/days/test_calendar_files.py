@@ -20,7 +20,7 @@ def calendar(*events: str) -> str:
 
 
 def days(*events: str) -> list[str]:
-    """Give the ranges of a calendar with these events."""
+    """Return the ranges of a calendar with these events."""
     found = DateSet.of(all_day_events(calendar(*events)).ranges).ranges
     return [f"{each.first}..{each.last}" for each in found]
 

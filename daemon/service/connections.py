@@ -43,14 +43,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class Connection:
     """Connections, and the identity that they were made with."""
 
     transport: Transport
     identity: Identity
 
 
-class Door:
+class Connections:
     """The one current access to a cluster; any number of threads may ask for it."""
 
     def __init__(
@@ -60,26 +60,26 @@ class Door:
         self._settings = settings
         self._environ = environ
         self._watch = watch
-        self._access: Access | None = None
-        self.trouble = ""
+        self._access: Connection | None = None
+        self.problem = ""
         self._lock = threading.Lock()
 
-    def access(self) -> Access:
-        """Give the access in force. Raises: SecretError, for as long as there is none."""
+    def access(self) -> Connection:
+        """Return the access in force. Raises: SecretError, for as long as there is none."""
         with self._lock:
             if self._access is None:
                 self._access = self._enter(self._identity())
             return self._access
 
-    def renewed(self, used: Access) -> Access | None:
+    def renewed(self, used: Connection) -> Connection | None:
         """Read all files again after *used* was refused; None if they have not changed.
 
-        A file that is missing or half-written changes nothing, and `trouble` says so: the next
+        A file that is missing or half-written changes nothing, and `problem` says so: the next
         refusal looks again. The old connections are dropped, not closed, since other threads may be
         using them.
         """
         with self._lock:
-            self.trouble = ""
+            self.problem = ""
             if self._access is not used:
                 return self._access
             try:
@@ -88,7 +88,7 @@ class Door:
                     return None
                 self._access = self._enter(identity)
             except SecretError as exc:
-                self.trouble = str(exc)
+                self.problem = str(exc)
                 return None
             return self._access
 
@@ -122,7 +122,7 @@ class Door:
         except OSError as exc:
             raise TlsFileError(f"{exc.filename}: {exc.strerror}") from exc
 
-    def _enter(self, identity: Identity) -> Access:
+    def _enter(self, identity: Identity) -> Connection:
         transport = Transport(
             tls=tls_context(self._settings.tls),
             auth=identity.auth,
@@ -130,4 +130,4 @@ class Door:
             connections=self._settings.concurrency,
             watch=self._watch,
         )
-        return Access(transport, identity)
+        return Connection(transport, identity)
