@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 
 def exists(local: datetime, zone: ZoneInfo) -> bool:
-    """Check whether clocks in *zone* ever show *local*: if not, it does not survive a round trip."""
+    """Check whether clocks in *zone* ever show *local*: if not, it survives no round trip."""
     return shows(_instant(local, zone, 0), local, zone)
 
 
