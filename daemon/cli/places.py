@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from daemon.config.addresses import DATABASE
 from daemon.config.document import SIZE_LIMIT
 from daemon.config.settings import Settings
 from daemon.errors import UsageError
+from daemon.ledger.url import DATABASE
 
 IN_MEMORY = "sqlite://"
 SYSTEM_CONFIG = Path("/etc/cbmaintd/schedules.yaml")

@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import zip_longest
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from daemon.wording import shown
 
@@ -18,12 +15,9 @@ REPOSITORY_ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,49}$")
 URL = r"^https?://[^\s@/?#]+(/[^\s@?#]*)?$"
 LISTEN = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
-LEDGER = r"^(sqlite:///.+|postgresql\+psycopg://([^:@/?#]+@)?[^@#]+)$"
 
 A_URL = "a URL: write https://host:18097"
 A_LISTENER = "an address and a port: write 127.0.0.1:9797 or, in quotes, [::1]:9797"
-A_LEDGER = "a ledger: write sqlite:////absolute/path.db, or postgresql+psycopg://user@host/database"
-DATABASE = "postgresql+psycopg://"
 
 _LAST_PORT = 65535
 
@@ -81,85 +75,6 @@ def listener(text: str) -> tuple[str, int]:
         except ValueError:
             raise ValueError(f"{shown(host)} is not an IPv6 address") from None
     return host, int(port)
-
-
-def ledger(text: str) -> str:
-    """Read the ledger's URL."""
-    found = database(text)
-    if found and (found.password is not None or "password" in found.query):
-        raise ValueError(
-            "a password in the ledger's URL is refused, since the file is no place for secrets:"
-            " keep it in ~/.pgpass or a file that passfile=FILE in the URL or $PGPASSFILE names, or"
-            " give it as $PGPASSWORD"
-        )
-    if not re.fullmatch(LEDGER, text):
-        if text.startswith("/"):
-            raise ValueError(
-                f"this is not a ledger: write sqlite:////absolute/path.db, here sqlite:///{text}"
-            )
-        # Unquoted: the URL of a database server may hold a password.
-        raise ValueError(f"this is not {A_LEDGER}")
-    return text
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseUrl:
-    """A ledger in PostgreSQL, as libpq takes it: `hosts` and `ports` may be lists with commas.
-
-    `shown` names it in messages, without password and parameters.
-    """
-
-    username: str | None
-    password: str | None = field(repr=False)
-    hosts: str
-    ports: str
-    database: str
-    query: Mapping[str, str] = field(repr=False)
-
-    @property
-    def shown(self) -> str:
-        """Return it as people may read it."""
-        user = f"{quote(self.username)}@" if self.username else ""
-        # One port may stand for all hosts.
-        each = zip_longest(self.hosts.split(","), self.ports.split(","), fillvalue="")
-        pairs = ((f"[{host}]" if ":" in host else host, port) for host, port in each if host)
-        hosts = ",".join(f"{host}:{port}" if port else host for host, port in pairs)
-        return f"{DATABASE}{user}{quote(hosts, safe=':,[]')}/{self.database}"
-
-
-def database(text: str) -> DatabaseUrl | None:
-    """Take the URL of a ledger in PostgreSQL apart; None if it is of another kind.
-
-    Several hosts stand as libpq has them: `host1:5432,host2:5432`. No message repeats the URL.
-    """
-    if not text.startswith("postgres"):
-        return None
-    if not text.startswith(DATABASE):
-        raise ValueError(f"this is not a ledger's URL: one in PostgreSQL begins with {DATABASE}")
-    address, _, query = text.removeprefix(DATABASE).partition("?")
-    location, _, name = address.partition("/")
-    user, _, servers = location.rpartition("@")
-    username, colon, password = user.partition(":")
-    if not name:
-        raise ValueError(f"this is not {A_LEDGER}: the database is missing")
-    given = dict(parse_qsl(query))
-    pairs = [_server(server) for server in servers.split(",")]
-    return DatabaseUrl(
-        username=unquote(username) or None,
-        password=unquote(password) if colon else None,
-        hosts=given.pop("host", ",".join(host for host, _ in pairs)),
-        ports=given.pop("port", ",".join(port for _, port in pairs)),
-        database=unquote(name),
-        query=given,
-    )
-
-
-def _server(text: str) -> tuple[str, str]:
-    """Take a host apart from its port; an IPv6 address stands in brackets."""
-    matched = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]*))(?::([0-9]{1,5}))?", text)
-    if not matched:
-        raise ValueError(f"this is not {A_LEDGER}: a host or a port is wrong")
-    return matched[1] or unquote(matched[2]), matched[3] or ""
 
 
 def variable(text: str) -> str:

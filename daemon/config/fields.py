@@ -15,6 +15,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from daemon import durations
 from daemon.config import addresses, notation
+from daemon.ledger import url
 from daemon.windows.rules import MonthDay
 from daemon.windows.window import CatchUp, OnDrift
 from daemon.wording import listed, nearest, shown
@@ -243,7 +244,7 @@ Url = Annotated[str, Text(addresses.url, addresses.A_URL, _pattern(addresses.URL
 Listener = Annotated[
     tuple[str, int], Text(addresses.listener, addresses.A_LISTENER, _pattern(addresses.LISTEN))
 ]
-Ledger = Annotated[str, Text(addresses.ledger, addresses.A_LEDGER, _pattern(addresses.LEDGER))]
+Ledger = Annotated[str, Text(url.ledger, url.A_LEDGER, _pattern(url.LEDGER))]
 Variable = Annotated[str, Text(addresses.variable, schema=_pattern(addresses.VARIABLE))]
 Username = Annotated[str, Text(addresses.username)]
 FileName = Annotated[str, Text(addresses.file_name)]

@@ -20,8 +20,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import assert_never
 
+from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record, Suspicion
-from daemon.core.repository import Moment, ObservedRepository, RepositoryKey, RepositoryState
+from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
 from daemon.windows.timeline import Desired
 
 GONE_AFTER = timedelta(seconds=5)

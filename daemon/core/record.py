@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
-from daemon.core.repository import Moment, RepositoryKey, ScheduledRun
+from daemon.core.moment import Moment
+from daemon.core.repository import RepositoryKey, ScheduledRun
 from daemon.windows.window import CatchUp
 
 LATE = timedelta(seconds=120)

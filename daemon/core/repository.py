@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -55,80 +55,3 @@ class ObservedRepository:
     plan: str = ""
     scheduled: tuple[ScheduledRun, ...] = ()
     running: tuple[str, ...] = ()
-
-
-class Action(StrEnum):
-    """What a call is for."""
-
-    LIST = "list"
-    GET = "get"
-    PAUSE = "pause"
-    RESUME = "resume"
-    BACKUP = "backup"
-    DISCOVER = "discover"
-
-
-class CallError(StrEnum):
-    """Why a call failed, in the words of the log's `error` key."""
-
-    TIMEOUT = "timeout"
-    REFUSED = "refused"
-    RESET = "reset"
-    DNS = "dns"
-    TLS = "tls"
-    PROTOCOL = "protocol"
-    REDIRECT = "redirect"
-    TOO_LARGE = "too_large"
-    THROTTLED = "throttled"
-    UNAUTHORIZED = "unauthorized"
-    FORBIDDEN = "forbidden"
-    NOT_FOUND = "not_found"
-    BAD_REQUEST = "bad_request"
-    SERVER_ERROR = "server_error"
-    UNEXPECTED = "unexpected"
-
-
-class Outcome(StrEnum):
-    """What became of one HTTP request: done, to be sent again in this pass, or given up.
-
-    Stale: whatever became of it, the cluster was another daemon's by then.
-    """
-
-    OK = "ok"
-    RETRY = "retry"
-    FAILED = "failed"
-    STALE = "stale"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One HTTP request that was started, whatever became of it; `started` is UTC."""
-
-    cluster: str
-    repository: str | None
-    action: Action
-    windows: tuple[str, ...]
-    method: str
-    url: str
-    attempt: int
-    status: int | None
-    outcome: Outcome
-    error: CallError | None
-    message: str
-    started: datetime
-    duration: timedelta
-    retry_in: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """An instant on both clocks: `wall` (UTC) may be stepped, `uptime` (CLOCK_BOOTTIME) may not.
-
-    `uptime` values compare only within one `boot_id`; `asleep` is how much of it the host was
-    suspended.
-    """
-
-    wall: datetime
-    boot_id: str
-    uptime: timedelta
-    asleep: timedelta = timedelta(0)

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from daemon.config.settings import Settings
 from daemon.core.record import Record
 from daemon.core.shares import Lease
+from daemon.core.unreachable import Unreachable
 from daemon.fleet.worker import Worker
-from daemon.ledger.state import Unreachable
 from daemon.monitoring.metrics import ClusterState
 from daemon.service.cluster import ClusterSettings
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from daemon.core.repository import Attempt
+from daemon.core.attempt import Attempt
 from daemon.core.shares import Lease
 from daemon.ledger.claims import Grant
 

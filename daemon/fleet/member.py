@@ -15,17 +15,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from daemon import __version__
+from daemon.core.attempt import Attempt
+from daemon.core.moment import Moment
 from daemon.core.record import Record
-from daemon.core.repository import Attempt, Moment
 from daemon.core.shares import LONGEST_SKEW, Lease, Rebalance, plan_rebalance, renewal_of
+from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
 from daemon.fleet.leases import Leases
 from daemon.ledger.claims import Claims, Grant, Heartbeat, MemberReport, Stale
 from daemon.ledger.fenced_store import FencedStore, FencedWriter
 from daemon.ledger.postgresql import PostgresqlLedger
-from daemon.ledger.state import AppliedConfig, Reading, Unreachable
+from daemon.ledger.state import AppliedConfig, Reading
 from daemon.log import log as logs
-from daemon.passes.journal import Log
+from daemon.log.interface import Log
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daemon.config.settings import Settings
+from daemon.core.moment import Moment
 from daemon.core.record import Record
-from daemon.core.repository import Moment
 from daemon.core.shares import Lease, leaving
 from daemon.fleet.fleet import CUT_WITHIN, Fleet, Hire
 from daemon.fleet.member import Membership

@@ -10,18 +10,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
+from daemon.core.attempt import Action, Attempt
+from daemon.core.moment import Moment
 from daemon.core.record import LATE, Record, Suspicion
-from daemon.core.repository import Action, Attempt, Moment, RepositoryKey
+from daemon.core.repository import RepositoryKey
 from daemon.core.shares import Lease
+from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
 from daemon.fleet.admission import PassLimit, Slot
 from daemon.fleet.alarms import Alarms
-from daemon.ledger.state import Unreachable
 from daemon.log import log as logs
+from daemon.log.interface import Log
 from daemon.passes.controller import Controller, Rules
 from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
-from daemon.passes.journal import Journal, Log
+from daemon.passes.journal import Journal
 from daemon.service.client import BackupService
 from daemon.service.cluster import ClusterSettings
 

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.core.repository import Moment
+from daemon.core.moment import Moment
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Record
-from daemon.core.repository import Action, Attempt, Outcome
 from daemon.ledger import tables as rows
 from daemon.ledger.postgresql import END_SESSIONS, LIVE, NEWEST, NOW, PostgresqlLedger, seed
 from daemon.ledger.state import AppliedConfig, Reading

@@ -9,8 +9,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from daemon.core.attempt import Attempt, Outcome
+from daemon.core.moment import Moment
 from daemon.core.record import Record
-from daemon.core.repository import Attempt, Moment, Outcome
 from daemon.core.shares import Lease
 from daemon.errors import FencedError
 from daemon.ledger import tables as rows

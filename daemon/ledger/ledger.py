@@ -17,12 +17,13 @@ from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 
+from daemon.core.attempt import Attempt
 from daemon.core.record import Record
-from daemon.core.repository import Attempt
+from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
 from daemon.ledger import tables as rows
 from daemon.ledger.sqlite_file import DamagedError, Loss
-from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading, Unreachable
+from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override
 

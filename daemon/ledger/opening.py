@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from daemon.config.addresses import DatabaseUrl, database
 from daemon.errors import LedgerError
 from daemon.ledger import sqlite_file
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.postgresql import PostgresqlLedger
 from daemon.ledger.sqlite import SqliteLedger
+from daemon.ledger.url import DatabaseUrl, database
 
 MEMORY = "sqlite://"
 

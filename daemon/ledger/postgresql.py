@@ -16,13 +16,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon.config.addresses import DatabaseUrl
 from daemon.errors import LedgerError
 from daemon.host.clock import SystemClock
 from daemon.ledger import tables as rows
 from daemon.ledger.ledger import SCHEMA_VERSION, Access, Ledger, add_config, put_meta
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import DatabaseFormat
+from daemon.ledger.url import DatabaseUrl
 
 _MIGRATIONS: dict[int, tuple[str, ...]] = {}
 """What makes a ledger of one schema version one of the next; 4 was the first on PostgreSQL."""

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from daemon.core.attempt import Attempt
 from daemon.core.record import Record
-from daemon.core.repository import Attempt, RepositoryKey
+from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError
 from daemon.ledger import sqlite_file
 from daemon.ledger import tables as rows

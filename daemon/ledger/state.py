@@ -30,28 +30,6 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreachable:
-    """A cluster that does not answer as it should: since when (UTC), and why."""
-
-    cluster: str
-    error: str
-    message: str
-    since: datetime
-
-    @classmethod
-    def parse(cls, cluster: str, text: str) -> Self:
-        """Read what `text` wrote."""
-        found = json.loads(text)
-        since = datetime.fromisoformat(found["since"])
-        return cls(cluster, str(found["error"]), str(found["message"]), since)
-
-    def text(self) -> str:
-        """Write it, for the ledger."""
-        said = {"error": self.error, "message": self.message, "since": self.since.isoformat()}
-        return json.dumps(said)
-
-
-@dataclass(frozen=True, slots=True)
 class DaemonState:
     """Who runs on the ledger, since when (UTC), and what came of reading its file."""
 

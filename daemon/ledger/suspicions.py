@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from daemon.core.moment import Moment
 from daemon.core.record import Suspicion
-from daemon.core.repository import Moment
 
 
 class SuspicionFormat(Protocol):

@@ -15,8 +15,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.record import Phase, Record, Suspicion
-from daemon.core.repository import Action, Attempt, CallError, Outcome, RepositoryKey, ScheduledRun
+from daemon.core.repository import RepositoryKey, ScheduledRun
 from daemon.ledger.state import AppliedConfig
 from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override, OverrideKind

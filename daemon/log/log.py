@@ -24,7 +24,7 @@ from typing import Any, Final, Protocol
 import structlog
 from structlog.typing import FilteringBoundLogger as Logger
 
-from daemon.core.repository import Attempt, Outcome
+from daemon.core.attempt import Attempt, Outcome
 from daemon.host.masking import pattern_of, spellings
 from daemon.log.writer import Entry, LogWriter
 

@@ -15,7 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
 from daemon import __version__
-from daemon.core.repository import Attempt
+from daemon.core.attempt import Attempt
 from daemon.log import log
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

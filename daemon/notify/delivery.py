@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from daemon.core.repository import CallError
+from daemon.core.attempt import CallError
 from daemon.errors import CbmaintdError, SecretError
 from daemon.host.masking import pattern_of, spellings
 from daemon.host.secrets import read_password
 from daemon.notify.apprise import send_by_apprise
 from daemon.notify.messages import Mask, lines, message
 from daemon.notify.notices import Kind, Notice, Target
-from daemon.service import answers
+from daemon.service import statuses
 from daemon.service.cluster import Timeouts, Tls
 from daemon.service.deadlines import Deadlines
 from daemon.service.tls import tls_context
@@ -117,14 +117,14 @@ class Delivery:
             raise DeliveryError(exc.error, str(exc), is_passing=is_passing) from None
         if answer.status in _OK:
             return
-        error = answers.error_of(answer.status) or CallError.UNEXPECTED
-        said = answers.message_of(answer.body, answer.headers.get("Location"))
+        error = statuses.error_of(answer.status) or CallError.UNEXPECTED
+        said = statuses.message_of(answer.body, answer.headers.get("Location"))
         raise DeliveryError(
             error,
-            answers.printable(_without(url, said)),
-            is_passing=answers.is_passing(answer.status),
+            statuses.printable(_without(url, said)),
+            is_passing=statuses.is_passing(answer.status),
             status=answer.status,
-            retry_after=answers.retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)),
+            retry_after=statuses.retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)),
         )
 
 

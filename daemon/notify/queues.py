@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from daemon.log import log as logs
+from daemon.log.interface import Log
 from daemon.notify.delivery import DeliveryError
 from daemon.notify.notices import Kind, Notice, Target
-from daemon.passes.journal import Log
 
 Deliver = Callable[[Target, Sequence[Notice]], None]
 """Sends notices to a target, once; raises DeliveryError."""

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from daemon.core.attempt import Action
+from daemon.core.moment import Moment
 from daemon.core.record import Record
-from daemon.core.repository import Action, Moment
 from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from daemon.core.attempt import Action
 from daemon.core.decide import (
     GONE_AFTER,
     CatchUp,
@@ -21,14 +22,9 @@ from daemon.core.decide import (
     is_another,
     mark,
 )
+from daemon.core.moment import Moment
 from daemon.core.record import LATE, Phase, Record, Suspicion
-from daemon.core.repository import (
-    Action,
-    Moment,
-    ObservedRepository,
-    RepositoryKey,
-    RepositoryState,
-)
+from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
 from daemon.errors import LedgerError
 from daemon.passes.backups import Backups
 from daemon.passes.dispatch import SEND_WITHIN, Answer, Call, Clocks, Dispatch, Route

@@ -11,9 +11,11 @@ from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Protocol, assert_never
 
+from daemon.core.attempt import Action, CallError
 from daemon.core.decide import Pause, Resume
+from daemon.core.moment import Moment
 from daemon.core.record import LATE, Suspicion
-from daemon.core.repository import Action, CallError, Moment, ObservedRepository, RepositoryState
+from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.service.client import KeepTrying, ServiceError
 
 SEND_WITHIN = timedelta(minutes=2)

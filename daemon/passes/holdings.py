@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from daemon.core.attempt import Attempt
 from daemon.core.record import Record
-from daemon.core.repository import Attempt
 from daemon.errors import FencedError, LedgerError
 
 HISTORY_IN_MEMORY = 10_000

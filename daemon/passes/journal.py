@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
+from daemon.core.attempt import Action, CallError
 from daemon.core.decide import Adopt, Decision, Drifted, Leave, Missing, Pause, Reason, Resumed
 from daemon.core.record import Record
-from daemon.core.repository import Action, CallError, ObservedRepository, RepositoryState
-from daemon.ledger.state import Unreachable
+from daemon.core.repository import ObservedRepository, RepositoryState
+from daemon.core.unreachable import Unreachable
 from daemon.log import log as logs
+from daemon.log.interface import Log
 from daemon.windows.timeline import Desired
 
 
@@ -40,22 +41,6 @@ class Decided:
         if self.desired:
             return tuple(opening.id for opening in self.desired.openings)
         return (self.before or self.record).openings
-
-
-class Log(Protocol):
-    """The part of a structured logger that is used here."""
-
-    def info(self, event: str, **keys: object) -> None:
-        """Write a line of level info."""
-
-    def warning(self, event: str, **keys: object) -> None:
-        """Write a line of level warning."""
-
-    def error(self, event: str, **keys: object) -> None:
-        """Write a line of level error."""
-
-    def critical(self, event: str, **keys: object) -> None:
-        """Write a line of level critical."""
 
 
 class Journal:

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import timedelta
 
-from daemon.core.repository import Action
+from daemon.core.attempt import Action
 
 TRANSIENT = timedelta(seconds=30)
 LONGEST = timedelta(minutes=5)

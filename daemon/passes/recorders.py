@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NoReturn
 
+from daemon.core.attempt import CallError
 from daemon.core.decide import Reason
-from daemon.core.repository import CallError, ObservedRepository
+from daemon.core.repository import ObservedRepository
 from daemon.log import log
 from daemon.passes.dispatch import Service
 from daemon.service.client import KeepTrying, ServiceError

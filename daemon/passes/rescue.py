@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from daemon.core.attempt import Attempt
 from daemon.core.decide import GONE_AFTER
+from daemon.core.moment import Moment
 from daemon.core.record import Record, Suspicion
-from daemon.core.repository import Attempt, Moment, RepositoryKey
+from daemon.core.repository import RepositoryKey
 from daemon.passes.controller import UNVERIFIED, Controller, Rules
 from daemon.passes.dispatch import Clocks, Route, Service
 from daemon.passes.holdings import Holdings, Store

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from daemon.log import log as logs
-from daemon.passes.journal import Log
+from daemon.log.interface import Log
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
 

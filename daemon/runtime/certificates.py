@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from daemon.log import log as logs
-from daemon.passes.journal import Log
+from daemon.log.interface import Log
 
 AHEAD = timedelta(days=14)
 AGAIN = timedelta(days=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from daemon.core.repository import Moment
+from daemon.core.moment import Moment
 
 STEP = timedelta(seconds=2)
 """A change between the clocks that is no slewing: somebody set the clock, or the host slept.

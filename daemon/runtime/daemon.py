@@ -13,8 +13,8 @@ from daemon.config.days.attachments import Attachments
 from daemon.config.file_watch import Content, Watch
 from daemon.config.reader import Reader
 from daemon.config.settings import Settings, difference
+from daemon.core.moment import Moment
 from daemon.core.record import Record
-from daemon.core.repository import Moment
 from daemon.core.shares import Lease
 from daemon.errors import ConfigError, HostError, LedgerError
 from daemon.fleet.alarms import Alarms

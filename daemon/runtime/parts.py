@@ -9,15 +9,17 @@ from pathlib import Path
 from typing import Protocol
 
 from daemon.config.settings import Settings
+from daemon.core.attempt import Attempt
+from daemon.core.moment import Moment
 from daemon.core.record import Record
-from daemon.core.repository import Attempt, Moment
+from daemon.core.unreachable import Unreachable
 from daemon.errors import ConfigError
 from daemon.fleet.member import Membership
 from daemon.host.systemd import ServiceManager
-from daemon.ledger.state import AppliedConfig, Unreachable
+from daemon.ledger.state import AppliedConfig
+from daemon.log.interface import Log
 from daemon.monitoring.metrics import Metrics
 from daemon.notify.queues import Deliver
-from daemon.passes.journal import Log
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
 

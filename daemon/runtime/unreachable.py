@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from daemon.ledger.state import Unreachable
+from daemon.core.unreachable import Unreachable
 
 SHOWN = 3
 """How many clusters one line names."""

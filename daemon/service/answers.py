@@ -8,27 +8,13 @@ versions, so nothing is decided by it, with the one exception of `is_elsewhere`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
 
-from daemon.core.repository import CallError, ObservedRepository, RepositoryState, ScheduledRun
+from daemon.core.repository import ObservedRepository, RepositoryState, ScheduledRun
+from daemon.service.statuses import MESSAGE_LIMIT, read_json
 
-MESSAGE_LIMIT = 200
-"""Characters of a server's own words that are kept."""
-
-_ERRORS = {
-    401: CallError.UNAUTHORIZED,
-    403: CallError.FORBIDDEN,
-    404: CallError.NOT_FOUND,
-    408: CallError.TIMEOUT,
-    425: CallError.THROTTLED,
-    429: CallError.THROTTLED,
-}
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PERIODS = {
     "MINUTES": timedelta(minutes=1),
     "HOURS": timedelta(hours=1),
@@ -39,95 +25,14 @@ _PERIODS = {
     timedelta(weeks=1),
 )
 _MOST_PERIODS = 10_000
-_SECONDS = re.compile(r"[0-9]{1,9}")
 # Wider than the service's own rule, so that a looser one of tomorrow does not blind the daemon to a
 # whole cluster; still nothing that would break a path, a line of the log or a terminal.
 _ID = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z_.:@~+-]{0,199}")
 
 
-def error_of(status: int) -> CallError | None:
-    """Name what an answer with *status* says went wrong; None for 200, the one success."""
-    match status:
-        case 200:
-            return None
-        case _ if status in _ERRORS:
-            return _ERRORS[status]
-        case _ if 300 <= status < 400:  # noqa: PLR2004 - HTTP's own classes of status codes
-            return CallError.REDIRECT
-        case _ if 400 <= status < 500:  # noqa: PLR2004
-            return CallError.BAD_REQUEST
-        case _ if 500 <= status < 600:  # noqa: PLR2004
-            return CallError.SERVER_ERROR
-        case _:
-            return CallError.UNEXPECTED
-
-
-def is_passing(status: int) -> bool:
-    """Check whether the same request may succeed a little later."""
-    return status in _PASSING
-
-
-def is_definite(status: int) -> bool:
-    """Check whether *status* says for sure if the request was carried out.
-
-    A gateway's 5xx or 408 may stand for a request that is still on its way to the service.
-    """
-    match error_of(status):
-        case CallError.TIMEOUT | CallError.SERVER_ERROR | CallError.UNEXPECTED:
-            return False
-        case _:
-            return True
-
-
 def is_elsewhere(status: int, body: bytes) -> bool:
     """Check whether ns_server's proxy says that this node does not run the Backup Service."""
     return status == 404 and b"not running on this node" in body[:MESSAGE_LIMIT]  # noqa: PLR2004
-
-
-def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Read a Retry-After header, seconds or a date; None if it is absent, past or nonsense."""
-    text = (value or "").strip()
-    if _SECONDS.fullmatch(text):
-        delay = timedelta(seconds=int(text))
-    else:
-        try:
-            date = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        delay = date.replace(tzinfo=date.tzinfo or UTC) - now
-    return delay if delay > timedelta(0) else None
-
-
-def message_of(body: bytes, location: str | None = None) -> str:
-    """Return what the server says, in one piece and untrimmed; for a redirect, where it points."""
-    if location is not None:
-        return f"redirects to {_host_of(location)}, which is not followed"
-    text = body.decode(errors="backslashreplace").strip()
-    try:
-        document = read_json(body)
-    except ValueError:
-        return text
-    return " ".join(_said(document)) if isinstance(document, dict) else text
-
-
-def printable(text: str) -> str:
-    """Put *text* on one line of at most 200 characters, with control characters escaped."""
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text[:MESSAGE_LIMIT]
-    )
-    return shown if len(shown) <= MESSAGE_LIMIT else f"{shown[: MESSAGE_LIMIT - 1]}…"
-
-
-def read_json(body: bytes) -> object:
-    """Read a JSON document in UTF-8. Raises: ValueError."""
-    try:
-        document: object = json.loads(body.decode())
-    except RecursionError:
-        raise ValueError("the answer is nested too deeply") from None
-    except ValueError as exc:
-        raise ValueError("the answer is not JSON") from exc
-    return document
 
 
 def repositories(body: bytes) -> tuple[ObservedRepository, ...]:
@@ -216,22 +121,3 @@ def _instant(text: str) -> datetime | None:
         return instant.astimezone(UTC) if instant.tzinfo else None
     except (ValueError, OverflowError):  # the zero time of Go lies before the year 1 in UTC
         return None
-
-
-def _said(error: dict[str, object]) -> Iterator[str]:
-    for key in ("msg", "message", "extras"):
-        value = error.get(key)
-        if isinstance(value, str) and value:
-            yield f"({value})" if key == "extras" else value
-    permissions = error.get("permissions")
-    if isinstance(permissions, list):
-        yield f"({', '.join(str(permission) for permission in permissions[:10])})"
-
-
-def _host_of(location: str) -> str:
-    try:
-        parts = urlsplit(location)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "a place that is no URL"
-    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else "another path"

@@ -16,9 +16,10 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
-from daemon.core.repository import Action, Attempt, CallError, ObservedRepository, Outcome
+from daemon.core.attempt import Action, Attempt, CallError, Outcome
+from daemon.core.repository import ObservedRepository
 from daemon.errors import CbmaintdError, SecretError, TlsFileError
-from daemon.service import answers, discovery
+from daemon.service import answers, discovery, statuses
 from daemon.service.cluster import ClusterSettings
 from daemon.service.connections import Connection, Connections, Identity
 from daemon.service.deadlines import Deadlines
@@ -253,33 +254,33 @@ class BackupService:
             answer = access.transport.exchange(call.method, root, call.path, limit=call.limit)
         except TransportError as exc:
             return _broken(exc)
-        error = answers.error_of(answer.status)
+        error = statuses.error_of(answer.status)
         if error is not None:
             return self._refused(answer, error, access.identity)
         try:
             return _Success(call.read(answer.body, root))
         except ValueError as exc:
-            message = answers.printable(access.identity.censor(str(exc)))
+            message = statuses.printable(access.identity.censor(str(exc)))
             return Failure(CallError.UNEXPECTED, message, answer.status)
 
     def _refused(self, answer: Answer, error: CallError, identity: Identity) -> Failure:
         location = answer.headers.get("Location") if error is CallError.REDIRECT else None
         # Before the host is taken out of it, in lower case.
         location = location and identity.censor(location)
-        message = identity.censor(answers.message_of(answer.body, location))
+        message = identity.censor(statuses.message_of(answer.body, location))
         is_elsewhere = answers.is_elsewhere(answer.status, answer.body)
-        if answers.is_passing(answer.status):
+        if statuses.is_passing(answer.status):
             again = Again.ANYWHERE
         else:
             again = Again.ELSEWHERE if is_elsewhere else Again.NEVER
         return Failure(
             error,
-            answers.printable(message),
+            statuses.printable(message),
             answer.status,
             again,
-            is_definite=answers.is_definite(answer.status),
+            is_definite=statuses.is_definite(answer.status),
             moves_on=is_elsewhere or error is CallError.SERVER_ERROR,
-            retry_after=answers.retry_after(answer.headers.get("Retry-After"), self._now()),
+            retry_after=statuses.retry_after(answer.headers.get("Retry-After"), self._now()),
         )
 
     def _attempt(
@@ -318,14 +319,14 @@ class BackupService:
         problem = self._connections.problem
         if failure.error not in _ABOUT_IDENTITY or not problem:
             return failure
-        message = answers.printable(f"{problem}; the server says: {failure.message}")
+        message = statuses.printable(f"{problem}; the server says: {failure.message}")
         return replace(failure, message=message)
 
     def _entered(self) -> Connection:
         try:
             return self._connections.access()
         except SecretError as exc:
-            message = answers.printable(str(exc))
+            message = statuses.printable(str(exc))
             is_tls = isinstance(exc, TlsFileError)
             error = CallError.TLS if is_tls else CallError.UNAUTHORIZED
             raise ServiceError(self._settings.name, error, message) from exc
@@ -355,7 +356,7 @@ def _failed(attempt: Attempt, failure: Failure, delay: timedelta | None) -> Atte
 def _broken(exc: TransportError) -> Failure:
     return Failure(
         exc.error,
-        answers.printable(str(exc)),
+        statuses.printable(str(exc)),
         exc.status,
         Again.ANYWHERE if exc.error in _PASSING else Again.NEVER,
         is_definite=not exc.may_have_sent,
@@ -365,4 +366,4 @@ def _broken(exc: TransportError) -> Failure:
 
 
 def _read_nodes(body: bytes, root: str) -> tuple[str, ...]:
-    return discovery.service_roots(answers.read_json(body), root)
+    return discovery.service_roots(statuses.read_json(body), root)

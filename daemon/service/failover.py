@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import assert_never
 
-from daemon.core.repository import CallError
+from daemon.core.attempt import CallError
 from daemon.service.cluster import RetryPolicy
 
 

@@ -36,7 +36,7 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning, NewConnectionE
 from urllib3.response import HTTPResponse
 
 from daemon import __version__
-from daemon.core.repository import CallError
+from daemon.core.attempt import CallError
 from daemon.errors import CbmaintdError
 from daemon.service import deadlines
 from daemon.service.cluster import Timeouts

@@ -8,7 +8,7 @@ saves work: every answer is a function of the question.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -258,3 +258,22 @@ class Timeline:
 
 def _held(mine: Iterable[Opening], now: datetime) -> tuple[Opening, ...]:
     return tuple(sorted((o for o in mine if o.pause_from <= now < o.end), key=_by_start))
+
+
+_FIRST_LOOK = timedelta(days=1)
+
+
+def ahead(window: Window, now: datetime) -> Iterator[Opening]:
+    """Return the openings from *now* on, one that is open included, for 400 days.
+
+    It looks further only while somebody wants more: of a window that opens every minute the next
+    opening is known at once, all of a year's are not.
+    """
+    start, length, end = now, _FIRST_LOOK, now + LOOK_AHEAD
+    while start < end:
+        stop = min(start + length, end)
+        for opening in window.openings(start, stop):
+            # One that began before a later look was given by the look before.
+            if start == now or opening.start >= start:
+                yield opening
+        start, length = stop, length * 4

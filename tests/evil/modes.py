@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from daemon.core.repository import CallError
+from daemon.core.attempt import CallError
 from tests.evil.server import (
     Behaviour,
     HangUp,

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from daemon.core.attempt import Outcome
 from daemon.core.record import Record
-from daemon.core.repository import Outcome, RepositoryKey
+from daemon.core.repository import RepositoryKey
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
 from daemon.host.clock import SystemClock

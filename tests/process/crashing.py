@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterable
 
 from daemon.cli.main import main
+from daemon.core.attempt import Attempt
 from daemon.core.record import Record
-from daemon.core.repository import Attempt
 from daemon.ledger.ledger import Ledger
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.repository import CallError
+from daemon.core.attempt import CallError
 from daemon.simulator.server import Simulator
 from tests.evil.gateway import Gateway
 from tests.evil.modes import MODES, Mode

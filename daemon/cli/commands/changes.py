@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from daemon.cli import agenda, places
 from daemon.cli.agenda import Agenda
 from daemon.cli.instants import read_future, read_instant
-from daemon.cli.reports.tables import ahead, clock
+from daemon.cli.reports.tables import clock
 from daemon.errors import HostError, UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind
-from daemon.windows.timeline import LOOK_AHEAD
+from daemon.windows.timeline import LOOK_AHEAD, ahead
 from daemon.windows.window import Opening, Window
 
 _DAY = timedelta(days=1)

@@ -13,12 +13,12 @@ from daemon.cli import places
 from daemon.cli.reports import inventory as inquiry
 from daemon.cli.reports.advice import advise
 from daemon.cli.reports.impact import Inventory, impact
-from daemon.cli.reports.tables import ahead, clock, clock_with_offset, span
+from daemon.cli.reports.tables import clock, clock_with_offset, span
 from daemon.config.settings import Settings, load
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.runtime import certificates
 from daemon.service.client import ServiceError
-from daemon.windows.timeline import Timeline
+from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Patterns, Window
 
 MOST_RUNS_SHOWN = 20

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from daemon.cli import agenda, places
 from daemon.cli.instants import read_past
 from daemon.cli.reports.tables import Row, console, laid_out, print_json, room
-from daemon.core.repository import Attempt, Outcome
+from daemon.core.attempt import Attempt, Outcome
 from daemon.errors import UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger

@@ -19,10 +19,11 @@ from rich.text import Text
 from daemon.cli import agenda, places
 from daemon.cli.reports.tables import clock, console
 from daemon.config import earlier
-from daemon.config.addresses import DatabaseUrl
 from daemon.config.settings import Settings
+from daemon.core.attempt import Attempt
+from daemon.core.moment import Moment
 from daemon.core.record import Record
-from daemon.core.repository import Attempt, Moment, RepositoryKey
+from daemon.core.repository import RepositoryKey
 from daemon.errors import AlreadyRunningError, LedgerError, UsageError
 from daemon.host.clock import SystemClock
 from daemon.ledger import sqlite_file
@@ -31,6 +32,7 @@ from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import database_of, open_ledger
 from daemon.ledger.postgresql import PostgresqlLedger
 from daemon.ledger.sqlite_file import DamagedError
+from daemon.ledger.url import DatabaseUrl
 from daemon.passes.dispatch import Clocks
 from daemon.passes.recorders import Fate
 from daemon.passes.rescue import GIVE_UP_AFTER, Rescue, Result, carry_out

@@ -15,8 +15,9 @@ from pathlib import Path
 from daemon.cli import places
 from daemon.config import earlier
 from daemon.config.settings import Settings, load
+from daemon.core.attempt import Attempt
 from daemon.core.record import Record
-from daemon.core.repository import Attempt
+from daemon.core.unreachable import Unreachable
 from daemon.errors import ConfigError, SecretError
 from daemon.fleet.member import Membership
 from daemon.host.clock import SystemClock
@@ -27,7 +28,7 @@ from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.postgresql import PostgresqlLedger
 from daemon.ledger.sqlite_file import Loss
-from daemon.ledger.state import AppliedConfig, Unreachable
+from daemon.ledger.state import AppliedConfig
 from daemon.log import log as logs
 from daemon.log.log import Level, Log, LogFormat
 from daemon.monitoring.metrics import Metrics

@@ -15,7 +15,6 @@ from rich.text import Text
 from daemon.cli import agenda, places
 from daemon.cli.reports.tables import (
     Row,
-    ahead,
     clock,
     console,
     laid_out,
@@ -26,11 +25,13 @@ from daemon.cli.reports.tables import (
 )
 from daemon.core.record import Record
 from daemon.core.shares import LONGEST_SKEW
+from daemon.core.unreachable import Unreachable
 from daemon.errors import UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
-from daemon.ledger.state import DaemonState, Member, Unreachable
+from daemon.ledger.state import DaemonState, Member
 from daemon.windows.overrides import Override, OverrideKind
+from daemon.windows.timeline import ahead
 from daemon.windows.window import Opening, Window
 
 LOOK_EVERY_S = 1.0

@@ -12,14 +12,14 @@ from datetime import UTC, datetime, timedelta
 from daemon.cli import agenda, places
 from daemon.cli.agenda import Agenda
 from daemon.cli.instants import read_instant
-from daemon.cli.reports.tables import ahead, clock, span
+from daemon.cli.reports.tables import clock, span
 from daemon.config.settings import Settings, load
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError, UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
-from daemon.windows.timeline import Timeline
+from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Window
 from daemon.wording import nearest_or_all
 

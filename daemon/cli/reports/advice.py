@@ -13,9 +13,9 @@ from functools import cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from daemon.cli.reports.tables import ahead, clock_with_offset, span
+from daemon.cli.reports.tables import clock_with_offset, span
 from daemon.service.cluster import ClusterSettings
-from daemon.windows.timeline import LOOK_AHEAD
+from daemon.windows.timeline import LOOK_AHEAD, ahead
 from daemon.windows.window import Opening, Patterns, Window
 from daemon.wording import listed
 

@@ -14,14 +14,12 @@ from datetime import datetime, timedelta
 from rich.console import Console
 from rich.text import Text
 
-from daemon.windows.timeline import LOOK_AHEAD
-from daemon.windows.window import Opening, Window
+from daemon.windows.window import Opening
 
 MINUTE = timedelta(minutes=1)
 LEAST_WIDTH = 10
 """What is left of the first column of a table where there is no room."""
 
-_FIRST_LOOK = timedelta(days=1)
 _INDENT = "    "
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:d|h|min|s)\b)")
@@ -34,22 +32,6 @@ class Row:
     cells: tuple[str, ...]
     note: str = ""
     style: str = ""
-
-
-def ahead(window: Window, now: datetime) -> Iterator[Opening]:
-    """Return the openings from *now* on, one that is open included, for 400 days.
-
-    It looks further only while somebody wants more: of a window that opens every minute the next
-    opening is known at once, all of a year's are not.
-    """
-    start, length, end = now, _FIRST_LOOK, now + LOOK_AHEAD
-    while start < end:
-        stop = min(start + length, end)
-        for opening in window.openings(start, stop):
-            # One that began before a later look was given by the look before.
-            if start == now or opening.start >= start:
-                yield opening
-        start, length = stop, length * 4
 
 
 def opening_json(opening: Opening) -> dict[str, str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from daemon.core.repository import Action, Attempt, Outcome
+from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.log.log import Level, Log, LogFormat, attempt_event
 
 LINES = 10_000

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
-from daemon.core.repository import Attempt
+from daemon.core.attempt import Attempt
 from daemon.service.client import BackupService
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts
 from tests.evil.server import (

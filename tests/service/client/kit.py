@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from daemon.core.repository import Attempt, CallError, Outcome
+from daemon.core.attempt import Attempt, CallError, Outcome
 from daemon.service.client import BackupService, ServiceError
 from daemon.service.cluster import Tls
 from tests.evil.server import (

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from daemon.core.repository import CallError, Outcome
+from daemon.core.attempt import CallError, Outcome
 from daemon.service.cluster import Timeouts
 from tests.evil.server import (
     Behaviour,

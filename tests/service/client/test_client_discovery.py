@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from daemon.core.repository import Action, CallError
+from daemon.core.attempt import Action, CallError
 from tests.evil.server import (
     Behaviour,
     answer,

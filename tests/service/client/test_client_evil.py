@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.repository import Action, CallError, Outcome
+from daemon.core.attempt import Action, CallError, Outcome
 from daemon.service.client import ServiceError
 from daemon.service.cluster import Timeouts
 from daemon.simulator.server import Simulator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from daemon.core.repository import CallError
+from daemon.core.attempt import CallError
 from tests.evil.server import (
     answer,
 )

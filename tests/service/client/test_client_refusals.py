@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.repository import CallError, Outcome
+from daemon.core.attempt import CallError, Outcome
 from daemon.service.cluster import Timeouts
 from tests.evil.server import (
     answer,

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from daemon import __version__
-from daemon.core.repository import Action, Attempt, Outcome, RepositoryState
+from daemon.core.attempt import Action, Attempt, Outcome
+from daemon.core.repository import RepositoryState
 from daemon.service.cluster import Timeouts, Tls
 from daemon.service.deadlines import Deadlines
 from daemon.service.tls import tls_context

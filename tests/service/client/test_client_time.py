@@ -7,7 +7,7 @@ import threading
 import time
 from datetime import timedelta
 
-from daemon.core.repository import CallError, Outcome
+from daemon.core.attempt import CallError, Outcome
 from daemon.service.cluster import Timeouts
 from tests.evil.server import (
     BEAT,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from daemon.core.repository import CallError, Outcome
+from daemon.core.attempt import CallError, Outcome
 from daemon.service.cluster import Timeouts, Tls
 from daemon.service.deadlines import Deadlines
 from daemon.service.tls import tls_context

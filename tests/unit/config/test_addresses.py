@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from daemon.config.addresses import LEDGER, DatabaseUrl, database, ledger
+from daemon.ledger.url import LEDGER, DatabaseUrl, database, ledger
 
 PLAIN = "postgresql+psycopg://cb@db1/cbmaintd"
 

@@ -28,14 +28,9 @@ from daemon.core.decide import (
 from daemon.core.decide import (
     CatchUp as StartBackup,
 )
+from daemon.core.moment import Moment
 from daemon.core.record import LATE, Phase, Record, Suspicion
-from daemon.core.repository import (
-    Moment,
-    ObservedRepository,
-    RepositoryKey,
-    RepositoryState,
-    ScheduledRun,
-)
+from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState, ScheduledRun
 from daemon.windows.timeline import Desired
 from daemon.windows.window import CatchUp, Opening
 

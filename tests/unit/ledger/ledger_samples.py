@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import LATE, Phase, Record, Suspicion
-from daemon.core.repository import Action, Attempt, Outcome, RepositoryKey, ScheduledRun
+from daemon.core.repository import RepositoryKey, ScheduledRun
 from daemon.ledger.state import AppliedConfig
 from daemon.windows.window import CatchUp
 

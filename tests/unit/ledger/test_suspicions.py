@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.core.moment import Moment
 from daemon.core.record import LATE, Suspicion
-from daemon.core.repository import Moment
 from daemon.ledger.suspicions import DatabaseFormat
 
 NOW = datetime(2026, 11, 23, 12, 30, 15, tzinfo=UTC)

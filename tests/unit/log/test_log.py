@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.repository import Action, Attempt, CallError, Outcome
+from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.log import log as logs
 from daemon.log.log import Level, Log, LogFormat, attempt_event
 

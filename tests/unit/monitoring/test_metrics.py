@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.core.repository import Action, Attempt, CallError, Outcome
+from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.log import log as logs
 from daemon.log.tee import SharedLog
 from daemon.monitoring.metrics import ClusterState, Metrics, State

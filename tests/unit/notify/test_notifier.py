@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from daemon.log import log
+from daemon.log.interface import Log
 from daemon.log.log import Level
 from daemon.log.tee import SharedLog
 from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Kind, Notice, Target
 from daemon.notify.notifier import Notifier
 from daemon.notify.queues import Pace, Sender
-from daemon.passes.journal import Log
 from tests.unit.notify.test_queues import Book
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -20,10 +20,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from daemon.core.attempt import Action
 from daemon.core.record import Phase
-from daemon.core.repository import (
-    Action,
-)
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import MEMORY, open_ledger
 from daemon.passes.controller import Controller, Rules

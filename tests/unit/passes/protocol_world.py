@@ -11,16 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from daemon.core.attempt import Action, Attempt, CallError, Outcome
+from daemon.core.moment import Moment
 from daemon.core.record import LATE, Record
-from daemon.core.repository import (
-    Action,
-    Attempt,
-    CallError,
-    Moment,
-    ObservedRepository,
-    Outcome,
-    RepositoryState,
-)
+from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.errors import LedgerError
 from daemon.ledger.ledger import Ledger
 from daemon.service.client import KeepTrying, ServiceError

@@ -7,15 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from daemon.core.attempt import Attempt, CallError
+from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record, Suspicion
-from daemon.core.repository import (
-    Attempt,
-    CallError,
-    Moment,
-    ObservedRepository,
-    RepositoryKey,
-    RepositoryState,
-)
+from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
 from daemon.errors import LedgerError
 from daemon.passes.dispatch import Clocks
 from daemon.passes.rescue import Rescue, Result

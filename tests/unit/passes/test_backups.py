@@ -9,14 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from daemon.core.attempt import CallError
+from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record
-from daemon.core.repository import (
-    CallError,
-    Moment,
-    ObservedRepository,
-    RepositoryKey,
-    ScheduledRun,
-)
+from daemon.core.repository import ObservedRepository, RepositoryKey, ScheduledRun
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import MEMORY, open_ledger
 from daemon.passes.backups import AGAIN, EVERY, Backups

@@ -14,9 +14,10 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 
 from daemon.core import decide
 from daemon.core import record as record_module
+from daemon.core.attempt import Attempt
 from daemon.core.decide import Pause, Resume, confirm
+from daemon.core.moment import Moment
 from daemon.core.record import Record, Suspicion
-from daemon.core.repository import Attempt, Moment
 from daemon.passes.controller import Controller, Observed, Rules
 from daemon.passes.journal import Decided
 from daemon.windows.window import Window

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from daemon.core.attempt import CallError
 from daemon.core.record import Phase, Record, Suspicion
-from daemon.core.repository import CallError, RepositoryKey, ScheduledRun
+from daemon.core.repository import RepositoryKey, ScheduledRun
 from daemon.passes.dispatch import Clocks
 from daemon.passes.recorders import Fate
 from daemon.passes.rescue import Rescue, carry_out

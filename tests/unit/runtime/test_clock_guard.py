@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.core.repository import Moment
+from daemon.core.moment import Moment
 from daemon.runtime.clock_guard import ClockGuard
 
 BEAT = timedelta(seconds=30)

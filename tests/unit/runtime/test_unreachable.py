@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from daemon.ledger.state import Unreachable
+from daemon.core.unreachable import Unreachable
 from daemon.runtime.unreachable import UnreachableClusters
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.repository import CallError, ObservedRepository, RepositoryState, ScheduledRun
-from daemon.service import answers
+from daemon.core.attempt import CallError
+from daemon.core.repository import ObservedRepository, RepositoryState, ScheduledRun
+from daemon.service import answers, statuses
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 JSON = st.recursive(
@@ -58,12 +59,12 @@ def listed(**keys: Any) -> ObservedRepository:
 )
 def test_every_status_has_its_error(status: int, error: CallError | None) -> None:
     """A status that is not 200 is named by the word that the log uses for it."""
-    assert answers.error_of(status) is error
+    assert statuses.error_of(status) is error
 
 
 def test_what_passes_is_the_contracts_list() -> None:
     """Exactly these statuses are worth another attempt of the same pass."""
-    passing = [status for status in range(100, 1000) if answers.is_passing(status)]
+    passing = [status for status in range(100, 1000) if statuses.is_passing(status)]
 
     assert passing == [408, 425, 429, 500, 502, 503, 504]
 
@@ -71,13 +72,13 @@ def test_what_passes_is_the_contracts_list() -> None:
 @pytest.mark.parametrize("status", [202, 204, 408, 500, 501, 503, 504])
 def test_a_gateways_trouble_leaves_the_fate_open(status: int) -> None:
     """A timeout, a 5xx or a success that is no 200 does not say whether the service acted."""
-    assert not answers.is_definite(status)
+    assert not statuses.is_definite(status)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 425, 429])
 def test_a_refusal_is_definite(status: int) -> None:
     """A refusal says that the service did not act."""
-    assert answers.is_definite(status)
+    assert statuses.is_definite(status)
 
 
 @pytest.mark.parametrize(
@@ -101,13 +102,13 @@ def test_a_refusal_is_definite(status: int) -> None:
 )
 def test_retry_after_is_seconds_or_a_date(value: str | None, expected: timedelta | None) -> None:
     """Retry-After is read in both of its forms; what is past or nonsense counts as absent."""
-    assert answers.retry_after(value, NOW) == expected
+    assert statuses.retry_after(value, NOW) == expected
 
 
 @given(st.text())
 def test_retry_after_is_never_negative(value: str) -> None:
     """No text makes a wait of nothing or less, nor an error."""
-    delay = answers.retry_after(value, NOW)
+    delay = statuses.retry_after(value, NOW)
 
     assert delay is None or delay > timedelta(0)
 
@@ -127,7 +128,7 @@ def test_retry_after_is_never_negative(value: str) -> None:
 )
 def test_a_message_is_found_in_every_shape(body: bytes, expected: str) -> None:
     """The service, its login layer and the proxy word errors differently; all are understood."""
-    assert answers.message_of(body) == expected
+    assert statuses.message_of(body) == expected
 
 
 @pytest.mark.parametrize(
@@ -141,15 +142,15 @@ def test_a_message_is_found_in_every_shape(body: bytes, expected: str) -> None:
 )
 def test_a_redirect_is_named_by_its_host_alone(location: str, place: str) -> None:
     """Of a redirect's target only scheme, host and port are told: the rest may be secret."""
-    assert answers.message_of(b"", location) == f"redirects to {place}, which is not followed"
+    assert statuses.message_of(b"", location) == f"redirects to {place}, which is not followed"
 
 
 @given(st.text())
 def test_printable_text_is_short_and_harmless(text: str) -> None:
     """Whatever a server says becomes one line of 200 characters that no terminal obeys."""
-    shown = answers.printable(text)
+    shown = statuses.printable(text)
 
-    assert len(shown) <= answers.MESSAGE_LIMIT
+    assert len(shown) <= statuses.MESSAGE_LIMIT
     assert shown.isprintable()
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.repository import CallError
+from daemon.core.attempt import CallError
 from daemon.service.cluster import RetryPolicy
 from daemon.service.failover import Again, Course, Failure, Roots
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from daemon.cli.commands.history import COLUMNS
-from daemon.core.repository import Action, Attempt, CallError, Outcome
+from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind

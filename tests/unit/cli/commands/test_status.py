@@ -14,9 +14,10 @@ import pytest
 from daemon.cli.main import main
 from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
+from daemon.core.unreachable import Unreachable
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
-from daemon.ledger.state import AppliedConfig, Unreachable
+from daemon.ledger.state import AppliedConfig
 from tests.unit.cli.ended import Ended, ended
 
 NOW = datetime.now(UTC).replace(microsecond=0)

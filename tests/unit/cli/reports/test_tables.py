@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from daemon.cli.reports.tables import Row, ahead, laid_out, span, wrapped
+from daemon.cli.reports.tables import Row, laid_out, span, wrapped
 from daemon.windows.rules import Cron, Once, Rule
-from daemon.windows.timeline import LOOK_AHEAD
+from daemon.windows.timeline import LOOK_AHEAD, ahead
 from daemon.windows.window import Window
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

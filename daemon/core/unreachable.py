@@ -1,0 +1,30 @@
+"""A cluster that does not respond as it should."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A cluster that does not answer as it should: since when (UTC), and why."""
+
+    cluster: str
+    error: str
+    message: str
+    since: datetime
+
+    @classmethod
+    def parse(cls, cluster: str, text: str) -> Self:
+        """Read what `text` wrote."""
+        found = json.loads(text)
+        since = datetime.fromisoformat(found["since"])
+        return cls(cluster, str(found["error"]), str(found["message"]), since)
+
+    def text(self) -> str:
+        """Write it, for the ledger."""
+        said = {"error": self.error, "message": self.message, "since": self.since.isoformat()}
+        return json.dumps(said)

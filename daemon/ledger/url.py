@@ -1,0 +1,94 @@
+"""Where a ledger is: its URL, on a disk or in a database. No message repeats a password."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from urllib.parse import parse_qsl, quote, unquote
+
+LEDGER = r"^(sqlite:///.+|postgresql\+psycopg://([^:@/?#]+@)?[^@#]+)$"
+
+A_LEDGER = "a ledger: write sqlite:////absolute/path.db, or postgresql+psycopg://user@host/database"
+
+DATABASE = "postgresql+psycopg://"
+
+
+def ledger(text: str) -> str:
+    """Read the ledger's URL."""
+    found = database(text)
+    if found and (found.password is not None or "password" in found.query):
+        raise ValueError(
+            "a password in the ledger's URL is refused, since the file is no place for secrets:"
+            " keep it in ~/.pgpass or a file that passfile=FILE in the URL or $PGPASSFILE names, or"
+            " give it as $PGPASSWORD"
+        )
+    if not re.fullmatch(LEDGER, text):
+        if text.startswith("/"):
+            raise ValueError(
+                f"this is not a ledger: write sqlite:////absolute/path.db, here sqlite:///{text}"
+            )
+        # Unquoted: the URL of a database server may hold a password.
+        raise ValueError(f"this is not {A_LEDGER}")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseUrl:
+    """A ledger in PostgreSQL, as libpq takes it: `hosts` and `ports` may be lists with commas.
+
+    `shown` names it in messages, without password and parameters.
+    """
+
+    username: str | None
+    password: str | None = field(repr=False)
+    hosts: str
+    ports: str
+    database: str
+    query: Mapping[str, str] = field(repr=False)
+
+    @property
+    def shown(self) -> str:
+        """Return it as people may read it."""
+        user = f"{quote(self.username)}@" if self.username else ""
+        # One port may stand for all hosts.
+        each = zip_longest(self.hosts.split(","), self.ports.split(","), fillvalue="")
+        pairs = ((f"[{host}]" if ":" in host else host, port) for host, port in each if host)
+        hosts = ",".join(f"{host}:{port}" if port else host for host, port in pairs)
+        return f"{DATABASE}{user}{quote(hosts, safe=':,[]')}/{self.database}"
+
+
+def database(text: str) -> DatabaseUrl | None:
+    """Take the URL of a ledger in PostgreSQL apart; None if it is of another kind.
+
+    Several hosts stand as libpq has them: `host1:5432,host2:5432`. No message repeats the URL.
+    """
+    if not text.startswith("postgres"):
+        return None
+    if not text.startswith(DATABASE):
+        raise ValueError(f"this is not a ledger's URL: one in PostgreSQL begins with {DATABASE}")
+    address, _, query = text.removeprefix(DATABASE).partition("?")
+    location, _, name = address.partition("/")
+    user, _, servers = location.rpartition("@")
+    username, colon, password = user.partition(":")
+    if not name:
+        raise ValueError(f"this is not {A_LEDGER}: the database is missing")
+    given = dict(parse_qsl(query))
+    pairs = [_server(server) for server in servers.split(",")]
+    return DatabaseUrl(
+        username=unquote(username) or None,
+        password=unquote(password) if colon else None,
+        hosts=given.pop("host", ",".join(host for host, _ in pairs)),
+        ports=given.pop("port", ",".join(port for _, port in pairs)),
+        database=unquote(name),
+        query=given,
+    )
+
+
+def _server(text: str) -> tuple[str, str]:
+    """Take a host apart from its port; an IPv6 address stands in brackets."""
+    matched = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]*))(?::([0-9]{1,5}))?", text)
+    if not matched:
+        raise ValueError(f"this is not {A_LEDGER}: a host or a port is wrong")
+    return matched[1] or unquote(matched[2]), matched[3] or ""
