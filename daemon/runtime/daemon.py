@@ -10,8 +10,8 @@ from queue import Empty, SimpleQueue
 
 from daemon import __version__
 from daemon.config.days.attachments import Attachments
+from daemon.config.earlier import Reader
 from daemon.config.file_watch import Content, Watch
-from daemon.config.reader import Reader
 from daemon.config.settings import Settings, difference
 from daemon.core.moment import Moment
 from daemon.core.record import Record
