@@ -1,4 +1,4 @@
-"""Reading a configuration again: the file that changed, or what the ledger kept of an earlier one."""
+"""Reading a configuration again: a file that changed, or what the ledger kept of an earlier one."""
 
 from __future__ import annotations
 
