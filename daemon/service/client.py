@@ -8,13 +8,16 @@ lists the repositories afterwards.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from urllib.parse import quote
+
+import requests
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.repository import ObservedRepository
@@ -22,11 +25,10 @@ from daemon.errors import CbmaintdError, SecretError, TlsFileError
 from daemon.service import answers, discovery, statuses
 from daemon.service.cluster import ClusterSettings
 from daemon.service.connections import Connection, Connections, Identity
-from daemon.service.deadlines import Deadlines
 from daemon.service.failover import Again, Course, Failure, Roots
-from daemon.service.transport import Answer, TransportError
+from daemon.service.wire import WireError
 
-KeepTrying = Callable[[timedelta], bool]
+KeepTrying = Callable[[timedelta], Awaitable[bool]]
 """Waits as long as it is told and says whether another attempt is still wanted after that."""
 
 T = TypeVar("T")
@@ -78,9 +80,9 @@ class ServiceError(CbmaintdError):
         self.unresolved = unresolved
 
 
-def sleep(delay: timedelta) -> bool:
+async def sleep(delay: timedelta) -> bool:
     """Wait for *delay* and go on: the KeepTrying of those who have nothing else to heed."""
-    time.sleep(delay.total_seconds())
+    await asyncio.sleep(delay.total_seconds())
     return True
 
 
@@ -117,7 +119,7 @@ class _Success(Generic[T]):
 
 
 class BackupService:
-    """The Backup Service of one cluster; up to `concurrency` threads may call it at once."""
+    """The Backup Service of one cluster, for one event loop."""
 
     def __init__(
         self,
@@ -130,19 +132,18 @@ class BackupService:
     ) -> None:
         """Prepare to reach the cluster; passwords and files are read at the first call.
 
-        *on_attempt* is called once for each HTTP request, on the thread of its call; *now* gives
-        the time in UTC; *jitter* chooses a delay in seconds from nothing to its argument.
+        *on_attempt* is called once for each HTTP request; *now* gives the time in UTC; *jitter*
+        chooses a delay in seconds from nothing to its argument.
         """
         self._settings = settings
         self._on_attempt = on_attempt
         self._now = now
         self._jitter = jitter
-        self._deadlines = Deadlines(settings.timeout.total)
         self._configured = Roots(settings.discover or settings.urls)
         self._services = None if settings.discover else self._configured
-        self._connections = Connections(settings, environ, self._deadlines)
+        self._connections = Connections(settings, environ)
 
-    def repositories(
+    async def repositories(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
     ) -> tuple[ObservedRepository, ...]:
         """List the repositories under `active`, which has the paused ones, too.
@@ -152,37 +153,43 @@ class BackupService:
         call = _Call(
             Action.LIST, "GET", _ACTIVE, windows, lambda body, _: answers.repositories(body)
         )
-        found, _ = self._call(call, self._roots(windows, keep_trying), keep_trying)
+        found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
         return found
 
-    def periods(
+    async def periods(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
     ) -> dict[str, dict[str, timedelta]]:
         """Tell of each plan how far apart the runs of its tasks are. Raises: ServiceError."""
         call = _Call(Action.GET, "GET", _PLANS, windows, lambda body, _: answers.periods(body))
-        found, _ = self._call(call, self._roots(windows, keep_trying), keep_trying)
+        found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
         return found
 
-    def pause(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
+    async def pause(
+        self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying
+    ) -> bool:
         """Pause a repository; one that is paused stays so.
 
         True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
         """
-        return self._post(Action.PAUSE, repository, windows, keep_trying)
+        return await self._post(Action.PAUSE, repository, windows, keep_trying)
 
-    def resume(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
+    async def resume(
+        self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying
+    ) -> bool:
         """Resume a repository; one that is active stays so.
 
         True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
         """
-        return self._post(Action.RESUME, repository, windows, keep_trying)
+        return await self._post(Action.RESUME, repository, windows, keep_trying)
 
-    def backup(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
+    async def backup(
+        self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying
+    ) -> bool:
         """Start one backup now. An attempt of unknown fate is repeated, so there may be two.
 
         True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
         """
-        return self._post(Action.BACKUP, repository, windows, keep_trying)
+        return await self._post(Action.BACKUP, repository, windows, keep_trying)
 
     @property
     def certificate_ends(self) -> datetime | None:
@@ -191,28 +198,31 @@ class BackupService:
 
     def close(self) -> None:
         """Cut off the calls in flight and close all connections."""
-        self._deadlines.close()
         self._connections.close()
 
-    def _post(
+    async def _post(
         self, action: Action, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying
     ) -> bool:
         path = f"{_ACTIVE}/{quote(repository, safe='')}/{action}"
         # The body of a success is empty for pause and resume, and its shape is promised for none.
         call = _Call(action, "POST", path, windows, lambda _body, _root: None, repository)
-        _, is_unresolved = self._call(call, self._roots(windows, keep_trying), keep_trying)
+        _, is_unresolved = await self._call(
+            call, await self._roots(windows, keep_trying), keep_trying
+        )
         return is_unresolved
 
-    def _roots(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> Roots:
+    async def _roots(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> Roots:
         """Return the service's roots, discovered anew when none of the discovered ones answers."""
         services = self._services
         if services is None or (services is not self._configured and services.are_all_silent):
-            services = self._services = Roots(self._discovered(windows, keep_trying))
+            services = self._services = Roots(await self._discovered(windows, keep_trying))
         return services
 
-    def _discovered(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> tuple[str, ...]:
+    async def _discovered(
+        self, windows: tuple[str, ...], keep_trying: KeepTrying
+    ) -> tuple[str, ...]:
         call = _Call(Action.DISCOVER, "GET", discovery.PATH, windows, _read_nodes)
-        roots, _ = self._call(call, self._configured, keep_trying)
+        roots, _ = await self._call(call, self._configured, keep_trying)
         if not roots:
             raise ServiceError(
                 self._settings.name,
@@ -221,7 +231,7 @@ class BackupService:
             )
         return roots
 
-    def _call(self, call: _Call[T], roots: Roots, keep_trying: KeepTrying) -> tuple[T, bool]:
+    async def _call(self, call: _Call[T], roots: Roots, keep_trying: KeepTrying) -> tuple[T, bool]:
         """Make the attempts of one call; return its answer, and whether one is unresolved.
 
         1. Ask the root that answered last. A success ends the call.
@@ -235,7 +245,7 @@ class BackupService:
         course = Course(roots, self._settings.retry, self._jitter)
         while True:
             started, clock = self._now(), time.monotonic()
-            result = self._try(call, course.root, access)
+            result = await self._try(call, course.root, access)
             attempt = self._attempt(call, course, started, time.monotonic() - clock)
             if isinstance(result, _Success):
                 course.succeed()
@@ -245,40 +255,40 @@ class BackupService:
             result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
             self._on_attempt(_failed(attempt, result, delay))
-            if delay is None or not keep_trying(delay):
+            if delay is None or not await keep_trying(delay):
                 raise self._error(result, course)
             course.number += 1
 
-    def _try(self, call: _Call[T], root: str, access: Connection) -> _Success[T] | Failure:
+    async def _try(self, call: _Call[T], root: str, access: Connection) -> _Success[T] | Failure:
         try:
-            answer = access.transport.exchange(call.method, root, call.path, limit=call.limit)
-        except TransportError as exc:
+            answer = await access.transport.exchange(call.method, root, call.path, limit=call.limit)
+        except WireError as exc:
             return _broken(exc)
-        error = statuses.error_of(answer.status)
+        error = statuses.error_of(answer.status_code)
         if error is not None:
             return self._refused(answer, error, access.identity)
         try:
-            return _Success(call.read(answer.body, root))
+            return _Success(call.read(answer.content, root))
         except ValueError as exc:
             message = statuses.printable(access.identity.censor(str(exc)))
-            return Failure(CallError.UNEXPECTED, message, answer.status)
+            return Failure(CallError.UNEXPECTED, message, answer.status_code)
 
-    def _refused(self, answer: Answer, error: CallError, identity: Identity) -> Failure:
+    def _refused(self, answer: requests.Response, error: CallError, identity: Identity) -> Failure:
         location = answer.headers.get("Location") if error is CallError.REDIRECT else None
         # Before the host is taken out of it, in lower case.
         location = location and identity.censor(location)
-        message = identity.censor(statuses.message_of(answer.body, location))
-        is_elsewhere = answers.is_elsewhere(answer.status, answer.body)
-        if statuses.is_passing(answer.status):
+        message = identity.censor(statuses.message_of(answer.content, location))
+        is_elsewhere = answers.is_elsewhere(answer.status_code, answer.content)
+        if statuses.is_passing(answer.status_code):
             again = Again.ANYWHERE
         else:
             again = Again.ELSEWHERE if is_elsewhere else Again.NEVER
         return Failure(
             error,
             statuses.printable(message),
-            answer.status,
+            answer.status_code,
             again,
-            is_definite=statuses.is_definite(answer.status),
+            is_definite=statuses.is_definite(answer.status_code),
             moves_on=is_elsewhere or error is CallError.SERVER_ERROR,
             retry_after=statuses.retry_after(answer.headers.get("Retry-After"), self._now()),
         )
@@ -324,7 +334,7 @@ class BackupService:
 
     def _entered(self) -> Connection:
         try:
-            return self._connections.access()
+            return self._connections.current()
         except SecretError as exc:
             message = statuses.printable(str(exc))
             is_tls = isinstance(exc, TlsFileError)
@@ -353,7 +363,7 @@ def _failed(attempt: Attempt, failure: Failure, delay: timedelta | None) -> Atte
     )
 
 
-def _broken(exc: TransportError) -> Failure:
+def _broken(exc: WireError) -> Failure:
     return Failure(
         exc.error,
         statuses.printable(str(exc)),

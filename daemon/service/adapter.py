@@ -1,0 +1,306 @@
+"""How a prepared request of `requests` is sent: on the event loop, under one deadline.
+
+It stands in the place of `requests.adapters.HTTPAdapter`, whose timeout bounds a single wait for
+bytes and whose session brings redirects, cookies, proxies and `.netrc` from the environment. Here
+nothing comes from the environment, one deadline bounds resolver, connection, TLS and answer alike,
+and whatever goes wrong in an exchange is that exchange's failure.
+
+Connections are kept for each server and used again, the one used last first, unless they have been
+idle for 15 s: a firewall may have forgotten such a one, and swallow what is sent on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+from requests.structures import CaseInsensitiveDict
+
+from daemon.core.attempt import CallError
+from daemon.service.cluster import Timeouts
+from daemon.service.wire import Wire, WireError, lost
+
+IDLE_AT_MOST = timedelta(seconds=15)
+_ATTEMPT_DELAY_S = 0.25
+"""How long the next address of a host waits for the one before it (RFC 8305)."""
+
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Whom a connection leads to; by *proxy* if it has one."""
+
+    scheme: str
+    host: str
+    port: int
+    proxy: str | None = None
+
+
+class Adapter:
+    """The connections to some servers under one identity; for one event loop."""
+
+    def __init__(self, tls: ssl.SSLContext, timeouts: Timeouts) -> None:
+        """Open nothing yet."""
+        self._tls = tls
+        self._timeouts = timeouts
+        self._idle: dict[_Origin, list[Wire]] = {}
+        self._busy: set[Wire] = set()
+        self._certificates: dict[_Origin, datetime] = {}
+        self._sweep: asyncio.TimerHandle | None = None
+        self._is_closed = False
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the first of the certificates ends that servers showed at their last connection."""
+        return min(self._certificates.values(), default=None)
+
+    async def send(
+        self, request: requests.PreparedRequest, *, limit: int, proxy: str | None = None
+    ) -> requests.Response:
+        """Send *request* and receive at most *limit* bytes of an answer.
+
+        Only a 200 has to be whole: of other answers the status counts and the beginning is shown.
+        Raises: WireError.
+        """
+        loop = asyncio.get_running_loop()
+        over = loop.time() + self._timeouts.total.total_seconds()
+        parts = urlsplit(request.url or "")
+        origin = _origin(parts, proxy)
+        wire = self._taken(origin, loop.time()) or await self._connected(origin, over)
+        self._busy.add(wire)
+        watch = _Watch(wire, over, self._timeouts)
+        try:
+            parser = await wire.exchange(
+                _written(request, parts, is_proxied=proxy is not None), limit
+            )
+        except BaseException:
+            wire.close()
+            raise
+        finally:
+            watch.cancel()
+            self._busy.discard(wire)
+        self._give_back(origin, wire, loop)
+        return _response(request, parser.status, parser.headers, bytes(parser.body))
+
+    async def warm(self, url: str, count: int) -> None:
+        """Have up to *count* connections to *url* ready; one that fails will fail its request."""
+        loop = asyncio.get_running_loop()
+        over = loop.time() + self._timeouts.connect.total_seconds()
+        origin = _origin(urlsplit(url), None)
+        self._drop_stale(loop.time())
+        missing = count - len(self._idle.get(origin, ()))
+        made = await asyncio.gather(
+            *(self._connected(origin, over) for _ in range(missing)), return_exceptions=True
+        )
+        for wire in made:
+            if isinstance(wire, Wire):
+                self._give_back(origin, wire, loop)
+
+    def close(self) -> None:
+        """Cut off the exchanges under way and close all connections."""
+        self._is_closed = True
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        for wire in list(self._busy):
+            wire.fail(WireError(CallError.TIMEOUT, "cut off, because we are stopping"))
+        for wire in self._all_idle():
+            wire.close()
+        self._idle.clear()
+
+    def _taken(self, origin: _Origin, now: float) -> Wire | None:
+        idle = self._idle.get(origin)
+        while idle:
+            wire = idle.pop()
+            if wire.is_usable and now - wire.idle_since <= IDLE_AT_MOST.total_seconds():
+                return wire
+            wire.close()
+        return None
+
+    def _give_back(self, origin: _Origin, wire: Wire, loop: asyncio.AbstractEventLoop) -> None:
+        if self._is_closed or not wire.is_usable:
+            wire.close()
+            return
+        wire.idle_since = loop.time()
+        self._idle.setdefault(origin, []).append(wire)
+        if self._sweep is None:
+            self._sweep = loop.call_later(IDLE_AT_MOST.total_seconds(), self._sweep_idle, loop)
+
+    def _sweep_idle(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._sweep = None
+        self._drop_stale(loop.time())
+        if self._idle:
+            oldest = min(wire.idle_since for wire in self._all_idle())
+            due = oldest + IDLE_AT_MOST.total_seconds()
+            self._sweep = loop.call_at(due, self._sweep_idle, loop)
+
+    def _drop_stale(self, now: float) -> None:
+        for origin, idle in list(self._idle.items()):
+            kept = [
+                wire
+                for wire in idle
+                if wire.is_usable and now - wire.idle_since < IDLE_AT_MOST.total_seconds()
+            ]
+            for wire in set(idle).difference(kept):
+                wire.close()
+            if kept:
+                self._idle[origin] = kept
+            else:
+                del self._idle[origin]
+
+    def _all_idle(self) -> Iterable[Wire]:
+        return [wire for idle in self._idle.values() for wire in idle]
+
+    async def _connected(self, origin: _Origin, over: float) -> Wire:
+        """Open a connection before *over*, on the loop's clock. Raises: WireError."""
+        loop = asyncio.get_running_loop()
+        if self._is_closed:
+            raise self._stopping()
+        until = min(over, loop.time() + self._timeouts.connect.total_seconds())
+        try:
+            async with asyncio.timeout_at(until):
+                wire = await self._opened(origin)
+        except TimeoutError:
+            raise _overdue(self._timeouts, is_sent=False) from None
+        except WireError:
+            raise
+        except (OSError, ValueError) as exc:
+            # ValueError, too: an address that nobody can look up is no bug of ours.
+            raise lost(exc, may_have_sent=False) from exc
+        if self._is_closed:
+            wire.close()
+            raise self._stopping()
+        self._note_certificate(origin, wire)
+        if origin.scheme == "https":
+            # In TLS 1.3 the handshake is over for us before the server has looked at our
+            # certificate. What it says of that is to be heard before anything is written: after a
+            # reset it would be lost.
+            await asyncio.sleep(0)
+        return wire
+
+    async def _opened(self, origin: _Origin) -> Wire:
+        if origin.proxy is not None:
+            return await self._opened_by_proxy(origin, origin.proxy)
+        return await self._connect(origin.host, origin.port, is_tls=origin.scheme == "https")
+
+    async def _connect(self, host: str, port: int, *, is_tls: bool) -> Wire:
+        loop = asyncio.get_running_loop()
+        _, wire = await loop.create_connection(
+            lambda: Wire(loop),
+            host,
+            port,
+            happy_eyeballs_delay=_ATTEMPT_DELAY_S,
+            ssl=self._tls if is_tls else None,
+            server_hostname=host if is_tls else None,
+            # Ours comes first; asyncio's own would be a minute.
+            ssl_handshake_timeout=self._timeouts.connect.total_seconds() + 1 if is_tls else None,
+        )
+        return wire
+
+    async def _opened_by_proxy(self, origin: _Origin, proxy: str) -> Wire:
+        """Reach a server through a proxy, which for TLS sees the host and nothing more."""
+        parts = urlsplit(proxy)
+        by = _origin(parts, None)
+        wire = await self._connect(by.host, by.port, is_tls=by.scheme == "https")
+        if origin.scheme == "http":
+            return wire
+        place = f"{_bracketed(origin.host)}:{origin.port}"
+        parser = await wire.exchange(
+            f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n".encode("ascii"),
+            limit=0,
+            is_tunnel=True,
+        )
+        if parser.status != requests.codes.ok:
+            wire.close()
+            raise WireError(
+                CallError.REFUSED,
+                f"the proxy answers {parser.status} to CONNECT",
+                may_have_sent=False,
+            )
+        return await wire.secured(self._tls, origin.host)
+
+    def _note_certificate(self, origin: _Origin, wire: Wire) -> None:
+        shown = wire.certificate()
+        ends = shown.get("notAfter") if shown else None
+        if isinstance(ends, str):
+            seconds = ssl.cert_time_to_seconds(ends)
+            self._certificates[origin] = datetime.fromtimestamp(seconds, UTC)
+
+    def _stopping(self) -> WireError:
+        return WireError(CallError.TIMEOUT, "cut off, because we are stopping", may_have_sent=False)
+
+
+class _Watch:
+    """Ends an exchange at its deadline, or when the server keeps silent for too long."""
+
+    def __init__(self, wire: Wire, over: float, timeouts: Timeouts) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._wire = wire
+        self._over = over
+        self._timeouts = timeouts
+        self._silence_s = timeouts.read.total_seconds()
+        self._timer = self._loop.call_at(self._due(self._loop.time()), self._look)
+
+    def cancel(self) -> None:
+        """Look no more."""
+        self._timer.cancel()
+
+    def _due(self, heard: float) -> float:
+        return min(self._over, heard + self._silence_s)
+
+    def _look(self) -> None:
+        now, due = self._loop.time(), self._due(self._wire.heard)
+        if now < due:
+            self._timer = self._loop.call_at(due, self._look)
+        elif now >= self._over:
+            self._wire.fail(_overdue(self._timeouts, is_sent=True))
+        else:
+            self._wire.fail(lost(TimeoutError()))
+
+
+def _overdue(timeouts: Timeouts, *, is_sent: bool) -> WireError:
+    message = f"no complete answer within {timeouts.total.total_seconds():g} s"
+    if not is_sent and timeouts.connect < timeouts.total:
+        message = f"no connection within {timeouts.connect.total_seconds():g} s"
+    return WireError(CallError.TIMEOUT, message, may_have_sent=is_sent)
+
+
+def _origin(parts: SplitResult, proxy: str | None) -> _Origin:
+    return _Origin(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme], proxy)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _written(request: requests.PreparedRequest, parts: SplitResult, *, is_proxied: bool) -> bytes:
+    """Write head and body in one piece: one call of the system, one TLS record."""
+    is_whole = is_proxied and parts.scheme == "http"
+    target = request.url if is_whole else request.path_url
+    host = parts.netloc.rpartition("@")[2]
+    lines = [f"{request.method} {target} HTTP/1.1", f"Host: {host}"]
+    lines += [
+        f"{name}: {value if isinstance(value, str) else value.decode('latin-1')}"
+        for name, value in request.headers.items()
+    ]
+    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    return head + (request.body if isinstance(request.body, bytes) else b"")
+
+
+def _response(
+    request: requests.PreparedRequest, status: int, headers: dict[str, str], body: bytes
+) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    response.headers = CaseInsensitiveDict(headers)
+    response.raw = io.BytesIO(body)
+    response.url = request.url or ""
+    response.request = request
+    return response
