@@ -16,7 +16,7 @@ import io
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import SplitResult, urlsplit
 
 import requests
@@ -169,7 +169,8 @@ class Adapter:
                 wire = await self._opened(origin)
         except TimeoutError:
             raise _overdue(self._timeouts, is_sent=False) from None
-        except WireError:
+        except WireError as exc:
+            exc.may_have_sent = False
             raise
         except (OSError, ValueError) as exc:
             # ValueError, too: an address that nobody can look up is no bug of ours.
@@ -177,64 +178,38 @@ class Adapter:
         if self._is_closed:
             wire.close()
             raise self._stopping()
-        self._note_certificate(origin, wire)
-        if origin.scheme == "https":
-            # In TLS 1.3 the handshake is over for us before the server has looked at our
-            # certificate. What it says of that is to be heard before anything is written: after a
-            # reset it would be lost.
-            await asyncio.sleep(0)
+        if wire.certificate_ends is not None:
+            self._certificates[origin] = wire.certificate_ends
         return wire
 
     async def _opened(self, origin: _Origin) -> Wire:
-        if origin.proxy is not None:
-            return await self._opened_by_proxy(origin, origin.proxy)
-        return await self._connect(origin.host, origin.port, is_tls=origin.scheme == "https")
-
-    async def _connect(self, host: str, port: int, *, is_tls: bool) -> Wire:
         loop = asyncio.get_running_loop()
+        first = _origin(urlsplit(origin.proxy), None) if origin.proxy else origin
         _, wire = await loop.create_connection(
-            lambda: Wire(loop),
-            host,
-            port,
-            happy_eyeballs_delay=_ATTEMPT_DELAY_S,
-            ssl=self._tls if is_tls else None,
-            server_hostname=host if is_tls else None,
-            # Ours comes first; asyncio's own would be a minute.
-            ssl_handshake_timeout=self._timeouts.connect.total_seconds() + 1 if is_tls else None,
+            lambda: Wire(loop), first.host, first.port, happy_eyeballs_delay=_ATTEMPT_DELAY_S
         )
-        return wire
-
-    async def _opened_by_proxy(self, origin: _Origin, proxy: str) -> Wire:
-        """Reach a server through a proxy, which for TLS sees the host and nothing more."""
-        parts = urlsplit(proxy)
-        by = _origin(parts, None)
-        wire = await self._connect(by.host, by.port, is_tls=by.scheme == "https")
-        if origin.scheme == "http":
-            return wire
-        place = f"{_bracketed(origin.host)}:{origin.port}"
-        parser = await wire.exchange(
-            f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n".encode("ascii"),
-            limit=0,
-            is_tunnel=True,
-        )
-        if parser.status != requests.codes.ok:
+        try:
+            if first.scheme == "https":
+                await wire.secure(self._tls, first.host)
+            if first is not origin and origin.scheme == "https":
+                await _tunnel(wire, origin)
+                await wire.secure(self._tls, origin.host)
+        except BaseException:
             wire.close()
-            raise WireError(
-                CallError.REFUSED,
-                f"the proxy answers {parser.status} to CONNECT",
-                may_have_sent=False,
-            )
-        return await wire.secured(self._tls, origin.host)
-
-    def _note_certificate(self, origin: _Origin, wire: Wire) -> None:
-        shown = wire.certificate()
-        ends = shown.get("notAfter") if shown else None
-        if isinstance(ends, str):
-            seconds = ssl.cert_time_to_seconds(ends)
-            self._certificates[origin] = datetime.fromtimestamp(seconds, UTC)
+            raise
+        return wire
 
     def _stopping(self) -> WireError:
         return WireError(CallError.TIMEOUT, "cut off, because we are stopping", may_have_sent=False)
+
+
+async def _tunnel(wire: Wire, origin: _Origin) -> None:
+    """Ask a proxy for a tunnel to *origin*; of a request in TLS it sees no more than that."""
+    place = f"{_bracketed(origin.host)}:{origin.port}"
+    asked = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n".encode("ascii")
+    answer = await wire.exchange(asked, limit=0, is_tunnel=True)
+    if answer.status != requests.codes.ok:
+        raise WireError(CallError.REFUSED, f"the proxy answers {answer.status} to CONNECT")
 
 
 class _Watch:

@@ -15,6 +15,8 @@ import asyncio
 import os
 import socket
 import ssl
+from contextlib import suppress
+from datetime import datetime
 from typing import Final, cast
 
 import httptools
@@ -22,6 +24,7 @@ import httptools
 from daemon.core.attempt import CallError
 from daemon.errors import CbmaintdError
 from daemon.service.tls import reason
+from daemon.service.tls_session import TlsSession
 
 HEAD_LIMIT: Final = 64 * 1024
 PAGE_LIMIT: Final = 64 * 1024
@@ -192,6 +195,8 @@ class Wire(asyncio.Protocol):
         """Wait to be connected."""
         self._loop = loop
         self._transport: asyncio.Transport | None = None
+        self._tls: TlsSession | None = None
+        self._secured: asyncio.Future[None] | None = None
         self._parser: Parser | None = None
         self._answer: asyncio.Future[Parser] | None = None
         self.heard = 0.0
@@ -204,27 +209,20 @@ class Wire(asyncio.Protocol):
         """Set what the kernel is to do for a connection that a firewall may forget."""
         self._transport = cast("asyncio.Transport", transport)
         sock = transport.get_extra_info("socket")
-        if sock is not None:
-            for level, option, value in _KEEPALIVE:
-                sock.setsockopt(level, option, value)
+        for level, option, value in _KEEPALIVE:
+            sock.setsockopt(level, option, value)
 
     def data_received(self, data: bytes) -> None:
-        """Read a piece of the answer; what nobody asked for ends the connection."""
+        """Read a piece of the answer; whatever is wrong with it fails its exchange alone."""
         self.heard = self._loop.time()
-        parser = self._parser
-        if parser is None:
-            self.close()
-            return
         try:
-            parser.feed(data)
+            self._take(data)
+        except ssl.SSLZeroReturnError:
+            self._end(None)
         except WireError as exc:
-            self._fail(exc)
-            return
-        except Exception as exc:  # noqa: BLE001  # whatever a peer sends fails its exchange alone
-            self._fail(WireError(CallError.PROTOCOL, f"the answer is odd ({type(exc).__name__})"))
-            return
-        if parser.is_complete:
-            self._finish()
+            self.fail(exc)
+        except Exception as exc:  # noqa: BLE001  # nothing that a peer sends may end the loop
+            self.fail(lost(exc))
 
     def eof_received(self) -> bool:
         """Take the server's end of the connection for the end of an answer, if it can be that."""
@@ -232,41 +230,53 @@ class Wire(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail the exchange under way."""
+        """Fail the exchange under way, by what the server said last if it said anything.
+
+        A server that refuses our certificate may have gone before the request was written: why it
+        has is still to be read then, and would be lost with the socket.
+        """
+        if isinstance(exc, ConnectionError) and self._tls is not None and self._transport:
+            with suppress(OSError):
+                sock = self._transport.get_extra_info("socket")
+                self.data_received(os.read(sock.fileno(), HEAD_LIMIT))
         self._end(exc)
 
     # What the adapter calls
+
+    async def secure(self, context: ssl.SSLContext, host: str) -> None:
+        """Speak TLS with *host* from now on. Raises: WireError."""
+        self._tls = TlsSession(context, host)
+        self._secured = self._loop.create_future()
+        try:
+            self._shake_hands(self._tls)
+            await self._secured
+        except ssl.SSLError as exc:
+            raise lost(exc) from exc
+        finally:
+            self._secured = None
 
     async def exchange(self, request: bytes, limit: int, *, is_tunnel: bool = False) -> Parser:
         """Send *request* and return its answer of at most *limit* bytes. Raises: WireError.
 
         The answer to a CONNECT (*is_tunnel*) ends with its head.
         """
-        if self._transport is None or not self.is_usable:
+        if not self.is_usable:
             raise WireError(CallError.RESET, "the connection was reset", may_have_sent=False)
         self.heard = self._loop.time()
         self._parser = Parser(limit, is_tunnel=is_tunnel)
         self._answer = self._loop.create_future()
-        self._transport.write(request)
         try:
+            self._send(request)
             return await self._answer
         finally:
             self._answer = self._parser = None
 
-    async def secured(self, tls: ssl.SSLContext, host: str) -> Wire:
-        """Return a connection in TLS to *host*, through this one, which ends by it."""
-        if self._transport is None:
-            raise WireError(CallError.RESET, "the connection was reset", may_have_sent=False)
-        within, plain = Wire(self._loop), self._transport
-        transport = await self._loop.start_tls(plain, within, tls, server_hostname=host)
-        if transport is None:
-            raise WireError(CallError.RESET, "the connection was reset", may_have_sent=False)
-        within.connection_made(transport)
-        return within
-
     def fail(self, error: WireError) -> None:
-        """End the exchange under way with *error*, and the connection."""
-        self._fail(error)
+        """End what is under way with *error*, and the connection."""
+        self.close()
+        for waiting in (self._secured, self._answer):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(error)
 
     def close(self) -> None:
         """Close the connection at once."""
@@ -274,26 +284,68 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def certificate(self) -> dict[str, object] | None:
-        """Return the server's certificate, as far as it was verified."""
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the server's certificate ends (UTC); None if none was verified."""
+        return self._tls.certificate_ends if self._tls else None
+
+    def _send(self, data: bytes) -> None:
         if self._transport is None:
-            return None
-        return cast("dict[str, object] | None", self._transport.get_extra_info("peercert"))
+            raise AssertionError("nothing is sent before there is a connection")
+        if self._tls is not None:
+            self._tls.write(data)
+            data = self._tls.to_send()
+        self._transport.write(data)
+
+    def _shake_hands(self, tls: TlsSession) -> None:
+        try:
+            tls.handshake()
+        finally:
+            # An alert of ours, too: the server should know why we go.
+            if self._transport is not None:
+                self._transport.write(tls.to_send())
+        if tls.is_established and self._secured is not None and not self._secured.done():
+            self._secured.set_result(None)
+
+    def _take(self, data: bytes) -> None:
+        if self._tls is None:
+            self._parse(data)
+            return
+        self._tls.received(data)
+        if not self._tls.is_established:
+            self._shake_hands(self._tls)
+        while self._tls.is_established and (piece := self._tls.read()) is not None:
+            self._parse(piece)
+
+    def _parse(self, data: bytes) -> None:
+        parser = self._parser
+        if parser is None:
+            # What nobody asked for.
+            self.close()
+            return
+        parser.feed(data)
+        if parser.is_complete:
+            self._finish()
 
     def _end(self, exc: Exception | None) -> None:
         self.is_usable = False
-        parser = self._parser
-        if parser is None:
-            return
         if exc is not None:
-            self._fail(lost(exc))
+            self.fail(lost(exc))
             return
         try:
-            parser.end()
+            if self._tls is not None:
+                self._tls.ended()
+                with suppress(ssl.SSLZeroReturnError):
+                    self._take(b"")
+            if self._parser is not None:
+                self._parser.end()
+                self._finish()
         except WireError as error:
-            self._fail(error)
-        else:
-            self._finish()
+            self.fail(error)
+        except Exception as error:  # noqa: BLE001  # as in `data_received`
+            self.fail(lost(error))
+        if self._secured is not None:
+            self.fail(lost(ConnectionResetError()))
 
     def _finish(self) -> None:
         answer, parser = self._answer, self._parser
@@ -301,11 +353,6 @@ class Wire(asyncio.Protocol):
             self.close()
         if answer is not None and parser is not None and not answer.done():
             answer.set_result(parser)
-
-    def _fail(self, error: WireError) -> None:
-        self.close()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
 
 
 def lost(exc: BaseException, *, may_have_sent: bool = True) -> WireError:
