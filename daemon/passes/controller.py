@@ -67,7 +67,7 @@ class Rules:
 class Controller:
     """What is known of one cluster, and the passes that bring it to what is wanted.
 
-    Not safe for two passes at once; the scheduler makes them one after the other.
+    Passes are made one after the other, never two at once.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Controller:
         """Send failed calls again at the next pass: something changed that may cure them."""
         self._pacing.forget()
 
-    def run_pass(self, rules: Rules, *, is_urgent: bool = True) -> timedelta | None:
+    async def run_pass(self, rules: Rules, *, is_urgent: bool = True) -> timedelta | None:
         """Make one pass; return the time after which another is due, None when nothing waits.
 
         1. Ask whether anything is wanted, ours or suspected; an idle cluster is left in peace
@@ -133,26 +133,26 @@ class Controller:
         if not is_urgent and self._pacing.is_distant(CLUSTER, now.uptime):
             return self._pacing.distance(CLUSTER, now.uptime)
         try:
-            observed = self._look(self._held_windows())
+            observed = await self._look(self._held_windows())
         except ServiceError as exc:
-            return self._give_up(exc, rules)
+            return await self._give_up(exc, rules)
         if rules.has_lost_ledger and not self._has_reported:
             self._report_paused(observed)
-        decisions = self._decide(observed, rules)
+        decisions = await self._decide(observed, rules)
         if rules.dry_run:
             self._rehearse(decisions)
             return None
         owed = self._choose_backup(decisions)
-        self._finish(self._begin(decisions, observed, rules), rules)
-        self._start_backup(owed)
-        self._flush()
+        await self._finish(await self._begin(decisions, observed, rules), rules)
+        await self._start_backup(owed)
+        await self._flush()
         self._warn_overdue(rules)
         return self._next_due()
 
     # 2. What is there
 
-    def _look(self, windows: tuple[str, ...]) -> Observed:
-        seen = self._route.service.repositories(windows, self._clocks.wait)
+    async def _look(self, windows: tuple[str, ...]) -> Observed:
+        seen = await self._route.service.repositories(windows, self._clocks.wait)
         self.has_looked = True
         self._pacing.succeeded(CLUSTER)
         self.known_ids = frozenset(repository.id for repository in seen)
@@ -171,7 +171,7 @@ class Controller:
         held = {window for record in self._holdings.holds() for window in record.windows}
         return tuple(sorted(held))
 
-    def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
+    async def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
         now = self._clocks.now()
         self.has_looked = True
         distance = self._pacing.failed(
@@ -182,13 +182,13 @@ class Controller:
             if record.phase is not Phase.PAUSED or (record.until and record.until <= now.wall):
                 due = now.wall + distance
                 self._holdings.note(replace(record, last_error=exc.error, next_attempt=due))
-        self._flush()
+        await self._flush()
         self._warn_overdue(rules)
         return distance
 
     # 3. What to do
 
-    def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
+    async def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
         now = self._clocks.now()
         known = self._holdings.ids()
         ids = observed.keys() | known | rules.timeline.plain_ids(self.cluster)
@@ -224,7 +224,9 @@ class Controller:
 
     # 4. What must be durable before anything leaves
 
-    def _begin(self, decisions: list[Decided], observed: Observed, rules: Rules) -> list[Call]:
+    async def _begin(
+        self, decisions: list[Decided], observed: Observed, rules: Rules
+    ) -> list[Call]:
         """Record what was decided with the marks of all calls; give those that may be sent."""
         now = self._clocks.now()
         calls = []
@@ -239,7 +241,7 @@ class Controller:
             elif not self._pacing.is_distant(_errand(decision), now.uptime):
                 calls.append(Call(decision, now))
                 self._holdings.note(mark(decision, now, SEND_WITHIN + LATE))
-        is_durable = self._flush()
+        is_durable = await self._flush()
         for decided in decisions:
             self._journal.decided(decided, now.wall)
             self._journal.busy(decided, observed.get(decided.record.key.id), now.wall)
@@ -255,9 +257,9 @@ class Controller:
                 self._fail(call, call.decision.record, UNRECORDED, rules, is_transient=True)
         return [call for call in calls if call.action is Action.RESUME]
 
-    def _flush(self) -> bool:
+    async def _flush(self) -> bool:
         try:
-            self._holdings.flush()
+            await self._holdings.flush()
         except LedgerError as exc:
             self._journal.ledger_failed(str(exc))
             return False
@@ -266,26 +268,32 @@ class Controller:
 
     # 5. and 6. Calls, and looks until they show
 
-    def _finish(self, calls: list[Call], rules: Rules) -> None:
+    async def _finish(self, calls: list[Call], rules: Rules) -> None:
         """Take each call to its end: seen, failed, or left marked for the next pass."""
-        dispatch = Dispatch(self._route, self._clocks, calls)
         awaiting: dict[str, Answer] = {}
         looked = self._clocks.now().uptime
-        while dispatch.in_flight:
-            self._take(dispatch, awaiting, rules)
-            if awaiting and self._clocks.now().uptime - looked > LOOK_EVERY:
-                self._verify(awaiting, rules)
-                looked = self._clocks.now().uptime
+        dispatch = Dispatch(self._route, self._clocks, calls)
+        try:
+            while dispatch.in_flight:
+                await self._take(dispatch, awaiting, rules)
+                if awaiting and self._clocks.now().uptime - looked > LOOK_EVERY:
+                    await self._verify(awaiting, rules)
+                    looked = self._clocks.now().uptime
+        finally:
+            await dispatch.close()
+        if dispatch.bug:
+            # All that is known of the other calls is noted, and written by the next pass.
+            raise dispatch.bug
         step = FIRST_LOOK
         while awaiting:
-            self._verify(awaiting, rules)
-            if awaiting and not self._clocks.wait(step):
+            await self._verify(awaiting, rules)
+            if awaiting and not await self._clocks.wait(step):
                 return
             step = min(step * 2, LOOK_EVERY)
 
-    def _take(self, dispatch: Dispatch, awaiting: dict[str, Answer], rules: Rules) -> None:
-        answer = dispatch.take(LOOK_EVERY)
-        if answer is None:
+    async def _take(self, dispatch: Dispatch, awaiting: dict[str, Answer], rules: Rules) -> None:
+        answer = await dispatch.take(LOOK_EVERY)
+        if answer is None or not answer.is_known:
             return
         call = answer.call
         if not answer.was_sent:
@@ -296,11 +304,11 @@ class Controller:
             record = fail(call.decision, answer.unresolved, answer.error)
             self._fail(call, record, answer.error, rules, is_transient=answer.is_transient)
 
-    def _verify(self, awaiting: dict[str, Answer], rules: Rules) -> None:
+    async def _verify(self, awaiting: dict[str, Answer], rules: Rules) -> None:
         """Look once for the effects of accepted calls; record, then say, what shows."""
         windows = {w for answer in awaiting.values() for w in answer.call.decision.record.windows}
         try:
-            observed = self._look(tuple(sorted(windows)))
+            observed = await self._look(tuple(sorted(windows)))
         except ServiceError:
             observed = {}
         now = self._clocks.now()
@@ -309,7 +317,7 @@ class Controller:
             del awaiting[answer.call.id]
             self._pacing.succeeded(_errand(answer.call.decision))
             self._holdings.note(self._confirmed(answer, observed, now))
-        self._flush()
+        await self._flush()
         for answer in shown:
             self._say_done(answer.call, now)
         late = [a for a in awaiting.values() if now.uptime - a.at.uptime > VERIFY_WITHIN]
@@ -342,16 +350,16 @@ class Controller:
         """Choose whose turn it is; what is not chosen goes on owing it."""
         due = {d.record.key.id: d for d in decisions if isinstance(d.decision, CatchUp)}
         owing = [decided.before for decided in due.values() if decided.before]
-        chosen = self._backups.take_turns(owing, self._clocks.now())
-        for id_ in due.keys() - ({chosen.key.id} if chosen else set()):
-            decisions.remove(due[id_])
-        return due[chosen.key.id] if chosen else None
+        chosen = self._backups.choose(owing, self._clocks.now())
+        first = due[chosen.key.id] if chosen else None
+        decisions[:] = [d for d in decisions if d is first or not isinstance(d.decision, CatchUp)]
+        return first
 
-    def _start_backup(self, owed: Decided | None) -> None:
+    async def _start_backup(self, owed: Decided | None) -> None:
         """Start it, unless the ledger does not know that it is no longer owed."""
         if owed and owed.before:
             if self._holdings.is_saved(owed.record.key.id):
-                self._backups.start(owed.before, self._route)
+                await self._backups.start(owed.before, self._route)
             else:
                 self._holdings.note(owed.before)
 

@@ -261,10 +261,7 @@ def _written(request: requests.PreparedRequest, parts: SplitResult, *, is_proxie
     target = request.url if is_whole else request.path_url
     host = parts.netloc.rpartition("@")[2]
     lines = [f"{request.method} {target} HTTP/1.1", f"Host: {host}"]
-    lines += [
-        f"{name}: {value if isinstance(value, str) else value.decode('latin-1')}"
-        for name, value in request.headers.items()
-    ]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")
     return head + (request.body if isinstance(request.body, bytes) else b"")
 

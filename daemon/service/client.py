@@ -31,6 +31,12 @@ from daemon.service.wire import WireError
 KeepTrying = Callable[[timedelta], Awaitable[bool]]
 """Waits as long as it is told and says whether another attempt is still wanted after that."""
 
+MaySend = Callable[[], bool]
+"""Says whether an attempt may leave now; asked last of all, right before it does.
+
+What came before, a discovery or other calls, may have taken long.
+"""
+
 T = TypeVar("T")
 
 _ACTIVE = "/api/v1/cluster/self/repository/active"
@@ -80,9 +86,17 @@ class ServiceError(CbmaintdError):
         self.unresolved = unresolved
 
 
+class WithheldError(CbmaintdError):
+    """Raised when no attempt of a call left, because none was wanted any more."""
+
+
 async def sleep(delay: timedelta) -> bool:
     """Wait for *delay* and go on: the KeepTrying of those who have nothing else to heed."""
     await asyncio.sleep(delay.total_seconds())
+    return True
+
+
+def _always() -> bool:
     return True
 
 
@@ -101,6 +115,7 @@ class _Call(Generic[T]):
     windows: tuple[str, ...]
     read: Callable[[bytes, str], T]
     repository: str | None = None
+    may_send: MaySend = _always
 
     @property
     def changes_state(self) -> bool:
@@ -139,6 +154,7 @@ class BackupService:
         self._on_attempt = on_attempt
         self._now = now
         self._jitter = jitter
+        self._slots = asyncio.Semaphore(settings.concurrency)
         self._configured = Roots(settings.discover or settings.urls)
         self._services = None if settings.discover else self._configured
         self._connections = Connections(settings, environ)
@@ -165,31 +181,46 @@ class BackupService:
         return found
 
     async def pause(
-        self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying
+        self,
+        repository: str,
+        windows: tuple[str, ...],
+        keep_trying: KeepTrying,
+        may_send: MaySend = _always,
     ) -> bool:
         """Pause a repository; one that is paused stays so.
 
-        True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
+        True if an earlier attempt of this call may yet be acted upon.
+        Raises: ServiceError; WithheldError, if nothing left.
         """
-        return await self._post(Action.PAUSE, repository, windows, keep_trying)
+        return await self._post(Action.PAUSE, repository, windows, keep_trying, may_send)
 
     async def resume(
-        self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying
+        self,
+        repository: str,
+        windows: tuple[str, ...],
+        keep_trying: KeepTrying,
+        may_send: MaySend = _always,
     ) -> bool:
         """Resume a repository; one that is active stays so.
 
-        True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
+        True if an earlier attempt of this call may yet be acted upon.
+        Raises: ServiceError; WithheldError, if nothing left.
         """
-        return await self._post(Action.RESUME, repository, windows, keep_trying)
+        return await self._post(Action.RESUME, repository, windows, keep_trying, may_send)
 
     async def backup(
-        self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying
+        self,
+        repository: str,
+        windows: tuple[str, ...],
+        keep_trying: KeepTrying,
+        may_send: MaySend = _always,
     ) -> bool:
         """Start one backup now. An attempt of unknown fate is repeated, so there may be two.
 
-        True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
+        True if an earlier attempt of this call may yet be acted upon.
+        Raises: ServiceError; WithheldError, if nothing left.
         """
-        return await self._post(Action.BACKUP, repository, windows, keep_trying)
+        return await self._post(Action.BACKUP, repository, windows, keep_trying, may_send)
 
     @property
     def certificate_ends(self) -> datetime | None:
@@ -201,11 +232,16 @@ class BackupService:
         self._connections.close()
 
     async def _post(
-        self, action: Action, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying
+        self,
+        action: Action,
+        repository: str,
+        windows: tuple[str, ...],
+        keep_trying: KeepTrying,
+        may_send: MaySend,
     ) -> bool:
         path = f"{_ACTIVE}/{quote(repository, safe='')}/{action}"
         # The body of a success is empty for pause and resume, and its shape is promised for none.
-        call = _Call(action, "POST", path, windows, lambda _body, _root: None, repository)
+        call = _Call(action, "POST", path, windows, lambda _body, _root: None, repository, may_send)
         _, is_unresolved = await self._call(
             call, await self._roots(windows, keep_trying), keep_trying
         )
@@ -240,12 +276,17 @@ class BackupService:
         4. Silence and a server's own trouble send the next attempt to the next root: at once if
            this call has not asked it yet, otherwise after a back-off.
         5. Each attempt is reported before the wait for the next one.
+        6. An attempt takes one of the cluster's slots, and is withheld if it is wanted no more.
         """
         access = self._entered()
         course = Course(roots, self._settings.retry, self._jitter)
+        failed: ServiceError | None = None
         while True:
-            started, clock = self._now(), time.monotonic()
-            result = await self._try(call, course.root, access)
+            async with self._slots:
+                if not call.may_send():
+                    raise failed or WithheldError(f"{self._settings.name}: {call.action} withheld")
+                started, clock = self._now(), time.monotonic()
+                result = await self._try(call, course.root, access)
             attempt = self._attempt(call, course, started, time.monotonic() - clock)
             if isinstance(result, _Success):
                 course.succeed()
@@ -255,8 +296,9 @@ class BackupService:
             result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
             self._on_attempt(_failed(attempt, result, delay))
+            failed = self._error(result, course)
             if delay is None or not await keep_trying(delay):
-                raise self._error(result, course)
+                raise failed
             course.number += 1
 
     async def _try(self, call: _Call[T], root: str, access: Connection) -> _Success[T] | Failure:
