@@ -140,11 +140,11 @@ class Dispatch:
             asyncio.create_task(self._work()) for _ in range(min(route.concurrency, len(calls)))
         ]
 
-    async def take(self, timeout: timedelta) -> Answer | None:
-        """Return the next answer; None if none comes within *timeout*."""
+    async def take(self, within: timedelta) -> Answer | None:
+        """Return the next answer; None if none comes *within* that time."""
         if self._answers.empty():
             try:
-                async with asyncio.timeout(timeout.total_seconds()):
+                async with asyncio.timeout(within.total_seconds()):
                     answer = await self._answers.get()
             except TimeoutError:
                 return None
