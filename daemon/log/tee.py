@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from daemon.log.events import Level
 from daemon.log.interface import Log
-from daemon.log.log import Level
 
 
 class Listener(Protocol):

@@ -13,7 +13,7 @@ from string import Template
 from typing import Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from daemon.log import log
+from daemon.log.render import json_line
 from daemon.notify.notices import (
     RUN_FAILED,
     RUN_STARTED,
@@ -114,7 +114,7 @@ def _webhook(target: Target, found: Notice, host: str, mask: Mask) -> str:
     }
     entry = {**head, **found.keys}
     if target.template is None:
-        return log.json_line(mask(entry))
+        return json_line(mask(entry))
     words: dict[str, object] = {name: plain(entry.get(name)) for name in PLACEHOLDERS}
     return _fill(target.template, mask(words))
 

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-from daemon.log import log
+from daemon.log import events
 
 OVERDUE: Final = "overdue"
 TEST: Final = "notify.test"
@@ -22,15 +22,20 @@ RUN_STARTED: Final = "run.started"
 RUN_FAILED: Final = "run.failed"
 RUN_SUCCEEDED: Final = "run.succeeded"
 
-NOTABLE: Final = (*log.COUNTED, OVERDUE)
+NOTABLE: Final = (*events.COUNTED, OVERDUE)
 """The events of which a target may ask to be told."""
 
 URGENT: Final = frozenset(
     {
-        *(log.REPOSITORY_FAILED, log.REPOSITORY_DRIFTED, OVERDUE),
-        *(log.CONFIG_REJECTED, log.CERTIFICATE_ENDS),
-        *(log.CLUSTER_UNREACHABLE, log.CLUSTER_RECOVERED, log.CLUSTER_UNKNOWN),
-        *(log.LEDGER_FAILED, log.LEDGER_RECOVERED, log.LEDGER_REPLACED, log.PASS_CRASHED),
+        *(events.REPOSITORY_FAILED, events.REPOSITORY_DRIFTED, OVERDUE),
+        *(events.CONFIG_REJECTED, events.CERTIFICATE_ENDS),
+        *(events.CLUSTER_UNREACHABLE, events.CLUSTER_RECOVERED, events.CLUSTER_UNKNOWN),
+        *(
+            events.LEDGER_FAILED,
+            events.LEDGER_RECOVERED,
+            events.LEDGER_REPLACED,
+            events.PASS_CRASHED,
+        ),
     }
 )
 """What a target is told of that names no events: what somebody has to look after, and its end."""
@@ -105,7 +110,7 @@ class Notice:
 
 def notice(event: str, level: str, at: datetime, keys: Mapping[str, Any]) -> Notice:
     """Make a notice of a line of the log."""
-    is_overdue = event == log.REPOSITORY_FAILED and keys.get("error") == "max_pause"
+    is_overdue = event == events.REPOSITORY_FAILED and keys.get("error") == "max_pause"
     return Notice(OVERDUE if is_overdue else event, level, at, keys)
 
 
@@ -123,7 +128,7 @@ class Repeats:
 
     def is_news(self, found: Notice, uptime: timedelta) -> bool:
         """Check whether *found* is to be told at *uptime*, and remember that it was."""
-        if found.event != log.REPOSITORY_FAILED:
+        if found.event != events.REPOSITORY_FAILED:
             return True
         told = self._told.get(found.subject)
         if told is not None and uptime - told < REPEAT_AFTER:
@@ -135,30 +140,30 @@ class Repeats:
 
 
 _WORDS: Final = {
-    log.DAEMON_STARTED: "cbmaintd {version} started: {clusters} clusters, {windows} windows",
-    log.DAEMON_STOPPING: "cbmaintd is stopping ({signal}); what is paused stays so for now",
-    log.DAEMON_STOPPED: "cbmaintd has stopped; {holds} repositories stay paused until it starts",
-    log.CONFIG_APPLIED: "{path} is in force",
-    log.CONFIG_REJECTED: "{path} was rejected; what was in force before still is: {faults}",
-    log.CONFIG_WARNED: "{path}: {warning}",
-    log.WINDOW_OPENED: "window {window} is open until {end}: {repositories} repositories",
-    log.WINDOW_CLOSED: "window {window} has closed: {repositories} repositories",
-    log.WINDOW_CHANGED: "window {window}: {rest}",
-    log.REPOSITORY_PAUSED: "{where} is paused ({windows})",
-    log.REPOSITORY_RESUMED: "{where} is active again ({windows})",
-    log.REPOSITORY_FAILED: "{where}: {action} failed ({error}); {again}",
-    log.REPOSITORY_LEFT: "{where} was left alone ({reason})",
-    log.REPOSITORY_DRIFTED: "{where} was resumed by somebody while {windows} is open",
-    log.REPOSITORY_BUSY: "{where} still runs {tasks} although {windows} is open",
-    log.CLUSTER_UNREACHABLE: "cluster {cluster} does not answer as it should ({error})",
-    log.CLUSTER_RECOVERED: "cluster {cluster} answers again, after trouble since {since}",
-    log.CLUSTER_UNKNOWN: "cluster {cluster} is in no file any more, and {holds} holds remain",
-    log.CERTIFICATE_ENDS: "a certificate of cluster {cluster} ends at {ends}: in {days} days",
-    log.LEDGER_FAILED: "the ledger takes nothing: {error}",
-    log.LEDGER_RECOVERED: "the ledger takes records again",
-    log.LEDGER_REPLACED: "the ledger was lost ({reason}): look for repositories left paused",
-    log.CLOCK_STEPPED: "the clock was stepped by {by_s} s",
-    log.PASS_CRASHED: "a bug ended a pass over cluster {cluster}; the log has the traceback",
+    events.DAEMON_STARTED: "cbmaintd {version} started: {clusters} clusters, {windows} windows",
+    events.DAEMON_STOPPING: "cbmaintd is stopping ({signal}); what is paused stays so for now",
+    events.DAEMON_STOPPED: "cbmaintd has stopped; {holds} repositories stay paused until it starts",
+    events.CONFIG_APPLIED: "{path} is in force",
+    events.CONFIG_REJECTED: "{path} was rejected; what was in force before still is: {faults}",
+    events.CONFIG_WARNED: "{path}: {warning}",
+    events.WINDOW_OPENED: "window {window} is open until {end}: {repositories} repositories",
+    events.WINDOW_CLOSED: "window {window} has closed: {repositories} repositories",
+    events.WINDOW_CHANGED: "window {window}: {rest}",
+    events.REPOSITORY_PAUSED: "{where} is paused ({windows})",
+    events.REPOSITORY_RESUMED: "{where} is active again ({windows})",
+    events.REPOSITORY_FAILED: "{where}: {action} failed ({error}); {again}",
+    events.REPOSITORY_LEFT: "{where} was left alone ({reason})",
+    events.REPOSITORY_DRIFTED: "{where} was resumed by somebody while {windows} is open",
+    events.REPOSITORY_BUSY: "{where} still runs {tasks} although {windows} is open",
+    events.CLUSTER_UNREACHABLE: "cluster {cluster} does not answer as it should ({error})",
+    events.CLUSTER_RECOVERED: "cluster {cluster} answers again, after trouble since {since}",
+    events.CLUSTER_UNKNOWN: "cluster {cluster} is in no file any more, and {holds} holds remain",
+    events.CERTIFICATE_ENDS: "a certificate of cluster {cluster} ends at {ends}: in {days} days",
+    events.LEDGER_FAILED: "the ledger takes nothing: {error}",
+    events.LEDGER_RECOVERED: "the ledger takes records again",
+    events.LEDGER_REPLACED: "the ledger was lost ({reason}): look for repositories left paused",
+    events.CLOCK_STEPPED: "the clock was stepped by {by_s} s",
+    events.PASS_CRASHED: "a bug ended a pass over cluster {cluster}; the log has the traceback",
     OVERDUE: "{where} has been held longer than max_pause allows ({windows})",
     TEST: "this is a test, and nothing has happened",
     RUN_STARTED: "window {window} is open",

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from daemon.log import log
-from daemon.log.log import Level
+from daemon.log import events
+from daemon.log.events import Level
 from daemon.notify.notices import Kind, Notice, Repeats, Target, notice
 from daemon.notify.queues import Sender, TargetQueue
 from daemon.notify.runs import WATCHED, Runs
@@ -106,11 +106,11 @@ class Notifier:
             lost = queue.join(timedelta(seconds=max(end - time.monotonic(), 0)))
             if lost:
                 keys = {"target": queue.target.name, "notices": lost}
-                self._sender.log.error(log.NOTIFICATION_DROPPED, **keys)
+                self._sender.log.error(events.NOTIFICATION_DROPPED, **keys)
 
     def _safely(self, desk: _Desk, step: Callable[[_Desk], None]) -> None:
         try:
             step(desk)
         except Exception:  # noqa: BLE001  # the one edge: a bug in here must not end a pass
             keys = {"target": desk.target.name, "error": "bug", "exc_info": True}
-            self._sender.log.critical(log.NOTIFICATION_FAILED, **keys)
+            self._sender.log.critical(events.NOTIFICATION_FAILED, **keys)

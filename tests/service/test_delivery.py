@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from daemon.log import log
+from daemon.log import events
 from daemon.notify.delivery import Delivery, DeliveryError
 from daemon.notify.notices import Kind, Notice, Target
 from tests.evil.server import Behaviour, EvilServer, Talk, answer, cut, resetting
@@ -19,7 +19,7 @@ from tests.service.client.kit import server_context
 
 SECRET = "T0KEN-in-the-path"
 NOTICE = Notice(
-    log.CLUSTER_UNREACHABLE,
+    events.CLUSTER_UNREACHABLE,
     "error",
     datetime(2026, 11, 23, 12, tzinfo=UTC),
     {"cluster": "prod", "error": "timeout"},

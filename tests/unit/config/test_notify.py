@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from daemon.config.settings import difference
-from daemon.log import log
+from daemon.log import events
 from daemon.notify.notices import OVERDUE, URGENT, Kind, Target
 from tests.unit.config.config_files import CLUSTERS, REPOSITORIES, RULE, faults, read
 
@@ -56,7 +56,7 @@ def test_events_may_be_globs() -> None:
     """Events are named, or all that match a glob."""
     target = targets_of("{slack: {env: HOOK}, events: [overdue, 'window.*'], windows: [n*]}")[0]
 
-    opened = {log.WINDOW_OPENED, log.WINDOW_CLOSED, log.WINDOW_CHANGED}
+    opened = {events.WINDOW_OPENED, events.WINDOW_CLOSED, events.WINDOW_CHANGED}
     assert target.events == {OVERDUE} | opened
     assert target.windows == ("n*",)
 

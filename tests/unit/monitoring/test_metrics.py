@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
-from daemon.log import log as logs
+from daemon.log import events
 from daemon.log.tee import SharedLog
 from daemon.monitoring.metrics import ClusterState, Metrics, State
 
@@ -81,7 +81,7 @@ def test_events_are_counted_from_the_start() -> None:
     log = SharedLog(Silence(), metrics)
 
     before = samples(metrics)
-    log.warning(logs.REPOSITORY_DRIFTED, cluster="prod")
+    log.warning(events.REPOSITORY_DRIFTED, cluster="prod")
     after = samples(metrics)
 
     assert before["cbmaintd_events_total", "repository.drifted"] == 0

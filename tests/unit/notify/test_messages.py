@@ -11,14 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from daemon.log import log
+from daemon.log import events
 from daemon.notify.messages import MOST_LINES, Message, check_template, message
 from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Kind, Notice, Target
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 URL = "https://chat.example.com/hook/T0KEN"
 FAILED = Notice(
-    log.REPOSITORY_FAILED,
+    events.REPOSITORY_FAILED,
     "error",
     NOW,
     {"cluster": "prod", "repository": "orders", "action": "pause", "error": 'a "<b>" & c'},

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.log import log
+from daemon.log import events
+from daemon.log.events import Level
 from daemon.log.interface import Log
-from daemon.log.log import Level
 from daemon.log.tee import SharedLog
 from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Kind, Notice, Target
 from daemon.notify.notifier import Notifier
@@ -82,15 +82,15 @@ def test_each_target_hears_what_it_asked_for(notifier: Notifier, mail: Mailbox) 
     notifier.aim(
         [
             target("urgent"),
-            target("opened", events=frozenset({log.WINDOW_OPENED})),
+            target("opened", events=frozenset({events.WINDOW_OPENED})),
             target("other", windows=("day",)),
         ]
     )
 
     for _ in range(3):
-        notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
-    notifier.hear(log.WINDOW_OPENED, Level.INFO, {"window": "night"})
-    notifier.hear(log.CONFIG_REJECTED, Level.ERROR, {"path": "f", "faults": []})
+        notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(events.WINDOW_OPENED, Level.INFO, {"window": "night"})
+    notifier.hear(events.CONFIG_REJECTED, Level.ERROR, {"path": "f", "faults": []})
     notifier.close(PATIENCE)
 
     assert sorted(mail.got) == [
@@ -106,8 +106,8 @@ def test_a_ping_follows_openings(notifier: Notifier, mail: Mailbox) -> None:
     notifier.aim([target("ping", Kind.PING), target("elsewhere", Kind.PING, windows=("day",))])
 
     notifier.follow({NIGHT})
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed("archive"))
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed("archive"))
     notifier.follow({NIGHT})
     notifier.follow(set())
     notifier.close(PATIENCE)
@@ -120,11 +120,11 @@ def test_an_edit_keeps_what_it_does_not_touch(notifier: Notifier, mail: Mailbox)
     """A target that stays goes on where it was; one that is gone hears nothing more."""
     stays, goes = target("stays"), target("goes")
     notifier.aim([stays, goes])
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
 
     notifier.aim([stays])
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed("archive"))
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed("archive"))
     notifier.close(PATIENCE)
 
     assert mail.got.count(("stays", "repository.failed")) == 2
@@ -135,8 +135,8 @@ def test_a_bug_ends_no_pass(notifier: Notifier, mail: Mailbox, book: Book) -> No
     """What goes wrong in here is said in the log, and whoever wrote the line goes on."""
     notifier.aim([target("t")])
 
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, {"windows": [5]})
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, {"windows": [5]})
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
     notifier.close(PATIENCE)
 
     assert mail.got == [("t", "repository.failed")]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from daemon.log import log
+from daemon.log import events
 from daemon.notify.delivery import DeliveryError
 from daemon.notify.notices import Kind, Notice, Target
 from daemon.notify.queues import QUEUE_LIMIT, Pace, Sender, TargetQueue
@@ -109,7 +109,7 @@ def end(queue: TargetQueue, post: Post) -> int:
 
 def numbered(number: int) -> Notice:
     """Make a notice that can be told from others."""
-    return Notice(log.WINDOW_OPENED, "info", NOW, {"number": number})
+    return Notice(events.WINDOW_OPENED, "info", NOW, {"number": number})
 
 
 def put(queue: TargetQueue, post: Post, count: int) -> None:
