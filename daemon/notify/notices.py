@@ -15,30 +15,28 @@ from pathlib import Path
 from typing import Any, Final
 
 from daemon.log import events
+from daemon.log.events import Event, Level
 
-OVERDUE: Final = "overdue"
-TEST: Final = "notify.test"
-RUN_STARTED: Final = "run.started"
-RUN_FAILED: Final = "run.failed"
-RUN_SUCCEEDED: Final = "run.succeeded"
+OVERDUE: Final = Event(
+    "overdue",
+    Level.ERROR,
+    words="{where} has been held longer than max_pause allows ({windows})",
+    is_urgent=True,
+)
+TEST: Final = Event("notify.test", Level.INFO, words="this is a test, and nothing has happened")
+RUN_STARTED: Final = Event("run.started", Level.INFO, words="window {window} is open")
+RUN_FAILED: Final = Event("run.failed", Level.ERROR, words="{why}")
+RUN_SUCCEEDED: Final = Event(
+    "run.succeeded",
+    Level.INFO,
+    words="window {window} is over, and nothing is held for it any more",
+)
 
 NOTABLE: Final = (*events.COUNTED, OVERDUE)
 """The events of which a target may ask to be told."""
 
-URGENT: Final = frozenset(
-    {
-        *(events.REPOSITORY_FAILED, events.REPOSITORY_DRIFTED, OVERDUE),
-        *(events.CONFIG_REJECTED, events.CERTIFICATE_ENDS),
-        *(events.CLUSTER_UNREACHABLE, events.CLUSTER_RECOVERED, events.CLUSTER_UNKNOWN),
-        *(
-            events.LEDGER_FAILED,
-            events.LEDGER_RECOVERED,
-            events.LEDGER_REPLACED,
-            events.PASS_CRASHED,
-        ),
-    }
-)
-"""What a target is told of that names no events: what somebody has to look after, and its end."""
+URGENT: Final = frozenset(event for event in NOTABLE if event.is_urgent)
+"""What a target is told of that names no events."""
 
 REPEAT_AFTER: Final = timedelta(hours=1)
 """How long a failure that goes on is kept silent; each pass says it anew."""
@@ -81,7 +79,7 @@ class Target:
 class Notice:
     """Something that happened at *at* (UTC); `keys` are those of its line in the log."""
 
-    event: str
+    event: Event
     level: str
     at: datetime
     keys: Mapping[str, Any]
@@ -104,11 +102,10 @@ class Notice:
     @property
     def summary(self) -> str:
         """Say it in one line for people."""
-        words = _WORDS.get(self.event, "{event}: {rest}")
-        return words.format_map(_Filled(self))
+        return self.event.words.format_map(_Filled(self))
 
 
-def notice(event: str, level: str, at: datetime, keys: Mapping[str, Any]) -> Notice:
+def notice(event: Event, level: str, at: datetime, keys: Mapping[str, Any]) -> Notice:
     """Make a notice of a line of the log."""
     is_overdue = event == events.REPOSITORY_FAILED and keys.get("error") == "max_pause"
     return Notice(OVERDUE if is_overdue else event, level, at, keys)
@@ -137,39 +134,6 @@ class Repeats:
             self._told = {s: at for s, at in self._told.items() if uptime - at < REPEAT_AFTER}
         self._told[found.subject] = uptime
         return True
-
-
-_WORDS: Final = {
-    events.DAEMON_STARTED: "cbmaintd {version} started: {clusters} clusters, {windows} windows",
-    events.DAEMON_STOPPING: "cbmaintd is stopping ({signal}); what is paused stays so for now",
-    events.DAEMON_STOPPED: "cbmaintd has stopped; {holds} repositories stay paused until it starts",
-    events.CONFIG_APPLIED: "{path} is in force",
-    events.CONFIG_REJECTED: "{path} was rejected; what was in force before still is: {faults}",
-    events.CONFIG_WARNED: "{path}: {warning}",
-    events.WINDOW_OPENED: "window {window} is open until {end}: {repositories} repositories",
-    events.WINDOW_CLOSED: "window {window} has closed: {repositories} repositories",
-    events.WINDOW_CHANGED: "window {window}: {rest}",
-    events.REPOSITORY_PAUSED: "{where} is paused ({windows})",
-    events.REPOSITORY_RESUMED: "{where} is active again ({windows})",
-    events.REPOSITORY_FAILED: "{where}: {action} failed ({error}); {again}",
-    events.REPOSITORY_LEFT: "{where} was left alone ({reason})",
-    events.REPOSITORY_DRIFTED: "{where} was resumed by somebody while {windows} is open",
-    events.REPOSITORY_BUSY: "{where} still runs {tasks} although {windows} is open",
-    events.CLUSTER_UNREACHABLE: "cluster {cluster} does not answer as it should ({error})",
-    events.CLUSTER_RECOVERED: "cluster {cluster} answers again, after trouble since {since}",
-    events.CLUSTER_UNKNOWN: "cluster {cluster} is in no file any more, and {holds} holds remain",
-    events.CERTIFICATE_ENDS: "a certificate of cluster {cluster} ends at {ends}: in {days} days",
-    events.LEDGER_FAILED: "the ledger takes nothing: {error}",
-    events.LEDGER_RECOVERED: "the ledger takes records again",
-    events.LEDGER_REPLACED: "the ledger was lost ({reason}): look for repositories left paused",
-    events.CLOCK_STEPPED: "the clock was stepped by {by_s} s",
-    events.PASS_CRASHED: "a bug ended a pass over cluster {cluster}; the log has the traceback",
-    OVERDUE: "{where} has been held longer than max_pause allows ({windows})",
-    TEST: "this is a test, and nothing has happened",
-    RUN_STARTED: "window {window} is open",
-    RUN_FAILED: "{why}",
-    RUN_SUCCEEDED: "window {window} is over, and nothing is held for it any more",
-}
 
 
 class _Filled(dict[str, str]):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 from daemon.log import events
-from daemon.log.events import Level
+from daemon.log.events import Event, Level
 from daemon.notify.notices import Kind, Notice, Repeats, Target, notice
 from daemon.notify.queues import Sender, TargetQueue
 from daemon.notify.runs import WATCHED, Runs
@@ -81,7 +81,7 @@ class Notifier:
         for desk in gone:
             desk.queue.close()
 
-    def hear(self, event: str, level: Level, keys: Mapping[str, object]) -> None:
+    def hear(self, event: Event, level: Level, keys: Mapping[str, object]) -> None:
         """Take a line of the log."""
         with self._turn:
             if not self._desks:

@@ -64,6 +64,6 @@ class Runs:
         return [_run(RUN_FAILED, id_, why.at, why.summary) for id_ in news]
 
 
-def _run(event: str, opening: str, at: datetime, why: str = "") -> Notice:
+def _run(event: events.Event, opening: str, at: datetime, why: str = "") -> Notice:
     keys = {"window": window_of(opening), "opening": opening, "why": why}
     return Notice(event, "error" if why else "info", at, keys)

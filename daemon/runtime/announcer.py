@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from daemon.log import events
+from daemon.log.events import Event
 from daemon.log.interface import Log
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
@@ -60,7 +61,7 @@ class Announcer:
         # An edit may have moved its end.
         self._said[opening.id] = opening
 
-    def _say(self, event: str, opening: Opening, timeline: Timeline, known: KnownIds) -> None:
+    def _say(self, event: Event, opening: Opening, timeline: Timeline, known: KnownIds) -> None:
         count = sum(
             timeline.count(opening.window, cluster, known.get(cluster, frozenset()))
             for cluster in timeline.clusters_of(opening.window)

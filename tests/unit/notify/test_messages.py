@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from daemon.log import events
+from daemon.log.events import Event
 from daemon.notify.messages import MOST_LINES, Message, check_template, message
 from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Kind, Notice, Target
 
@@ -76,7 +77,7 @@ def test_nobody_reads_a_thousand_lines() -> None:
     assert text.endswith("… and 7 more: see cbmaintd history and the log")
 
 
-def run(event: str, opening: str = "night@2026-11-23T12:00:00Z", why: str = "") -> Notice:
+def run(event: Event, opening: str = "night@2026-11-23T12:00:00Z", why: str = "") -> Notice:
     """Make a notice of a run."""
     return Notice(event, "info", NOW, {"window": "night", "opening": opening, "why": why})
 
@@ -85,7 +86,7 @@ def run(event: str, opening: str = "night@2026-11-23T12:00:00Z", why: str = "") 
     ("event", "path"), [(RUN_STARTED, "/start"), (RUN_FAILED, "/fail"), (RUN_SUCCEEDED, "")]
 )
 @pytest.mark.parametrize("url", [URL, URL + "/", URL + "?create=1"])
-def test_a_ping_says_what_became_of_a_run(event: str, path: str, url: str) -> None:
+def test_a_ping_says_what_became_of_a_run(event: Event, path: str, url: str) -> None:
     """Start, failure and success have the paths of healthchecks services; runs are told apart."""
     target = Target("p", Kind.PING, url_env="URL")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from daemon.log import events
+from daemon.log.events import Event
 from daemon.notify.notices import (
     NOTABLE,
     OVERDUE,
@@ -30,7 +31,7 @@ FAILED = {
     "error": "forbidden",
     "next_attempt": NOW + timedelta(minutes=5),
 }
-SAID: list[tuple[str, dict[str, Any], str]] = [
+SAID: list[tuple[Event, dict[str, Any], str]] = [
     (
         events.REPOSITORY_FAILED,
         FAILED,
@@ -60,13 +61,15 @@ SAID: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("event", "keys", "expected"), SAID)
-def test_a_summary_is_one_line_for_people(event: str, keys: dict[str, Any], expected: str) -> None:
+def test_a_summary_is_one_line_for_people(
+    event: Event, keys: dict[str, Any], expected: str
+) -> None:
     """A summary names who, what and until when, with times in UTC."""
     assert Notice(event, "error", NOW, keys).summary == expected
 
 
 @pytest.mark.parametrize("event", NOTABLE)
-def test_every_event_has_words_that_cannot_fail(event: str) -> None:
+def test_every_event_has_words_that_cannot_fail(event: Event) -> None:
     """What an event does not carry reads as a question mark; nothing is raised, nothing is lost."""
     bare = Notice(event, "info", NOW, {}).summary
 

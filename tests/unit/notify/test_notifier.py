@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from daemon.log import events
-from daemon.log.events import Level
+from daemon.log.events import Event, Level
 from daemon.log.interface import Log
 from daemon.log.tee import SharedLog
 from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Kind, Notice, Target
@@ -21,6 +21,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 AT_ONCE = Pace(timedelta(0), timedelta(0), timedelta(0))
 PATIENCE = timedelta(seconds=10)
 NIGHT = "night@2026-11-23T12:00:00Z"
+A, B, C, D = map(Event, "abcd")
 
 
 class Mailbox:
@@ -145,13 +146,13 @@ def test_a_bug_ends_no_pass(notifier: Notifier, mail: Mailbox, book: Book) -> No
 
 def test_every_line_of_the_log_is_heard(notifier: Notifier, mail: Mailbox, book: Book) -> None:
     """A shared log writes each line and lets others hear it, with its level."""
-    notifier.aim([target("all", events=frozenset({"a", "b", "c", "d"}))])
+    notifier.aim([target("all", events=frozenset({A, B, C, D}))])
     shared: Log = SharedLog(book, notifier)
 
-    shared.info("a")
-    shared.warning("b")
-    shared.error("c")
-    shared.critical("d")
+    shared.info(A)
+    shared.warning(B)
+    shared.error(C)
+    shared.critical(D)
     notifier.close(PATIENCE)
 
     assert [event for _, event in mail.got] == ["a", "b", "c", "d"]
@@ -172,10 +173,10 @@ def test_what_cannot_be_sent_in_time_is_said(book: Book) -> None:
         goes_on.wait(10)
 
     notifier = Notifier(Sender(hang, book, book.count, AT_ONCE), lambda: NOW, lambda _: frozenset())
-    notifier.aim([target("t", events=frozenset({"a"}))])
-    notifier.hear("a", Level.INFO, {})
+    notifier.aim([target("t", events=frozenset({A}))])
+    notifier.hear(A, Level.INFO, {})
     assert begun.wait(10)
-    notifier.hear("a", Level.INFO, {})
+    notifier.hear(A, Level.INFO, {})
 
     notifier.close(timedelta(0))
     goes_on.set()

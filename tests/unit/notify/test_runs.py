@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from daemon.log import events
+from daemon.log.events import Event
 from daemon.notify.notices import OVERDUE, RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Notice
 from daemon.notify.runs import Runs
 
@@ -24,7 +25,7 @@ def said(notices: list[Notice]) -> list[tuple[str, str]]:
     return [(notice.event, notice.keys["window"]) for notice in notices]
 
 
-def failure(event: str = events.REPOSITORY_FAILED, **keys: object) -> Notice:
+def failure(event: Event = events.REPOSITORY_FAILED, **keys: object) -> Notice:
     """Make the notice of a failure in `night`."""
     return Notice(event, "error", NOW, {"cluster": "prod", "windows": ["night"], **keys})
 
@@ -44,7 +45,7 @@ def test_a_run_begins_and_succeeds() -> None:
 
 
 @pytest.mark.parametrize("event", [events.REPOSITORY_FAILED, OVERDUE])
-def test_a_run_fails_once(event: str) -> None:
+def test_a_run_fails_once(event: Event) -> None:
     """The first failure of a run is said with its words, later ones are not; others do not fail."""
     followed = runs()
     followed.follow([NIGHT, DAY], NOW)
