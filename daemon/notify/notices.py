@@ -6,17 +6,15 @@ those of the log, and `overdue` for a hold that lasts longer than `max_pause`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
-from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any, Final
 
 from daemon.log import events
 from daemon.log.events import Event, Level
 
+# Events for people, of which the log has no lines.
 OVERDUE: Final = Event(
     "overdue",
     Level.ERROR,
@@ -42,37 +40,6 @@ REPEAT_AFTER: Final = timedelta(hours=1)
 """How long a failure that goes on is kept silent; each pass says it anew."""
 
 _MOST_REMEMBERED: Final = 10_000
-
-
-class Kind(StrEnum):
-    """How a target wants to be told, as schedules.yaml says it."""
-
-    WEBHOOK = "webhook"
-    SLACK = "slack"
-    PING = "ping_url"
-    APPRISE = "apprise"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Somebody to tell: where a secret URL is found, which events, and of which windows (globs).
-
-    `template` is the body of a webhook, None for our own; `proxy` the URL of an HTTP proxy.
-    """
-
-    name: str
-    kind: Kind
-    url_file: Path | None = None
-    url_env: str | None = None
-    events: frozenset[str] = URGENT
-    windows: tuple[str, ...] = ("*",)
-    template: str | None = None
-    proxy: str | None = None
-
-    def is_about(self, windows: Iterable[str]) -> bool:
-        """Check whether any of *windows* is one of those asked for; true where there are none."""
-        named = tuple(windows)
-        return not named or any(fnmatchcase(w, glob) for w in named for glob in self.windows)
 
 
 @dataclass(frozen=True, slots=True)

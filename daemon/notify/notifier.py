@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 
 from daemon.log import events
 from daemon.log.events import Event, Level
-from daemon.notify.notices import Kind, Notice, Repeats, Target, notice
+from daemon.notify.notices import Notice, Repeats, notice
 from daemon.notify.queues import Sender, TargetQueue
 from daemon.notify.runs import WATCHED, Runs
+from daemon.notify.targets import Target
 
 
 class _Desk:
@@ -26,7 +27,7 @@ class _Desk:
         self.target = target
         self.queue = TargetQueue(target, sender)
         self._repeats = Repeats()
-        self.runs = Runs(clusters_of) if target.kind is Kind.PING else None
+        self.runs = Runs(clusters_of) if target.kind.follows_runs else None
 
     def hear(self, found: Notice) -> None:
         """Pass on what the target wants to know."""

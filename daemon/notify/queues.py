@@ -16,8 +16,9 @@ from datetime import timedelta
 
 from daemon.log import events
 from daemon.log.interface import Log
-from daemon.notify.delivery import DeliveryError
-from daemon.notify.notices import Kind, Notice, Target
+from daemon.notify.messages import DeliveryError
+from daemon.notify.notices import Notice
+from daemon.notify.targets import Target
 
 Deliver = Callable[[Target, Sequence[Notice]], None]
 """Sends notices to a target, once; raises DeliveryError."""
@@ -25,8 +26,6 @@ Deliver = Callable[[Target, Sequence[Notice]], None]
 QUEUE_LIMIT = 1000
 BATCH_LIMIT = 200
 OUTCOMES = (SENT, FAILED, DROPPED) = ("sent", "failed", "dropped")
-FOR_PEOPLE = frozenset({Kind.SLACK, Kind.APPRISE})
-"""Kinds that are told of several notices in one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ class TargetQueue:
 
     def _next_batch(self) -> list[Notice]:
         """Wait for notices; give those of one message, none at the end."""
-        is_for_people = self.target.kind in FOR_PEOPLE
+        is_for_people = self.target.kind.is_for_people
         with self._turn:
             while not (self._queue or self._is_closing.is_set()):
                 self._turn.wait()

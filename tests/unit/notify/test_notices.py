@@ -14,10 +14,8 @@ from daemon.notify.notices import (
     OVERDUE,
     REPEAT_AFTER,
     URGENT,
-    Kind,
     Notice,
     Repeats,
-    Target,
     notice,
 )
 
@@ -119,25 +117,6 @@ def test_what_was_told_is_forgotten_after_its_time() -> None:
 
     assert is_news
     assert repeats.remembered == 1
-
-
-@pytest.mark.parametrize(
-    ("globs", "windows", "expected"),
-    [
-        (("*",), ("night",), True),
-        (("night",), ("day", "night"), True),
-        (("night-*",), ("night",), False),
-        # What is about no window, as a cluster that does not answer, is for everybody.
-        (("night",), (), True),
-    ],
-)
-def test_a_target_may_choose_windows(
-    globs: tuple[str, ...], windows: tuple[str, ...], *, expected: bool
-) -> None:
-    """A target hears of the windows that it names, and of what is about none."""
-    target = Target("t", Kind.SLACK, url_env="URL", windows=globs)
-
-    assert target.is_about(windows) is expected
 
 
 def test_a_notice_knows_its_windows() -> None:

@@ -12,9 +12,12 @@ from daemon.log import events
 from daemon.log.events import Event, Level
 from daemon.log.interface import Log
 from daemon.log.tee import SharedLog
-from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Kind, Notice, Target
+from daemon.notify.kinds.ping import PING
+from daemon.notify.kinds.webhook import WEBHOOK
+from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Notice
 from daemon.notify.notifier import Notifier
 from daemon.notify.queues import Pace, Sender
+from daemon.notify.targets import Kind, Target
 from tests.unit.notify.test_queues import Book
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -62,7 +65,7 @@ def notifier(mail: Mailbox, book: Book) -> Iterator[Notifier]:
     made.close(PATIENCE)
 
 
-def target(name: str, kind: Kind = Kind.WEBHOOK, **more: object) -> Target:
+def target(name: str, kind: Kind = WEBHOOK, **more: object) -> Target:
     """Make a target."""
     return Target(name, kind, url_env="URL", **more)  # type: ignore[arg-type]  # by field
 
@@ -104,7 +107,7 @@ def test_each_target_hears_what_it_asked_for(notifier: Notifier, mail: Mailbox) 
 
 def test_a_ping_follows_openings(notifier: Notifier, mail: Mailbox) -> None:
     """A ping is sent at the start, for a failure, and when nothing is held any more."""
-    notifier.aim([target("ping", Kind.PING), target("elsewhere", Kind.PING, windows=("day",))])
+    notifier.aim([target("ping", PING), target("elsewhere", PING, windows=("day",))])
 
     notifier.follow({NIGHT})
     notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
