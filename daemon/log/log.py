@@ -20,6 +20,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger as Logger
 
 from daemon.core.attempt import Attempt, Outcome
+from daemon.durations import milliseconds
 from daemon.host.masking import pattern_of, spellings
 from daemon.log import events
 from daemon.log.events import Level
@@ -117,10 +118,10 @@ def attempt_event(attempt: Attempt) -> tuple[Level, str, dict[str, object]]:
         "outcome": attempt.outcome.value,
         "error": attempt.error and attempt.error.value,
         "message": attempt.message[:MESSAGE_LIMIT],
-        "duration_ms": _milliseconds(attempt.duration),
+        "duration_ms": milliseconds(attempt.duration),
     }
     if attempt.retry_in is not None:
-        keys["retry_in_ms"] = _milliseconds(attempt.retry_in)
+        keys["retry_in_ms"] = milliseconds(attempt.retry_in)
     return _ATTEMPT_LEVELS[attempt.outcome], events.HTTP_ATTEMPTED, keys
 
 
@@ -130,10 +131,6 @@ _ATTEMPT_LEVELS: Final = {
     Outcome.FAILED: Level.ERROR,
     Outcome.STALE: Level.ERROR,
 }
-
-
-def _milliseconds(span: timedelta) -> int:
-    return round(span / timedelta(milliseconds=1))
 
 
 class _Levels:

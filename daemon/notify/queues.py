@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from daemon.durations import milliseconds
 from daemon.log import events
 from daemon.log.interface import Log
 from daemon.notify.messages import DeliveryError
@@ -131,18 +132,17 @@ class TargetQueue:
                 self._say_again(batch, attempt, exc, min(distance, pace.longest))
                 self._is_closing.wait(min(distance, pace.longest).total_seconds())
             else:
-                took_ms = round((time.monotonic() - began) * 1000)
-                keys = self._about(batch) | {"attempt": attempt, "duration_ms": took_ms}
-                self._sender.log.info(events.NOTIFICATION_SENT, **keys)
+                took = timedelta(seconds=time.monotonic() - began)
+                keys = {"attempt": attempt, "duration_ms": milliseconds(took)}
+                self._sender.log.info(events.NOTIFICATION_SENT, **self._about(batch), **keys)
                 self._sender.count(self.target.name, SENT, len(batch))
                 return
 
     def _say_again(
         self, batch: list[Notice], attempt: int, exc: DeliveryError, distance: timedelta
     ) -> None:
-        wait_ms = round(distance / timedelta(milliseconds=1))
-        keys = self._about(batch) | _said(exc) | {"attempt": attempt, "retry_in_ms": wait_ms}
-        self._sender.log.warning(events.NOTIFICATION_FAILED, **keys)
+        keys = _said(exc) | {"attempt": attempt, "retry_in_ms": milliseconds(distance)}
+        self._sender.log.warning(events.NOTIFICATION_FAILED, **self._about(batch), **keys)
 
     def _give_up(self, batch: list[Notice], **keys: object) -> None:
         self._sender.log.error(events.NOTIFICATION_FAILED, **self._about(batch), **keys)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from daemon.core.attempt import Action, CallError
 from daemon.core.decide import Adopt, Decision, Drifted, Leave, Missing, Pause, Reason, Resumed
 from daemon.core.record import Record
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.core.unreachable import Unreachable
+from daemon.durations import milliseconds
 from daemon.log import events
 from daemon.log.interface import Log
 from daemon.windows.timeline import Desired
@@ -56,7 +57,7 @@ class Journal:
     def paused(self, record: Record, now: datetime) -> None:
         """Say that a repository was seen paused, and how long after its opening's start."""
         late = now - (record.opened or now)
-        self._log.info(events.REPOSITORY_PAUSED, **_named(record), after_ms=_milliseconds(late))
+        self._log.info(events.REPOSITORY_PAUSED, **_named(record), after_ms=milliseconds(late))
 
     def resumed(self, record: Record, now: datetime) -> None:
         """Say that a repository was seen active again, and which runs it missed."""
@@ -65,7 +66,7 @@ class Journal:
         self._log.info(
             events.REPOSITORY_RESUMED,
             **_named(record),
-            after_ms=_milliseconds(now - ended),
+            after_ms=milliseconds(now - ended),
             missed=[
                 {"task": run.task, "task_type": run.task_type, "due": run.next_run}
                 for run in record.missed(now)
@@ -193,7 +194,3 @@ def _about(decided: Decided) -> dict[str, object]:
 def _named(record: Record) -> dict[str, object]:
     key = record.key
     return {"cluster": key.cluster, "repository": key.id, "windows": list(record.windows)}
-
-
-def _milliseconds(elapsed: timedelta) -> int:
-    return round(elapsed / timedelta(milliseconds=1))
