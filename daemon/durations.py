@@ -1,4 +1,4 @@
-"""Durations as people write them: `90s`, `15m`, `2h`, `1d`, `1h30m`, `500ms`."""
+"""Durations as people write them (`90s`, `15m`, `2h`, `1d`, `1h30m`, `500ms`) and as logs do."""
 
 from __future__ import annotations
 
@@ -53,3 +53,8 @@ def format_duration(duration: timedelta) -> str:
         count, rest = divmod(rest, length)
         text += f"{count}{unit}" if count else ""
     return text or "0s"
+
+
+def milliseconds(duration: timedelta) -> int:
+    """Return a duration in whole milliseconds, rounded."""
+    return round(duration / timedelta(milliseconds=1))

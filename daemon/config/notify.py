@@ -13,10 +13,11 @@ from daemon.config.clusters import Surroundings
 from daemon.config.faults import Faults, Place
 from daemon.config.sections import NotifySection, UrlSection
 from daemon.errors import SecretError
-from daemon.notify.apprise import check_apprise
 from daemon.notify.delivery import url_of
-from daemon.notify.messages import check_template
-from daemon.notify.notices import NOTABLE, URGENT, Kind, Target
+from daemon.notify.kinds.registry import KINDS
+from daemon.notify.kinds.webhook import WEBHOOK
+from daemon.notify.notices import NOTABLE, URGENT
+from daemon.notify.targets import Kind, Target
 from daemon.wording import nearest_or_all, shown
 
 
@@ -50,18 +51,15 @@ class Targets:
     ) -> Target | None:
         kind, where = _kind_of(section)
         self._check_windows(place.at("windows"), section.windows or (), windows)
-        if kind is Kind.PING and place.has("events"):
-            message = "a ping follows openings and takes no events: choose its windows instead"
-            self._faults.add_at_key(place.at("events"), message)
-        if section.proxy is not None and kind is Kind.APPRISE:
-            message = "the apprise library takes its proxy from the environment: set HTTPS_PROXY"
-            self._faults.add_at_key(place.at("proxy"), message)
+        for key, reason in kind.refused.items():
+            if place.has(key):
+                self._faults.add_at_key(place.at(key), reason)
         if section.template is not None:
             self._check_template(place, section.template, kind)
         if where is None:
             return None
         target = Target(
-            name=section.name or f"{kind}-{index + 1}",
+            name=section.name or f"{kind.key}-{index + 1}",
             kind=kind,
             url_file=self._around.path(where.file),
             url_env=where.env,
@@ -71,7 +69,7 @@ class Targets:
             proxy=section.proxy,
         )
         if self._around.check:
-            self._check_url(place.at(kind), target)
+            self._check_url(place.at(kind.key), target)
         return target
 
     def _events(self, place: Place, globs: tuple[str, ...] | None) -> frozenset[str]:
@@ -92,9 +90,7 @@ class Targets:
 
     def _check_template(self, place: Place, text: str, kind: Kind) -> None:
         try:
-            if kind is not Kind.WEBHOOK:
-                raise ValueError("only a webhook has a body of one's own")  # noqa: TRY301
-            check_template(text)
+            kind.check_template(text)
         except ValueError as exc:
             self._faults.add_at_key(place.at("template"), str(exc))
 
@@ -102,8 +98,7 @@ class Targets:
         source = place.at("file") if place.has("file") else place.at("env")
         try:
             url = url_of(target, self._around.environ)
-            if target.kind is Kind.APPRISE:
-                check_apprise(url)
+            target.kind.check_url(url)
         except (SecretError, ValueError) as exc:
             self._faults.add(source, str(exc))
             return
@@ -115,13 +110,9 @@ class Targets:
 
 
 def _kind_of(section: NotifySection) -> tuple[Kind, UrlSection | None]:
-    given = {
-        Kind.WEBHOOK: section.webhook,
-        Kind.SLACK: section.slack,
-        Kind.PING: section.ping_url,
-        Kind.APPRISE: section.apprise,
-    }
-    return next(((k, where) for k, where in given.items() if where), (Kind.WEBHOOK, None))
+    """Return the kind whose key is given, with its value; where none is, one that takes all."""
+    given = ((kind, getattr(section, kind.key)) for kind in KINDS)
+    return next(((kind, where) for kind, where in given if where), (WEBHOOK, None))
 
 
 def _matching(names: Iterable[str], glob: str) -> Iterator[str]:

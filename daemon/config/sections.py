@@ -7,14 +7,15 @@ wrong; `Section.required` and `Section.exactly_one` say what a section must have
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, create_model
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from daemon.config import fields
 from daemon.config.fields import OneOrMore, OrText, Whole
+from daemon.notify.kinds.registry import KINDS
 from daemon.windows.dates import DateRange
 
 Urls = Annotated[tuple[fields.Url, ...], OneOrMore("URL")]
@@ -288,24 +289,23 @@ class UrlSection(Section):
 Url = Annotated[UrlSection, fields.NoSecret("URL", "{file: NAME} or {env: NAME}")]
 
 
-class NotifySection(Section):
+if TYPE_CHECKING:
+    _WithKinds = Section
+else:
+    # A key for each kind, which mypy cannot know: they are asked for by name.
+    _WithKinds = create_model(
+        "_WithKinds",
+        __base__=Section,
+        **{kind.key: (Url | None, _may(kind.description, dict(kind.example))) for kind in KINDS},
+    )
+
+
+class NotifySection(_WithKinds):
     """Somebody to tell of what happens."""
 
-    exactly_one = ("webhook", "slack", "ping_url", "apprise")
+    exactly_one = tuple(kind.key for kind in KINDS)
     is_listed = True
 
-    webhook: Url | None = _may(
-        "A JSON document is posted there for each event.", {"file": "pager.url"}
-    )
-    slack: Url | None = _may(
-        "An incoming webhook of Slack, Mattermost, Rocket.Chat or the like.", {"file": "slack.url"}
-    )
-    ping_url: Url | None = _may(
-        "A check of a healthchecks service: told of start, end, failure.", {"env": "CHECK_URL"}
-    )
-    apprise: Url | None = _may(
-        "A URL of the apprise library (an extra): mail, chat, pagers.", {"file": "mail.url"}
-    )
     name: fields.Name | None = _may("For the log (default: kind and place in the list).", "pager")
     events: Annotated[tuple[fields.Words, ...], OneOrMore("event")] | None = _may(
         "Events of the log or globs, and overdue (default: what somebody has to look after).",

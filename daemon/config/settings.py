@@ -28,7 +28,7 @@ from daemon.core.shares import shortest_lease
 from daemon.durations import format_duration
 from daemon.errors import ConfigError, Fault
 from daemon.host.files import why_unreadable
-from daemon.notify.notices import Target
+from daemon.notify.targets import Target
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.window import Window
 

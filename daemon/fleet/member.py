@@ -26,7 +26,7 @@ from daemon.ledger.claims import Claims, Grant, Heartbeat, MemberReport, Stale
 from daemon.ledger.fenced_store import FencedStore, FencedWriter
 from daemon.ledger.postgresql import PostgresqlLedger
 from daemon.ledger.state import AppliedConfig, Reading
-from daemon.log import log as logs
+from daemon.log import events
 from daemon.log.interface import Log
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
@@ -231,14 +231,14 @@ class Membership:
             step()
         except LedgerError as exc:
             if self._unreachable is None:
-                self._log.error(logs.LEDGER_FAILED, cluster=None, error=str(exc))
+                self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
             self._unreachable = str(exc)
         except Exception:  # noqa: BLE001  # a bug here must not end the beats: holds hang on them
-            self._log.critical(logs.PASS_CRASHED, cluster=None, exc_info=True)
+            self._log.critical(events.PASS_CRASHED, cluster=None, exc_info=True)
             time.sleep(BEAT_S)
         else:
             if self._unreachable is not None:
-                self._log.info(logs.LEDGER_RECOVERED, cluster=None)
+                self._log.info(events.LEDGER_RECOVERED, cluster=None)
             self._unreachable = None
 
     def _step(self) -> None:
@@ -298,7 +298,7 @@ class Membership:
         self._renewed = sent.uptime
         lost = self._leases.renew(renewed, sent.uptime + lease)
         if lost:
-            self._log.warning(logs.CLUSTERS_LOST, clusters=lost)
+            self._log.warning(events.CLUSTERS_LOST, clusters=lost)
 
     def _renew_alone(self) -> None:
         """Keep what still ends; who leaves is no member any more."""
@@ -309,10 +309,10 @@ class Membership:
     def _compare_clocks(self, skew: timedelta) -> None:
         could_pause, self._skew = self.may_pause, skew
         if could_pause and not self.may_pause:
-            self._log.error(logs.CLOCK_DIFFERS, by_s=round(skew.total_seconds(), 3))
+            self._log.error(events.CLOCK_DIFFERS, by_s=round(skew.total_seconds(), 3))
             self._on_news()
         elif self.may_pause and not could_pause:
-            self._log.info(logs.CLOCK_AGREES, by_s=round(skew.total_seconds(), 3))
+            self._log.info(events.CLOCK_AGREES, by_s=round(skew.total_seconds(), 3))
             self._on_news()
 
     def _say_agreement(self, heartbeat: Heartbeat, config: AppliedConfig) -> None:
@@ -322,9 +322,9 @@ class Membership:
         self._said["config"] = news
         keys = {"path": config.path, "generation": heartbeat.generation}
         if self.agrees:
-            self._log.info(logs.CONFIG_AGREES, **keys)
+            self._log.info(events.CONFIG_AGREES, **keys)
         else:
-            self._log.error(logs.CONFIG_DIFFERS, **keys)
+            self._log.error(events.CONFIG_DIFFERS, **keys)
         self._on_news()
 
     def _give_back(self) -> None:
@@ -336,7 +336,7 @@ class Membership:
             self._claims.give_back(found.epochs)
             released = self._leases.returned(found.epochs)
             if released:
-                self._log.info(logs.CLUSTERS_RELEASED, clusters=released)
+                self._log.info(events.CLUSTERS_RELEASED, clusters=released)
 
     def _seek(self, heartbeat: Heartbeat) -> None:
         """Find how to reach clusters that have records and that the file does not name."""
@@ -345,7 +345,7 @@ class Membership:
             self._sought |= strangers
             self._found |= self._find(strangers)
             for name in sorted(strangers - self._found.keys()):
-                self._log.error(logs.CLUSTER_UNKNOWN, cluster=name, holds=None)
+                self._log.error(events.CLUSTER_UNKNOWN, cluster=name, holds=None)
 
     def _claim(self, heartbeat: Heartbeat) -> None:
         plan, wanted, lease = self.rebalance, self._wanted(heartbeat), self._lease
@@ -355,7 +355,9 @@ class Membership:
         grants = self._claims.claim(wanted, self._leases.names, plan.claim, lease)
         if grants:
             self._leases.take(grants, sent.uptime + lease)
-            self._log.info(logs.CLUSTERS_CLAIMED, clusters=sorted(each.cluster for each in grants))
+            self._log.info(
+                events.CLUSTERS_CLAIMED, clusters=sorted(each.cluster for each in grants)
+            )
             self._on_news()
 
     def _note_looks(self, heartbeat: Heartbeat) -> None:
@@ -387,7 +389,7 @@ class Membership:
         if "standby" not in self._said:
             self._said["standby"] = warning = self._ledger.standby_warning()
             if warning and self._config:
-                self._log.warning(logs.CONFIG_WARNED, path=self._config.path, warning=warning)
+                self._log.warning(events.CONFIG_WARNED, path=self._config.path, warning=warning)
 
     def _say_goodbye(self) -> None:
         self._leases.end_untaken()

@@ -19,7 +19,7 @@ from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
 from daemon.fleet.admission import PassLimit, Slot
 from daemon.fleet.alarms import Alarms
-from daemon.log import log as logs
+from daemon.log import events
 from daemon.log.interface import Log
 from daemon.passes.controller import Controller, Rules
 from daemon.passes.dispatch import Clocks, Route
@@ -218,7 +218,7 @@ class Worker:
             self._give({record.key.id: f"{name} at {record.reached}" for record in strays})
         except Exception:  # the one edge: a bug in a pass must not end the passes
             self._equipment.log.critical(
-                logs.PASS_CRASHED, cluster=self.settings.name, exc_info=True
+                events.PASS_CRASHED, cluster=self.settings.name, exc_info=True
             )
             return AFTER_A_BUG
         # What had to wait for the lease's renewal should not wait for the next resync.
@@ -263,7 +263,7 @@ class Worker:
             self._holdings.hand_over(renamed)
         except LedgerError as exc:
             said = {"cluster": self.settings.name, "error": str(exc)}
-            self._equipment.log.error(logs.LEDGER_FAILED, **said)  # noqa: TRY400  # no bug of ours
+            self._equipment.log.error(events.LEDGER_FAILED, **said)  # noqa: TRY400  # no bug of ours
         else:
             self._equipment.give(list(renamed.values()))
 

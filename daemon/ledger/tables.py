@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.record import Phase, Record, Suspicion
 from daemon.core.repository import RepositoryKey, ScheduledRun
+from daemon.durations import milliseconds
 from daemon.ledger.state import AppliedConfig
 from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override, OverrideKind
@@ -291,7 +292,7 @@ def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, 
         "action": value.action,
         "windows": _listed(value.windows),
         "started": from_instant(value.started),
-        "duration_ms": round(value.duration.total_seconds() * 1000),
+        "duration_ms": milliseconds(value.duration),
         "attempt": value.attempt,
         "outcome": value.outcome,
         "status": value.status,

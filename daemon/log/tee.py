@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from daemon.log.events import Event, Level
 from daemon.log.interface import Log
-from daemon.log.log import Level
 
 
 class Listener(Protocol):
     """Hears of a line; must return at once, and raise nothing."""
 
-    def hear(self, event: str, level: Level, keys: Mapping[str, object]) -> None:
+    def hear(self, event: Event, level: Level, keys: Mapping[str, object]) -> None:
         """Take a line."""
 
 
@@ -24,26 +24,26 @@ class SharedLog:
         self._log = log
         self._listeners = listeners
 
-    def info(self, event: str, **keys: object) -> None:
+    def info(self, event: Event, **keys: object) -> None:
         """Write a line of level info."""
         self._log.info(event, **keys)
         self._tell(event, Level.INFO, keys)
 
-    def warning(self, event: str, **keys: object) -> None:
+    def warning(self, event: Event, **keys: object) -> None:
         """Write a line of level warning."""
         self._log.warning(event, **keys)
         self._tell(event, Level.WARNING, keys)
 
-    def error(self, event: str, **keys: object) -> None:
+    def error(self, event: Event, **keys: object) -> None:
         """Write a line of level error."""
         self._log.error(event, **keys)
         self._tell(event, Level.ERROR, keys)
 
-    def critical(self, event: str, **keys: object) -> None:
+    def critical(self, event: Event, **keys: object) -> None:
         """Write a line of level critical."""
         self._log.critical(event, **keys)
         self._tell(event, Level.CRITICAL, keys)
 
-    def _tell(self, event: str, level: Level, keys: Mapping[str, object]) -> None:
+    def _tell(self, event: Event, level: Level, keys: Mapping[str, object]) -> None:
         for listener in self._listeners:
             listener.hear(event, level, keys)

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from daemon import __version__
 from daemon.core.attempt import Attempt
-from daemon.log import log
+from daemon.log import events
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -81,7 +81,7 @@ class Metrics:
             ("target", "outcome"),
             registry=self._registry,
         )
-        for event in log.COUNTED:
+        for event in events.COUNTED:
             self._events.labels(event)
 
     def attempted(self, attempt: Attempt) -> None:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from daemon.core.attempt import CallError
-from daemon.errors import CbmaintdError, SecretError
+from daemon.errors import SecretError
 from daemon.host.masking import pattern_of, spellings
 from daemon.host.secrets import read_password
-from daemon.notify.apprise import send_by_apprise
-from daemon.notify.messages import Mask, lines, message
-from daemon.notify.notices import Kind, Notice, Target
+from daemon.notify.messages import Batch, DeliveryError, Mask, Message
+from daemon.notify.notices import Notice
+from daemon.notify.targets import Target
 from daemon.service import statuses
 from daemon.service.cluster import Timeouts, Tls
 from daemon.service.deadlines import Deadlines
@@ -24,30 +24,6 @@ _OK = range(200, 300)
 _PAGE_LIMIT = 64 * 1024
 _SHORTEST_SECRET = 6
 """Parts of a URL's path that are shorter are words."""
-
-
-class DeliveryError(CbmaintdError):
-    """Raised when a target did not take a message.
-
-    `error` is a word for the log, `is_passing` says that it may go well later, `retry_after` how
-    long the target wants to be left alone.
-    """
-
-    def __init__(
-        self,
-        error: str,
-        message: str,
-        *,
-        is_passing: bool,
-        status: int | None = None,
-        retry_after: timedelta | None = None,
-    ) -> None:
-        """Keep what failed; *message* quotes nothing secret."""
-        super().__init__(message)
-        self.error = error
-        self.is_passing = is_passing
-        self.status = status
-        self.retry_after = retry_after
 
 
 class Delivery:
@@ -83,31 +59,18 @@ class Delivery:
         if self._urls.get(target.name) != url:
             self._urls[target.name] = url
             self._redact(url)
-        if target.kind is Kind.APPRISE:
-            self._apprise(url, notices)
-        else:
-            self._post(target, url, notices)
+        batch = Batch(url, notices, self._host, self._mask, target.template)
+        target.kind.send(batch, lambda message: self._post(message, url, target.proxy))
 
     def close(self) -> None:
         """Cut off what is under way."""
         self._watch.close()
         self._transport.close()
 
-    def _apprise(self, url: str, notices: Sequence[Notice]) -> None:
-        text = "\n".join(lines(notices, self._mask))
-        try:
-            is_sent = send_by_apprise(url, f"cbmaintd on {self._host}", text)
-        except ValueError as exc:
-            raise DeliveryError("apprise", str(exc), is_passing=False) from None
-        if not is_sent:
-            said = "the apprise library could not deliver it, and does not say why"
-            raise DeliveryError("apprise", said, is_passing=True)
-
-    def _post(self, target: Target, url: str, notices: Sequence[Notice]) -> None:
-        post = message(target, url, notices, self._host, self._mask)
+    def _post(self, message: Message, url: str, proxy: str | None) -> None:
         try:
             answer = self._transport.post(
-                post.url, post.body, post.content_type, limit=_PAGE_LIMIT, proxy=target.proxy
+                message.url, message.body, message.content_type, limit=_PAGE_LIMIT, proxy=proxy
             )
         except TransportError as exc:
             if exc.status in _OK:
@@ -144,11 +107,10 @@ def url_of(target: Target, environ: Mapping[str, str]) -> str:
         has_host = bool(parts.hostname) and parts.port != 0
     except ValueError:
         raise ValueError(f"{source}: it has no URL that can be understood") from None
-    if target.kind is Kind.APPRISE:
-        if not parts.scheme:
-            raise ValueError(f"{source}: it has no URL of the apprise library, as mailto://…")
-    elif parts.scheme not in {"http", "https"} or not has_host:
-        raise ValueError(f"{source}: it has no URL that begins with https://")
+    try:
+        target.kind.check_form(parts, has_host=has_host)
+    except ValueError as exc:
+        raise ValueError(f"{source}: {exc}") from None
     return url
 
 

@@ -1,43 +1,17 @@
-"""What is sent to whom: a notice as the request that a target understands; pure.
-
-Bodies are JSON but for a ping's, whose service shows the text to people.
-"""
+"""What is sent: notices on their way to one target, and the request that it becomes; pure."""
 
 from __future__ import annotations
 
-import json
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from string import Template
+from datetime import timedelta
 from typing import Final
-from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from daemon.log import log
-from daemon.notify.notices import (
-    RUN_FAILED,
-    RUN_STARTED,
-    RUN_SUCCEEDED,
-    TEST,
-    Kind,
-    Notice,
-    Target,
-    plain,
-)
+from daemon.errors import CbmaintdError
+from daemon.notify.notices import Notice
 
 MOST_LINES: Final = 20
 """How many notices one message to people lists; the rest is counted."""
-
-PLACEHOLDERS: Final = (
-    *("event", "level", "timestamp", "host", "summary"),
-    *("cluster", "repository", "window", "windows", "action", "error", "reason"),
-    *("start", "end", "since", "next_attempt"),
-)
-"""What a template may name; empty where the event has no such key."""
-
-_JSON: Final = "application/json"
-_PING_PATHS: Final = {RUN_STARTED: "/start", RUN_FAILED: "/fail", RUN_SUCCEEDED: "", TEST: ""}
-
 
 Mask = Callable[[dict[str, object]], dict[str, object]]
 """Takes known secrets out of the values of a line."""
@@ -49,89 +23,63 @@ class Message:
 
     url: str
     body: bytes
-    content_type: str = _JSON
+    content_type: str = "application/json"
 
 
-def message(target: Target, url: str, notices: Sequence[Notice], host: str, mask: Mask) -> Message:
-    """Put *notices* into the words of *target*; only people are told several at once."""
-    match target.kind:
-        case Kind.SLACK:
-            text = _escaped("\n".join([f"cbmaintd on {host}:", *lines(notices, mask)]))
-            return Message(url, json.dumps({"text": text}).encode())
-        case Kind.PING:
-            return _ping(url, notices[0], mask)
-        case _:
-            return Message(url, _webhook(target, notices[0], host, mask).encode())
+Post = Callable[[Message], None]
+"""Sends a message, once; raises DeliveryError."""
 
 
-def lines(notices: Sequence[Notice], mask: Mask) -> Iterator[str]:
-    """Return a line for each of *notices*, as many as anybody reads."""
-    for found in notices[:MOST_LINES]:
-        yield f"[{found.level}] {_words(found, mask)}"
-    if len(notices) > MOST_LINES:
-        yield f"… and {len(notices) - MOST_LINES} more: see cbmaintd history and the log"
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one message is about, at least one notice; *url* is a secret, *host* this machine.
 
-
-def check_template(text: str) -> None:
-    """Check a webhook's body with placeholders like `$summary`, which stand inside quotes.
-
-    Raises:
-        ValueError: it names what there is not, or is no JSON once it is filled.
-
+    `template` is a body of the user's own, where there is one.
     """
-    template = Template(text)
-    if not template.is_valid():
-        raise ValueError("a lone $ stands in it: write $$, or one of the placeholders")
-    for name in template.get_identifiers():
-        if name not in PLACEHOLDERS:
-            raise ValueError(f"there is no placeholder ${name}; known are: {_listed()}")
-    try:
-        json.loads(_fill(text, dict.fromkeys(PLACEHOLDERS, 'a "word"')))
-    except ValueError as exc:
-        raise ValueError(f"it is no JSON once its placeholders are filled: {exc}") from None
+
+    url: str
+    notices: Sequence[Notice]
+    host: str
+    mask: Mask
+    template: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What the message begins with."""
+        return f"cbmaintd on {self.host}"
+
+    def lines(self) -> Iterator[str]:
+        """Return a line for each notice, as many as anybody reads."""
+        for found in self.notices[:MOST_LINES]:
+            yield f"[{found.level}] {self.words(found)}"
+        if len(self.notices) > MOST_LINES:
+            rest = len(self.notices) - MOST_LINES
+            yield f"… and {rest} more: see cbmaintd history and the log"
+
+    def words(self, found: Notice) -> str:
+        """Return the summary of one notice, without secrets."""
+        return str(self.mask({"summary": found.summary})["summary"])
 
 
-def _listed() -> str:
-    return ", ".join(f"${name}" for name in PLACEHOLDERS)
+class DeliveryError(CbmaintdError):
+    """Raised when a target did not take a message.
 
+    `error` is a word for the log, `is_passing` says that it may go well later, `retry_after` how
+    long the target wants to be left alone.
+    """
 
-def _escaped(text: str) -> str:
-    """Take the meaning from the three characters that Slack reads as mark-up."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _words(found: Notice, mask: Mask) -> str:
-    return str(mask({"summary": found.summary})["summary"])
-
-
-def _webhook(target: Target, found: Notice, host: str, mask: Mask) -> str:
-    head: dict[str, object] = {
-        "event": found.event,
-        "level": found.level,
-        "timestamp": found.at,
-        "host": host,
-        "summary": found.summary,
-    }
-    entry = {**head, **found.keys}
-    if target.template is None:
-        return log.json_line(mask(entry))
-    words: dict[str, object] = {name: plain(entry.get(name)) for name in PLACEHOLDERS}
-    return _fill(target.template, mask(words))
-
-
-def _fill(template: str, words: Mapping[str, object]) -> str:
-    """Fill in *words* as the inside of a JSON text, so that none of them ends it."""
-    inside = {name: json.dumps(str(word))[1:-1] for name, word in words.items()}
-    return Template(template).substitute(inside)
-
-
-def _ping(url: str, found: Notice, mask: Mask) -> Message:
-    """Return a service that watches jobs; runs that overlap are told apart by their `rid`."""
-    parts = urlsplit(url)
-    run = uuid.uuid5(uuid.NAMESPACE_URL, str(found.keys["opening"]))
-    query = urlencode({"rid": run})
-    signal = parts._replace(
-        path=parts.path.rstrip("/") + _PING_PATHS[found.event],
-        query=f"{parts.query}&{query}" if parts.query else query,
-    )
-    return Message(urlunsplit(signal), _words(found, mask).encode(), "text/plain; charset=utf-8")
+    def __init__(
+        self,
+        error: str,
+        message: str,
+        *,
+        is_passing: bool,
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        """Keep what failed; *message* quotes nothing secret."""
+        super().__init__(message)
+        self.error = error
+        self.is_passing = is_passing
+        self.status = status
+        self.retry_after = retry_after

@@ -6,34 +6,35 @@ those of the log, and `overdue` for a hold that lasts longer than `max_pause`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
-from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any, Final
 
-from daemon.log import log
+from daemon.log import events
+from daemon.log.events import Event, Level
 
-OVERDUE: Final = "overdue"
-TEST: Final = "notify.test"
-RUN_STARTED: Final = "run.started"
-RUN_FAILED: Final = "run.failed"
-RUN_SUCCEEDED: Final = "run.succeeded"
+# Events for people, of which the log has no lines.
+OVERDUE: Final = Event(
+    "overdue",
+    Level.ERROR,
+    words="{where} has been held longer than max_pause allows ({windows})",
+    is_urgent=True,
+)
+TEST: Final = Event("notify.test", Level.INFO, words="this is a test, and nothing has happened")
+RUN_STARTED: Final = Event("run.started", Level.INFO, words="window {window} is open")
+RUN_FAILED: Final = Event("run.failed", Level.ERROR, words="{why}")
+RUN_SUCCEEDED: Final = Event(
+    "run.succeeded",
+    Level.INFO,
+    words="window {window} is over, and nothing is held for it any more",
+)
 
-NOTABLE: Final = (*log.COUNTED, OVERDUE)
+NOTABLE: Final = (*events.COUNTED, OVERDUE)
 """The events of which a target may ask to be told."""
 
-URGENT: Final = frozenset(
-    {
-        *(log.REPOSITORY_FAILED, log.REPOSITORY_DRIFTED, OVERDUE),
-        *(log.CONFIG_REJECTED, log.CERTIFICATE_ENDS),
-        *(log.CLUSTER_UNREACHABLE, log.CLUSTER_RECOVERED, log.CLUSTER_UNKNOWN),
-        *(log.LEDGER_FAILED, log.LEDGER_RECOVERED, log.LEDGER_REPLACED, log.PASS_CRASHED),
-    }
-)
-"""What a target is told of that names no events: what somebody has to look after, and its end."""
+URGENT: Final = frozenset(event for event in NOTABLE if event.is_urgent)
+"""What a target is told of that names no events."""
 
 REPEAT_AFTER: Final = timedelta(hours=1)
 """How long a failure that goes on is kept silent; each pass says it anew."""
@@ -41,42 +42,11 @@ REPEAT_AFTER: Final = timedelta(hours=1)
 _MOST_REMEMBERED: Final = 10_000
 
 
-class Kind(StrEnum):
-    """How a target wants to be told, as schedules.yaml says it."""
-
-    WEBHOOK = "webhook"
-    SLACK = "slack"
-    PING = "ping_url"
-    APPRISE = "apprise"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Somebody to tell: where a secret URL is found, which events, and of which windows (globs).
-
-    `template` is the body of a webhook, None for our own; `proxy` the URL of an HTTP proxy.
-    """
-
-    name: str
-    kind: Kind
-    url_file: Path | None = None
-    url_env: str | None = None
-    events: frozenset[str] = URGENT
-    windows: tuple[str, ...] = ("*",)
-    template: str | None = None
-    proxy: str | None = None
-
-    def is_about(self, windows: Iterable[str]) -> bool:
-        """Check whether any of *windows* is one of those asked for; true where there are none."""
-        named = tuple(windows)
-        return not named or any(fnmatchcase(w, glob) for w in named for glob in self.windows)
-
-
 @dataclass(frozen=True, slots=True)
 class Notice:
     """Something that happened at *at* (UTC); `keys` are those of its line in the log."""
 
-    event: str
+    event: Event
     level: str
     at: datetime
     keys: Mapping[str, Any]
@@ -99,13 +69,12 @@ class Notice:
     @property
     def summary(self) -> str:
         """Say it in one line for people."""
-        words = _WORDS.get(self.event, "{event}: {rest}")
-        return words.format_map(_Filled(self))
+        return self.event.words.format_map(_Filled(self))
 
 
-def notice(event: str, level: str, at: datetime, keys: Mapping[str, Any]) -> Notice:
+def notice(event: Event, level: str, at: datetime, keys: Mapping[str, Any]) -> Notice:
     """Make a notice of a line of the log."""
-    is_overdue = event == log.REPOSITORY_FAILED and keys.get("error") == "max_pause"
+    is_overdue = event == events.REPOSITORY_FAILED and keys.get("error") == "max_pause"
     return Notice(OVERDUE if is_overdue else event, level, at, keys)
 
 
@@ -123,7 +92,7 @@ class Repeats:
 
     def is_news(self, found: Notice, uptime: timedelta) -> bool:
         """Check whether *found* is to be told at *uptime*, and remember that it was."""
-        if found.event != log.REPOSITORY_FAILED:
+        if found.event != events.REPOSITORY_FAILED:
             return True
         told = self._told.get(found.subject)
         if told is not None and uptime - told < REPEAT_AFTER:
@@ -132,39 +101,6 @@ class Repeats:
             self._told = {s: at for s, at in self._told.items() if uptime - at < REPEAT_AFTER}
         self._told[found.subject] = uptime
         return True
-
-
-_WORDS: Final = {
-    log.DAEMON_STARTED: "cbmaintd {version} started: {clusters} clusters, {windows} windows",
-    log.DAEMON_STOPPING: "cbmaintd is stopping ({signal}); what is paused stays so for now",
-    log.DAEMON_STOPPED: "cbmaintd has stopped; {holds} repositories stay paused until it starts",
-    log.CONFIG_APPLIED: "{path} is in force",
-    log.CONFIG_REJECTED: "{path} was rejected; what was in force before still is: {faults}",
-    log.CONFIG_WARNED: "{path}: {warning}",
-    log.WINDOW_OPENED: "window {window} is open until {end}: {repositories} repositories",
-    log.WINDOW_CLOSED: "window {window} has closed: {repositories} repositories",
-    log.WINDOW_CHANGED: "window {window}: {rest}",
-    log.REPOSITORY_PAUSED: "{where} is paused ({windows})",
-    log.REPOSITORY_RESUMED: "{where} is active again ({windows})",
-    log.REPOSITORY_FAILED: "{where}: {action} failed ({error}); {again}",
-    log.REPOSITORY_LEFT: "{where} was left alone ({reason})",
-    log.REPOSITORY_DRIFTED: "{where} was resumed by somebody while {windows} is open",
-    log.REPOSITORY_BUSY: "{where} still runs {tasks} although {windows} is open",
-    log.CLUSTER_UNREACHABLE: "cluster {cluster} does not answer as it should ({error})",
-    log.CLUSTER_RECOVERED: "cluster {cluster} answers again, after trouble since {since}",
-    log.CLUSTER_UNKNOWN: "cluster {cluster} is in no file any more, and {holds} holds remain",
-    log.CERTIFICATE_ENDS: "a certificate of cluster {cluster} ends at {ends}: in {days} days",
-    log.LEDGER_FAILED: "the ledger takes nothing: {error}",
-    log.LEDGER_RECOVERED: "the ledger takes records again",
-    log.LEDGER_REPLACED: "the ledger was lost ({reason}): look for repositories left paused",
-    log.CLOCK_STEPPED: "the clock was stepped by {by_s} s",
-    log.PASS_CRASHED: "a bug ended a pass over cluster {cluster}; the log has the traceback",
-    OVERDUE: "{where} has been held longer than max_pause allows ({windows})",
-    TEST: "this is a test, and nothing has happened",
-    RUN_STARTED: "window {window} is open",
-    RUN_FAILED: "{why}",
-    RUN_SUCCEEDED: "window {window} is over, and nothing is held for it any more",
-}
 
 
 class _Filled(dict[str, str]):

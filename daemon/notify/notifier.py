@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from daemon.log import log
-from daemon.log.log import Level
-from daemon.notify.notices import Kind, Notice, Repeats, Target, notice
+from daemon.log import events
+from daemon.log.events import Event, Level
+from daemon.notify.notices import Notice, Repeats, notice
 from daemon.notify.queues import Sender, TargetQueue
 from daemon.notify.runs import WATCHED, Runs
+from daemon.notify.targets import Target
 
 
 class _Desk:
@@ -26,7 +27,7 @@ class _Desk:
         self.target = target
         self.queue = TargetQueue(target, sender)
         self._repeats = Repeats()
-        self.runs = Runs(clusters_of) if target.kind is Kind.PING else None
+        self.runs = Runs(clusters_of) if target.kind.follows_runs else None
 
     def hear(self, found: Notice) -> None:
         """Pass on what the target wants to know."""
@@ -81,7 +82,7 @@ class Notifier:
         for desk in gone:
             desk.queue.close()
 
-    def hear(self, event: str, level: Level, keys: Mapping[str, object]) -> None:
+    def hear(self, event: Event, level: Level, keys: Mapping[str, object]) -> None:
         """Take a line of the log."""
         with self._turn:
             if not self._desks:
@@ -106,11 +107,11 @@ class Notifier:
             lost = queue.join(timedelta(seconds=max(end - time.monotonic(), 0)))
             if lost:
                 keys = {"target": queue.target.name, "notices": lost}
-                self._sender.log.error(log.NOTIFICATION_DROPPED, **keys)
+                self._sender.log.error(events.NOTIFICATION_DROPPED, **keys)
 
     def _safely(self, desk: _Desk, step: Callable[[_Desk], None]) -> None:
         try:
             step(desk)
         except Exception:  # noqa: BLE001  # the one edge: a bug in here must not end a pass
             keys = {"target": desk.target.name, "error": "bug", "exc_info": True}
-            self._sender.log.critical(log.NOTIFICATION_FAILED, **keys)
+            self._sender.log.critical(events.NOTIFICATION_FAILED, **keys)

@@ -14,10 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from daemon.log import log as logs
+from daemon.durations import milliseconds
+from daemon.log import events
 from daemon.log.interface import Log
-from daemon.notify.delivery import DeliveryError
-from daemon.notify.notices import Kind, Notice, Target
+from daemon.notify.messages import DeliveryError
+from daemon.notify.notices import Notice
+from daemon.notify.targets import Target
 
 Deliver = Callable[[Target, Sequence[Notice]], None]
 """Sends notices to a target, once; raises DeliveryError."""
@@ -25,8 +27,6 @@ Deliver = Callable[[Target, Sequence[Notice]], None]
 QUEUE_LIMIT = 1000
 BATCH_LIMIT = 200
 OUTCOMES = (SENT, FAILED, DROPPED) = ("sent", "failed", "dropped")
-FOR_PEOPLE = frozenset({Kind.SLACK, Kind.APPRISE})
-"""Kinds that are told of several notices in one message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,11 @@ class TargetQueue:
                 self._deliver(batch)
             except Exception:  # noqa: BLE001  # the one edge: a bug must not end the others
                 keys = self._about(batch) | {"error": "bug", "exc_info": True}
-                self._sender.log.critical(logs.NOTIFICATION_FAILED, **keys)
+                self._sender.log.critical(events.NOTIFICATION_FAILED, **keys)
 
     def _next_batch(self) -> list[Notice]:
         """Wait for notices; give those of one message, none at the end."""
-        is_for_people = self.target.kind in FOR_PEOPLE
+        is_for_people = self.target.kind.is_for_people
         with self._turn:
             while not (self._queue or self._is_closing.is_set()):
                 self._turn.wait()
@@ -132,21 +132,20 @@ class TargetQueue:
                 self._say_again(batch, attempt, exc, min(distance, pace.longest))
                 self._is_closing.wait(min(distance, pace.longest).total_seconds())
             else:
-                took_ms = round((time.monotonic() - began) * 1000)
-                keys = self._about(batch) | {"attempt": attempt, "duration_ms": took_ms}
-                self._sender.log.info(logs.NOTIFICATION_SENT, **keys)
+                took = timedelta(seconds=time.monotonic() - began)
+                keys = {"attempt": attempt, "duration_ms": milliseconds(took)}
+                self._sender.log.info(events.NOTIFICATION_SENT, **self._about(batch), **keys)
                 self._sender.count(self.target.name, SENT, len(batch))
                 return
 
     def _say_again(
         self, batch: list[Notice], attempt: int, exc: DeliveryError, distance: timedelta
     ) -> None:
-        wait_ms = round(distance / timedelta(milliseconds=1))
-        keys = self._about(batch) | _said(exc) | {"attempt": attempt, "retry_in_ms": wait_ms}
-        self._sender.log.warning(logs.NOTIFICATION_FAILED, **keys)
+        keys = _said(exc) | {"attempt": attempt, "retry_in_ms": milliseconds(distance)}
+        self._sender.log.warning(events.NOTIFICATION_FAILED, **self._about(batch), **keys)
 
     def _give_up(self, batch: list[Notice], **keys: object) -> None:
-        self._sender.log.error(logs.NOTIFICATION_FAILED, **self._about(batch), **keys)
+        self._sender.log.error(events.NOTIFICATION_FAILED, **self._about(batch), **keys)
         self._sender.count(self.target.name, FAILED, len(batch))
 
     def _say_driven_out(self) -> None:
@@ -154,12 +153,12 @@ class TargetQueue:
             lost, self._driven_out = self._driven_out, 0
         if lost:
             keys = {"target": self.target.name, "notices": lost}
-            self._sender.log.error(logs.NOTIFICATION_DROPPED, **keys)
+            self._sender.log.error(events.NOTIFICATION_DROPPED, **keys)
             self._sender.count(self.target.name, DROPPED, lost)
 
     def _about(self, batch: list[Notice]) -> dict[str, object]:
-        events = sorted({notice.event for notice in batch})
-        return {"target": self.target.name, "events": events, "notices": len(batch)}
+        told = sorted({notice.event for notice in batch})
+        return {"target": self.target.name, "events": told, "notices": len(batch)}
 
 
 def _said(exc: DeliveryError) -> dict[str, object]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from daemon.log import log
+from daemon.log import events
 from daemon.notify.notices import OVERDUE, RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Notice
 from daemon.windows.window import window_of
 
-_FAILURES = frozenset({log.REPOSITORY_FAILED, OVERDUE, log.CLUSTER_UNREACHABLE})
-WATCHED = _FAILURES | {log.CLUSTER_RECOVERED}
+_FAILURES = frozenset({events.REPOSITORY_FAILED, OVERDUE, events.CLUSTER_UNREACHABLE})
+WATCHED = _FAILURES | {events.CLUSTER_RECOVERED}
 """The events that a run has to hear of."""
 
 
@@ -46,10 +46,10 @@ class Runs:
         """Say which runs *found* lets fail that had not."""
         cluster = str(found.keys.get("cluster"))
         match found.event:
-            case log.CLUSTER_RECOVERED:
+            case events.CLUSTER_RECOVERED:
                 self._unreachable.pop(cluster, None)
                 return []
-            case log.CLUSTER_UNREACHABLE:
+            case events.CLUSTER_UNREACHABLE:
                 self._unreachable[cluster] = found
                 concerned = [i for i in self._running if cluster in self._clusters_of(window_of(i))]
             case event if event in _FAILURES:
@@ -64,6 +64,6 @@ class Runs:
         return [_run(RUN_FAILED, id_, why.at, why.summary) for id_ in news]
 
 
-def _run(event: str, opening: str, at: datetime, why: str = "") -> Notice:
+def _run(event: events.Event, opening: str, at: datetime, why: str = "") -> Notice:
     keys = {"window": window_of(opening), "opening": opening, "why": why}
     return Notice(event, "error" if why else "info", at, keys)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from daemon.core.attempt import Action, CallError
 from daemon.core.decide import Adopt, Decision, Drifted, Leave, Missing, Pause, Reason, Resumed
 from daemon.core.record import Record
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.core.unreachable import Unreachable
-from daemon.log import log as logs
+from daemon.durations import milliseconds
+from daemon.log import events
 from daemon.log.interface import Log
 from daemon.windows.timeline import Desired
 
@@ -56,16 +57,16 @@ class Journal:
     def paused(self, record: Record, now: datetime) -> None:
         """Say that a repository was seen paused, and how long after its opening's start."""
         late = now - (record.opened or now)
-        self._log.info(logs.REPOSITORY_PAUSED, **_named(record), after_ms=_milliseconds(late))
+        self._log.info(events.REPOSITORY_PAUSED, **_named(record), after_ms=milliseconds(late))
 
     def resumed(self, record: Record, now: datetime) -> None:
         """Say that a repository was seen active again, and which runs it missed."""
         # An edit may have ended the opening before the end that was recorded.
         ended = min(record.until or now, now)
         self._log.info(
-            logs.REPOSITORY_RESUMED,
+            events.REPOSITORY_RESUMED,
             **_named(record),
-            after_ms=_milliseconds(now - ended),
+            after_ms=milliseconds(now - ended),
             missed=[
                 {"task": run.task, "task_type": run.task_type, "due": run.next_run}
                 for run in record.missed(now)
@@ -77,7 +78,7 @@ class Journal:
     ) -> None:
         """Say that a call was given up for this pass, and when it is sent again."""
         self._log.error(
-            logs.REPOSITORY_FAILED,
+            events.REPOSITORY_FAILED,
             **_named(record),
             action=action,
             error=error,
@@ -89,7 +90,7 @@ class Journal:
         match decided.decision:
             case Pause(drifted=True) | Drifted():
                 self._log.warning(
-                    logs.REPOSITORY_DRIFTED, **_about(decided), observed=RepositoryState.ACTIVE
+                    events.REPOSITORY_DRIFTED, **_about(decided), observed=RepositoryState.ACTIVE
                 )
             case Adopt(record=record):
                 self.paused(record, now)
@@ -105,7 +106,7 @@ class Journal:
                 self._left(decided, reason)
             case Missing() if self._is_news(decided.record.key.id, "missing", decided.openings):
                 self._log.error(
-                    logs.REPOSITORY_FAILED,
+                    events.REPOSITORY_FAILED,
                     **_about(decided),
                     action=Action.PAUSE,
                     error=CallError.NOT_FOUND,
@@ -124,7 +125,7 @@ class Journal:
             return
         begun = tuple(o.id for o in decided.desired.openings if o.start <= now)
         if begun and self._is_news(seen.id, "busy", begun):
-            self._log.warning(logs.REPOSITORY_BUSY, **_about(decided), tasks=list(seen.running))
+            self._log.warning(events.REPOSITORY_BUSY, **_about(decided), tasks=list(seen.running))
 
     def overdue(self, record: Record) -> None:
         """Say, once for a hold, that it lasts longer than `max_pause` allows."""
@@ -134,7 +135,7 @@ class Journal:
     def found_paused(self, repository: str) -> None:
         """Say of a repository that a lost ledger may have known it as ours."""
         self._log.warning(
-            logs.REPOSITORY_LEFT,
+            events.REPOSITORY_LEFT,
             cluster=self._cluster,
             repository=repository,
             windows=[],
@@ -148,7 +149,7 @@ class Journal:
         """
         if self.unreachable_cluster is None:
             self._log.error(
-                logs.CLUSTER_UNREACHABLE,
+                events.CLUSTER_UNREACHABLE,
                 cluster=self._cluster,
                 error=error,
                 message=message,
@@ -162,21 +163,21 @@ class Journal:
         was, self.unreachable_cluster = self.unreachable_cluster, None
         if was:
             said = {"cluster": self._cluster, "error": None, "since": was.since}
-            self._log.info(logs.CLUSTER_RECOVERED, **said)
+            self._log.info(events.CLUSTER_RECOVERED, **said)
 
     def ledger_failed(self, error: str) -> None:
         """Say, once until it recovers, that nothing can be recorded."""
         if self._is_news("", "ledger", ("failed",)):
-            self._log.error(logs.LEDGER_FAILED, cluster=self._cluster, error=error)
+            self._log.error(events.LEDGER_FAILED, cluster=self._cluster, error=error)
 
     def ledger_recovered(self) -> None:
         """Say that the ledger takes records again, if it did not."""
         if self._said.pop(("", "ledger"), None):
-            self._log.info(logs.LEDGER_RECOVERED, cluster=self._cluster)
+            self._log.info(events.LEDGER_RECOVERED, cluster=self._cluster)
 
     def _left(self, decided: Decided, reason: Reason) -> None:
         if self._is_news(decided.record.key.id, reason, decided.openings):
-            self._log.info(logs.REPOSITORY_LEFT, **_about(decided), reason=reason)
+            self._log.info(events.REPOSITORY_LEFT, **_about(decided), reason=reason)
 
     def _is_news(self, repository: str, what: str, openings: tuple[str, ...]) -> bool:
         if self._said.get((repository, what)) == openings:
@@ -193,7 +194,3 @@ def _about(decided: Decided) -> dict[str, object]:
 def _named(record: Record) -> dict[str, object]:
     key = record.key
     return {"cluster": key.cluster, "repository": key.id, "windows": list(record.windows)}
-
-
-def _milliseconds(elapsed: timedelta) -> int:
-    return round(elapsed / timedelta(milliseconds=1))

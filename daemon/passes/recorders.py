@@ -8,7 +8,7 @@ from typing import NoReturn
 from daemon.core.attempt import CallError
 from daemon.core.decide import Reason
 from daemon.core.repository import ObservedRepository
-from daemon.log import log
+from daemon.log import events
 from daemon.passes.dispatch import Service
 from daemon.service.client import KeepTrying, MaySend, ServiceError
 
@@ -85,19 +85,19 @@ class RecordingLog:
         """Hear what became of a repository, or that the ledger took it after all."""
         repository = str(keys.get("repository"))
         match event:
-            case log.REPOSITORY_RESUMED:
+            case events.REPOSITORY_RESUMED:
                 self.fates[repository] = Fate.RESUMED
-            case log.REPOSITORY_LEFT:
+            case events.REPOSITORY_LEFT:
                 is_gone = keys["reason"] is Reason.GONE
                 self.fates[repository] = Fate.GONE if is_gone else Fate.ACTIVE
-            case log.LEDGER_RECOVERED:
+            case events.LEDGER_RECOVERED:
                 self.ledger_error = None
             case _:
                 pass
 
     def error(self, event: str, **keys: object) -> None:
         """Hear that the ledger takes nothing."""
-        if event == log.LEDGER_FAILED:
+        if event == events.LEDGER_FAILED:
             self.ledger_error = str(keys["error"])
 
     def warning(self, event: str, **keys: object) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from daemon.log import log as logs
+from daemon.log import events
+from daemon.log.events import Event
 from daemon.log.interface import Log
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
@@ -46,7 +47,7 @@ class Announcer:
             for opening in [o for id_, o in self._said.items() if id_ not in covering]:
                 # A person, or an edit, may have ended it before its time.
                 ended = replace(opening, end=min(opening.end, now))
-                self._say(logs.WINDOW_CLOSED, ended, line, known)
+                self._say(events.WINDOW_CLOSED, ended, line, known)
                 del self._said[opening.id]
             for opening in covering.values():
                 self._open(opening, line, known, now)
@@ -56,11 +57,11 @@ class Announcer:
             clusters = timeline.clusters_of(opening.window)
             if not clusters <= known.keys() and now - self._started < WAIT_FOR_LOOK:
                 return
-            self._say(logs.WINDOW_OPENED, opening, timeline, known)
+            self._say(events.WINDOW_OPENED, opening, timeline, known)
         # An edit may have moved its end.
         self._said[opening.id] = opening
 
-    def _say(self, event: str, opening: Opening, timeline: Timeline, known: KnownIds) -> None:
+    def _say(self, event: Event, opening: Opening, timeline: Timeline, known: KnownIds) -> None:
         count = sum(
             timeline.count(opening.window, cluster, known.get(cluster, frozenset()))
             for cluster in timeline.clusters_of(opening.window)

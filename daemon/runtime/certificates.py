@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from daemon.log import log as logs
+from daemon.log import events
 from daemon.log.interface import Log
 
 AHEAD = timedelta(days=14)
@@ -29,7 +29,7 @@ class CertificateWatch:
             elif said is None or now - said >= AGAIN:
                 self._said[cluster] = now
                 self._log.warning(
-                    logs.CERTIFICATE_ENDS,
+                    events.CERTIFICATE_ENDS,
                     cluster=cluster,
                     ends=ends.isoformat(),
                     days=(ends - now).days,

@@ -24,7 +24,7 @@ from daemon.fleet.worker import Connect, Equipment, Worker
 from daemon.host.signals import Flags
 from daemon.ledger.sqlite_file import DamagedError
 from daemon.ledger.state import AppliedConfig
-from daemon.log import log
+from daemon.log import events
 from daemon.log.tee import SharedLog
 from daemon.monitoring.metrics import State
 from daemon.monitoring.monitor import Monitor
@@ -139,7 +139,7 @@ class Daemon:
         self._aim(settings)
         self._guard = ClockGuard(self._clock())
         self._log.info(
-            log.DAEMON_STARTED,
+            events.DAEMON_STARTED,
             version=__version__,
             pid=os.getpid(),
             config=settings.path,
@@ -155,7 +155,7 @@ class Daemon:
         self._fleet.prepare(settings)
         self._fleet.employ(settings.clusters, self._former)
         for name in sorted(self._fleet.orphans):
-            self._log.error(log.CLUSTER_UNKNOWN, cluster=name, holds=self._fleet.holds)
+            self._log.error(events.CLUSTER_UNKNOWN, cluster=name, holds=self._fleet.holds)
         self._alarms.beat(settings.resync, self._beat)
         self._manager.ready(self._describe())
 
@@ -187,7 +187,7 @@ class Daemon:
         if stepped is None:
             return
         if stepped:
-            self._log.warning(log.CLOCK_STEPPED, by_s=round(stepped.total_seconds(), 3))
+            self._log.warning(events.CLOCK_STEPPED, by_s=round(stepped.total_seconds(), 3))
         self._alarms.beat(self._settings.resync, self._beat)
         self._fleet.wake(hurry=True)
 
@@ -249,17 +249,17 @@ class Daemon:
         self._record(lambda: self._ledger.save_config(applied))
         self._record(lambda: self._ledger.note_reading(()))
         changes = difference(before, settings)
-        self._log.info(log.CONFIG_APPLIED, path=settings.path, **changes)
+        self._log.info(events.CONFIG_APPLIED, path=settings.path, **changes)
 
     def _say_rejected(self, exc: ConfigError) -> None:
         self._is_rejected = True
         faults = [fault.render(exc.file) for fault in exc.faults]
         self._record(lambda: self._ledger.note_reading(faults))
-        self._log.error(log.CONFIG_REJECTED, path=exc.file, faults=faults)
+        self._log.error(events.CONFIG_REJECTED, path=exc.file, faults=faults)
 
     def _warn(self, settings: Settings) -> None:
         for warning in settings.warnings:
-            self._log.warning(log.CONFIG_WARNED, path=settings.path, warning=warning)
+            self._log.warning(events.CONFIG_WARNED, path=settings.path, warning=warning)
 
     def _record(self, write: Callable[[], None]) -> None:
         """Write to the ledger what the daemon can do without for now: a full disk stops nothing."""
@@ -268,7 +268,7 @@ class Daemon:
         try:
             self._write(write)
         except LedgerError as exc:
-            self._log.error(log.LEDGER_FAILED, cluster=None, error=str(exc))
+            self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
 
     def _keep_ledger(self, now: Moment) -> None:
         """Delete old attempts; a ledger that was lost is noticed by that, also in a quiet hour."""
@@ -282,9 +282,9 @@ class Daemon:
         try:
             write()
         except DamagedError as exc:
-            self._log.error(log.LEDGER_FAILED, cluster=None, error=str(exc))
+            self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
             write()
-            self._log.info(log.LEDGER_RECOVERED, cluster=None)
+            self._log.info(events.LEDGER_RECOVERED, cluster=None)
 
     def _look_for_overrides(self) -> None:
         """Put in force what people decided by `open`, `close`, `extend` and `skip`."""
@@ -302,7 +302,7 @@ class Daemon:
         new, self._overrides = found[len(self._overrides) :], found
         self._rules = self._rules_of(self._settings)
         for override in new:
-            self._log.info(log.WINDOW_CHANGED, **override.shown())
+            self._log.info(events.WINDOW_CHANGED, **override.shown())
         self._fleet.wake(hurry=True)
 
     # The clusters
@@ -337,7 +337,7 @@ class Daemon:
         try:
             self._monitor.listen(settings.listen)
         except HostError as exc:
-            self._log.warning(log.CONFIG_WARNED, path=settings.path, warning=str(exc))
+            self._log.warning(events.CONFIG_WARNED, path=settings.path, warning=str(exc))
 
     def _state(self) -> State:
         now = self._clock().wall
@@ -393,12 +393,12 @@ class Daemon:
         return in_one_line(status, self._rules.timeline, now.astimezone(self._settings.timezone))
 
     def _end(self, signal_name: str) -> bool:
-        self._log.info(log.DAEMON_STOPPING, signal=signal_name)
+        self._log.info(events.DAEMON_STOPPING, signal=signal_name)
         self._manager.stopping()
         self._monitor.is_ready = False
         self._alarms.stop()
         ended = self._fleet.stop(STOP_WITHIN)
         self._monitor.close()
-        self._log.info(log.DAEMON_STOPPED, holds=self._fleet.holds)
+        self._log.info(events.DAEMON_STOPPED, holds=self._fleet.holds)
         self._notifier.close(NOTIFY_WITHIN)
         return ended

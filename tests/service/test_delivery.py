@@ -11,15 +11,19 @@ from pathlib import Path
 import pytest
 import trustme
 
-from daemon.log import log
-from daemon.notify.delivery import Delivery, DeliveryError
-from daemon.notify.notices import Kind, Notice, Target
+from daemon.log import events
+from daemon.notify.delivery import Delivery
+from daemon.notify.kinds.apprise import APPRISE
+from daemon.notify.kinds.webhook import WEBHOOK
+from daemon.notify.messages import DeliveryError
+from daemon.notify.notices import Notice
+from daemon.notify.targets import Kind, Target
 from tests.evil.server import Behaviour, EvilServer, Talk, answer, cut, resetting
 from tests.service.client.kit import server_context
 
 SECRET = "T0KEN-in-the-path"
 NOTICE = Notice(
-    log.CLUSTER_UNREACHABLE,
+    events.CLUSTER_UNREACHABLE,
     "error",
     datetime(2026, 11, 23, 12, tzinfo=UTC),
     {"cluster": "prod", "error": "timeout"},
@@ -36,14 +40,12 @@ class Sender:
         self._file = folder / "url"
         self._file.touch(mode=0o600)
 
-    def send(self, url: str, kind: Kind = Kind.WEBHOOK, proxy: str | None = None) -> None:
+    def send(self, url: str, kind: Kind = WEBHOOK, proxy: str | None = None) -> None:
         """Send one notice to *url*."""
         self._file.write_text(f"{url}\n")
         self.delivery.deliver(Target("t", kind, url_file=self._file, proxy=proxy), [NOTICE])
 
-    def failure(
-        self, url: str, kind: Kind = Kind.WEBHOOK, proxy: str | None = None
-    ) -> DeliveryError:
+    def failure(self, url: str, kind: Kind = WEBHOOK, proxy: str | None = None) -> DeliveryError:
         """Send, which must fail, and must show nothing secret."""
         with pytest.raises(DeliveryError) as raised:
             self.send(url, kind, proxy)
@@ -171,7 +173,7 @@ def test_a_url_that_changes_is_read_anew(sender: Sender, serve: Serve, tmp_path:
     (tmp_path / "url").unlink()
     with pytest.raises(DeliveryError) as raised:
         sender.delivery.deliver(
-            Target("t", Kind.WEBHOOK, url_file=tmp_path / "url"),
+            Target("t", WEBHOOK, url_file=tmp_path / "url"),
             [NOTICE],
         )
 
@@ -185,8 +187,8 @@ def test_apprise_delivers(sender: Sender, serve: Serve, capfd: pytest.CaptureFix
     server = serve(answer(), answer(500))
     url = server.url.replace("http://", "json://") + f"/{SECRET}"
 
-    sender.send(url, Kind.APPRISE)
-    failure = sender.failure(url, Kind.APPRISE)
+    sender.send(url, APPRISE)
+    failure = sender.failure(url, APPRISE)
 
     body = json.loads(server.seen[0].body)
     assert body["title"] == "cbmaintd on host1"

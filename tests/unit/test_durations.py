@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.durations import LONGEST, format_duration, parse_duration
+from daemon.durations import LONGEST, format_duration, milliseconds, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,22 @@ def test_durations_are_written_with_the_largest_units(duration: timedelta, text:
 
 
 @given(st.integers(0, LONGEST // timedelta(milliseconds=1)))
-def test_what_is_written_can_be_read(milliseconds: int) -> None:
+def test_what_is_written_can_be_read(count: int) -> None:
     """Reading undoes writing."""
-    duration = timedelta(milliseconds=milliseconds)
+    duration = timedelta(milliseconds=count)
 
     assert parse_duration(format_duration(duration)) == duration
+
+
+@pytest.mark.parametrize(
+    ("duration", "expected"),
+    [
+        (timedelta(seconds=1.5), 1500),
+        (timedelta(microseconds=12_400), 12),
+        (timedelta(microseconds=12_600), 13),
+        (-timedelta(milliseconds=7), -7),
+    ],
+)
+def test_milliseconds_are_whole(duration: timedelta, expected: int) -> None:
+    """Logs have the nearest whole number."""
+    assert milliseconds(duration) == expected

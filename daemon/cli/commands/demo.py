@@ -24,6 +24,7 @@ from rich.console import Console
 
 from daemon.cli.reports.tables import console
 from daemon.errors import HostError
+from daemon.log import events
 from daemon.simulator.server import Simulator
 
 OURS = ("orders", "tenant-a", "tenant-b")
@@ -36,15 +37,17 @@ STOPS_WITHIN = timedelta(seconds=15)
 """How long the daemon may take to stop: ten seconds for its calls, and some for itself."""
 
 SAID = {
-    "daemon.started": "   the daemon started, pid {pid}",
-    "window.opened": "   window [bold]{window}[/] opened",
-    "window.closed": "   window [bold]{window}[/] closed",
-    "repository.paused": "→  [yellow]{repository:<10}[/] paused, {after_ms} ms after the opening",
-    "repository.resumed": "←  [green]{repository:<10}[/] resumed, {after_ms} ms after the end",
-    "repository.left": "·  [cyan]{repository:<10}[/] left alone: {why}",
-    "repository.failed": "!  [red]{repository:<10}[/] {action} failed: {error}",
-    "cluster.unreachable": "!  [red]the service does not answer: {error}[/]",
-    "daemon.stopped": "   the daemon stopped; repositories that it still holds: {holds}",
+    events.DAEMON_STARTED: "   the daemon started, pid {pid}",
+    events.WINDOW_OPENED: "   window [bold]{window}[/] opened",
+    events.WINDOW_CLOSED: "   window [bold]{window}[/] closed",
+    events.REPOSITORY_PAUSED: (
+        "→  [yellow]{repository:<10}[/] paused, {after_ms} ms after the opening"
+    ),
+    events.REPOSITORY_RESUMED: "←  [green]{repository:<10}[/] resumed, {after_ms} ms after the end",
+    events.REPOSITORY_LEFT: "·  [cyan]{repository:<10}[/] left alone: {why}",
+    events.REPOSITORY_FAILED: "!  [red]{repository:<10}[/] {action} failed: {error}",
+    events.CLUSTER_UNREACHABLE: "!  [red]the service does not answer: {error}[/]",
+    events.DAEMON_STOPPED: "   the daemon stopped; repositories that it still holds: {holds}",
 }
 WHY = {"paused_elsewhere": "somebody else had paused it"}
 

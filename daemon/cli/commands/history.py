@@ -15,6 +15,7 @@ from daemon.cli import agenda, places
 from daemon.cli.instants import read_past
 from daemon.cli.reports.tables import Row, console, laid_out, print_json, room
 from daemon.core.attempt import Attempt, Outcome
+from daemon.durations import milliseconds
 from daemon.errors import UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
@@ -112,7 +113,7 @@ def _document(event: _Event) -> dict[str, object]:
                 "status": attempt.status,
                 "error": attempt.error,
                 "message": attempt.message,
-                "duration_ms": round(attempt.duration / timedelta(milliseconds=1)),
+                "duration_ms": milliseconds(attempt.duration),
             }
         case Override() as decision:
             return {

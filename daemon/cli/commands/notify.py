@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from daemon.cli import places
 from daemon.config.settings import load
 from daemon.errors import UsageError
-from daemon.notify.delivery import Delivery, DeliveryError
-from daemon.notify.notices import TEST, Notice, Target
+from daemon.notify.delivery import Delivery
+from daemon.notify.messages import DeliveryError
+from daemon.notify.notices import TEST, Notice
+from daemon.notify.targets import Target
 from daemon.wording import nearest_or_all, shown
 
 

@@ -29,8 +29,10 @@ from daemon.ledger.opening import open_ledger
 from daemon.ledger.postgresql import PostgresqlLedger
 from daemon.ledger.sqlite_file import Loss
 from daemon.ledger.state import AppliedConfig
-from daemon.log import log as logs
-from daemon.log.log import Level, Log, LogFormat
+from daemon.log import events
+from daemon.log.events import Level
+from daemon.log.log import Log, attempt_event
+from daemon.log.render import LogFormat
 from daemon.monitoring.metrics import Metrics
 from daemon.notify.delivery import Delivery
 from daemon.runtime.daemon import Daemon
@@ -114,7 +116,7 @@ def _open(url: str, *, dry_run: bool) -> Ledger:
 
 def _say_lost(log: Log, loss: Loss) -> None:
     damaged = str(loss.aside) if loss.aside else None
-    log.logger.critical(logs.LEDGER_REPLACED, reason=loss.reason, damaged=damaged)
+    log.logger.critical(events.LEDGER_REPLACED, reason=loss.reason, damaged=damaged)
 
 
 def _start(
@@ -162,7 +164,7 @@ def _connector(
 ) -> Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]:
     def connect(settings: ClusterSettings, remember: Callable[[Attempt], None]) -> BackupService:
         def on_attempt(attempt: Attempt) -> None:
-            level, event, keys = logs.attempt_event(attempt)
+            level, event, keys = attempt_event(attempt)
             log.logger.log(level, event, **keys)
             metrics.attempted(attempt)
             remember(attempt)

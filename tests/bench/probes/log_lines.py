@@ -15,7 +15,9 @@ from queue import SimpleQueue
 from typing import Any
 
 from daemon.core.attempt import Action, Attempt, Outcome
-from daemon.log.log import Level, Log, LogFormat, attempt_event
+from daemon.log.events import Level
+from daemon.log.log import Log, attempt_event
+from daemon.log.render import LogFormat
 
 LINES = 10_000
 ATTEMPT = Attempt(

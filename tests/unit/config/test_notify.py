@@ -8,8 +8,13 @@ import sys
 import pytest
 
 from daemon.config.settings import difference
-from daemon.log import log
-from daemon.notify.notices import OVERDUE, URGENT, Kind, Target
+from daemon.log import events
+from daemon.notify.kinds.apprise import APPRISE
+from daemon.notify.kinds.ping import PING
+from daemon.notify.kinds.slack import SLACK
+from daemon.notify.kinds.webhook import WEBHOOK
+from daemon.notify.notices import OVERDUE, URGENT
+from daemon.notify.targets import Target
 from tests.unit.config.config_files import CLUSTERS, REPOSITORIES, RULE, faults, read
 
 ENVIRON = {
@@ -46,8 +51,8 @@ def test_targets_have_names_of_their_own() -> None:
     found = targets_of("{slack: {env: HOOK}}", "{webhook: {env: HOOK}, name: pager}")
 
     assert found == (
-        Target("slack-1", Kind.SLACK, url_env="HOOK"),
-        Target("pager", Kind.WEBHOOK, url_env="HOOK"),
+        Target("slack-1", SLACK, url_env="HOOK"),
+        Target("pager", WEBHOOK, url_env="HOOK"),
     )
     assert found[0].events == URGENT
 
@@ -56,7 +61,7 @@ def test_events_may_be_globs() -> None:
     """Events are named, or all that match a glob."""
     target = targets_of("{slack: {env: HOOK}, events: [overdue, 'window.*'], windows: [n*]}")[0]
 
-    opened = {log.WINDOW_OPENED, log.WINDOW_CLOSED, log.WINDOW_CHANGED}
+    opened = {events.WINDOW_OPENED, events.WINDOW_CLOSED, events.WINDOW_CHANGED}
     assert target.events == {OVERDUE} | opened
     assert target.windows == ("n*",)
 
@@ -65,7 +70,7 @@ def test_one_target_needs_no_list() -> None:
     """One target may stand alone."""
     text = file_with().replace("notify:\n", "notify: {ping_url: {env: HOOK}}\n")
 
-    assert read(text, environ=ENVIRON).notify == (Target("ping_url-1", Kind.PING, url_env="HOOK"),)
+    assert read(text, environ=ENVIRON).notify == (Target("ping_url-1", PING, url_env="HOOK"),)
 
 
 def test_a_webhook_may_have_a_template_and_a_proxy() -> None:
@@ -133,7 +138,7 @@ def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_apprise_url_is_understood() -> None:
     """A URL of the library is accepted as it is."""
-    assert targets_of("{apprise: {env: MAIL}}")[0].kind is Kind.APPRISE
+    assert targets_of("{apprise: {env: MAIL}}")[0].kind is APPRISE
 
 
 def test_a_changed_target_is_named() -> None:

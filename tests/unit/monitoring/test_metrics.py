@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
-from daemon.log import log as logs
+from daemon.log import events
 from daemon.log.tee import SharedLog
 from daemon.monitoring.metrics import ClusterState, Metrics, State
 
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STATE = State(
     clusters=(ClusterState("prod", 3, 12.5, NOW, NOW), ClusterState("test", 0, 0.0, None)),
@@ -81,7 +84,7 @@ def test_events_are_counted_from_the_start() -> None:
     log = SharedLog(Silence(), metrics)
 
     before = samples(metrics)
-    log.warning(logs.REPOSITORY_DRIFTED, cluster="prod")
+    log.warning(events.REPOSITORY_DRIFTED, cluster="prod")
     after = samples(metrics)
 
     assert before["cbmaintd_events_total", "repository.drifted"] == 0
@@ -107,3 +110,15 @@ def test_the_state_is_asked_for_at_each_scrape() -> None:
     assert found["cbmaintd_config_last_reload_success_timestamp_seconds",] == NOW.timestamp()
     assert found["cbmaintd_config_hash",] == 0x0123456789AB
     assert found["cbmaintd_log_dropped_lines",] == 7
+
+
+def test_the_readme_has_every_metric() -> None:
+    """The table of "Metrics and health" has each metric, and none that does not exist."""
+    metrics = Metrics()
+    metrics.observe(lambda: STATE)
+    section = (ROOT / "README.md").read_text().partition("\n## Metrics and health\n")[2]
+
+    shown = re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE)
+    listed = re.findall(r"^\| `(cbmaintd_\w+)`", section, re.MULTILINE)
+
+    assert sorted(listed) == sorted(name for name in shown if not name.endswith("_created"))

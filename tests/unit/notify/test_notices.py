@@ -7,16 +7,15 @@ from typing import Any
 
 import pytest
 
-from daemon.log import log
+from daemon.log import events
+from daemon.log.events import Event
 from daemon.notify.notices import (
     NOTABLE,
     OVERDUE,
     REPEAT_AFTER,
     URGENT,
-    Kind,
     Notice,
     Repeats,
-    Target,
     notice,
 )
 
@@ -30,29 +29,29 @@ FAILED = {
     "error": "forbidden",
     "next_attempt": NOW + timedelta(minutes=5),
 }
-SAID: list[tuple[str, dict[str, Any], str]] = [
+SAID: list[tuple[Event, dict[str, Any], str]] = [
     (
-        log.REPOSITORY_FAILED,
+        events.REPOSITORY_FAILED,
         FAILED,
         "prod/orders: resume failed (forbidden); tried again at 2026-11-23 12:05:00 UTC",
     ),
     (
-        log.REPOSITORY_FAILED,
+        events.REPOSITORY_FAILED,
         FAILED | {"next_attempt": None},
         "prod/orders: resume failed (forbidden); not tried again by itself",
     ),
     (
-        log.WINDOW_OPENED,
+        events.WINDOW_OPENED,
         {"window": "night", "start": NOW, "end": NOW, "repositories": 3},
         "window night is open until 2026-11-23 12:00:00 UTC: 3 repositories",
     ),
     (
-        log.REPOSITORY_DRIFTED,
+        events.REPOSITORY_DRIFTED,
         {"cluster": "prod", "repository": "orders", "windows": ["a", "b"], "observed": "active"},
         "prod/orders was resumed by somebody while a, b is open",
     ),
     (
-        log.CERTIFICATE_ENDS,
+        events.CERTIFICATE_ENDS,
         {"cluster": "prod", "ends": NOW, "days": 3},
         "a certificate of cluster prod ends at 2026-11-23 12:00:00 UTC: in 3 days",
     ),
@@ -60,13 +59,15 @@ SAID: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("event", "keys", "expected"), SAID)
-def test_a_summary_is_one_line_for_people(event: str, keys: dict[str, Any], expected: str) -> None:
+def test_a_summary_is_one_line_for_people(
+    event: Event, keys: dict[str, Any], expected: str
+) -> None:
     """A summary names who, what and until when, with times in UTC."""
     assert Notice(event, "error", NOW, keys).summary == expected
 
 
 @pytest.mark.parametrize("event", NOTABLE)
-def test_every_event_has_words_that_cannot_fail(event: str) -> None:
+def test_every_event_has_words_that_cannot_fail(event: Event) -> None:
     """What an event does not carry reads as a question mark; nothing is raised, nothing is lost."""
     bare = Notice(event, "info", NOW, {}).summary
 
@@ -76,13 +77,13 @@ def test_every_event_has_words_that_cannot_fail(event: str) -> None:
 
 def test_a_hold_that_lasts_too_long_is_overdue() -> None:
     """The failure by which the log reports `max_pause` is an event of its own for people."""
-    overdue = notice(log.REPOSITORY_FAILED, "error", NOW, FAILED | {"error": "max_pause"})
-    failed = notice(log.REPOSITORY_FAILED, "error", NOW, FAILED)
+    overdue = notice(events.REPOSITORY_FAILED, "error", NOW, FAILED | {"error": "max_pause"})
+    failed = notice(events.REPOSITORY_FAILED, "error", NOW, FAILED)
 
-    assert (overdue.event, failed.event) == (OVERDUE, log.REPOSITORY_FAILED)
+    assert (overdue.event, failed.event) == (OVERDUE, events.REPOSITORY_FAILED)
 
 
-@pytest.mark.parametrize("end", [log.CLUSTER_RECOVERED, log.LEDGER_RECOVERED])
+@pytest.mark.parametrize("end", [events.CLUSTER_RECOVERED, events.LEDGER_RECOVERED])
 def test_who_is_told_of_trouble_is_told_of_its_end(end: str) -> None:
     """By default the end of a trouble is told as well."""
     assert end in URGENT
@@ -90,9 +91,9 @@ def test_who_is_told_of_trouble_is_told_of_its_end(end: str) -> None:
 
 def test_a_failure_is_told_once_an_hour() -> None:
     """What a pass says again every half minute reaches people once an hour; a new error at once."""
-    repeats, failed = Repeats(), Notice(log.REPOSITORY_FAILED, "error", NOW, FAILED)
-    other = Notice(log.REPOSITORY_FAILED, "error", NOW, FAILED | {"error": "timeout"})
-    paused = Notice(log.REPOSITORY_PAUSED, "info", NOW, FAILED)
+    repeats, failed = Repeats(), Notice(events.REPOSITORY_FAILED, "error", NOW, FAILED)
+    other = Notice(events.REPOSITORY_FAILED, "error", NOW, FAILED | {"error": "timeout"})
+    paused = Notice(events.REPOSITORY_PAUSED, "info", NOW, FAILED)
     tick = timedelta(seconds=30)
 
     heard = [repeats.is_news(failed, at * tick) for at in range(3)]
@@ -108,36 +109,19 @@ def test_what_was_told_is_forgotten_after_its_time() -> None:
     """The memory for failures does not grow with every repository that ever failed."""
     repeats = Repeats()
     for number in range(10_001):
-        repeats.is_news(Notice(log.REPOSITORY_FAILED, "error", NOW, {"repository": number}), ZERO)
+        repeats.is_news(
+            Notice(events.REPOSITORY_FAILED, "error", NOW, {"repository": number}), ZERO
+        )
 
-    is_news = repeats.is_news(Notice(log.REPOSITORY_FAILED, "error", NOW, FAILED), REPEAT_AFTER)
+    is_news = repeats.is_news(Notice(events.REPOSITORY_FAILED, "error", NOW, FAILED), REPEAT_AFTER)
 
     assert is_news
     assert repeats.remembered == 1
 
 
-@pytest.mark.parametrize(
-    ("globs", "windows", "expected"),
-    [
-        (("*",), ("night",), True),
-        (("night",), ("day", "night"), True),
-        (("night-*",), ("night",), False),
-        # What is about no window, as a cluster that does not answer, is for everybody.
-        (("night",), (), True),
-    ],
-)
-def test_a_target_may_choose_windows(
-    globs: tuple[str, ...], windows: tuple[str, ...], *, expected: bool
-) -> None:
-    """A target hears of the windows that it names, and of what is about none."""
-    target = Target("t", Kind.SLACK, url_env="URL", windows=globs)
-
-    assert target.is_about(windows) is expected
-
-
 def test_a_notice_knows_its_windows() -> None:
     """They stand under `window` or under `windows`."""
-    assert Notice(log.WINDOW_OPENED, "info", NOW, {"window": "night"}).windows == ("night",)
-    assert Notice(log.REPOSITORY_FAILED, "error", NOW, FAILED).windows == ("night",)
-    assert Notice(log.CLUSTER_RECOVERED, "info", NOW, {"cluster": "prod"}).windows == ()
-    assert Notice(log.DAEMON_STARTED, "info", NOW, {"windows": 3}).windows == ()
+    assert Notice(events.WINDOW_OPENED, "info", NOW, {"window": "night"}).windows == ("night",)
+    assert Notice(events.REPOSITORY_FAILED, "error", NOW, FAILED).windows == ("night",)
+    assert Notice(events.CLUSTER_RECOVERED, "info", NOW, {"cluster": "prod"}).windows == ()
+    assert Notice(events.DAEMON_STARTED, "info", NOW, {"windows": 3}).windows == ()

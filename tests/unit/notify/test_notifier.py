@@ -8,19 +8,23 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.log import log
+from daemon.log import events
+from daemon.log.events import Event, Level
 from daemon.log.interface import Log
-from daemon.log.log import Level
 from daemon.log.tee import SharedLog
-from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Kind, Notice, Target
+from daemon.notify.kinds.ping import PING
+from daemon.notify.kinds.webhook import WEBHOOK
+from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Notice
 from daemon.notify.notifier import Notifier
 from daemon.notify.queues import Pace, Sender
+from daemon.notify.targets import Kind, Target
 from tests.unit.notify.test_queues import Book
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 AT_ONCE = Pace(timedelta(0), timedelta(0), timedelta(0))
 PATIENCE = timedelta(seconds=10)
 NIGHT = "night@2026-11-23T12:00:00Z"
+A, B, C, D = map(Event, "abcd")
 
 
 class Mailbox:
@@ -61,7 +65,7 @@ def notifier(mail: Mailbox, book: Book) -> Iterator[Notifier]:
     made.close(PATIENCE)
 
 
-def target(name: str, kind: Kind = Kind.WEBHOOK, **more: object) -> Target:
+def target(name: str, kind: Kind = WEBHOOK, **more: object) -> Target:
     """Make a target."""
     return Target(name, kind, url_env="URL", **more)  # type: ignore[arg-type]  # by field
 
@@ -82,15 +86,15 @@ def test_each_target_hears_what_it_asked_for(notifier: Notifier, mail: Mailbox) 
     notifier.aim(
         [
             target("urgent"),
-            target("opened", events=frozenset({log.WINDOW_OPENED})),
+            target("opened", events=frozenset({events.WINDOW_OPENED})),
             target("other", windows=("day",)),
         ]
     )
 
     for _ in range(3):
-        notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
-    notifier.hear(log.WINDOW_OPENED, Level.INFO, {"window": "night"})
-    notifier.hear(log.CONFIG_REJECTED, Level.ERROR, {"path": "f", "faults": []})
+        notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(events.WINDOW_OPENED, Level.INFO, {"window": "night"})
+    notifier.hear(events.CONFIG_REJECTED, Level.ERROR, {"path": "f", "faults": []})
     notifier.close(PATIENCE)
 
     assert sorted(mail.got) == [
@@ -103,11 +107,11 @@ def test_each_target_hears_what_it_asked_for(notifier: Notifier, mail: Mailbox) 
 
 def test_a_ping_follows_openings(notifier: Notifier, mail: Mailbox) -> None:
     """A ping is sent at the start, for a failure, and when nothing is held any more."""
-    notifier.aim([target("ping", Kind.PING), target("elsewhere", Kind.PING, windows=("day",))])
+    notifier.aim([target("ping", PING), target("elsewhere", PING, windows=("day",))])
 
     notifier.follow({NIGHT})
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed("archive"))
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed("archive"))
     notifier.follow({NIGHT})
     notifier.follow(set())
     notifier.close(PATIENCE)
@@ -120,11 +124,11 @@ def test_an_edit_keeps_what_it_does_not_touch(notifier: Notifier, mail: Mailbox)
     """A target that stays goes on where it was; one that is gone hears nothing more."""
     stays, goes = target("stays"), target("goes")
     notifier.aim([stays, goes])
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
 
     notifier.aim([stays])
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed("archive"))
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed("archive"))
     notifier.close(PATIENCE)
 
     assert mail.got.count(("stays", "repository.failed")) == 2
@@ -135,8 +139,8 @@ def test_a_bug_ends_no_pass(notifier: Notifier, mail: Mailbox, book: Book) -> No
     """What goes wrong in here is said in the log, and whoever wrote the line goes on."""
     notifier.aim([target("t")])
 
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, {"windows": [5]})
-    notifier.hear(log.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, {"windows": [5]})
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
     notifier.close(PATIENCE)
 
     assert mail.got == [("t", "repository.failed")]
@@ -145,13 +149,13 @@ def test_a_bug_ends_no_pass(notifier: Notifier, mail: Mailbox, book: Book) -> No
 
 def test_every_line_of_the_log_is_heard(notifier: Notifier, mail: Mailbox, book: Book) -> None:
     """A shared log writes each line and lets others hear it, with its level."""
-    notifier.aim([target("all", events=frozenset({"a", "b", "c", "d"}))])
+    notifier.aim([target("all", events=frozenset({A, B, C, D}))])
     shared: Log = SharedLog(book, notifier)
 
-    shared.info("a")
-    shared.warning("b")
-    shared.error("c")
-    shared.critical("d")
+    shared.info(A)
+    shared.warning(B)
+    shared.error(C)
+    shared.critical(D)
     notifier.close(PATIENCE)
 
     assert [event for _, event in mail.got] == ["a", "b", "c", "d"]
@@ -172,10 +176,10 @@ def test_what_cannot_be_sent_in_time_is_said(book: Book) -> None:
         goes_on.wait(10)
 
     notifier = Notifier(Sender(hang, book, book.count, AT_ONCE), lambda: NOW, lambda _: frozenset())
-    notifier.aim([target("t", events=frozenset({"a"}))])
-    notifier.hear("a", Level.INFO, {})
+    notifier.aim([target("t", events=frozenset({A}))])
+    notifier.hear(A, Level.INFO, {})
     assert begun.wait(10)
-    notifier.hear("a", Level.INFO, {})
+    notifier.hear(A, Level.INFO, {})
 
     notifier.close(timedelta(0))
     goes_on.set()

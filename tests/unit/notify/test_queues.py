@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from daemon.log import log
-from daemon.notify.delivery import DeliveryError
-from daemon.notify.notices import Kind, Notice, Target
+from daemon.log import events
+from daemon.notify.kinds.slack import SLACK
+from daemon.notify.kinds.webhook import WEBHOOK
+from daemon.notify.messages import DeliveryError
+from daemon.notify.notices import Notice
 from daemon.notify.queues import QUEUE_LIMIT, Pace, Sender, TargetQueue
+from daemon.notify.targets import Kind, Target
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 PATIENCE = timedelta(seconds=10)
@@ -91,7 +94,7 @@ def make(book: Book) -> Iterator[Make]:
     """Return what makes queues, all of which have ended in the end."""
     with ExitStack() as exits:
 
-        def make_one(post: Post, kind: Kind = Kind.WEBHOOK, pace: Pace = AT_ONCE) -> TargetQueue:
+        def make_one(post: Post, kind: Kind = WEBHOOK, pace: Pace = AT_ONCE) -> TargetQueue:
             target = Target("t", kind, url_env="URL")
             queue = TargetQueue(target, Sender(post.deliver, book, book.count, pace))
             exits.callback(end, queue, post)
@@ -109,7 +112,7 @@ def end(queue: TargetQueue, post: Post) -> int:
 
 def numbered(number: int) -> Notice:
     """Make a notice that can be told from others."""
-    return Notice(log.WINDOW_OPENED, "info", NOW, {"number": number})
+    return Notice(events.WINDOW_OPENED, "info", NOW, {"number": number})
 
 
 def put(queue: TargetQueue, post: Post, count: int) -> None:
@@ -137,7 +140,7 @@ def test_a_program_is_told_of_one_event_at_a_time(make: Make, book: Book) -> Non
 def test_people_are_told_of_many_at_once(make: Make) -> None:
     """What came while a message was under way goes into the next one."""
     post = Post()
-    queue = make(post, Kind.SLACK)
+    queue = make(post, SLACK)
 
     put(queue, post, 9)
     end(queue, post)
@@ -195,7 +198,7 @@ def test_what_cannot_be_sent_is_given_up(
 def test_a_full_queue_loses_its_oldest(make: Make, book: Book) -> None:
     """A target that hangs costs a bounded memory; what was lost is counted and said."""
     post = Post()
-    queue = make(post, Kind.SLACK)
+    queue = make(post, SLACK)
 
     put(queue, post, QUEUE_LIMIT + 6)
     end(queue, post)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from daemon.log import log
+from daemon.log import events
+from daemon.log.events import Event
 from daemon.notify.notices import OVERDUE, RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Notice
 from daemon.notify.runs import Runs
 
@@ -24,7 +25,7 @@ def said(notices: list[Notice]) -> list[tuple[str, str]]:
     return [(notice.event, notice.keys["window"]) for notice in notices]
 
 
-def failure(event: str = log.REPOSITORY_FAILED, **keys: object) -> Notice:
+def failure(event: Event = events.REPOSITORY_FAILED, **keys: object) -> Notice:
     """Make the notice of a failure in `night`."""
     return Notice(event, "error", NOW, {"cluster": "prod", "windows": ["night"], **keys})
 
@@ -43,8 +44,8 @@ def test_a_run_begins_and_succeeds() -> None:
     ]
 
 
-@pytest.mark.parametrize("event", [log.REPOSITORY_FAILED, OVERDUE])
-def test_a_run_fails_once(event: str) -> None:
+@pytest.mark.parametrize("event", [events.REPOSITORY_FAILED, OVERDUE])
+def test_a_run_fails_once(event: Event) -> None:
     """The first failure of a run is said with its words, later ones are not; others do not fail."""
     followed = runs()
     followed.follow([NIGHT, DAY], NOW)
@@ -79,7 +80,7 @@ def test_a_cluster_that_does_not_answer_fails_its_runs() -> None:
     followed = runs()
     followed.follow([DAY], NOW)
 
-    lost = followed.hear(failure(log.CLUSTER_UNREACHABLE, windows=[]))
+    lost = followed.hear(failure(events.CLUSTER_UNREACHABLE, windows=[]))
     begun = followed.follow([DAY, NIGHT], NOW)
 
     assert said(lost) == []
@@ -89,8 +90,8 @@ def test_a_cluster_that_does_not_answer_fails_its_runs() -> None:
 def test_a_cluster_that_answers_again_fails_nothing() -> None:
     """A run that begins after the recovery begins well."""
     followed = runs()
-    followed.hear(failure(log.CLUSTER_UNREACHABLE))
-    followed.hear(failure(log.CLUSTER_RECOVERED))
+    followed.hear(failure(events.CLUSTER_UNREACHABLE))
+    followed.hear(failure(events.CLUSTER_RECOVERED))
 
     assert said(followed.follow([NIGHT], NOW)) == [(RUN_STARTED, "night")]
 
@@ -100,4 +101,4 @@ def test_what_is_no_failure_is_passed_over() -> None:
     followed = runs()
     followed.follow([NIGHT], NOW)
 
-    assert followed.hear(failure(log.REPOSITORY_PAUSED)) == []
+    assert followed.hear(failure(events.REPOSITORY_PAUSED)) == []
