@@ -7,10 +7,12 @@ No clock, no file, no network, no log: everything enters as a value, every decis
 3. A call of unknown fate is suspected until a look taken after its deadline shows no effect;
    a later success settles only itself.
 4. A person who resumes during an opening wins for the openings that hold it then (`report`), or is
-   overruled (`enforce`).
+   overruled (`enforce`). What is held for another opening meanwhile is resumed with that one's end.
 5. Between two openings nearer than `merge_gap` what is held stays held, and nothing new is paused.
 6. A hold acts on what was recorded, never on today's reading of the globs.
 7. A repository that was given the id of another one is not that one.
+8. What was paused at another address of the cluster's name is looked for there, and not called gone.
+9. A clock that is wrong pauses nothing new.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Reason(StrEnum):
     GONE = "gone"
     NEVER_PAUSED = "never_paused"
     DRY_RUN = "dry_run"
+    CLOCK_DIFFERS = "clock_differs"
     LEDGER_LOST = "ledger_lost"
 
 
@@ -122,20 +125,32 @@ def decide(
     observed: ObservedRepository | None,
     record: Record | None,
     now: Moment,
+    *,
+    here: str = "",
+    may_pause: bool = True,
 ) -> Decision:
     """Decide what to do with one repository.
 
     *desired* is None outside every opening, *observed* None when the list does not have it,
-    *record* None when the ledger knows nothing of it.
+    *record* None when the ledger knows nothing of it. *here* is the address that was asked.
     """
     known = record or Record(key)
     if observed is None or is_another(known, observed):
-        return _decide_missing(known, desired, now)
+        decision = _decide_missing(known, desired, now)
+        is_gone = isinstance(decision, Leave)
+        return Stray(known) if is_gone and known.reached not in {"", here} else decision
     is_paused = observed.state is RepositoryState.PAUSED
     known = _settle(replace(known, missing_since=None), now, is_paused=is_paused)
-    if desired is None:
-        return _decide_outside(known, now, is_paused=is_paused)
-    return _decide_inside(known, desired, observed, now, is_paused=is_paused)
+    decision = (
+        _decide_outside(known, now, is_paused=is_paused)
+        if desired is None
+        else _decide_inside(known, desired, observed, now, is_paused=is_paused)
+    )
+    if isinstance(decision, Pause) and not may_pause:
+        return Leave(known, Reason.CLOCK_DIFFERS)
+    if decision.record.is_hold and decision.record.reached != here:
+        return replace(decision, record=replace(decision.record, reached=here))
+    return decision
 
 
 def _settle(record: Record, now: Moment, *, is_paused: bool) -> Record:
@@ -205,14 +220,26 @@ def _decide_idle(record: Record, now: Moment) -> Decision:
 def _decide_inside(
     record: Record, desired: Desired, observed: ObservedRepository, now: Moment, *, is_paused: bool
 ) -> Decision:
+    if is_paused and not _is_ours(record):
+        return Leave(_unclaimed(record, desired), Reason.PAUSED_ELSEWHERE)
+    if _is_yielded(record, desired):
+        return _decide_yielded(record, desired, is_paused=is_paused)
     held = _holding(record, desired, now)
     if not is_paused:
         return _decide_active(record, held, desired, observed)
-    if not _is_ours(record):
-        return Leave(_unclaimed(record, desired), Reason.PAUSED_ELSEWHERE)
     if record.phase is Phase.PAUSING:
-        return Adopt(replace(held, phase=Phase.PAUSED))
+        return Adopt(replace(held, phase=Phase.PAUSED, last_error=None, next_attempt=None))
     return Keep(replace(held, phase=Phase.PAUSED))
+
+
+def _decide_yielded(record: Record, desired: Desired, *, is_paused: bool) -> Decision:
+    """Decide where a person has overruled every opening that is still there."""
+    if is_paused:
+        # It was held for another opening, which has ended.
+        return Resume(replace(record, phase=Phase.RESUMING))
+    if record.phase is Phase.RESUMING:
+        return Resumed(_unclaimed(record, desired))
+    return Leave(_unclaimed(record, desired), Reason.YIELDED)
 
 
 def _decide_active(
@@ -221,8 +248,6 @@ def _decide_active(
     """Decide on a repository that is active although an opening wants it paused."""
     if desired.bridged:
         return Keep(_unclaimed(record, desired))
-    if record.phase is None and _is_yielded(record, desired):
-        return Leave(record, Reason.YIELDED)
     pause = Pause(_intent(held, observed))
     # While a resume of ours may still land, an active repository is no person's word.
     if record.phase is not Phase.PAUSED or record.suspect_resume:
@@ -238,7 +263,7 @@ def _ids(desired: Desired) -> tuple[str, ...]:
 
 def _is_yielded(record: Record, desired: Desired) -> bool:
     """Check whether a person overruled every opening that wants the repository now."""
-    return set(_ids(desired)) <= set(record.yielded)
+    return not desired.bridged and set(_ids(desired)) <= set(record.yielded)
 
 
 def _holding(record: Record, desired: Desired, now: Moment) -> Record:
@@ -249,14 +274,17 @@ def _holding(record: Record, desired: Desired, now: Moment) -> Record:
         since=record.since or now.wall,
         until=desired.until,
         catch_up=desired.catch_up,
-        yielded=(),
+        yielded=_still_yielded(record, desired),
     )
 
 
 def _unclaimed(record: Record, desired: Desired) -> Record:
     """Drop the hold; forget only those of a person's words that no opening can ask for again."""
-    still = tuple(opening for opening in record.yielded if opening in _ids(desired))
-    return replace(record.released(), yielded=still)
+    return replace(record.released(), yielded=_still_yielded(record, desired))
+
+
+def _still_yielded(record: Record, desired: Desired) -> tuple[str, ...]:
+    return tuple(opening for opening in record.yielded if opening in _ids(desired))
 
 
 def _intent(record: Record, observed: ObservedRepository) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -9,17 +10,13 @@ from daemon.core.attempt import Action
 from daemon.core.decide import (
     GONE_AFTER,
     CatchUp,
-    Decision,
-    Leave,
     Pause,
-    Reason,
     Resume,
     Resumed,
     Stray,
     confirm,
     decide,
     fail,
-    is_another,
     mark,
 )
 from daemon.core.moment import Moment
@@ -32,10 +29,13 @@ from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided, Journal
 from daemon.passes.pacing import Errand, Pacing
 from daemon.service.client import ServiceError
-from daemon.windows.timeline import Desired, Timeline
+from daemon.windows.timeline import Timeline
 
 VERIFY_WITHIN = timedelta(seconds=10)
 """How long after a 200 its effect may take to show before the call counts as failed."""
+
+GIVE_WAY_EVERY = 200
+"""After how many decisions other clusters have their turn."""
 
 LOOK_EVERY = timedelta(seconds=1)
 FIRST_LOOK = timedelta(milliseconds=100)
@@ -189,31 +189,28 @@ class Controller:
     # 3. What to do
 
     async def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
+        """Decide on all that is wanted or known; give way to other clusters now and then."""
         now = self._clocks.now()
         known = self._holdings.ids()
         ids = observed.keys() | known | rules.timeline.plain_ids(self.cluster)
         desired = rules.timeline.desired(self.cluster, ids, now.wall)
-        decisions = [
-            self._decide_one(id_, desired.get(id_), observed.get(id_), now)
-            for id_ in sorted(desired.keys() | known)
-        ]
+        decisions = []
+        for number, id_ in enumerate(sorted(desired.keys() | known), start=1):
+            before, wanted = self._holdings.get(id_), desired.get(id_)
+            decision = decide(
+                RepositoryKey(self.cluster, id_),
+                wanted,
+                observed.get(id_),
+                before,
+                now,
+                here=self._route.address,
+                may_pause=rules.may_pause,
+            )
+            decisions.append(Decided(decision, wanted, before))
+            if number % GIVE_WAY_EVERY == 0:
+                await asyncio.sleep(0)
         self.strays = [d.record for d in decisions if isinstance(d.decision, Stray)]
-        barred = Stray if rules.may_pause else Stray | Pause
-        return [decided for decided in decisions if not isinstance(decided.decision, barred)]
-
-    def _decide_one(
-        self, id_: str, desired: Desired | None, observed: ObservedRepository | None, now: Moment
-    ) -> Decided:
-        before = self._holdings.get(id_)
-        key = RepositoryKey(self.cluster, id_)
-        decision = decide(key, desired, observed, before, now)
-        if before and _is_gone(decision) and before.reached not in {"", self._route.address}:
-            # Another cluster answers to this name now: that it lacks the repository proves nothing.
-            decision = Stray(before)
-        elif decision.record.is_hold and observed and not is_another(decision.record, observed):
-            here = replace(decision.record, reached=self._route.address)
-            decision = replace(decision, record=here)
-        return Decided(decision, desired, before)
+        return [decided for decided in decisions if not isinstance(decided.decision, Stray)]
 
     def _rehearse(self, decisions: list[Decided]) -> None:
         for decided in decisions:
@@ -385,10 +382,6 @@ class Controller:
         if any(record.missing_since for record in self._holdings.holds()):
             return min(due or GONE_AFTER, GONE_AFTER)
         return due
-
-
-def _is_gone(decision: Decision) -> bool:
-    return isinstance(decision, Leave) and decision.reason is Reason.GONE
 
 
 def _errand(decision: Pause | Resume) -> Errand:

@@ -155,6 +155,7 @@ class BackupService:
         self._now = now
         self._jitter = jitter
         self._slots = asyncio.Semaphore(settings.concurrency)
+        self._warming: asyncio.Task[None] | None = None
         self._configured = Roots(settings.discover or settings.urls)
         self._services = None if settings.discover else self._configured
         self._connections = Connections(settings, environ)
@@ -226,6 +227,21 @@ class BackupService:
     def certificate_ends(self) -> datetime | None:
         """When the first certificate of a node ends (UTC); None where none was verified yet."""
         return self._connections.certificate_ends
+
+    def warm(self) -> None:
+        """Have connections ready for calls that are about to come, as far as that can be done."""
+        if self._services is not None and self._warming is None:
+            self._warming = asyncio.create_task(self._warm(self._services.preferred))
+
+    async def _warm(self, root: str) -> None:
+        try:
+            transport = self._connections.current().transport
+            await transport.warm(root, self._settings.concurrency)
+        except SecretError:
+            # The call that needs it will say so.
+            return
+        finally:
+            self._warming = None
 
     def close(self) -> None:
         """Cut off the calls in flight and close all connections."""

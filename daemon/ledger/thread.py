@@ -1,0 +1,172 @@
+"""The one thread that speaks to the ledger: the event loop never waits for a disk or a database.
+
+What waits to be written when the thread is free is written together, in one durable transaction. A
+transaction that fails is tried again item by item, so that nobody fails for what is wrong with
+another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from daemon.core.attempt import Attempt
+from daemon.core.record import Record
+from daemon.core.shares import Lease
+from daemon.errors import FencedError, LedgerError
+
+T = TypeVar("T")
+
+MOST_AT_ONCE = 100
+WITHIN = timedelta(seconds=2)
+"""How long a pass waits for the ledger: what is ours and over is resumed without it after that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the passes over one cluster have to write; by the claim of *lease* if others share it."""
+
+    records: list[Record]
+    attempts: list[Attempt]
+    lease: Lease | None = None
+
+
+Write = Callable[[Sequence[Change]], Sequence[Exception | None]]
+"""Writes all of it in one durable transaction, and returns what became of each; or raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ticket:
+    change: Change
+    done: asyncio.Future[None]
+
+
+class LedgerThread:
+    """Does what is asked of the ledger, one thing after the other; for one event loop."""
+
+    def __init__(self, write: Write, place: str) -> None:
+        """Write with *write*, to the ledger that people call *place*."""
+        self._write = write
+        self._place = place
+        self._executor = ThreadPoolExecutor(1, "ledger")
+        self._waiting: list[_Ticket] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._began: float | None = None
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether what the thread does now takes longer than anybody waits for it."""
+        began = self._began
+        now = asyncio.get_running_loop().time()
+        return began is not None and now - began >= WITHIN.total_seconds()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the thread does something now."""
+        return self._began is not None
+
+    async def run(self, ask: Callable[[], T]) -> T:
+        """Return what *ask* returns on the thread. Raises what it raises."""
+        loop = asyncio.get_running_loop()
+
+        def timed() -> T:
+            self._began = loop.time()
+            try:
+                return ask()
+            finally:
+                self._began = None
+
+        return await loop.run_in_executor(self._executor, timed)
+
+    def write(self, change: Change) -> asyncio.Future[None]:
+        """Write *change*; the result is there when it is durable, or says why it is not."""
+        ticket = _Ticket(change, asyncio.get_running_loop().create_future())
+        # Whoever no longer waits for it need not hear of it.
+        ticket.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._waiting.append(ticket)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_all(), name="ledger")
+        return ticket.done
+
+    def slow(self) -> LedgerError:
+        """Return the error of a ledger that does not answer in time."""
+        return LedgerError(
+            f"{self._place}: it has not answered for {WITHIN.total_seconds():g} s; somebody else may"
+            " have locked it"
+        )
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        while self._writer is not None:
+            await self._writer
+        self._executor.shutdown(wait=False)
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                tickets = self._waiting[:MOST_AT_ONCE]
+                del self._waiting[:MOST_AT_ONCE]
+                if not await self._try(tickets):
+                    for ticket in tickets:
+                        await self._try([ticket])
+        finally:
+            self._writer = None
+
+    async def _try(self, tickets: Sequence[_Ticket]) -> bool:
+        """Write them; return whether that is the end of it."""
+        changes = [ticket.change for ticket in tickets]
+        try:
+            errors = await self.run(lambda: self._write(changes))
+        except Exception as exc:  # noqa: BLE001  # raised where the item is waited for
+            if len(tickets) > 1:
+                return False
+            errors = [exc]
+        for ticket, error in zip(tickets, errors, strict=True):
+            if error is None:
+                ticket.done.set_result(None)
+            else:
+                ticket.done.set_exception(error)
+        return True
+
+
+class LaneStore:
+    """Where the passes over one cluster write; one save at a time."""
+
+    def __init__(self, thread: LedgerThread, lease: Lease | None = None) -> None:
+        """Write by *thread*, and by the claim of *lease* if others share the ledger."""
+        self._thread = thread
+        self._lease = lease
+        self._late: tuple[asyncio.Future[None], list[Attempt]] | None = None
+
+    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write all of it in one durable transaction.
+
+        Raises:
+            FencedError: the cluster is another daemon's; only the attempts were kept.
+            LedgerError: nothing was written, or it was not known to be within two seconds.
+
+        """
+        new = list(attempts)
+        if self._late is not None:
+            written, offered = self._late
+            await self._wait(written)
+            self._late = None
+            if written.exception() is None or isinstance(written.exception(), FencedError):
+                # Nobody knew, so that they are offered again; they are in the history already.
+                known = {id(attempt) for attempt in offered}
+                new = [attempt for attempt in new if id(attempt) not in known]
+        written = self._thread.write(Change(list(records), new, self._lease))
+        self._late = (written, new)
+        await self._wait(written)
+        self._late = None
+        written.result()
+
+    async def _wait(self, written: asyncio.Future[None]) -> None:
+        if not (written.done() or self._thread.stands_still):
+            await asyncio.wait({written}, timeout=WITHIN.total_seconds())
+        if not written.done():
+            raise self._thread.slow()
