@@ -22,7 +22,8 @@ _GREGORIAN_CYCLE = 400
 _LAST_BEGIN = MAXYEAR - 200
 """A rule is followed for 200 years at least and 600 at most."""
 
-_EARLIEST, _LATEST = datetime(1900, 1, 1), datetime(9900, 1, 1)  # noqa: DTZ001  # local times
+EARLIEST, LATEST = datetime(1900, 1, 1), datetime(9900, 1, 1)  # noqa: DTZ001  # local times
+"""Nothing is open outside, where the calendar's own arithmetic ends."""
 
 _FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY")
 _UNTIL = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
@@ -181,7 +182,7 @@ def _until(parts: Parts, zone: ZoneInfo) -> datetime:
         raise ValueError(
             "UNTIL is a date such as 20261231, or a time such as 20261231T010000Z"
         ) from None
-    until = min(max(until, _EARLIEST), _LATEST)
+    until = min(max(until, EARLIEST), LATEST)
     return until.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) if utc else until
 
 

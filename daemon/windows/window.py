@@ -14,7 +14,8 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from daemon.windows.dates import DateRange, DateSet
-from daemon.windows.rules import DstEffect, Interval, Rule, intervals
+from daemon.windows.interval import DstEffect, Interval
+from daemon.windows.rules import Rule, intervals
 
 
 class CatchUp(StrEnum):

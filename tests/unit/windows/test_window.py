@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daemon.windows.dates import DateRange
-from daemon.windows.rules import Cron, DayNumber, DstEffect, Monthly, Once, Weekly
+from daemon.windows.interval import DstEffect
+from daemon.windows.rules import Cron, DayNumber, Monthly, Once, Weekly
 from daemon.windows.timeline import Desired, Timeline
 from daemon.windows.window import Patterns, Window
 
