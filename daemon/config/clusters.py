@@ -15,7 +15,8 @@ from typing import Any
 
 from daemon.config.addresses import is_plain_http_to_elsewhere
 from daemon.config.faults import Faults, Place
-from daemon.config.sections import ClusterSection, Section
+from daemon.config.fields import Section
+from daemon.config.sections import ClusterSection
 from daemon.durations import format_duration
 from daemon.errors import SecretError
 from daemon.host import secrets

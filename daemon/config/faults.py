@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from daemon.config.fields import NOT_TEXT
-from daemon.config.sections import Section
+from daemon.config.fields import NOT_TEXT, Section
 from daemon.config.tree import MappingNode, Node, Scalar, SequenceNode, TreePath, Unusable, dotted
 from daemon.errors import Fault
 from daemon.wording import listed, nearest, nearest_or_all, shown

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar, get_args
+from functools import cache
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -24,6 +25,52 @@ from daemon.wording import listed, nearest, shown
 NOT_TEXT = "not_text"
 
 Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class Section(BaseModel):
+    """A mapping with keys of ours."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    required: ClassVar[tuple[str, ...]] = ()
+    exactly_one: ClassVar[tuple[str, ...]] = ()
+    # Keys under which the user's own names stand, and sections under these.
+    named: ClassVar[tuple[str, ...]] = ()
+    # Whether several may stand in a list, where one may stand.
+    is_listed: ClassVar[bool] = False
+
+    @classmethod
+    @cache
+    def known_keys(cls) -> dict[str, type[Section] | None]:
+        """Return the keys, each with the kind of section that is under it, if any."""
+        return {
+            field.alias or name: _section_in(field.annotation)
+            for name, field in cls.model_fields.items()
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Add what a section must have, which its fields do not tell."""
+        reference = handler(core)
+        schema = handler.resolve_ref_schema(reference)
+        if cls.required:
+            schema["required"] = list(cls.required)
+        if cls.exactly_one:
+            schema["oneOf"] = [{"required": [key]} for key in cls.exactly_one]
+        return reference
+
+
+def _section_in(annotation: object) -> type[Section] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)
+
+
+def optional(description: str, *examples: object, alias: str | None = None) -> Any:
+    """Declare a field that may be absent, and what editors offer for it."""
+    return Field(None, description=description, examples=list(examples), alias=alias)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,69 +6,20 @@ wrong; `Section.required` and `Section.exactly_one` say what a section must have
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, create_model
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import create_model
 
 from daemon.config import fields
-from daemon.config.fields import OneOrMore, OrText, Whole
+from daemon.config.fields import OneOrMore, OrText, Section, Whole
+from daemon.config.fields import optional as _may
+from daemon.config.rules import RuleKeys
 from daemon.notify.kinds.registry import KINDS
 from daemon.windows.dates import DateRange
 
 Urls = Annotated[tuple[fields.Url, ...], OneOrMore("URL")]
-Weekdays = Annotated[tuple[fields.Days, ...], OneOrMore("day")]
-MonthDays = Annotated[tuple[fields.OnDay, ...], OneOrMore("day of the month")]
 Patterns = Annotated[tuple[fields.RepositoryPattern, ...], OneOrMore("repository or glob")]
 Exclusions = Annotated[tuple[fields.Words, ...], OneOrMore("exclusion or date")]
-
-
-def _may(description: str, *examples: object, alias: str | None = None) -> Any:
-    """Declare a field that may be absent, and what editors offer for it."""
-    return Field(None, description=description, examples=list(examples), alias=alias)
-
-
-class Section(BaseModel):
-    """A mapping with keys of ours."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    required: ClassVar[tuple[str, ...]] = ()
-    exactly_one: ClassVar[tuple[str, ...]] = ()
-    # Keys under which the user's own names stand, and sections under these.
-    named: ClassVar[tuple[str, ...]] = ()
-    # Whether several may stand in a list, where one may stand.
-    is_listed: ClassVar[bool] = False
-
-    @classmethod
-    @cache
-    def known_keys(cls) -> dict[str, type[Section] | None]:
-        """Return the keys, each with the kind of section that is under it, if any."""
-        return {
-            field.alias or name: _section_in(field.annotation)
-            for name, field in cls.model_fields.items()
-        }
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """Add what a section must have, which its fields do not tell."""
-        reference = handler(core)
-        schema = handler.resolve_ref_schema(reference)
-        if cls.required:
-            schema["required"] = list(cls.required)
-        if cls.exactly_one:
-            schema["oneOf"] = [{"required": [key]} for key in cls.exactly_one]
-        return reference
-
-
-def _section_in(annotation: object) -> type[Section] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    return next(filter(None, map(_section_in, get_args(annotation))), None)
 
 
 class TlsSection(Section):
@@ -144,97 +95,12 @@ class ClusterSection(Section):
     allow_insecure_http: bool | None = _may("Allow http:// to hosts other than this one.", False)
 
 
-class WeeklySection(Section):
-    """Opens on days of the week."""
-
-    required = ("days", "start")
-    exactly_one = ("end", "duration")
-
-    days: Weekdays | None = _may(
-        "monday or mon, mon-fri, daily, weekdays, weekend.", ["mon-fri"], "weekend"
-    )
-    start: fields.Start | None = _may("Time of day.", "23:30")
-    end: fields.End | None = _may(
-        "Time of day; before the start it is that of the next day.", "02:00", "24:00"
-    )
-    duration: fields.Length | None = _may("Elapsed time.", "2h")
-
-
-class MonthlySection(Section):
-    """Opens on days of the month."""
-
-    required = ("on", "start")
-    exactly_one = ("end", "duration")
-
-    on: MonthDays | None = _may(
-        "1 to 31, -1 (last) to -31, or first..fourth|last DAYNAME.", ["second tuesday"], -1
-    )
-    offset_days: Annotated[int, Whole(-31, 31)] | None = _may("Days after `on` (default 0).", 2)
-    start: fields.Start | None = _may("Time of day.", "20:00")
-    end: fields.End | None = _may(
-        "Time of day; before the start it is that of the next day.", "24:00"
-    )
-    duration: fields.Length | None = _may("Elapsed time.", "3h")
-
-
-class CronSection(Section):
-    """Opens whenever a cron expression fires."""
-
-    required = ("expression", "duration")
-
-    expression: fields.Words | None = _may(
-        "Five fields as in crontab(5), in the window's zone.", "0 22 * * sat"
-    )
-    duration: fields.Length | None = _may("Elapsed time.", "4h")
-
-
-class RruleSection(Section):
-    """Opens on the instances of an RFC 5545 rule."""
-
-    required = ("rule", "from", "duration")
-
-    rule: fields.Words | None = _may(
-        "RRULE without SECONDLY and MINUTELY.", "FREQ=MONTHLY;INTERVAL=3;BYDAY=-1SU"
-    )
-    from_: fields.Local | None = _may("DTSTART, local time.", "2026-01-25T02:00", alias="from")
-    duration: fields.Length | None = _may("Elapsed time.", "6h")
-
-
-class OnceSection(Section):
-    """Opens a single time."""
-
-    required = ("start",)
-    exactly_one = ("end", "duration")
-
-    start: fields.Instant | None = _may(
-        "Local time, or RFC 3339 with an offset.", "2026-12-24T18:00", "2026-12-24T18:00:00+01:00"
-    )
-    end: fields.Instant | None = _may("Local time, or RFC 3339 with an offset.", "2026-12-27T06:00")
-    duration: fields.Length | None = _may("Elapsed time.", "1d12h")
-
-
-class WindowSection(Section):
+class WindowSection(RuleKeys):
     """A window: when it opens, and what is paused meanwhile."""
 
     required = ("repositories",)
-    exactly_one = ("weekly", "monthly", "cron", "rrule", "once")
+    exactly_one = tuple(RuleKeys.model_fields)
 
-    weekly: WeeklySection | None = _may(
-        "By days of the week.", {"days": ["sunday"], "start": "02:00", "end": "06:00"}
-    )
-    monthly: MonthlySection | None = _may(
-        "By days of the month.", {"on": [1], "start": "02:00", "duration": "2h"}
-    )
-    cron: CronSection | None = _may(
-        "By a cron expression.", {"expression": "0 22 * * sat", "duration": "4h"}
-    )
-    rrule: RruleSection | None = _may(
-        "By an RFC 5545 rule.",
-        {"rule": "FREQ=WEEKLY;INTERVAL=2", "from": "2026-01-25T02:00", "duration": "6h"},
-    )
-    once: OnceSection | None = _may(
-        "By a time of its own.", {"start": "2026-12-24T18:00", "end": "2026-12-27T06:00"}
-    )
     repositories: dict[fields.Words, Patterns] | None = _may(
         "By cluster, glob over clusters or labels (env=prod): ids or globs, ! takes away.",
         {"prod": ["*"]},

@@ -17,8 +17,8 @@ from daemon.config import tree
 from daemon.config.addresses import is_loopback
 from daemon.config.clusters import Surroundings, cluster_settings, warnings_of
 from daemon.config.days.attachments import Attachments
+from daemon.config.days.exclusions import Exclusions
 from daemon.config.document import SIZE_LIMIT, read
-from daemon.config.exclusions import Exclusions
 from daemon.config.faults import Faults, Place, checked
 from daemon.config.fields import SHORTEST_LEASE
 from daemon.config.notify import Targets

@@ -10,34 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from daemon.config import notation
 from daemon.config.faults import Faults, Place
-from daemon.config.sections import (
-    CronSection,
-    MonthlySection,
-    OnceSection,
-    RruleSection,
-    Section,
-    WeeklySection,
-    WindowSection,
-)
+from daemon.config.rules import RuleSection
+from daemon.config.sections import WindowSection
 from daemon.windows.dates import DateRange, DateSet
-from daemon.windows.rules import Cron, Monthly, Once, Rrule, Rule, Weekly
+from daemon.windows.rules import Rule
 from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
 from daemon.wording import nearest, nearest_or_all, shown
-
-# Which key of a rule is to blame when its parts, each right, make no rule together.
-_BLAMED = {
-    "weekly": "end",
-    "monthly": "end",
-    "cron": "expression",
-    "rrule": "rule",
-    "once": "end",
-}
 
 Labels = Mapping[str, str]
 
@@ -83,47 +67,14 @@ def window(place: Place, section: WindowSection, known: Known, faults: Faults) -
 
 def _rule(place: Place, section: WindowSection, faults: Faults) -> Rule | None:
     kinds = [kind for kind in section.exactly_one if place.has(kind)]
-    if len(kinds) != 1:
+    chosen: RuleSection | None = getattr(section, kinds[0]) if len(kinds) == 1 else None
+    if chosen is None:
         return None
     try:
-        return _built(getattr(section, kinds[0]))
+        return chosen.to_rule()
     except ValueError as exc:
-        faults.add(place.at(kinds[0], _BLAMED[kinds[0]]), str(exc))
+        faults.add(place.at(kinds[0], chosen.blamed), str(exc))
         return None
-
-
-def _built(section: Section | None) -> Rule | None:
-    """Build the rule of a section, None if a part is missing. Raises ValueError as rules do."""
-    match section:
-        case WeeklySection(days=tuple() as days, start=time() as start) if _has_end(section):
-            on = frozenset[int]().union(*days)
-            return Weekly(on, start, section.end, section.duration)
-        case MonthlySection(on=tuple() as days, start=time() as start) if _has_end(section):
-            offset = section.offset_days or 0
-            return Monthly(days, offset, start, section.end, section.duration)
-        case CronSection(expression=str() as expression, duration=timedelta() as duration):
-            return Cron(expression, duration)
-        case RruleSection(
-            rule=str() as rule, from_=datetime() as dtstart, duration=timedelta() as duration
-        ):
-            return Rrule(rule, dtstart, duration)
-        case OnceSection(start=datetime() as start) if _has_end(section):
-            return _once(start, section.end, section.duration)
-        case _:
-            return None
-
-
-def _has_end(section: WeeklySection | MonthlySection | OnceSection) -> bool:
-    return (section.end is None) is not (section.duration is None)
-
-
-def _once(start: datetime, end: datetime | None, duration: timedelta | None) -> Once:
-    if end is not None:
-        if (start.tzinfo is None) is not (end.tzinfo is None):
-            raise ValueError("start and end differ in kind: give both an offset, or neither")
-        if end <= start:
-            raise ValueError("the end is not after the start")
-    return Once(start, end, duration)
 
 
 def _targets(
