@@ -259,10 +259,7 @@ _YEAR = timedelta(days=366)
 # Less would be lost to a database that is slow for a moment.
 SHORTEST_LEASE = timedelta(seconds=3)
 
-# Ten years.
-_LONGEST_HISTORY = timedelta(days=3660)
-
-Keep = Annotated[timedelta, _duration(timedelta(days=1), _LONGEST_HISTORY)]
+Keep = Annotated[timedelta, _duration(timedelta(days=1), durations.LONGEST)]
 Length = Annotated[timedelta, _duration(_LEAST, _YEAR)]
 Lead = Annotated[timedelta, _duration(_ZERO, _YEAR)]
 Resync = Annotated[timedelta, _duration(timedelta(seconds=1), timedelta(minutes=10))]

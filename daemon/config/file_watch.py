@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from daemon.config.days.attachments import SIZE_LIMIT, Attachments
+from daemon.config.days.attachments import Attachments
+from daemon.config.document import SIZE_LIMIT
 from daemon.host.files import read_regular, why_unreadable
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,7 @@ from daemon.core.shares import shortest_lease
 from daemon.durations import format_duration
 from daemon.errors import ConfigError, Fault
 from daemon.host.files import why_unreadable
+from daemon.ledger.state import AppliedConfig
 from daemon.notify.targets import Target
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.window import Window
@@ -42,10 +43,11 @@ _LEASE = timedelta(minutes=3)
 class Settings:
     """A valid schedules.yaml: `path` as the user gave it, `text` as read, `digest` its SHA-256.
 
-    `attached` has the texts of the calendar files that it names.
+    `attached` has the texts of the calendar files that it names, which are in `folder`.
     """
 
     path: str
+    folder: Path
     text: bytes
     digest: str
     timezone: ZoneInfo
@@ -61,6 +63,10 @@ class Settings:
     notify: tuple[Target, ...]
     attached: Mapping[str, str]
     warnings: tuple[str, ...]
+
+    def applied(self, now: datetime) -> AppliedConfig:
+        """Return what the ledger keeps of it, in force since *now*."""
+        return AppliedConfig(self.path, self.folder, self.text, now, self.attached)
 
 
 def load(path: Path, *, environ: Mapping[str, str], check_secrets: bool = True) -> Settings:
@@ -132,6 +138,7 @@ class _Reading:
         names = self._root.under("windows")
         return Settings(
             path=path,
+            folder=self._around.folder,
             text=text,
             digest=hashlib.sha256(text).hexdigest(),
             timezone=section.timezone or ZoneInfo("UTC"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from daemon.config.settings import Settings
 from daemon.core.moment import Moment
@@ -14,7 +13,6 @@ from daemon.core.shares import Lease, leaving
 from daemon.fleet.fleet import CUT_WITHIN, Fleet, Hire
 from daemon.fleet.member import Membership
 from daemon.fleet.worker import Worker
-from daemon.ledger.state import AppliedConfig
 from daemon.service.cluster import ClusterSettings
 
 LOOK_EVERY_S = 0.02
@@ -59,7 +57,8 @@ class SharedFleet(Fleet):
 
         A cluster that has another name now goes on under the old one, until its holds are resumed.
         """
-        self._membership.aim(_applied(settings), settings.clusters, settings.lease)
+        applied = settings.applied(datetime.now(UTC))
+        self._membership.aim(applied, settings.clusters, settings.lease)
         if not self._membership.agrees:
             self._let_go(list(self._workers))
 
@@ -149,8 +148,3 @@ class SharedFleet(Fleet):
             if worker.join(_NONE) and worker.lease:
                 del self._leaving[name]
                 self._membership.ended(worker.lease, worker.unrecorded)
-
-
-def _applied(settings: Settings) -> AppliedConfig:
-    folder = Path(settings.path).absolute().parent
-    return AppliedConfig(settings.path, folder, settings.text, datetime.now(UTC), settings.attached)

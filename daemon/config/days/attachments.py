@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from daemon.config.document import SIZE_LIMIT
 from daemon.host.files import read_regular
-
-SIZE_LIMIT = 4 * 1024 * 1024
 
 
 class Attachments:
