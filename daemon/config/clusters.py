@@ -1,8 +1,8 @@
-"""What one cluster of schedules.yaml means: from its section to `ClusterSettings`.
+"""Check a cluster of schedules.yaml and turn its section into `ClusterSettings`.
 
-Here is what no single field can tell: which keys need or exclude each other, whether the secrets
-are there and who may read them. What is wrong is noted in the faults; the result then counts for
-nothing.
+These are the checks that involve more than one field: which keys need or exclude each other,
+whether the secrets exist and who may read them. Errors are added to the faults; the result must
+then not be used.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Surroundings:
     check: bool
 
     def path(self, name: str | None) -> Path | None:
-        """Return the path that a name in the file means."""
+        """Return the path that a name in the file refers to."""
         return secrets.resolve(name, self.folder, self.environ) if name else None
 
 
 def cluster_settings(
     place: Place, section: ClusterSection, around: Surroundings, faults: Faults
 ) -> ClusterSettings:
-    """Return the settings of the cluster at *place*; what is wrong with them is noted."""
+    """Return the settings of the cluster at *place*; errors are added to *faults*."""
     _check_urls(place, section, faults)
     _check_identity(place, faults)
     settings = ClusterSettings(
@@ -64,7 +64,7 @@ def cluster_settings(
 
 
 def warnings_of(settings: ClusterSettings) -> Iterator[str]:
-    """Return what works and is unwise, for the log at every start."""
+    """Yield warnings about settings that work but are unwise, for the log at every start."""
     where = f"clusters.{settings.name}"
     if not settings.tls.verify:
         yield f"{where}: tls.verify is false: whoever is on the way can read and change everything"
@@ -95,7 +95,7 @@ def _check_identity(place: Place, faults: Faults) -> None:
         faults.add_at_key(place.at("password_env"), "there is password_file already: keep one")
     if passwords and not place.has("username"):
         faults.add_at_key(place.at(passwords[0]), "there is no username for this password")
-    # Whoever wrote a `password` was told already what to do instead.
+    # For a `password` there is a fault already that says what to do instead.
     if not passwords and not place.has("password"):
         if place.has("username"):
             message = "there is no password for this user: add password_file or password_env"
@@ -120,7 +120,7 @@ def _tls(section: Section | None, around: Surroundings) -> Tls:
 
 
 def _timeouts(place: Place, given: dict[str, Any], faults: Faults) -> Timeouts:
-    """Complete what is given; a default gives way to it, a contradiction is noted."""
+    """Fill in defaults that do not contradict the given values; report values that do."""
     times = replace(Timeouts(), **given)
     parts = {"connect": times.connect, "read": times.read}
     if "total" not in given:
@@ -133,7 +133,7 @@ def _timeouts(place: Place, given: dict[str, Any], faults: Faults) -> Timeouts:
 
 
 def _retry(place: Place, given: dict[str, Any], faults: Faults) -> RetryPolicy:
-    """Complete what is given; a default gives way to it, a contradiction is noted."""
+    """Fill in defaults that do not contradict the given values; report values that do."""
     policy = replace(RetryPolicy(), **given)
     if policy.first_delay <= policy.max_delay:
         return policy
@@ -148,7 +148,7 @@ def _retry(place: Place, given: dict[str, Any], faults: Faults) -> RetryPolicy:
 def _check_secrets(
     place: Place, settings: ClusterSettings, around: Surroundings, faults: Faults
 ) -> None:
-    """Look at every file and variable as a call would; what is read is thrown away."""
+    """Read every file and variable as a call would, and discard the contents."""
     for steps, check in _secret_checks(settings, around.environ):
         try:
             check()

@@ -1,7 +1,7 @@
-"""The form of schedules.yaml: which keys stand where, and what kind of value each has.
+"""The sections of schedules.yaml: which keys each has, and the type of each value.
 
-Every field may be absent here, so that what is right in a file can be looked at beside what is
-wrong; `Section.required` and `Section.exactly_one` say what a section must have.
+Every field may be absent here, so that a file with errors can still be checked as a whole;
+`Section.required` and `Section.exactly_one` say what a section must have.
 """
 
 from __future__ import annotations

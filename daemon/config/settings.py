@@ -1,7 +1,7 @@
-"""schedules.yaml → `Settings`, or everything that is wrong with it at once.
+"""Turn schedules.yaml into `Settings`, or report everything that is wrong with it at once.
 
-Three stages with three names: a *document* is a tree that knows its lines, a *section* is a part of
-it whose fields are read, *settings* are what the rest of the program uses and never checks again.
+There are three stages: a *document* is a tree with line numbers, a *section* is a part of it with
+parsed fields, *settings* are what the rest of the program uses without checking again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from daemon.config.faults import Faults, Place, checked
 from daemon.config.fields import SHORTEST_LEASE
 from daemon.config.notify import Targets
 from daemon.config.sections import ClusterSection, FileSection
-from daemon.config.windows import Known, window
+from daemon.config.windows import References, window
 from daemon.core.shares import shortest_lease
 from daemon.durations import format_duration
 from daemon.errors import ConfigError, Fault
@@ -70,10 +70,10 @@ class Settings:
 
 
 def load(path: Path, *, environ: Mapping[str, str], check_secrets: bool = True) -> Settings:
-    """Read and check the file at *path*; *check_secrets* as in `parse`.
+    """Return the settings of the file at *path*; *check_secrets* as in `parse`.
 
     Raises:
-        ConfigError: it cannot be read, or is invalid; carries all faults.
+        ConfigError: it cannot be read or is invalid; carries all faults.
 
     """
     try:
@@ -83,8 +83,8 @@ def load(path: Path, *, environ: Mapping[str, str], check_secrets: bool = True) 
     except OSError as exc:
         fault = Fault(1, 1, "", why_unreadable(exc))
         raise ConfigError(str(path), (fault,)) from exc
-    beside = Attachments(path.absolute().parent)
-    return parse(text, str(path), environ=environ, attachments=beside, check_secrets=check_secrets)
+    files = Attachments(path.absolute().parent)
+    return parse(text, str(path), environ=environ, attachments=files, check_secrets=check_secrets)
 
 
 def parse(
@@ -95,9 +95,9 @@ def parse(
     attachments: Attachments,
     check_secrets: bool = True,
 ) -> Settings:
-    """Check the text of a file called *path*; *attachments* knows then which files it names.
+    """Return the settings of a file's text; *attachments* collects the files that it names.
 
-    Without *check_secrets* nobody looks whether password and key files are there and well kept.
+    Without *check_secrets*, password and key files need not exist. *path* is for messages.
 
     Raises:
         ConfigError: the text is invalid; carries all faults.
@@ -117,7 +117,7 @@ def parse(
 
 
 class _Reading:
-    """One file on its way from a tree to settings."""
+    """Turns the tree of one file into settings."""
 
     def __init__(
         self, root: Place, around: Surroundings, exclusions: Exclusions, faults: Faults
@@ -128,7 +128,7 @@ class _Reading:
         self._faults = faults
 
     def settings(self, text: bytes, path: str) -> Settings | None:
-        """Return the settings; they count for nothing if there are faults."""
+        """Return the settings, which must not be used if there are faults."""
         if not isinstance(self._root.node, tree.MappingNode):
             self._faults.add(self._root, "the file must be a mapping with clusters and windows")
             return None
@@ -185,18 +185,18 @@ class _Reading:
         }
 
     def _windows(self, section: FileSection) -> dict[str, Window]:
-        places, known = self._root.under("windows"), self._known(section)
+        places, known = self._root.under("windows"), self._references(section)
         found = (
             window(places[name], inner, known, self._faults)
             for name, inner in (section.windows or {}).items()
         )
         return {each.name: each for each in found if each}
 
-    def _known(self, section: FileSection) -> Known:
-        """Gather what windows may refer to, parts at fault included."""
+    def _references(self, section: FileSection) -> References:
+        """Return what windows may refer to, including parts that have faults."""
         places, usable = self._root.under("clusters"), section.clusters or {}
         labels = {name: _labels(place, usable.get(name)) for name, place in places.items()}
-        return Known(
+        return References(
             clusters=labels,
             exclusions=self._exclusions.read(
                 self._root.under("exclusions"), section.exclusions or {}
@@ -214,7 +214,7 @@ def _warnings_of(listen: tuple[str, int] | None) -> Iterator[str]:
 
 
 def difference(before: Settings | None, after: Settings) -> dict[str, list[str]]:
-    """Name the clusters, windows and targets `added`, `removed` and `changed` in *after*."""
+    """Return the names of what is `added`, `removed` and `changed` in *after*."""
     old, new = _parts(before), _parts(after)
     return {
         "added": sorted(new.keys() - old.keys()),
@@ -233,7 +233,7 @@ def _parts(settings: Settings | None) -> dict[str, object]:
 
 
 def _labels(place: Place, section: ClusterSection | None) -> Mapping[str, str] | None:
-    """Return a cluster's labels; None if the file has some that could not be read."""
+    """Return a cluster's labels; None if some of them could not be parsed."""
     if section is None or (section.labels is None and place.has("labels")):
         return None
     labels = section.labels or {}

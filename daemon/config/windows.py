@@ -1,8 +1,8 @@
-"""What one window of schedules.yaml means: from its section to `Window`.
+"""Check a window of schedules.yaml and turn its section into a `Window`.
 
-Here is what no single field can tell: whether the rule ever fires, and which clusters and
-exclusions its names mean. What is wrong is noted in the faults; the result then counts for
-nothing.
+These are the checks that involve more than one field: whether the rule ever fires, and which
+clusters and exclusions its names refer to. Errors are added to the faults; the result must then
+not be used.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class References:
     """What windows may refer to: clusters with their labels, exclusions, the default zone.
 
-    None stands for what is itself at fault, so that nothing follows from it; no clusters at all are
-    a fault, too.
+    None marks what has faults of its own, so that no further ones follow from it; no clusters at
+    all are such a fault, too.
     """
 
     clusters: Mapping[str, Labels | None]
@@ -39,8 +39,10 @@ class Known:
     zone: ZoneInfo
 
 
-def window(place: Place, section: WindowSection, known: Known, faults: Faults) -> Window | None:
-    """Return the window at *place*; None if there is no rule, and what is wrong is noted."""
+def window(
+    place: Place, section: WindowSection, known: References, faults: Faults
+) -> Window | None:
+    """Return the window at *place*, None without a rule; errors are added to *faults*."""
     rule = _rule(place, section, faults)
     targets = _targets(place, section, known.clusters, faults)
     excluded = _excluded(place.at("exclude"), section, known.exclusions, faults)
@@ -97,7 +99,7 @@ def _targets(
 def _addressed(
     place: Place, key: str, clusters: Mapping[str, Labels | None], faults: Faults
 ) -> list[str]:
-    """Return the clusters that a key under `repositories` means."""
+    """Return the clusters that a key under `repositories` refers to."""
     if "=" in key:
         return _labelled(place, key, clusters, faults)
     found = [name for name in clusters if fnmatchcase(name, key)]
@@ -111,7 +113,7 @@ def _addressed(
 def _labelled(
     place: Place, key: str, clusters: Mapping[str, Labels | None], faults: Faults
 ) -> list[str]:
-    """Return the clusters that have all of some labels: `env=prod,region=eu`."""
+    """Return the clusters that have all the labels of a key: `env=prod,region=eu`."""
     pairs = [tuple(part.strip().split("=")) for part in key.split(",")]
     wanted = {pair[0]: pair[-1] for pair in pairs}
     if len(wanted) < len(pairs) or not all(map(_is_label, pairs)):
@@ -149,7 +151,7 @@ def _excluded(
 
 
 def _excluded_by(word: str, exclusions: Mapping[str, DateSet | None]) -> DateRange | DateSet:
-    """Return the dates of a name, or of a date or range itself. Raises ValueError."""
+    """Return the dates of an exclusion's name, or of a date or range. Raises ValueError."""
     if word in exclusions:
         return exclusions[word] or DateSet(())
     if notation.looks_like_date(word):

@@ -32,10 +32,10 @@ class Rule(Protocol):
 
 
 def intervals(rule: Rule, zone: ZoneInfo, start: datetime, end: datetime) -> list[Interval]:
-    """List the openings of *rule* in *zone* that meet `[start, end)`, sorted by start, then end.
+    """Return the openings of *rule* in *zone* that meet `[start, end)`, sorted by start, then end.
 
-    Each local time that the rule names gives its own: where a gap moves the first of two, both may
-    start together. *start* and *end* are aware.
+    Each local time that the rule names has its own: where a gap moves the first of two, both may
+    start at once. *start* and *end* are aware.
     """
     start, end = max(start.astimezone(UTC), FIRST), min(end.astimezone(UTC), LAST)
     if start >= end:
