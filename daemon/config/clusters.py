@@ -26,8 +26,8 @@ _FILES = ("ca_file", "client_cert", "client_key")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Where secrets are: below *folder*, in *environ* or named by it; only looked at if *check*."""
+class SecretSources:
+    """Where secrets are: in *folder* or *environ*; *check* is whether they must exist."""
 
     folder: Path
     environ: Mapping[str, str]
@@ -39,7 +39,7 @@ class Surroundings:
 
 
 def cluster_settings(
-    place: Place, section: ClusterSection, around: Surroundings, faults: Faults
+    place: Place, section: ClusterSection, sources: SecretSources, faults: Faults
 ) -> ClusterSettings:
     """Return the settings of the cluster at *place*; errors are added to *faults*."""
     _check_urls(place, section, faults)
@@ -49,15 +49,15 @@ def cluster_settings(
         urls=section.url or (),
         discover=section.discover or (),
         username=section.username,
-        password_file=around.path(section.password_file),
+        password_file=sources.path(section.password_file),
         password_env=section.password_env,
-        tls=_tls(section.tls, around),
+        tls=_tls(section.tls, sources),
         timeout=_timeouts(place.at("timeout"), _given(section.timeout), faults),
         retry=_retry(place.at("retry"), _given(section.retry), faults),
         labels=tuple(sorted((section.labels or {}).items())),
     )
-    if around.check:
-        _check_secrets(place, settings, around, faults)
+    if sources.check:
+        _check_secrets(place, settings, sources, faults)
     if section.concurrency is None:
         return settings
     return replace(settings, concurrency=section.concurrency)
@@ -113,9 +113,9 @@ def _check_pair(tls: Place, faults: Faults) -> None:
             faults.add_at_key(tls.at(key), message)
 
 
-def _tls(section: Section | None, around: Surroundings) -> Tls:
+def _tls(section: Section | None, sources: SecretSources) -> Tls:
     given = _given(section)
-    paths = {key: around.path(given[key]) for key in _FILES if key in given}
+    paths = {key: sources.path(given[key]) for key in _FILES if key in given}
     return replace(Tls(), **(given | paths))
 
 
@@ -146,10 +146,10 @@ def _retry(place: Place, given: dict[str, Any], faults: Faults) -> RetryPolicy:
 
 
 def _check_secrets(
-    place: Place, settings: ClusterSettings, around: Surroundings, faults: Faults
+    place: Place, settings: ClusterSettings, sources: SecretSources, faults: Faults
 ) -> None:
     """Read every file and variable as a call would, and discard the contents."""
-    for steps, check in _secret_checks(settings, around.environ):
+    for steps, check in _secret_checks(settings, sources.environ):
         try:
             check()
         except SecretError as exc:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.config import tree
 from daemon.config.addresses import is_loopback
-from daemon.config.clusters import Surroundings, cluster_settings, warnings_of
+from daemon.config.clusters import SecretSources, cluster_settings, warnings_of
 from daemon.config.days.attachments import Attachments
 from daemon.config.days.exclusions import Exclusions
 from daemon.config.document import SIZE_LIMIT, read
@@ -107,9 +107,9 @@ def parse(
     faults = Faults(document.faults)
     settings = None
     if document.root is not None:
-        around = Surroundings(attachments.folder, environ, check_secrets)
+        sources = SecretSources(attachments.folder, environ, check_secrets)
         exclusions = Exclusions(attachments, faults)
-        reading = _Reading(Place(document.root), around, exclusions, faults)
+        reading = _Reading(Place(document.root), sources, exclusions, faults)
         settings = reading.settings(text, path)
     if settings is None or faults.all():
         raise ConfigError(path, faults.all())
@@ -120,10 +120,10 @@ class _Reading:
     """Turns the tree of one file into settings."""
 
     def __init__(
-        self, root: Place, around: Surroundings, exclusions: Exclusions, faults: Faults
+        self, root: Place, sources: SecretSources, exclusions: Exclusions, faults: Faults
     ) -> None:
         self._root = root
-        self._around = around
+        self._sources = sources
         self._exclusions = exclusions
         self._faults = faults
 
@@ -134,11 +134,11 @@ class _Reading:
             return None
         section = checked(self._root, FileSection, self._faults)
         clusters, windows = self._clusters(section), self._windows(section)
-        targets = Targets(self._around, self._faults)
+        targets = Targets(self._sources, self._faults)
         names = self._root.under("windows")
         return Settings(
             path=path,
-            folder=self._around.folder,
+            folder=self._sources.folder,
             text=text,
             digest=hashlib.sha256(text).hexdigest(),
             timezone=section.timezone or ZoneInfo("UTC"),
@@ -180,7 +180,7 @@ class _Reading:
             message = "there is no cluster in it: name at least one"
             self._faults.add(self._root.at("clusters"), message)
         return {
-            name: cluster_settings(places[name], cluster, self._around, self._faults)
+            name: cluster_settings(places[name], cluster, self._sources, self._faults)
             for name, cluster in (section.clusters or {}).items()
         }
 
