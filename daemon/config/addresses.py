@@ -1,6 +1,6 @@
-"""How schedules.yaml writes where things are: clusters, the ledger, our own port, repositories.
+"""Parse the addresses in schedules.yaml: of clusters, of the endpoint, of repositories.
 
-Readers as in `notation`. None of them repeats an address that may hold a password.
+Functions as in `notation`. None of them quotes an address that may hold a password.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _LAST_PORT = 65535
 
 
 def url(text: str) -> str:
-    """Read the root of a service; a slash at its end is dropped."""
+    """Parse the root URL of a service; a trailing slash is dropped."""
     if "@" in text:
         raise ValueError(
             "a user in a URL is refused, since the file is no place for secrets: use username and"
@@ -53,7 +53,7 @@ def is_plain_http_to_elsewhere(root: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Check whether *host*, a name or an address without brackets, is this machine alone."""
+    """Check whether *host*, a name or an address without brackets, is this machine only."""
     host = host.rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -64,7 +64,7 @@ def is_loopback(host: str) -> bool:
 
 
 def listener(text: str) -> tuple[str, int]:
-    """Read the address and port to listen at; an IPv6 address stands in brackets."""
+    """Parse the address and port to listen on; an IPv6 address is in brackets."""
     host, _, port = text.rpartition(":")
     if not re.fullmatch(LISTEN, text) or not 1 <= int(port) <= _LAST_PORT:
         raise ValueError(f"{shown(text)} is not {A_LISTENER}")
@@ -78,7 +78,7 @@ def listener(text: str) -> tuple[str, int]:
 
 
 def variable(text: str) -> str:
-    """Read the name of an environment variable."""
+    """Parse the name of an environment variable."""
     if not re.fullmatch(VARIABLE, text):
         # Unquoted: it may be the password itself.
         raise ValueError("this is not the name of an environment variable: letters, digits and _")
@@ -86,23 +86,23 @@ def variable(text: str) -> str:
 
 
 def username(text: str) -> str:
-    """Read a user's name."""
+    """Parse a user name."""
     if not text or ":" in text:
         raise ValueError(f"{shown(text)} is not a username: it may not be empty nor have a colon")
     return text
 
 
 def file_name(text: str) -> str:
-    """Read the name of a file."""
+    """Parse the name of a file."""
     if not text.strip():
         raise ValueError("the name of a file may not be empty")
     return text
 
 
 def repository_pattern(text: str) -> str:
-    """Read a repository's id or a glob over ids, either after `!` to take away."""
+    """Parse a repository id or a glob over ids; a leading `!` excludes what it matches."""
     pattern = text.removeprefix("!")
-    # What stands in brackets is one character to the glob; a bracket left over is itself.
+    # Brackets match one character in a glob; an unclosed bracket matches itself.
     plain = re.sub(r"\[[!^]?[^]]+\]", "?", pattern)
     if plain == pattern and not re.search(r"[*?]", pattern):
         if not REPOSITORY_ID.fullmatch(pattern):

@@ -1,8 +1,8 @@
-"""What one cluster of schedules.yaml means: from its section to `ClusterSettings`.
+"""Check a cluster of schedules.yaml and turn its section into `ClusterSettings`.
 
-Here is what no single field can tell: which keys need or exclude each other, whether the secrets
-are there and who may read them. What is wrong is noted in the faults; the result then counts for
-nothing.
+These are the checks that involve more than one field: which keys need or exclude each other,
+whether the secrets exist and who may read them. Errors are added to the faults; the result must
+then not be used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 
 from daemon.config.addresses import is_plain_http_to_elsewhere
 from daemon.config.faults import Faults, Place
-from daemon.config.sections import ClusterSection, Section
+from daemon.config.fields import Section
+from daemon.config.sections import ClusterSection
 from daemon.durations import format_duration
 from daemon.errors import SecretError
 from daemon.host import secrets
@@ -25,22 +26,22 @@ _FILES = ("ca_file", "client_cert", "client_key")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Where secrets are: below *folder*, in *environ* or named by it; only looked at if *check*."""
+class SecretSources:
+    """Where secrets are: in *folder* or *environ*; *check* is whether they must exist."""
 
     folder: Path
     environ: Mapping[str, str]
     check: bool
 
     def path(self, name: str | None) -> Path | None:
-        """Return the path that a name in the file means."""
+        """Return the path that a name in the file refers to."""
         return secrets.resolve(name, self.folder, self.environ) if name else None
 
 
 def cluster_settings(
-    place: Place, section: ClusterSection, around: Surroundings, faults: Faults
+    place: Place, section: ClusterSection, sources: SecretSources, faults: Faults
 ) -> ClusterSettings:
-    """Return the settings of the cluster at *place*; what is wrong with them is noted."""
+    """Return the settings of the cluster at *place*; errors are added to *faults*."""
     _check_urls(place, section, faults)
     _check_identity(place, faults)
     settings = ClusterSettings(
@@ -48,22 +49,22 @@ def cluster_settings(
         urls=section.url or (),
         discover=section.discover or (),
         username=section.username,
-        password_file=around.path(section.password_file),
+        password_file=sources.path(section.password_file),
         password_env=section.password_env,
-        tls=_tls(section.tls, around),
+        tls=_tls(section.tls, sources),
         timeout=_timeouts(place.at("timeout"), _given(section.timeout), faults),
         retry=_retry(place.at("retry"), _given(section.retry), faults),
         labels=tuple(sorted((section.labels or {}).items())),
     )
-    if around.check:
-        _check_secrets(place, settings, around, faults)
+    if sources.check:
+        _check_secrets(place, settings, sources, faults)
     if section.concurrency is None:
         return settings
     return replace(settings, concurrency=section.concurrency)
 
 
 def warnings_of(settings: ClusterSettings) -> Iterator[str]:
-    """Return what works and is unwise, for the log at every start."""
+    """Yield warnings about settings that work but are unwise, for the log at every start."""
     where = f"clusters.{settings.name}"
     if not settings.tls.verify:
         yield f"{where}: tls.verify is false: whoever is on the way can read and change everything"
@@ -94,7 +95,7 @@ def _check_identity(place: Place, faults: Faults) -> None:
         faults.add_at_key(place.at("password_env"), "there is password_file already: keep one")
     if passwords and not place.has("username"):
         faults.add_at_key(place.at(passwords[0]), "there is no username for this password")
-    # Whoever wrote a `password` was told already what to do instead.
+    # For a `password` there is a fault already that says what to do instead.
     if not passwords and not place.has("password"):
         if place.has("username"):
             message = "there is no password for this user: add password_file or password_env"
@@ -112,14 +113,14 @@ def _check_pair(tls: Place, faults: Faults) -> None:
             faults.add_at_key(tls.at(key), message)
 
 
-def _tls(section: Section | None, around: Surroundings) -> Tls:
+def _tls(section: Section | None, sources: SecretSources) -> Tls:
     given = _given(section)
-    paths = {key: around.path(given[key]) for key in _FILES if key in given}
+    paths = {key: sources.path(given[key]) for key in _FILES if key in given}
     return replace(Tls(), **(given | paths))
 
 
 def _timeouts(place: Place, given: dict[str, Any], faults: Faults) -> Timeouts:
-    """Complete what is given; a default gives way to it, a contradiction is noted."""
+    """Fill in defaults that do not contradict the given values; report values that do."""
     times = replace(Timeouts(), **given)
     parts = {"connect": times.connect, "read": times.read}
     if "total" not in given:
@@ -132,7 +133,7 @@ def _timeouts(place: Place, given: dict[str, Any], faults: Faults) -> Timeouts:
 
 
 def _retry(place: Place, given: dict[str, Any], faults: Faults) -> RetryPolicy:
-    """Complete what is given; a default gives way to it, a contradiction is noted."""
+    """Fill in defaults that do not contradict the given values; report values that do."""
     policy = replace(RetryPolicy(), **given)
     if policy.first_delay <= policy.max_delay:
         return policy
@@ -145,10 +146,10 @@ def _retry(place: Place, given: dict[str, Any], faults: Faults) -> RetryPolicy:
 
 
 def _check_secrets(
-    place: Place, settings: ClusterSettings, around: Surroundings, faults: Faults
+    place: Place, settings: ClusterSettings, sources: SecretSources, faults: Faults
 ) -> None:
-    """Look at every file and variable as a call would; what is read is thrown away."""
-    for steps, check in _secret_checks(settings, around.environ):
+    """Read every file and variable as a call would, and discard the contents."""
+    for steps, check in _secret_checks(settings, sources.environ):
         try:
             check()
         except SecretError as exc:

@@ -1,9 +1,9 @@
-"""The text of schedules.yaml → a tree that remembers where everything stands.
+"""Parse the YAML of schedules.yaml into a tree that keeps the line and column of every value.
 
-YAML 1.2 core rules: `true` and `false`, null, decimal numbers; all else is text, `02:00`, dates and
-`yes` included. The tree is built straight from PyYAML's events, so that nothing is expanded,
-constructed or walked before it was checked: anchors, aliases, merge keys, tags, repeated keys, a
-second document and deep nesting are faults, found in the one pass that builds the tree.
+YAML 1.2 core schema: `true` and `false`, null and decimal numbers; everything else is text,
+including `02:00`, dates and `yes`. The tree is built directly from PyYAML's events, so nothing is
+expanded or constructed before it has been checked: anchors, aliases, merge keys, tags, repeated
+keys, a second document and deep nesting are faults, found in the one pass that builds the tree.
 
 Only PyYAML's pure reader is used: its C parser crashes the process on deep nesting.
 """
@@ -57,8 +57,8 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 
-# What no text may hold: controls, halves of characters, invisible marks, and what YAML 1.1 takes
-# for a line break while editors, which count the lines that we report, do not.
+# What no text may contain: control characters, surrogates, invisible marks, and what YAML 1.1 takes
+# for a line break although editors, which count the lines that we report, do not.
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 )
@@ -66,7 +66,7 @@ _FORBIDDEN_SHOWN = 10
 
 
 def read(content: bytes) -> Document:
-    """Read the bytes of a file; whatever they are, all that is wrong with them is in the result."""
+    """Parse the bytes of a file; the result has the tree, if there is one, and every fault."""
     try:
         text = _decoded(content)
         builder = _Builder(text)
@@ -76,7 +76,7 @@ def read(content: bytes) -> Document:
 
 
 class _UnreadableError(Exception):
-    """Raised when reading cannot go on; carries why."""
+    """Raised when parsing cannot go on; carries the reasons."""
 
     def __init__(self, *faults: Fault) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ def _fault_after(before: str, message: str) -> Fault:
     return Fault(len(lines), len(lines[-1]) + 1, "", message)
 
 
-# What PyYAML says of the mistakes that people make in this file most, and what to do about them.
+# PyYAML's words for the most common mistakes, and what to do about them.
 _ADVICE = {
     "found character '\\t'": "indent with spaces, not with tabs",
     "scanning an alias": 'a glob that begins with * must be quoted: "*"',
@@ -128,7 +128,7 @@ _ADVICE = {
 
 
 class _Builder:
-    """Turns one text's events into a document; recurs as deep as `DEPTH_LIMIT` at most."""
+    """Builds a document from the events of a text; recurses at most `DEPTH_LIMIT` deep."""
 
     def __init__(self, text: str) -> None:
         self._loader = yaml.SafeLoader(text)
@@ -136,7 +136,7 @@ class _Builder:
         self._faults: list[Fault] = []
 
     def document(self) -> Document:
-        """Read all; a syntax error or too deep a nesting ends the reading, and there is no tree."""
+        """Parse everything; after a syntax error, or nested too deep, there is no tree."""
         try:
             root = self._root()
         except _UnreadableError as exc:
@@ -210,7 +210,7 @@ class _Builder:
         return entries
 
     def _key(self, event: Event, path: TreePath) -> Scalar | None:
-        """Return a key that names something; None if there is no use in its value."""
+        """Return the key; None if its value cannot be used."""
         if isinstance(event, ScalarEvent) and event.style is None and event.value == "<<":
             self._fault(event, path, "a merge key (<<) is not allowed: write the keys out")
             return None
@@ -248,7 +248,7 @@ class _Builder:
             message = f"an anchor (&{event.anchor}) is not allowed: write values out"
             self._fault(event, path, message)
         if event.tag is not None:
-            # PyYAML takes the bracket after it for a part of the tag.
+            # PyYAML takes a bracket after it for part of the tag.
             tag = event.tag.rstrip("],}")
             message = f'a tag ({tag}) is not allowed; quote a pattern that takes away: "{tag}"'
             self._fault(event, path, message)
@@ -270,7 +270,7 @@ def _position(where: Event | Node) -> tuple[int, int]:
 
 
 def _resolved(text: str) -> str | float | bool | None:
-    """Return what a text without quotes means by the core rules of YAML 1.2."""
+    """Return the value of an unquoted text by the core schema of YAML 1.2."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.fullmatch(text):

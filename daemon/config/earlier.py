@@ -1,4 +1,4 @@
-"""Reading a configuration again: a file that changed, or what the ledger kept of an earlier one."""
+"""Read a configuration again: a file that changed, or an earlier one that the ledger kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from daemon.service.cluster import ClusterSettings
 
 
 def last_good(ledger: Ledger, environ: Mapping[str, str]) -> Settings | None:
-    """Return what was in force last; None if nothing was, or it is valid no more."""
+    """Return what was last in force; None if nothing was, or it is no longer valid."""
     last = ledger.last_good()
     return read_again(last, environ) if last else None
 
@@ -25,7 +25,7 @@ def last_good(ledger: Ledger, environ: Mapping[str, str]) -> Settings | None:
 def clusters(
     names: set[str], configs: Iterable[AppliedConfig], environ: Mapping[str, str]
 ) -> dict[str, ClusterSettings]:
-    """Find how clusters that the file no longer names were reached; *configs*, the newest first."""
+    """Return how clusters that the file no longer names were reached; *configs* newest first."""
     found: dict[str, ClusterSettings] = {}
     for applied in configs:
         settings = read_again(applied, environ)
@@ -37,7 +37,7 @@ def clusters(
 
 
 def read_again(applied: AppliedConfig, environ: Mapping[str, str]) -> Settings | None:
-    """Read a configuration again; a secret gone since then must not stop a resume."""
+    """Parse a configuration again; a secret deleted since then must not prevent a resume."""
     with suppress(ConfigError):
         return parse(
             applied.text,
@@ -51,7 +51,7 @@ def read_again(applied: AppliedConfig, environ: Mapping[str, str]) -> Settings |
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads what is called *path* for people; files that it names are beside it in *folder*."""
+    """Reads the file shown to users as *path*; the files that it names are in *folder*."""
 
     path: str
     folder: Path
@@ -60,7 +60,7 @@ class Reader:
     def read(
         self, content: Content, attachments: Attachments, *, check_secrets: bool = True
     ) -> Settings:
-        """Return the settings; *attachments* then knows the files they name. Raises ConfigError."""
+        """Return the settings; *attachments* collects the files they name. Raises ConfigError."""
         if content.error:
             raise ConfigError(self.path, (Fault(1, 1, "", content.error),))
         return parse(
@@ -72,7 +72,7 @@ class Reader:
         )
 
     def is_good(self, content: Content, *, check_secrets: bool) -> bool:
-        """Check whether it could be put in force, or could be if its secrets were there."""
+        """Check whether it can be put in force; without *check_secrets*, if its secrets existed."""
         try:
             self.read(content, Attachments(self.folder), check_secrets=check_secrets)
         except ConfigError:

@@ -1,7 +1,7 @@
-"""Collects what is wrong with a file: places in its tree, and faults at them.
+"""Collect the faults of a file, each with its place.
 
-`Place` is a value with the way to it; `Faults` keeps the faults; `checked` lets pydantic read a
-tree and says in our own words what it refused.
+A `Place` is a value and the path to it; `checked` has pydantic validate a tree and words its errors
+for the people who edit the file.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from daemon.config.fields import NOT_TEXT
-from daemon.config.sections import Section
+from daemon.config.fields import NOT_TEXT, Section
 from daemon.config.tree import MappingNode, Node, Scalar, SequenceNode, TreePath, Unusable, dotted
 from daemon.errors import Fault
 from daemon.wording import listed, nearest, nearest_or_all, shown
 
 S = TypeVar("S", bound=Section)
 
-# How pydantic marks that it was the key of a mapping that it refused.
+# How pydantic marks an error in the key of a mapping.
 _KEY = "[key]"
 
-# What is needed where pydantic itself found something else.
+# What is expected where pydantic found something else.
 _WANTED = {
     "bool_type": "a boolean: write true or false",
     "int_type": "a whole number",
@@ -42,7 +41,7 @@ _ADVICE = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A value of the file, the way to it, and the key that it stands under."""
+    """A value of the file, the path to it, and its key."""
 
     node: Node
     path: TreePath = ()
@@ -53,7 +52,7 @@ class Place:
         return isinstance(self.node, MappingNode) and key in self.node.entries
 
     def at(self, *steps: str | int) -> Place:
-        """Follow *steps* as far as the file has them; a lone item stands for a list of one."""
+        """Follow *steps* as far as the file has them; a single item counts as a list of one."""
         place = self
         for step in steps:
             match place.node, step:
@@ -80,16 +79,16 @@ class Faults:
     """The faults found so far."""
 
     def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
-        """Begin with what is known."""
+        """Start with *faults*."""
         self._faults = set(faults)
 
     def add(self, place: Place, message: str) -> None:
-        """Note a fault of a value."""
+        """Add a fault of a value."""
         node = place.node
         self._faults.add(Fault(node.line, node.column, dotted(place.path), message))
 
     def add_at_key(self, place: Place, message: str) -> None:
-        """Note a fault of a key, or of a section as a whole."""
+        """Add a fault of a key, or of a section as a whole."""
         node = place.key or place.node
         self._faults.add(Fault(node.line, node.column, dotted(place.path), message))
 
@@ -99,9 +98,9 @@ class Faults:
 
 
 def checked(root: Place, model: type[S], faults: Faults) -> S:
-    """Read a mapping as *model*; what is wrong is noted and left out of the result.
+    """Parse a mapping as *model*; errors are added to *faults*, their values left out.
 
-    Left out is the innermost key whose value is at fault, so that all the rest can be looked at.
+    What is left out is the innermost key of a wrong value, so that everything else can be checked.
     """
     for place, section in sections(root, model):
         _check_keys(place, section, faults)
@@ -118,7 +117,7 @@ def checked(root: Place, model: type[S], faults: Faults) -> S:
 
 
 def sections(place: Place, model: type[Section]) -> Iterator[tuple[Place, type[Section]]]:
-    """Return every section of a tree with its place, but those that are no mappings."""
+    """Yield every section of a tree with its place, except those that are not mappings."""
     if isinstance(place.node, SequenceNode) and model.is_listed:
         for index in range(len(place.node.items)):
             yield from sections(place.at(index), model)
@@ -146,7 +145,7 @@ def _check_keys(place: Place, section: type[Section], faults: Faults) -> None:
 
 
 def _plain(place: Place, faults: Faults) -> Any:
-    """Return a tree as Python's own values; keys without a usable value are left out."""
+    """Return a tree as plain Python values; keys without a usable value are left out."""
     match place.node:
         case Scalar(value=value):
             return value
@@ -186,7 +185,7 @@ def _note(
 
 
 def _leave_out(loc: tuple[int | str, ...], plain: Any) -> None:
-    """Delete the innermost key on the way to an error; an earlier error may have done so."""
+    """Delete the innermost key on the path to an error; an earlier error may have done so."""
     holder: dict[Any, Any] = {}
     key: str | int = ""
     for step in loc:
@@ -209,7 +208,7 @@ def _unknown_key(key: str, section: type[Section]) -> str:
 
 
 def _refusal(error: ErrorDetails, node: Node) -> str:
-    """Say in our own words what pydantic refused."""
+    """Return the message for an error of pydantic."""
     kind = error["type"]
     if isinstance(node, Scalar) and node.value is None:
         return _NO_VALUE

@@ -1,4 +1,4 @@
-"""The kinds of fields that schedules.yaml has, as pydantic annotations over our own readers."""
+"""The types of fields and sections in schedules.yaml, as pydantic models and annotations."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar, get_args
+from functools import cache
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -26,12 +27,58 @@ NOT_TEXT = "not_text"
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
+class Section(BaseModel):
+    """A mapping with a fixed set of keys."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    required: ClassVar[tuple[str, ...]] = ()
+    exactly_one: ClassVar[tuple[str, ...]] = ()
+    # Keys whose values are mappings from names that users choose to sections.
+    named: ClassVar[tuple[str, ...]] = ()
+    # Whether there may be a list of several.
+    is_listed: ClassVar[bool] = False
+
+    @classmethod
+    @cache
+    def known_keys(cls) -> dict[str, type[Section] | None]:
+        """Return the keys, each with its type of section, if it has one."""
+        return {
+            field.alias or name: _section_in(field.annotation)
+            for name, field in cls.model_fields.items()
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Add the keys that a section must have, which its fields do not show."""
+        reference = handler(core)
+        schema = handler.resolve_ref_schema(reference)
+        if cls.required:
+            schema["required"] = list(cls.required)
+        if cls.exactly_one:
+            schema["oneOf"] = [{"required": [key]} for key in cls.exactly_one]
+        return reference
+
+
+def _section_in(annotation: object) -> type[Section] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)
+
+
+def optional(description: str, *examples: object, alias: str | None = None) -> Any:
+    """Declare a field that may be absent, with its description and examples for editors."""
+    return Field(None, description=description, examples=list(examples), alias=alias)
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Annotates a field that is a text and means what *parse* makes of it.
+    """Annotates a field whose text is parsed by *parse*.
 
-    Where a number or a boolean stands instead, the fault names what is *wanted*; without it, quotes
-    are all that is missing. *schema* is what JSON Schema says of the text.
+    If the value is no text, the fault names what is *wanted*; without it, it asks for quotes.
+    *schema* describes the text in the JSON Schema.
     """
 
     parse: Callable[[str], object]
@@ -39,15 +86,15 @@ class Text:
     schema: dict[str, Any] = field(default_factory=dict, hash=False)
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
-        """Let pydantic call our reader and nothing else."""
+        """Return a schema that only calls our parser."""
         return core_schema.no_info_plain_validator_function(self.read)
 
     def __get_pydantic_json_schema__(self, core: object, handler: object) -> JsonSchemaValue:
-        """Describe the text, not what it means."""
+        """Describe the text, not its parsed value."""
         return {"type": "string", **self.schema}
 
     def read(self, value: object) -> object:
-        """Return what a value of the file means. Raises as pydantic wants it."""
+        """Return the parsed value. Raises PydanticCustomError if it is no text."""
         if not isinstance(value, str):
             raise PydanticCustomError(NOT_TEXT, "{wanted}", {"wanted": self.wanted})
         return self.parse(value)
@@ -55,14 +102,14 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class OrText:
-    """Annotates `T | Section`: *text* is read to a T, a mapping is the section."""
+    """Annotates `T | Section`: a text is parsed into a T, a mapping is the section."""
 
     text: Text
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Let pydantic read mappings, and nothing else."""
+        """Return a schema by which pydantic validates mappings only."""
         section = handler.generate_schema(get_args(source)[-1])
         return core_schema.no_info_wrap_validator_function(self._either, section)
 
@@ -78,7 +125,7 @@ class OrText:
 
 @dataclass(frozen=True, slots=True)
 class NoSecret:
-    """Annotates a section that says where a secret is: the secret itself is refused, unquoted."""
+    """Annotates a section that says where a secret is: the secret itself is refused, not quoted."""
 
     secret: str
     instead: str
@@ -86,7 +133,7 @@ class NoSecret:
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Look before pydantic does."""
+        """Return a schema that checks before pydantic does."""
         return core_schema.no_info_before_validator_function(self._checked, handler(source))
 
     def _checked(self, value: object) -> object:
@@ -100,14 +147,14 @@ class NoSecret:
 
 @dataclass(frozen=True, slots=True)
 class OneOrMore:
-    """Annotates a list that is never empty; one item may stand for a list of one."""
+    """Annotates a list that is never empty; a single item counts as a list of one."""
 
     items: str
 
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Make the list before pydantic looks at its items."""
+        """Return a schema that makes the list before pydantic validates its items."""
         return core_schema.no_info_before_validator_function(self._listed, handler(source))
 
     def __get_pydantic_json_schema__(
@@ -125,13 +172,13 @@ class OneOrMore:
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Annotates a whole number, its bounds included."""
+    """Annotates a whole number between two bounds, both included."""
 
     low: int
     high: int
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
-        """Let pydantic tell numbers from the rest, booleans included."""
+        """Return a schema that takes numbers, but no booleans."""
         number = core_schema.int_schema(strict=True)
         return core_schema.no_info_after_validator_function(self._bounded, number)
 
@@ -146,10 +193,10 @@ class Whole:
 
 
 class DayOfMonth:
-    """Annotates an item of `monthly.on`: a number, or a text."""
+    """Annotates an item of `monthly.on`: a number or a text."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
-        """Let pydantic call our reader and nothing else."""
+        """Return a schema that only calls our parser."""
         return core_schema.no_info_plain_validator_function(self._read)
 
     def __get_pydantic_json_schema__(self, core: object, handler: object) -> JsonSchemaValue:
@@ -166,7 +213,7 @@ class DayOfMonth:
 
 
 def between(low: timedelta, high: timedelta) -> Callable[[str], timedelta]:
-    """Make a reader of durations from *low* to *high*, both included."""
+    """Return a parser of durations from *low* to *high*, both included."""
 
     def parse(text: str) -> timedelta:
         found = durations.parse_duration(text)
@@ -179,7 +226,7 @@ def between(low: timedelta, high: timedelta) -> Callable[[str], timedelta]:
 
 
 def one_of(choices: type[Choice]) -> Callable[[str], Choice]:
-    """Make a reader of the words of an enum."""
+    """Return a parser of the words of an enum."""
 
     def parse(text: str) -> Choice:
         if text not in list(choices):
@@ -206,16 +253,13 @@ def _pattern(pattern: str) -> dict[str, Any]:
 _ZERO = timedelta(0)
 _LEAST = timedelta(milliseconds=1)
 _HOUR = timedelta(hours=1)
-# Whoever looks for openings must look back as far as one may reach: that has to have a bound.
+# A search for openings has to look back as far as one may be long, so there must be a bound.
 _YEAR = timedelta(days=366)
 
-# Less would be lost to a database that is slow for a moment.
+# A shorter one would be lost whenever the database is slow for a moment.
 SHORTEST_LEASE = timedelta(seconds=3)
 
-# Ten years.
-_LONGEST_HISTORY = timedelta(days=3660)
-
-Keep = Annotated[timedelta, _duration(timedelta(days=1), _LONGEST_HISTORY)]
+Keep = Annotated[timedelta, _duration(timedelta(days=1), durations.LONGEST)]
 Length = Annotated[timedelta, _duration(_LEAST, _YEAR)]
 Lead = Annotated[timedelta, _duration(_ZERO, _YEAR)]
 Resync = Annotated[timedelta, _duration(timedelta(seconds=1), timedelta(minutes=10))]

@@ -1,6 +1,6 @@
-"""Notices that schedules.yaml changed, however it was written: in place, by rename, by symlink.
+"""Notice changes of schedules.yaml, whether written in place, by rename or by symlink.
 
-The calendar files that it names count as parts of it.
+The calendar files that it names count as part of it.
 
 It polls: an inotify watch on a file is deaf after the first rename over it, and one on a symlink
 (a Kubernetes ConfigMap) after the first swap.
@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from daemon.config.days.attachments import SIZE_LIMIT, Attachments
+from daemon.config.days.attachments import Attachments
+from daemon.config.document import SIZE_LIMIT
 from daemon.host.files import read_regular, why_unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What was read: the text, or why it could not be read; and the files that belong to it."""
+    """The text of the file, or why it could not be read, and the files that it names."""
 
     text: bytes = b""
     error: str = ""
@@ -28,10 +29,10 @@ class Content:
 
 
 class Watch:
-    """One file; `poll` tells what it says when it has changed and come to rest."""
+    """Watches one file; `poll` returns its content once it has changed and is no longer written."""
 
     def __init__(self, path: Path, known: bytes | None, attachments: Attachments) -> None:
-        """Watch *path*, whose content is known to be *known* (None: not known)."""
+        """Watch *path*, whose content was *known* when it was last read (None: never)."""
         self._path = path
         self._attachments = attachments
         self._reported = Content(known, "", attachments.seen) if known is not None else None
@@ -39,10 +40,10 @@ class Watch:
         self._seen: Content | None = None
 
     def poll(self) -> Content | None:
-        """Return the content once after each change; None while there is no news.
+        """Return the content once after each change, otherwise None.
 
-        A content counts when two polls in a row read the same: a file that is being written in
-        place is left alone until it is whole.
+        A content counts once two polls in a row have read the same, so that a file that is being
+        written in place is not used until it is complete.
         """
         signature = self._stat()
         if signature == self._signature and self._seen is None:
@@ -67,7 +68,7 @@ class Watch:
             return Content(b"", why_unreadable(exc), attached)
 
     def settle(self, content: Content, attachments: Attachments) -> None:
-        """Take *content* as reported: it was judged, and *attachments* are what belongs to it."""
+        """Treat *content* as reported already, and watch *attachments* from now on."""
         self._attachments = attachments
         self._seen, self._reported = None, replace(content, attached=attachments.seen)
 

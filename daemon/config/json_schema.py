@@ -1,4 +1,4 @@
-"""The JSON Schema of schedules.yaml, for editors: made from the sections that read it."""
+"""Generate the JSON Schema of schedules.yaml, for editors, from the sections that parse it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from daemon.config.sections import FileSection
 
 
 class _Generator(GenerateJsonSchema):
-    """Describes the file as people write it: a key is absent, never null; a name has its form."""
+    """Describes the file as people write it: keys may be absent but not null."""
 
     def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
-        """Describe the value alone."""
+        """Describe the value only."""
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Describe the value alone; defaults stand in the descriptions."""
+        """Describe the value only; defaults are in the descriptions."""
         return self.generate_inner(schema["schema"])
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        """Allow no name beside those that have the form of a name."""
+        """Allow only names of the right form."""
         described = super().dict_schema(schema)
         if "patternProperties" in described:
             described["additionalProperties"] = False
         return described
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002  # as pydantic has it
-        """Leave out titles that say the key once more."""
+        """Leave out titles that only repeat the key."""
         return False
 
 

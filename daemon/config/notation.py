@@ -1,6 +1,6 @@
-"""How schedules.yaml writes names, zones, days, dates and times of day.
+"""Parse the names, zones, days, dates and times of day in schedules.yaml.
 
-Every reader takes a text and gives what it means, or raises ValueError with a sentence for whoever
+Each function returns the value of a text, or raises ValueError with a sentence for the person who
 edits the file: what is there, what is allowed, what was probably meant.
 """
 
@@ -34,7 +34,7 @@ A_MONTH_DAY = (
     "a day of a month: write 1 to 31, -1 for the last day (to -31), or second tuesday, last friday"
 )
 
-# Beyond them lies nothing that anyone maintains, and the end of what datetime can add to.
+# No maintenance is planned beyond them, and arithmetic with datetime would overflow.
 _FIRST_YEAR, _LAST_YEAR = 1970, 2999
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -45,7 +45,7 @@ _LONGEST_MONTH = 31
 
 
 def name(text: str) -> str:
-    """Read the name of a window, a cluster, an exclusion or a label."""
+    """Parse the name of a window, a cluster, an exclusion or a label."""
     if not re.fullmatch(NAME, text):
         raise ValueError(
             f"{shown(text)} is not a name: letters, digits, _ . and -, the first a letter or digit,"
@@ -55,7 +55,7 @@ def name(text: str) -> str:
 
 
 def zone(text: str) -> ZoneInfo:
-    """Read the name of an IANA time zone."""
+    """Parse the name of an IANA time zone."""
     if text not in _zones():
         guess = _city(text) or nearest(text, _zones())
         raise ValueError(f"{shown(text)} is not an IANA time zone such as Europe/Berlin{guess}")
@@ -64,19 +64,19 @@ def zone(text: str) -> ZoneInfo:
 
 @cache
 def _zones() -> tuple[str, ...]:
-    """List the zones; ZoneInfo would also take `right/…`, which counts leap seconds."""
+    """Return the zones; ZoneInfo would also accept `right/…`, which counts leap seconds."""
     return tuple(sorted(available_timezones() - {"localtime", "Factory"}))
 
 
 def _city(text: str) -> str:
-    """Suggest the zone of a city that stands alone or under a wrong continent."""
+    """Suggest the zone of a city that has no continent or a wrong one."""
     city = text.rpartition("/")[2].replace(" ", "_").casefold()
     zones = [zone for zone in _zones() if zone.rpartition("/")[2].casefold() == city]
     return f"; did you mean {listed(map(shown, zones))}?" if zones else ""
 
 
 def time_of_day(text: str) -> time:
-    """Read a time on the clock."""
+    """Parse a time of day."""
     if re.fullmatch(TIME, text):
         return time.fromisoformat(text if text[2] == ":" else f"0{text}")
     if re.fullmatch(END, text):
@@ -85,7 +85,7 @@ def time_of_day(text: str) -> time:
 
 
 def end_of_day(text: str) -> timedelta:
-    """Read a time on the clock that may be 24:00; give the time since midnight."""
+    """Parse a time of day that may be 24:00; return the time since midnight."""
     if re.fullmatch(END, text) and text.startswith("24"):
         return timedelta(hours=24)
     if not re.fullmatch(TIME, text):
@@ -95,7 +95,7 @@ def end_of_day(text: str) -> timedelta:
 
 
 def day(text: str) -> date:
-    """Read a date."""
+    """Parse a date."""
     found = date_range(text)
     if found.first != found.last:
         raise ValueError(f"{shown(text)} is a range, not {A_DATE}")
@@ -103,7 +103,7 @@ def day(text: str) -> date:
 
 
 def date_range(text: str) -> DateRange:
-    """Read a date, or a range of dates with both its ends."""
+    """Parse a date, or a range of dates, both ends included."""
     if not re.fullmatch(DATES, text):
         raise ValueError(f"{shown(text)} is not {A_DATE_RANGE}")
     first, _, last = text.partition("..")
@@ -114,7 +114,7 @@ def date_range(text: str) -> DateRange:
 
 
 def looks_like_date(text: str) -> bool:
-    """Check whether a text is meant as a date or a range rather than as a name."""
+    """Check whether a text is meant as a date or a range and not as a name."""
     return bool(re.match(r"[0-9]{4}-[0-9]{1,2}-|[0-9]{4}-[0-9]{2}$|.*\.\.", text))
 
 
@@ -126,14 +126,14 @@ def _calendar_day(text: str) -> date:
 
 
 def local_time(text: str) -> datetime:
-    """Read a date and a time on the clock; the result has no zone."""
+    """Parse a local date and time; the result has no zone."""
     if not re.fullmatch(LOCAL_TIME, text):
         raise ValueError(f"{shown(text)} is not {A_LOCAL_TIME}")
     return _instant(text, A_LOCAL_TIME)
 
 
 def instant(text: str) -> datetime:
-    """Read a date and a time; without an offset the result has no zone."""
+    """Parse a date and a time; without an offset the result has no zone."""
     if not re.fullmatch(INSTANT, text):
         raise ValueError(f"{shown(text)} is not {AN_INSTANT}")
     return _instant(text, AN_INSTANT)
@@ -150,7 +150,7 @@ def _instant(text: str, wanted: str) -> datetime:
 
 
 def weekdays(text: str) -> frozenset[int]:
-    """Read a day, a range that may pass the week's end, or a group; Monday is 0."""
+    """Parse a day, a range that may cross the end of the week, or a group; Monday is 0."""
     words = text.casefold()
     if words in _GROUPS:
         return frozenset(_GROUPS[words])
@@ -171,7 +171,7 @@ def _weekday(word: str, text: str) -> int:
 
 
 def month_day(text: str) -> MonthDay:
-    """Read a day number, from the end if negative, or the n-th of a weekday."""
+    """Parse a day number, from the end if negative, or the n-th of a weekday."""
     if re.fullmatch(r"[-+]?[0-9]{1,3}", text):
         return day_number(int(text))
     ordinal, _, weekday = " ".join(text.casefold().split()).partition(" ")
@@ -182,7 +182,7 @@ def month_day(text: str) -> MonthDay:
 
 
 def day_number(number: int) -> DayNumber:
-    """Read a day of the month given as a number."""
+    """Parse a day of the month given as a number."""
     if not 1 <= abs(number) <= _LONGEST_MONTH:
         raise ValueError(f"{number} is not {A_MONTH_DAY}")
     return DayNumber(number)

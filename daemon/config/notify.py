@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
 from daemon.config.addresses import is_plain_http_to_elsewhere
-from daemon.config.clusters import Surroundings
+from daemon.config.clusters import SecretSources
 from daemon.config.faults import Faults, Place
 from daemon.config.sections import NotifySection, UrlSection
 from daemon.errors import SecretError
@@ -24,9 +24,9 @@ from daemon.wording import nearest_or_all, shown
 class Targets:
     """The targets of one file as they are read; `warnings` is what works and is unwise."""
 
-    def __init__(self, around: Surroundings, faults: Faults) -> None:
-        """Look for secrets in *around*, note faults in *faults*."""
-        self._around = around
+    def __init__(self, sources: SecretSources, faults: Faults) -> None:
+        """Look for secrets in *sources*, note faults in *faults*."""
+        self._sources = sources
         self._faults = faults
         self.warnings: list[str] = []
 
@@ -61,14 +61,14 @@ class Targets:
         target = Target(
             name=section.name or f"{kind.key}-{index + 1}",
             kind=kind,
-            url_file=self._around.path(where.file),
+            url_file=self._sources.path(where.file),
             url_env=where.env,
             events=self._events(place.at("events"), section.events),
             windows=section.windows or ("*",),
             template=section.template,
             proxy=section.proxy,
         )
-        if self._around.check:
+        if self._sources.check:
             self._check_url(place.at(kind.key), target)
         return target
 
@@ -97,7 +97,7 @@ class Targets:
     def _check_url(self, place: Place, target: Target) -> None:
         source = place.at("file") if place.has("file") else place.at("env")
         try:
-            url = url_of(target, self._around.environ)
+            url = url_of(target, self._sources.environ)
             target.kind.check_url(url)
         except (SecretError, ValueError) as exc:
             self._faults.add(source, str(exc))

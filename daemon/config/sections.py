@@ -1,107 +1,61 @@
-"""The form of schedules.yaml: which keys stand where, and what kind of value each has.
+"""The sections of schedules.yaml: which keys each has, and the type of each value.
 
-Every field may be absent here, so that what is right in a file can be looked at beside what is
-wrong; `Section.required` and `Section.exactly_one` say what a section must have.
+Every field may be absent here, so that a file with errors can still be checked as a whole;
+`Section.required` and `Section.exactly_one` say what a section must have.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, create_model
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import create_model
 
 from daemon.config import fields
-from daemon.config.fields import OneOrMore, OrText, Whole
+from daemon.config.fields import OneOrMore, OrText, Section, Whole, optional
+from daemon.config.rules import RuleKeys
 from daemon.notify.kinds.registry import KINDS
 from daemon.windows.dates import DateRange
 
 Urls = Annotated[tuple[fields.Url, ...], OneOrMore("URL")]
-Weekdays = Annotated[tuple[fields.Days, ...], OneOrMore("day")]
-MonthDays = Annotated[tuple[fields.OnDay, ...], OneOrMore("day of the month")]
 Patterns = Annotated[tuple[fields.RepositoryPattern, ...], OneOrMore("repository or glob")]
 Exclusions = Annotated[tuple[fields.Words, ...], OneOrMore("exclusion or date")]
-
-
-def _may(description: str, *examples: object, alias: str | None = None) -> Any:
-    """Declare a field that may be absent, and what editors offer for it."""
-    return Field(None, description=description, examples=list(examples), alias=alias)
-
-
-class Section(BaseModel):
-    """A mapping with keys of ours."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
-    required: ClassVar[tuple[str, ...]] = ()
-    exactly_one: ClassVar[tuple[str, ...]] = ()
-    # Keys under which the user's own names stand, and sections under these.
-    named: ClassVar[tuple[str, ...]] = ()
-    # Whether several may stand in a list, where one may stand.
-    is_listed: ClassVar[bool] = False
-
-    @classmethod
-    @cache
-    def known_keys(cls) -> dict[str, type[Section] | None]:
-        """Return the keys, each with the kind of section that is under it, if any."""
-        return {
-            field.alias or name: _section_in(field.annotation)
-            for name, field in cls.model_fields.items()
-        }
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, core: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        """Add what a section must have, which its fields do not tell."""
-        reference = handler(core)
-        schema = handler.resolve_ref_schema(reference)
-        if cls.required:
-            schema["required"] = list(cls.required)
-        if cls.exactly_one:
-            schema["oneOf"] = [{"required": [key]} for key in cls.exactly_one]
-        return reference
-
-
-def _section_in(annotation: object) -> type[Section] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    return next(filter(None, map(_section_in, get_args(annotation))), None)
 
 
 class TlsSection(Section):
     """Trust and identity of TLS connections. Files: absolute, a credential, or beside this file."""
 
-    ca_file: fields.FileName | None = _may(
+    ca_file: fields.FileName | None = optional(
         "Authorities in PEM, in place of the system's.", "prod-ca.pem"
     )
-    client_cert: fields.FileName | None = _may(
+    client_cert: fields.FileName | None = optional(
         "Certificate in PEM to show; needs client_key.", "prod.pem"
     )
-    client_key: fields.FileName | None = _may(
+    client_key: fields.FileName | None = optional(
         "Its key in PEM; others must not read the file.", "prod.key"
     )
-    verify: bool | None = _may("false trusts any server, and is warned about (default true).", True)
+    verify: bool | None = optional(
+        "false trusts any server, and is warned about (default true).", True
+    )
 
 
 class TimeoutSection(Section):
     """Limits of one HTTP call."""
 
-    connect: fields.Limit | None = _may("For the connection (default 5s).", "5s")
-    read: fields.Limit | None = _may("For each silence of the server (default 30s).", "30s")
-    total: fields.Limit | None = _may("For the whole call, whatever drips in (default 60s).", "60s")
+    connect: fields.Limit | None = optional("For the connection (default 5s).", "5s")
+    read: fields.Limit | None = optional("For each silence of the server (default 30s).", "30s")
+    total: fields.Limit | None = optional(
+        "For the whole call, whatever drips in (default 60s).", "60s"
+    )
 
 
 class RetrySection(Section):
     """Attempts within one pass; the next resync tries again."""
 
-    attempts: Annotated[int, Whole(1, 100)] | None = _may(
+    attempts: Annotated[int, Whole(1, 100)] | None = optional(
         "How often a call is sent (default 5).", 5
     )
-    first_delay: fields.Limit | None = _may("Bound of the first wait (default 500ms).", "500ms")
-    max_delay: fields.Limit | None = _may(
+    first_delay: fields.Limit | None = optional("Bound of the first wait (default 500ms).", "500ms")
+    max_delay: fields.Limit | None = optional(
         "Bound of any wait, Retry-After's too (default 30s).", "30s"
     )
 
@@ -111,151 +65,70 @@ class ClusterSection(Section):
 
     exactly_one = ("url", "discover")
 
-    url: Urls | None = _may(
+    url: Urls | None = optional(
         "Backup Service, https://host:18097; of a list, each in turn.",
         "https://backup1.example.com:18097",
     )
-    discover: Urls | None = _may(
+    discover: Urls | None = optional(
         "Cluster manager, https://host:18091: asked who serves backups.",
         "https://node1.example.com:18091",
     )
-    username: fields.Username | None = _may("A user with the role backup_admin.", "cbmaintd")
-    password_file: fields.FileName | None = _may(
+    username: fields.Username | None = optional("A user with the role backup_admin.", "cbmaintd")
+    password_file: fields.FileName | None = optional(
         "File with the password; others must not read it.", "prod.password"
     )
-    password_env: fields.Variable | None = _may(
+    password_env: fields.Variable | None = optional(
         "Environment variable with the password.", "PROD_PASSWORD"
     )
-    tls: TlsSection | None = _may(
+    tls: TlsSection | None = optional(
         "Trust and identity of TLS connections.", {"ca_file": "prod-ca.pem"}
     )
-    timeout: TimeoutSection | None = _may(
+    timeout: TimeoutSection | None = optional(
         "How long one HTTP call may take.", {"connect": "5s", "read": "30s", "total": "60s"}
     )
-    retry: RetrySection | None = _may(
+    retry: RetrySection | None = optional(
         "Attempts within one pass.", {"attempts": 5, "max_delay": "30s"}
     )
-    concurrency: Annotated[int, Whole(1, 64)] | None = _may(
+    concurrency: Annotated[int, Whole(1, 64)] | None = optional(
         "Calls in flight at once (default 8).", 8
     )
-    labels: dict[fields.Name, fields.Name] | None = _may(
+    labels: dict[fields.Name, fields.Name] | None = optional(
         "By which windows may address clusters.", {"env": "prod", "region": "eu"}
     )
-    allow_insecure_http: bool | None = _may("Allow http:// to hosts other than this one.", False)
-
-
-class WeeklySection(Section):
-    """Opens on days of the week."""
-
-    required = ("days", "start")
-    exactly_one = ("end", "duration")
-
-    days: Weekdays | None = _may(
-        "monday or mon, mon-fri, daily, weekdays, weekend.", ["mon-fri"], "weekend"
+    allow_insecure_http: bool | None = optional(
+        "Allow http:// to hosts other than this one.", False
     )
-    start: fields.Start | None = _may("Time of day.", "23:30")
-    end: fields.End | None = _may(
-        "Time of day; before the start it is that of the next day.", "02:00", "24:00"
-    )
-    duration: fields.Length | None = _may("Elapsed time.", "2h")
 
 
-class MonthlySection(Section):
-    """Opens on days of the month."""
-
-    required = ("on", "start")
-    exactly_one = ("end", "duration")
-
-    on: MonthDays | None = _may(
-        "1 to 31, -1 (last) to -31, or first..fourth|last DAYNAME.", ["second tuesday"], -1
-    )
-    offset_days: Annotated[int, Whole(-31, 31)] | None = _may("Days after `on` (default 0).", 2)
-    start: fields.Start | None = _may("Time of day.", "20:00")
-    end: fields.End | None = _may(
-        "Time of day; before the start it is that of the next day.", "24:00"
-    )
-    duration: fields.Length | None = _may("Elapsed time.", "3h")
-
-
-class CronSection(Section):
-    """Opens whenever a cron expression fires."""
-
-    required = ("expression", "duration")
-
-    expression: fields.Words | None = _may(
-        "Five fields as in crontab(5), in the window's zone.", "0 22 * * sat"
-    )
-    duration: fields.Length | None = _may("Elapsed time.", "4h")
-
-
-class RruleSection(Section):
-    """Opens on the instances of an RFC 5545 rule."""
-
-    required = ("rule", "from", "duration")
-
-    rule: fields.Words | None = _may(
-        "RRULE without SECONDLY and MINUTELY.", "FREQ=MONTHLY;INTERVAL=3;BYDAY=-1SU"
-    )
-    from_: fields.Local | None = _may("DTSTART, local time.", "2026-01-25T02:00", alias="from")
-    duration: fields.Length | None = _may("Elapsed time.", "6h")
-
-
-class OnceSection(Section):
-    """Opens a single time."""
-
-    required = ("start",)
-    exactly_one = ("end", "duration")
-
-    start: fields.Instant | None = _may(
-        "Local time, or RFC 3339 with an offset.", "2026-12-24T18:00", "2026-12-24T18:00:00+01:00"
-    )
-    end: fields.Instant | None = _may("Local time, or RFC 3339 with an offset.", "2026-12-27T06:00")
-    duration: fields.Length | None = _may("Elapsed time.", "1d12h")
-
-
-class WindowSection(Section):
+class WindowSection(RuleKeys):
     """A window: when it opens, and what is paused meanwhile."""
 
     required = ("repositories",)
-    exactly_one = ("weekly", "monthly", "cron", "rrule", "once")
+    exactly_one = tuple(RuleKeys.model_fields)
 
-    weekly: WeeklySection | None = _may(
-        "By days of the week.", {"days": ["sunday"], "start": "02:00", "end": "06:00"}
-    )
-    monthly: MonthlySection | None = _may(
-        "By days of the month.", {"on": [1], "start": "02:00", "duration": "2h"}
-    )
-    cron: CronSection | None = _may(
-        "By a cron expression.", {"expression": "0 22 * * sat", "duration": "4h"}
-    )
-    rrule: RruleSection | None = _may(
-        "By an RFC 5545 rule.",
-        {"rule": "FREQ=WEEKLY;INTERVAL=2", "from": "2026-01-25T02:00", "duration": "6h"},
-    )
-    once: OnceSection | None = _may(
-        "By a time of its own.", {"start": "2026-12-24T18:00", "end": "2026-12-27T06:00"}
-    )
-    repositories: dict[fields.Words, Patterns] | None = _may(
+    repositories: dict[fields.Words, Patterns] | None = optional(
         "By cluster, glob over clusters or labels (env=prod): ids or globs, ! takes away.",
         {"prod": ["*"]},
         {"env=prod": ["orders", "tenant-*", "!tenant-demo"]},
     )
-    timezone: fields.Zone | None = _may("IANA zone (default: the file's).", "Europe/Berlin")
-    exclude: Exclusions | None = _may(
+    timezone: fields.Zone | None = optional("IANA zone (default: the file's).", "Europe/Berlin")
+    exclude: Exclusions | None = optional(
         "Days on which it does not open: exclusions, dates, A..B.",
         ["year-end-freeze", "2026-11-12"],
     )
-    pause_before: fields.Lead | None = _may(
+    pause_before: fields.Lead | None = optional(
         "Pause earlier, so that tasks drain (default 0s).", "15m"
     )
-    catch_up: fields.CatchUpWord | None = _may("Backup after the resume (default none).", "missed")
-    on_drift: fields.OnDriftWord | None = _may(
+    catch_up: fields.CatchUpWord | None = optional(
+        "Backup after the resume (default none).", "missed"
+    )
+    on_drift: fields.OnDriftWord | None = optional(
         "Who wins if somebody resumes (default report).", "enforce"
     )
-    enabled: bool | None = _may("false: it never opens (default true).", False)
-    description: fields.Words | None = _may("For people.", "Operating system updates")
-    valid_from: fields.Day | None = _may("First day on which it may open.", "2026-04-01")
-    valid_until: fields.Day | None = _may("Last day on which it may open.", "2028-12-31")
+    enabled: bool | None = optional("false: it never opens (default true).", False)
+    description: fields.Words | None = optional("For people.", "Operating system updates")
+    valid_from: fields.Day | None = optional("First day on which it may open.", "2026-04-01")
+    valid_until: fields.Day | None = optional("Last day on which it may open.", "2028-12-31")
 
 
 class DaySourceSection(Section):
@@ -264,11 +137,11 @@ class DaySourceSection(Section):
     exactly_one = ("ics", "holidays")
     is_listed = True
 
-    ics: fields.FileName | None = _may(
+    ics: fields.FileName | None = optional(
         "iCalendar file: the days of its all-day events.", "days-off.ics"
     )
-    holidays: fields.Words | None = _may("Country by ISO 3166, DE: its public holidays.", "DE")
-    subdivision: fields.Words | None = _may("Part of the country by ISO 3166-2, BY.", "BY")
+    holidays: fields.Words | None = optional("Country by ISO 3166, DE: its public holidays.", "DE")
+    subdivision: fields.Words | None = optional("Part of the country by ISO 3166-2, BY.", "BY")
 
 
 Days = Annotated[
@@ -282,8 +155,10 @@ class UrlSection(Section):
 
     exactly_one = ("file", "env")
 
-    file: fields.FileName | None = _may("File with the URL; others must not read it.", "slack.url")
-    env: fields.Variable | None = _may("Environment variable with the URL.", "SLACK_URL")
+    file: fields.FileName | None = optional(
+        "File with the URL; others must not read it.", "slack.url"
+    )
+    env: fields.Variable | None = optional("Environment variable with the URL.", "SLACK_URL")
 
 
 Url = Annotated[UrlSection, fields.NoSecret("URL", "{file: NAME} or {env: NAME}")]
@@ -296,7 +171,9 @@ else:
     _WithKinds = create_model(
         "_WithKinds",
         __base__=Section,
-        **{kind.key: (Url | None, _may(kind.description, dict(kind.example))) for kind in KINDS},
+        **{
+            kind.key: (Url | None, optional(kind.description, dict(kind.example))) for kind in KINDS
+        },
     )
 
 
@@ -306,18 +183,20 @@ class NotifySection(_WithKinds):
     exactly_one = tuple(kind.key for kind in KINDS)
     is_listed = True
 
-    name: fields.Name | None = _may("For the log (default: kind and place in the list).", "pager")
-    events: Annotated[tuple[fields.Words, ...], OneOrMore("event")] | None = _may(
+    name: fields.Name | None = optional(
+        "For the log (default: kind and place in the list).", "pager"
+    )
+    events: Annotated[tuple[fields.Words, ...], OneOrMore("event")] | None = optional(
         "Events of the log or globs, and overdue (default: what somebody has to look after).",
         ["repository.failed", "overdue", "config.*"],
     )
-    windows: Annotated[tuple[fields.Words, ...], OneOrMore("window or glob")] | None = _may(
+    windows: Annotated[tuple[fields.Words, ...], OneOrMore("window or glob")] | None = optional(
         "Only what is about these windows, by name or glob (default: all).", ["sunday-patching"]
     )
-    template: fields.Words | None = _may(
+    template: fields.Words | None = optional(
         "JSON body of a webhook, with $summary, $event and more.", '{"text": "$summary"}'
     )
-    proxy: fields.Url | None = _may(
+    proxy: fields.Url | None = optional(
         "HTTP proxy to send by (the environment's is not used).", "http://proxy.example.com:3128"
     )
 
@@ -328,45 +207,45 @@ class FileSection(Section):
     required = ("clusters", "windows")
     named = ("clusters", "exclusions", "windows")
 
-    timezone: fields.Zone | None = _may(
+    timezone: fields.Zone | None = optional(
         "IANA zone of windows that name none (default UTC).", "Europe/Berlin"
     )
-    ledger: fields.Ledger | None = _may(
+    ledger: fields.Ledger | None = optional(
         "sqlite:////absolute/path.db or postgresql+psycopg://user@host/database (default: see"
         " --ledger).",
         "sqlite:////var/lib/cbmaintd/ledger.db",
         "postgresql+psycopg://cbmaintd@db.example.com/cbmaintd",
     )
-    listen: fields.Listener | None = _may(
+    listen: fields.Listener | None = optional(
         "HOST:PORT of metrics and health (default: off).", "127.0.0.1:9797"
     )
-    resync: fields.Resync | None = _may(
+    resync: fields.Resync | None = optional(
         "How often all is looked at, 1s to 10m (default 30s).", "30s"
     )
-    merge_gap: fields.Lead | None = _may(
+    merge_gap: fields.Lead | None = optional(
         "Holes shorter than this are not resumed (default 0s).", "10m"
     )
-    max_pause: fields.Length | None = _may(
+    max_pause: fields.Length | None = optional(
         "A longer hold is reported as an error (default 36h).", "36h"
     )
-    keep_history: fields.Keep | None = _may(
+    keep_history: fields.Keep | None = optional(
         "How far history goes back, 1d to 3660d (default 400d).", "400d"
     )
-    lease: fields.LeaseTime | None = _may(
+    lease: fields.LeaseTime | None = optional(
         "Daemons on one database: when a silent one's clusters go to the others (default: three"
         " times the longest timeout.total).",
         "3m",
     )
-    clusters: dict[fields.Name, ClusterSection] | None = _may(
+    clusters: dict[fields.Name, ClusterSection] | None = optional(
         "Clusters by name.", {"prod": {"url": "https://backup1.example.com:18097"}}
     )
-    exclusions: dict[fields.Name, Days] | None = _may(
+    exclusions: dict[fields.Name, Days] | None = optional(
         "Sets of days by name.", {"year-end-freeze": ["2026-12-20..2027-01-03", "2027-01-06"]}
     )
-    windows: dict[fields.Name, WindowSection] | None = _may(
+    windows: dict[fields.Name, WindowSection] | None = optional(
         "Windows by name.",
         {"patching": {"weekly": {"days": "sunday", "start": "02:00", "end": "06:00"}}},
     )
-    notify: Annotated[tuple[NotifySection, ...], OneOrMore("target")] | None = _may(
+    notify: Annotated[tuple[NotifySection, ...], OneOrMore("target")] | None = optional(
         "Who is told of what happens.", [{"slack": {"file": "slack.url"}}]
     )

@@ -1,7 +1,7 @@
-"""schedules.yaml → `Settings`, or everything that is wrong with it at once.
+"""Turn schedules.yaml into `Settings`, or report everything that is wrong with it at once.
 
-Three stages with three names: a *document* is a tree that knows its lines, a *section* is a part of
-it whose fields are read, *settings* are what the rest of the program uses and never checks again.
+There are three stages: a *document* is a tree with line numbers, a *section* is a part of it with
+parsed fields, *settings* are what the rest of the program uses without checking again.
 """
 
 from __future__ import annotations
@@ -9,25 +9,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon.config import tree
 from daemon.config.addresses import is_loopback
-from daemon.config.clusters import Surroundings, cluster_settings, warnings_of
+from daemon.config.clusters import SecretSources, cluster_settings, warnings_of
 from daemon.config.days.attachments import Attachments
+from daemon.config.days.exclusions import Exclusions
 from daemon.config.document import SIZE_LIMIT, read
-from daemon.config.exclusions import Exclusions
 from daemon.config.faults import Faults, Place, checked
 from daemon.config.fields import SHORTEST_LEASE
 from daemon.config.notify import Targets
 from daemon.config.sections import ClusterSection, FileSection
-from daemon.config.windows import Known, window
+from daemon.config.windows import References, window
 from daemon.core.shares import shortest_lease
 from daemon.durations import format_duration
 from daemon.errors import ConfigError, Fault
 from daemon.host.files import why_unreadable
+from daemon.ledger.state import AppliedConfig
 from daemon.notify.targets import Target
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.window import Window
@@ -42,10 +43,11 @@ _LEASE = timedelta(minutes=3)
 class Settings:
     """A valid schedules.yaml: `path` as the user gave it, `text` as read, `digest` its SHA-256.
 
-    `attached` has the texts of the calendar files that it names.
+    `attached` has the texts of the calendar files that it names, which are in `folder`.
     """
 
     path: str
+    folder: Path
     text: bytes
     digest: str
     timezone: ZoneInfo
@@ -62,12 +64,16 @@ class Settings:
     attached: Mapping[str, str]
     warnings: tuple[str, ...]
 
+    def applied(self, now: datetime) -> AppliedConfig:
+        """Return what the ledger keeps of it, in force since *now*."""
+        return AppliedConfig(self.path, self.folder, self.text, now, self.attached)
+
 
 def load(path: Path, *, environ: Mapping[str, str], check_secrets: bool = True) -> Settings:
-    """Read and check the file at *path*; *check_secrets* as in `parse`.
+    """Return the settings of the file at *path*; *check_secrets* as in `parse`.
 
     Raises:
-        ConfigError: it cannot be read, or is invalid; carries all faults.
+        ConfigError: it cannot be read or is invalid; carries all faults.
 
     """
     try:
@@ -77,8 +83,8 @@ def load(path: Path, *, environ: Mapping[str, str], check_secrets: bool = True) 
     except OSError as exc:
         fault = Fault(1, 1, "", why_unreadable(exc))
         raise ConfigError(str(path), (fault,)) from exc
-    beside = Attachments(path.absolute().parent)
-    return parse(text, str(path), environ=environ, attachments=beside, check_secrets=check_secrets)
+    files = Attachments(path.absolute().parent)
+    return parse(text, str(path), environ=environ, attachments=files, check_secrets=check_secrets)
 
 
 def parse(
@@ -89,9 +95,9 @@ def parse(
     attachments: Attachments,
     check_secrets: bool = True,
 ) -> Settings:
-    """Check the text of a file called *path*; *attachments* knows then which files it names.
+    """Return the settings of a file's text; *attachments* collects the files that it names.
 
-    Without *check_secrets* nobody looks whether password and key files are there and well kept.
+    Without *check_secrets*, password and key files need not exist. *path* is for messages.
 
     Raises:
         ConfigError: the text is invalid; carries all faults.
@@ -101,9 +107,9 @@ def parse(
     faults = Faults(document.faults)
     settings = None
     if document.root is not None:
-        around = Surroundings(attachments.folder, environ, check_secrets)
+        sources = SecretSources(attachments.folder, environ, check_secrets)
         exclusions = Exclusions(attachments, faults)
-        reading = _Reading(Place(document.root), around, exclusions, faults)
+        reading = _Reading(Place(document.root), sources, exclusions, faults)
         settings = reading.settings(text, path)
     if settings is None or faults.all():
         raise ConfigError(path, faults.all())
@@ -111,27 +117,28 @@ def parse(
 
 
 class _Reading:
-    """One file on its way from a tree to settings."""
+    """Turns the tree of one file into settings."""
 
     def __init__(
-        self, root: Place, around: Surroundings, exclusions: Exclusions, faults: Faults
+        self, root: Place, sources: SecretSources, exclusions: Exclusions, faults: Faults
     ) -> None:
         self._root = root
-        self._around = around
+        self._sources = sources
         self._exclusions = exclusions
         self._faults = faults
 
     def settings(self, text: bytes, path: str) -> Settings | None:
-        """Return the settings; they count for nothing if there are faults."""
+        """Return the settings, which must not be used if there are faults."""
         if not isinstance(self._root.node, tree.MappingNode):
             self._faults.add(self._root, "the file must be a mapping with clusters and windows")
             return None
         section = checked(self._root, FileSection, self._faults)
         clusters, windows = self._clusters(section), self._windows(section)
-        targets = Targets(self._around, self._faults)
+        targets = Targets(self._sources, self._faults)
         names = self._root.under("windows")
         return Settings(
             path=path,
+            folder=self._sources.folder,
             text=text,
             digest=hashlib.sha256(text).hexdigest(),
             timezone=section.timezone or ZoneInfo("UTC"),
@@ -173,23 +180,23 @@ class _Reading:
             message = "there is no cluster in it: name at least one"
             self._faults.add(self._root.at("clusters"), message)
         return {
-            name: cluster_settings(places[name], cluster, self._around, self._faults)
+            name: cluster_settings(places[name], cluster, self._sources, self._faults)
             for name, cluster in (section.clusters or {}).items()
         }
 
     def _windows(self, section: FileSection) -> dict[str, Window]:
-        places, known = self._root.under("windows"), self._known(section)
+        places, known = self._root.under("windows"), self._references(section)
         found = (
             window(places[name], inner, known, self._faults)
             for name, inner in (section.windows or {}).items()
         )
         return {each.name: each for each in found if each}
 
-    def _known(self, section: FileSection) -> Known:
-        """Gather what windows may refer to, parts at fault included."""
+    def _references(self, section: FileSection) -> References:
+        """Return what windows may refer to, including parts that have faults."""
         places, usable = self._root.under("clusters"), section.clusters or {}
         labels = {name: _labels(place, usable.get(name)) for name, place in places.items()}
-        return Known(
+        return References(
             clusters=labels,
             exclusions=self._exclusions.read(
                 self._root.under("exclusions"), section.exclusions or {}
@@ -207,7 +214,7 @@ def _warnings_of(listen: tuple[str, int] | None) -> Iterator[str]:
 
 
 def difference(before: Settings | None, after: Settings) -> dict[str, list[str]]:
-    """Name the clusters, windows and targets `added`, `removed` and `changed` in *after*."""
+    """Return the names of what is `added`, `removed` and `changed` in *after*."""
     old, new = _parts(before), _parts(after)
     return {
         "added": sorted(new.keys() - old.keys()),
@@ -226,7 +233,7 @@ def _parts(settings: Settings | None) -> dict[str, object]:
 
 
 def _labels(place: Place, section: ClusterSection | None) -> Mapping[str, str] | None:
-    """Return a cluster's labels; None if the file has some that could not be read."""
+    """Return a cluster's labels; None if some of them could not be parsed."""
     if section is None or (section.labels is None and place.has("labels")):
         return None
     labels = section.labels or {}

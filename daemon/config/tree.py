@@ -1,4 +1,4 @@
-"""The tree of a YAML document: values that know their line and column, and paths to them."""
+"""The tree of a YAML document: values with their line and column, and paths to them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value of the document; `line` and `column` count from 1."""
+    """A value of the document; `line` and `column` start at 1."""
 
     line: int
     column: int
@@ -23,12 +23,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Unusable(Node):
-    """A value that a fault was already reported for, such as an alias."""
+    """A value whose fault has been reported already, such as an alias."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scalar(Node):
-    """A text, number, boolean or null; `source` is how it is written, without quotes."""
+    """A text, number, boolean or null; `source` is its text in the file, without quotes."""
 
     source: str
     value: str | float | bool | None
@@ -43,7 +43,7 @@ class SequenceNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A key of a mapping, where it stands, and its value."""
+    """A key of a mapping, and its value."""
 
     key: Scalar
     value: Node
@@ -51,21 +51,21 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class MappingNode(Node):
-    """Entries by the text of their keys, in the order of the file."""
+    """A mapping; entries by the text of their keys, in the order of the file."""
 
     entries: dict[str, Entry]
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What could be read: the tree, or None where it breaks off, and the faults of the YAML."""
+    """A parsed file: the tree, or None if it could not be built, and the faults of the YAML."""
 
     root: Node | None
     faults: tuple[Fault, ...]
 
 
 def dotted(path: TreePath) -> str:
-    """Return a path as users read it: `windows.nightly.weekly.days[0]`."""
+    """Return a path as users write it: `windows.nightly.weekly.days[0]`."""
     text = ""
     for step in path:
         if isinstance(step, int):

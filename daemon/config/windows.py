@@ -1,8 +1,8 @@
-"""What one window of schedules.yaml means: from its section to `Window`.
+"""Check a window of schedules.yaml and turn its section into a `Window`.
 
-Here is what no single field can tell: whether the rule ever fires, and which clusters and
-exclusions its names mean. What is wrong is noted in the faults; the result then counts for
-nothing.
+These are the checks that involve more than one field: whether the rule ever fires, and which
+clusters and exclusions its names refer to. Errors are added to the faults; the result must then
+not be used.
 """
 
 from __future__ import annotations
@@ -10,44 +10,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from daemon.config import notation
 from daemon.config.faults import Faults, Place
-from daemon.config.sections import (
-    CronSection,
-    MonthlySection,
-    OnceSection,
-    RruleSection,
-    Section,
-    WeeklySection,
-    WindowSection,
-)
+from daemon.config.rules import RuleSection
+from daemon.config.sections import WindowSection
 from daemon.windows.dates import DateRange, DateSet
-from daemon.windows.rules import Cron, Monthly, Once, Rrule, Rule, Weekly
+from daemon.windows.rules import Rule
 from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
 from daemon.wording import nearest, nearest_or_all, shown
-
-# Which key of a rule is to blame when its parts, each right, make no rule together.
-_BLAMED = {
-    "weekly": "end",
-    "monthly": "end",
-    "cron": "expression",
-    "rrule": "rule",
-    "once": "end",
-}
 
 Labels = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class References:
     """What windows may refer to: clusters with their labels, exclusions, the default zone.
 
-    None stands for what is itself at fault, so that nothing follows from it; no clusters at all are
-    a fault, too.
+    None marks what has faults of its own, so that no further ones follow from it; no clusters at
+    all are such a fault, too.
     """
 
     clusters: Mapping[str, Labels | None]
@@ -55,8 +39,10 @@ class Known:
     zone: ZoneInfo
 
 
-def window(place: Place, section: WindowSection, known: Known, faults: Faults) -> Window | None:
-    """Return the window at *place*; None if there is no rule, and what is wrong is noted."""
+def window(
+    place: Place, section: WindowSection, known: References, faults: Faults
+) -> Window | None:
+    """Return the window at *place*, None without a rule; errors are added to *faults*."""
     rule = _rule(place, section, faults)
     targets = _targets(place, section, known.clusters, faults)
     excluded = _excluded(place.at("exclude"), section, known.exclusions, faults)
@@ -83,47 +69,14 @@ def window(place: Place, section: WindowSection, known: Known, faults: Faults) -
 
 def _rule(place: Place, section: WindowSection, faults: Faults) -> Rule | None:
     kinds = [kind for kind in section.exactly_one if place.has(kind)]
-    if len(kinds) != 1:
+    chosen: RuleSection | None = getattr(section, kinds[0]) if len(kinds) == 1 else None
+    if chosen is None:
         return None
     try:
-        return _built(getattr(section, kinds[0]))
+        return chosen.to_rule()
     except ValueError as exc:
-        faults.add(place.at(kinds[0], _BLAMED[kinds[0]]), str(exc))
+        faults.add(place.at(kinds[0], chosen.blamed), str(exc))
         return None
-
-
-def _built(section: Section | None) -> Rule | None:
-    """Build the rule of a section, None if a part is missing. Raises ValueError as rules do."""
-    match section:
-        case WeeklySection(days=tuple() as days, start=time() as start) if _has_end(section):
-            on = frozenset[int]().union(*days)
-            return Weekly(on, start, section.end, section.duration)
-        case MonthlySection(on=tuple() as days, start=time() as start) if _has_end(section):
-            offset = section.offset_days or 0
-            return Monthly(days, offset, start, section.end, section.duration)
-        case CronSection(expression=str() as expression, duration=timedelta() as duration):
-            return Cron(expression, duration)
-        case RruleSection(
-            rule=str() as rule, from_=datetime() as dtstart, duration=timedelta() as duration
-        ):
-            return Rrule(rule, dtstart, duration)
-        case OnceSection(start=datetime() as start) if _has_end(section):
-            return _once(start, section.end, section.duration)
-        case _:
-            return None
-
-
-def _has_end(section: WeeklySection | MonthlySection | OnceSection) -> bool:
-    return (section.end is None) is not (section.duration is None)
-
-
-def _once(start: datetime, end: datetime | None, duration: timedelta | None) -> Once:
-    if end is not None:
-        if (start.tzinfo is None) is not (end.tzinfo is None):
-            raise ValueError("start and end differ in kind: give both an offset, or neither")
-        if end <= start:
-            raise ValueError("the end is not after the start")
-    return Once(start, end, duration)
 
 
 def _targets(
@@ -146,7 +99,7 @@ def _targets(
 def _addressed(
     place: Place, key: str, clusters: Mapping[str, Labels | None], faults: Faults
 ) -> list[str]:
-    """Return the clusters that a key under `repositories` means."""
+    """Return the clusters that a key under `repositories` refers to."""
     if "=" in key:
         return _labelled(place, key, clusters, faults)
     found = [name for name in clusters if fnmatchcase(name, key)]
@@ -160,7 +113,7 @@ def _addressed(
 def _labelled(
     place: Place, key: str, clusters: Mapping[str, Labels | None], faults: Faults
 ) -> list[str]:
-    """Return the clusters that have all of some labels: `env=prod,region=eu`."""
+    """Return the clusters that have all the labels of a key: `env=prod,region=eu`."""
     pairs = [tuple(part.strip().split("=")) for part in key.split(",")]
     wanted = {pair[0]: pair[-1] for pair in pairs}
     if len(wanted) < len(pairs) or not all(map(_is_label, pairs)):
@@ -198,7 +151,7 @@ def _excluded(
 
 
 def _excluded_by(word: str, exclusions: Mapping[str, DateSet | None]) -> DateRange | DateSet:
-    """Return the dates of a name, or of a date or range itself. Raises ValueError."""
+    """Return the dates of an exclusion's name, or of a date or range. Raises ValueError."""
     if word in exclusions:
         return exclusions[word] or DateSet(())
     if notation.looks_like_date(word):

@@ -1,1 +1,1 @@
-"""What a repository is, what is remembered of it, and what is to be done. Pure."""
+"""What a repository is, what is remembered about it, and what is to be done. Pure."""

@@ -1,4 +1,4 @@
-"""Calls to the service, and what became of them, in the words of the log."""
+"""Calls to the service and their outcomes, in the words of the log."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class CallError(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of one HTTP request: done, to be sent again in this pass, or given up.
+    """The outcome of one HTTP request: done, to be sent again in this pass, or given up.
 
-    Stale: whatever became of it, the cluster was another daemon's by then.
+    Stale: whatever its outcome, the cluster belonged to another daemon by then.
     """
 
     OK = "ok"
@@ -52,7 +52,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One HTTP request that was started, whatever became of it; `started` is UTC."""
+    """One HTTP request that was started, and its outcome; `started` is UTC."""
 
     cluster: str
     repository: str | None

@@ -1,18 +1,18 @@
-"""The only place that knows *why*: what is wanted, what is seen and what is ours, to a decision.
+"""Decide what to do with a repository, from what is wanted, what is observed and what is ours.
 
-No clock, no file, no network, no log: everything enters as a value, every decision leaves as one.
+No clock, no file, no network, no log: values in, values out. No other module decides.
 
-1. What somebody else paused is left alone, before, during and after an opening.
-2. A repository is ours from the durable mark that a pause may have left, until it was seen active.
-3. A call of unknown fate is suspected until a look taken after its deadline shows no effect;
+1. What somebody else paused is left alone before, during and after an opening.
+2. A repository is ours from the durable mark that a pause may be sent until it is seen active.
+3. A call of unknown outcome is suspected until a list taken after its deadline shows no effect;
    a later success settles only itself.
 4. A person who resumes during an opening wins for the openings that hold it then (`report`), or is
    overruled (`enforce`). What is held for another opening meanwhile is resumed with that one's end.
-5. Between two openings nearer than `merge_gap` what is held stays held, and nothing new is paused.
-6. A hold acts on what was recorded, never on today's reading of the globs.
-7. A repository that was given the id of another one is not that one.
-8. What was paused at another address of the cluster's name is looked for there, and not called gone.
-9. A clock that is wrong pauses nothing new.
+5. Between two openings less than `merge_gap` apart, what is held stays held, nothing new is paused.
+6. A hold follows what was recorded, never what the globs match today.
+7. A repository with the id of an earlier one is not that earlier one.
+8. What was paused at another address of the cluster's name is looked for there, not called gone.
+9. While the clock is known to be wrong, nothing new is paused.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from daemon.core.repository import ObservedRepository, RepositoryKey, Repository
 from daemon.windows.timeline import Desired
 
 GONE_AFTER = timedelta(seconds=5)
-"""Two looks this far apart must miss a repository before its record is closed."""
+"""A repository must be missing from two lists this far apart before its record is closed."""
 
 
 class Reason(StrEnum):
-    """Why a repository is left alone, as the log's `reason` says it."""
+    """Why a repository is left alone; the values of the log's `reason`."""
 
     PAUSED_ELSEWHERE = "paused_elsewhere"
     RESUMED_ELSEWHERE = "resumed_elsewhere"
@@ -46,7 +46,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Send a pause; `drifted` when a person resumed it and the window enforces."""
+    """Send a pause; `drifted` if a person resumed it and the window enforces."""
 
     record: Record
     drifted: bool = False
@@ -61,35 +61,35 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """Start the backup that is owed; the record no longer owes it, so that none starts twice."""
+    """Start the backup that is due; in the record it no longer is, so that none starts twice."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Take as done a pause of ours that was not confirmed when it was sent."""
+    """Record as done a pause of ours that was not confirmed when it was sent."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """Take as done a resume of ours that was not confirmed when it was sent."""
+    """Record as done a resume of ours that was not confirmed when it was sent."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
 class Drifted:
-    """Return the hold up: a person resumed the repository during an opening."""
+    """Give up the hold: a person resumed the repository during an opening."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Do nothing, and say why; `record` is what remains to be remembered."""
+    """Do nothing, and report why; `record` is what remains to be remembered."""
 
     record: Record
     reason: Reason
@@ -97,21 +97,21 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """Do nothing: all is as it should be; `record` may carry news of its openings."""
+    """Do nothing: all is as it should be; `record` may have new openings."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Report that a window names a repository which the cluster does not have."""
+    """Report that a window names a repository that the cluster does not have."""
 
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """Look for a hold at the address where it was made: at the present one there is no such."""
+    """Look for a hold at the address at which it was made: the present one does not have it."""
 
     record: Record
 
@@ -131,8 +131,8 @@ def decide(
 ) -> Decision:
     """Decide what to do with one repository.
 
-    *desired* is None outside every opening, *observed* None when the list does not have it,
-    *record* None when the ledger knows nothing of it. *here* is the address that was asked.
+    *desired* is None outside every opening, *observed* is None if the list does not have it,
+    *record* is None if the ledger does not. *here* is the address that was asked.
     """
     known = record or Record(key)
     if observed is None or is_another(known, observed):
@@ -154,7 +154,7 @@ def decide(
 
 
 def _settle(record: Record, now: Moment, *, is_paused: bool) -> Record:
-    """Drop suspicions that this look disproves, and the claim of a pause that never left."""
+    """Drop suspicions that this list disproves; a suspected pause with an effect is ours."""
     pause, resume = record.suspect_pause, record.suspect_resume
     if pause and pause.is_over(now) and not is_paused:
         pause = None
@@ -167,7 +167,7 @@ def _settle(record: Record, now: Moment, *, is_paused: bool) -> Record:
 
 
 def is_another(record: Record, observed: ObservedRepository) -> bool:
-    """Check whether the id belongs to another repository than the one that is remembered."""
+    """Check whether the id now belongs to another repository than the recorded one."""
     return record.uuid != observed.uuid and "" not in {record.uuid, observed.uuid}
 
 
@@ -184,7 +184,7 @@ def _decide_missing(record: Record, desired: Desired | None, now: Moment) -> Dec
     since = record.missing_since or now.wall
     suspicions = (record.suspect_pause, record.suspect_resume)
     is_settled = all(suspicion is None or suspicion.is_over(now) for suspicion in suspicions)
-    # A clock stepped back must not keep the record for ever, hence the absolute distance.
+    # A clock that was set back must not keep the record for ever, hence the absolute distance.
     if not is_settled or abs(now.wall - since) < GONE_AFTER:
         return Keep(replace(record, missing_since=since))
     gone = Record(record.key)
@@ -211,7 +211,7 @@ def _decide_outside(record: Record, now: Moment, *, is_paused: bool) -> Decision
 
 
 def _decide_idle(record: Record, now: Moment) -> Decision:
-    """Decide on a repository that is active, as it should be, and of which something is left."""
+    """Decide on a repository that is active, as it should be, but still has a record."""
     if record.backup_due and record.backup_due <= now.wall:
         return CatchUp(replace(record.released(), backup_due=None))
     return Keep(record.released())
@@ -249,7 +249,7 @@ def _decide_active(
     if desired.bridged:
         return Keep(_unclaimed(record, desired))
     pause = Pause(_intent(held, observed))
-    # While a resume of ours may still land, an active repository is no person's word.
+    # While a resume of ours may still take effect, no person need have resumed it.
     if record.phase is not Phase.PAUSED or record.suspect_resume:
         return pause
     if desired.enforce:
@@ -262,7 +262,7 @@ def _ids(desired: Desired) -> tuple[str, ...]:
 
 
 def _is_yielded(record: Record, desired: Desired) -> bool:
-    """Check whether a person overruled every opening that wants the repository now."""
+    """Check whether a person overruled every opening that wants the repository paused now."""
     return not desired.bridged and set(_ids(desired)) <= set(record.yielded)
 
 
@@ -279,7 +279,7 @@ def _holding(record: Record, desired: Desired, now: Moment) -> Record:
 
 
 def _unclaimed(record: Record, desired: Desired) -> Record:
-    """Drop the hold; forget only those of a person's words that no opening can ask for again."""
+    """Drop the hold; keep what a person decided for the openings that still want it."""
     return replace(record.released(), yielded=_still_yielded(record, desired))
 
 
@@ -288,7 +288,7 @@ def _still_yielded(record: Record, desired: Desired) -> tuple[str, ...]:
 
 
 def _intent(record: Record, observed: ObservedRepository) -> Record:
-    """Note what the service plans before it forgets: `scheduled` is absent while paused."""
+    """Record the scheduled runs now: the service does not list them while it is paused."""
     return replace(
         record,
         phase=Phase.PAUSING,
@@ -297,11 +297,11 @@ def _intent(record: Record, observed: ObservedRepository) -> Record:
     )
 
 
-# What a call did to a record: `mark` before it leaves, one of the others after it.
+# What a call changes in a record: `mark` before it is sent, one of the others after it.
 
 
 def mark(decision: Pause | Resume, now: Moment, span: timedelta) -> Record:
-    """Return the record that must be durable before the call leaves; it is suspected for `span`."""
+    """Return the record to be stored before the call is sent; it is suspected for *span*."""
     record = decision.record
     suspicion = Suspicion.starting(now, span)
     match decision:
@@ -316,8 +316,8 @@ def mark(decision: Pause | Resume, now: Moment, span: timedelta) -> Record:
 def confirm(decision: Pause | Resume, unresolved: Suspicion | None) -> Record:
     """Return the record of a call whose effect was seen.
 
-    It settles itself alone: *unresolved* is an earlier attempt of the same call whose fate is
-    unknown, and a suspicion from before this pass stays as it was.
+    This settles no other call: *unresolved* is an earlier attempt of the same call with an unknown
+    outcome, and a suspicion from before this pass stays as it was.
     """
     record = replace(_resolve(decision, unresolved), last_error=None, next_attempt=None)
     match decision:

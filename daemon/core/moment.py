@@ -1,4 +1,4 @@
-"""An instant on two clocks."""
+"""An instant on the wall clock and on a clock that is never stepped."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 class Moment:
     """An instant on both clocks: `wall` (UTC) may be stepped, `uptime` (CLOCK_BOOTTIME) may not.
 
-    `uptime` values compare only within one `boot_id`; `asleep` is how much of it the host was
-    suspended.
+    `uptime` values are comparable only within one `boot_id`; `asleep` is for how much of it the
+    host was suspended.
     """
 
     wall: datetime

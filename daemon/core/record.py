@@ -1,4 +1,4 @@
-"""What the ledger remembers of one repository, as a frozen value in the words of the protocol."""
+"""What the ledger remembers about one repository."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ is a margin, not a measurement.
 
 
 class Phase(StrEnum):
-    """How far a hold is: we want it paused, it is paused and ours, or we want it active again."""
+    """The state of a hold: we want it paused, it is paused and ours, or we want it active again."""
 
     PAUSING = "pausing"
     PAUSED = "paused"
@@ -29,7 +29,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """Until when the service may act on a call of ours whose fate is unknown.
+    """Until when the service may act on a call of ours with an unknown outcome.
 
     `until` counts CLOCK_BOOTTIME of the boot `boot_id`, because the wall clock may be stepped.
     `span` is how long that was when it was written.
@@ -41,21 +41,20 @@ class Suspicion:
 
     @classmethod
     def starting(cls, now: Moment, span: timedelta) -> Suspicion:
-        """Suspect a call that leaves now, for `span`."""
+        """Return the suspicion of a call that is sent now, for *span*."""
         return cls(now.boot_id, now.uptime + span, span)
 
     def is_over(self, now: Moment) -> bool:
         """Check whether the service can no longer act.
 
-        After a reboot the call is older than the machine's uptime, so that an uptime beyond
-        `span` settles it.
+        After a reboot the call is older than the uptime, so an uptime beyond `span` settles it.
         """
         if self.boot_id == now.boot_id:
             return now.uptime > self.until
         return now.uptime > self.span
 
     def later(self, other: Suspicion | None) -> Suspicion:
-        """Return the one that lasts longer; one of an earlier boot is always the shorter."""
+        """Return the one that lasts longer; one from an earlier boot never does."""
         if other is None or other.boot_id != self.boot_id:
             return self
         return max(self, other, key=lambda suspicion: suspicion.until)
@@ -66,11 +65,11 @@ class Record:
     """One repository that is ours, may be, or was taken from us by a person; instants are UTC.
 
     A record with a `phase` is a hold. One without is kept for a suspicion, for the openings in
-    which a person overruled us (`yielded`), or for a backup that is owed (`backup_due`). `uuid`
-    says which repository it was, should its id be given to another, and `reached` by which address
-    it was paused, should the cluster's name be; empty where that is unknown.
-    `until` is the end of the openings it is held for, as computed when it was last looked at: an
-    edit or a new zone database cannot lose it. `running` names tasks that the pause did not end.
+    which a person overruled us (`yielded`), or for a backup that is due (`backup_due`). `uuid`
+    tells the repository from a later one with its id, and `reached` is the address at which it was
+    paused, in case the cluster's name is given to another; empty if unknown.
+    `until` is the end of the openings that it is held for, as last computed, so that it survives an
+    edit or a new zone database. `running` are tasks that the pause did not end.
     """
 
     key: RepositoryKey
@@ -105,16 +104,16 @@ class Record:
 
     @property
     def opened(self) -> datetime | None:
-        """The start of the opening that asked for it last, read from the openings' identities."""
+        """The start of the latest opening that holds it, from the ids of its openings."""
         starts = [datetime.fromisoformat(opening.rpartition("@")[2]) for opening in self.openings]
         return max(starts, default=None)
 
     def missed(self, now: datetime) -> tuple[ScheduledRun, ...]:
-        """Name the runs that fell due while it was paused; the service never catches up on them."""
+        """Return the runs that fell due during the pause; the service never catches up on them."""
         return tuple(run for run in self.scheduled if run.next_run <= now)
 
     def wants_catch_up(self, now: datetime) -> bool:
-        """Check whether a backup is to be started after its resume."""
+        """Check whether a backup is to be started after the resume."""
         match self.catch_up:
             case CatchUp.NONE:
                 return False
@@ -126,7 +125,7 @@ class Record:
                 assert_never(self.catch_up)
 
     def released(self) -> Record:
-        """Give up the hold; what is suspected stays, and so does what a person decided."""
+        """Return the record without the hold; suspicions and what a person decided stay."""
         return replace(
             self,
             phase=None,

@@ -1,4 +1,4 @@
-"""Repositories, and what is said to and about them, in the Backup Service's own words."""
+"""Repositories as the Backup Service describes them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RepositoryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class ScheduledRun:
-    """A run that the service plans; absent while a repository is paused."""
+    """A run that the service has scheduled; there are none while a repository is paused."""
 
     next_run: datetime
     task: str
@@ -42,11 +42,11 @@ class ScheduledRun:
 
 @dataclass(frozen=True, slots=True)
 class ObservedRepository:
-    """What one list call says of one repository; `running` names tasks in progress.
+    """A repository in the answer to one list call; `running` are tasks in progress.
 
-    `uuid` is the service's `repo`, the archive's own number: it tells a repository from another
-    one that was given the same id, here or on another cluster. `plan` names the plan of its tasks.
-    Both are empty where the list lacks them.
+    `uuid` is the service's `repo`, the id of the archive: it tells a repository from another one
+    with the same id, here or on another cluster. `plan` is the name of its plan. Both are empty if
+    the list lacks them.
     """
 
     id: str

@@ -1,10 +1,10 @@
-"""How daemons on one ledger share its clusters: the arithmetic of leases and fair shares.
+"""Compute leases and fair shares, by which daemons on one ledger share its clusters.
 
-- A lease ends, for its owner, so long after its renewal was *sent*; for everybody else so long
-  after the database got it, which is later.
-- A call starts only if all the time that it may take fits into what is left of the lease.
-- Each daemon takes an equal share, rounded up, of those that its configuration and the records
-  name; what is beyond it is given back, idle clusters first.
+- For its owner a lease runs from when its renewal was *sent*; for all others from when the database
+  received it, which is later.
+- A call starts only if the rest of the lease is as long as the call may take.
+- Each daemon takes an equal share, rounded up, of the clusters that its configuration and the
+  records name, and gives back what is beyond it, idle clusters first.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 RENEWALS = 3
-"""How often a lease is renewed within its time: two renewals may fail."""
+"""How often a lease is renewed within its duration: two renewals may fail."""
 
 LONGEST_SKEW = timedelta(seconds=30)
-"""How far a wall clock may be from the database's before its windows count for nothing."""
+"""How far a wall clock may differ from the database's before its windows are not used."""
 
 
 def renewal_of(lease: timedelta) -> timedelta:
@@ -26,18 +26,18 @@ def renewal_of(lease: timedelta) -> timedelta:
 
 
 def shortest_lease(total: timedelta) -> timedelta:
-    """Return the shortest lease for calls of *total*: two of them and a renewal fit into it."""
+    """Return the shortest lease for calls of *total*: it has room for two of them and a renewal."""
     return 2 * total * RENEWALS / (RENEWALS - 1)
 
 
 class Lease:
-    """A claim on a cluster: its epoch, and until when it holds on CLOCK_BOOTTIME.
+    """A claim on a cluster: its epoch, and until when it is valid on CLOCK_BOOTTIME.
 
-    Read by the threads of a worker, renewed by another; once dropped it stays so.
+    Read by the threads of a worker and renewed by another; once dropped it stays dropped.
     """
 
     def __init__(self, cluster: str, epoch: int, until: timedelta) -> None:
-        """Begin with a claim that was made."""
+        """Start with a claim that was granted."""
         self.cluster = cluster
         self.epoch = epoch
         self._until = until
@@ -49,25 +49,25 @@ class Lease:
         return self._is_dropped
 
     def renew(self, until: timedelta) -> None:
-        """Let it hold until then."""
+        """Extend it to *until*."""
         self._until = until
 
     def drop(self) -> None:
-        """Let nothing more leave, whatever comes."""
+        """End it for good: no call may start any more."""
         self._is_dropped = True
 
     def left(self, uptime: timedelta) -> timedelta:
-        """Return how long it still holds at *uptime*; nothing or less if it does not."""
+        """Return how long it is still valid at *uptime*; zero or less if it is not."""
         return timedelta(0) if self._is_dropped else self._until - uptime
 
     def has_room(self, uptime: timedelta, needed: timedelta) -> bool:
-        """Check whether a call that takes as long as *needed* would end within it."""
+        """Check whether a call that takes *needed* would end before it does."""
         return not self._is_dropped and self._until - uptime >= needed
 
 
 @dataclass(frozen=True, slots=True)
 class Rebalance:
-    """What a daemon is to do: claim up to so many, let go of these, and of so many more."""
+    """How many clusters a daemon may claim, which it must give back, and how many more."""
 
     claim: int
     must_go: frozenset[str]
@@ -75,14 +75,14 @@ class Rebalance:
 
 
 def fair_share(clusters: int, members: int) -> int:
-    """Return how many of all *clusters* each of so many members speaks to at most."""
+    """Return how many of *clusters* each of so many members may have at most."""
     return -(-clusters // max(members, 1))
 
 
 def plan_rebalance(
     mine: Collection[str], wanted: Collection[str], members: int, *, may_claim: bool
 ) -> Rebalance:
-    """Decide for a daemon that speaks to *mine* of all that are *wanted*."""
+    """Return the plan of a daemon that has *mine*, of all that are *wanted*."""
     if not may_claim:
         return Rebalance(0, frozenset(mine), 0)
     must_go = frozenset(mine) - frozenset(wanted)
@@ -91,6 +91,6 @@ def plan_rebalance(
 
 
 def leaving(mine: Iterable[str], busy: Collection[str], plan: Rebalance) -> list[str]:
-    """Choose which of *mine* go; those that hold something, *busy*, stay if others can go."""
+    """Return which of *mine* to give back; those that hold something, *busy*, come last."""
     others = sorted(set(mine) - plan.must_go, key=lambda name: (name in busy, name))
     return sorted(plan.must_go & set(mine)) + others[: plan.excess]

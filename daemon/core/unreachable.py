@@ -1,4 +1,4 @@
-"""A cluster that does not respond as it should."""
+"""A cluster that does not answer as it should, and its text in the ledger."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Unreachable:
 
     @classmethod
     def parse(cls, cluster: str, text: str) -> Self:
-        """Read what `text` wrote."""
+        """Parse what `text` returned."""
         found = json.loads(text)
         since = datetime.fromisoformat(found["since"])
         return cls(cluster, str(found["error"]), str(found["message"]), since)
 
     def text(self) -> str:
-        """Write it, for the ledger."""
+        """Return it as text, for the ledger."""
         said = {"error": self.error, "message": self.message, "since": self.since.isoformat()}
         return json.dumps(said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from daemon.config.settings import Settings
 from daemon.core.moment import Moment
@@ -59,7 +59,7 @@ class SharedFleet(Fleet):
 
         A cluster that has another name now goes on under the old one, until its holds are resumed.
         """
-        self._membership.aim(settings.applied(), settings.clusters, settings.lease)
+        self._membership.aim(settings.applied(datetime.now(UTC)), settings.clusters, settings.lease)
         if not self._membership.agrees:
             self._let_go(self.lanes.names())
 

@@ -23,7 +23,6 @@ from daemon.fleet.shared_fleet import SharedFleet
 from daemon.fleet.worker import Connect, Equipment, Worker
 from daemon.host.signals import Flags
 from daemon.ledger.sqlite_file import DamagedError
-from daemon.ledger.state import AppliedConfig
 from daemon.log import events
 from daemon.log.tee import SharedLog
 from daemon.monitoring.metrics import State
@@ -244,8 +243,7 @@ class Daemon:
     def _apply(self, settings: Settings, before: Settings | None) -> None:
         self._is_rejected, self._lacking = False, None
         self._applied = datetime.now(UTC)
-        folder, text, attached = self._start.folder, settings.text, settings.attached
-        applied = AppliedConfig(settings.path, folder, text, datetime.now(UTC), attached)
+        applied = settings.applied(self._applied)
         self._record(lambda: self._ledger.save_config(applied))
         self._record(lambda: self._ledger.note_reading(()))
         changes = difference(before, settings)

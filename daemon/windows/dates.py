@@ -1,4 +1,4 @@
-"""Sets of dates: ranges with both their ends, and many of them at once. No clock, no file."""
+"""Ranges and sets of dates. No clock, no file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Self
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
-"""The years for which days that come again for ever are written out; both included."""
+"""The years for which recurring days are listed; both included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class DateRange:
 
 @dataclass(frozen=True, slots=True)
 class DateSet:
-    """The dates of ranges that are sorted and apart; `of` makes them so."""
+    """Many dates, as ranges that are sorted and do not touch; `of` makes them so."""
 
     ranges: tuple[DateRange, ...]
 
     @classmethod
     def of(cls, ranges: Iterable[DateRange]) -> Self:
-        """Join *ranges*, in whatever order, where they overlap or touch."""
+        """Return the set of all dates in *ranges*, which may be in any order and overlap."""
         joined: list[DateRange] = []
         for each in sorted(ranges, key=lambda found: found.first):
             if joined and each.first - joined[-1].last <= timedelta(days=1):
@@ -43,6 +43,6 @@ class DateSet:
         return cls(tuple(joined))
 
     def __contains__(self, day: date) -> bool:
-        """Check whether *day* is one of them, however many they are."""
+        """Check whether *day* is one of them."""
         index = bisect_right(self.ranges, day, key=lambda found: found.first)
         return index > 0 and day in self.ranges[index - 1]

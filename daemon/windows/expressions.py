@@ -1,7 +1,7 @@
-"""Cron expressions and RFC 5545 rules, to the local times that they name.
+"""Compute the local times of cron expressions and RFC 5545 rules.
 
-No file, no clock, no log, and no zone but for an UNTIL in UTC: the libraries behind them are asked
-in local time without a zone, `recurrence` finds the instants. The only importer of both libraries.
+No file, no clock, no log. The libraries are used in local time without a zone, which is needed for
+an UNTIL in UTC only; `interval` finds the instants. No other module imports the two libraries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _GREGORIAN_CYCLE = 400
 _LAST_BEGIN = MAXYEAR - 200
 """A rule is followed for 200 years at least and 600 at most."""
 
-_EARLIEST, _LATEST = datetime(1900, 1, 1), datetime(9900, 1, 1)  # noqa: DTZ001  # local times
+EARLIEST, LATEST = datetime(1900, 1, 1), datetime(9900, 1, 1)  # noqa: DTZ001  # local times
+"""Nothing is open outside, where the calendar's own arithmetic ends."""
 
 _FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY")
 _UNTIL = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
@@ -43,8 +44,8 @@ _RANGES = {
 _FROM_THE_END = ("BYWEEKNO", "BYYEARDAY", "BYMONTHDAY", "BYSETPOS")
 _SINGLE = ("INTERVAL", "COUNT")
 _KNOWN = ("FREQ", "UNTIL", "WKST", "BYDAY", *_RANGES)
-# RFC 5545, 3.3.10: elsewhere these parts must not stand; libraries then ignore them silently.
-_STANDS_WITH = {
+# RFC 5545, 3.3.10: these parts are not allowed with other frequencies; libraries ignore them there.
+_ALLOWED_WITH = {
     "BYWEEKNO": ("YEARLY",),
     "BYYEARDAY": ("YEARLY", "HOURLY"),
     "BYMONTHDAY": ("YEARLY", "MONTHLY", "DAILY", "HOURLY"),
@@ -54,7 +55,7 @@ Parts = dict[str, str]
 
 
 class Reading(Enum):
-    """At which instants a local time counts, where clocks show it twice or never."""
+    """Which instants a local time refers to, where clocks show it twice or never."""
 
     NAMED = auto()
     """The rule names hours and minutes: the first instant; in a gap the end of the gap."""
@@ -65,7 +66,7 @@ class Reading(Enum):
 
 
 def check_cron(expression: str) -> None:
-    """Refuse what crontab(5) does not know, and what never fires. Raises ValueError."""
+    """Raise ValueError for what crontab(5) does not allow, and for what never fires."""
     if len(expression.split()) != _CRON_FIELDS:
         raise ValueError(
             "a cron expression has five fields: minute, hour, day of month, month, day of week;"
@@ -83,7 +84,7 @@ def check_cron(expression: str) -> None:
 
 
 def cron_reading(expression: str) -> Reading:
-    """Return how the times of a cron expression are read."""
+    """Return which instants the times of a cron expression refer to."""
     minute, hour = expression.split()[:2]
     if hour.startswith("*"):
         return Reading.REAL
@@ -103,10 +104,10 @@ def cron_times(expression: str, earliest: datetime, latest: datetime) -> Iterato
 
 
 def check_rrule(rule: str, dtstart: datetime) -> None:
-    """Refuse what RFC 5545 does not know, what is too fine, and what never fires.
+    """Check that a rule is as in RFC 5545, not too fine, and fires at least once.
 
     Raises:
-        ValueError: the text says which part is wrong, and what is allowed.
+        ValueError: the text says which part is wrong and what is allowed.
 
     """
     if dtstart.tzinfo is not None:
@@ -115,7 +116,7 @@ def check_rrule(rule: str, dtstart: datetime) -> None:
     _check_frequency(parts)
     for name, value in parts.items():
         _check_part(name, value)
-    _check_company(parts)
+    _check_combination(parts)
     # The zone is not known yet, and moves UNTIL by less than a day.
     until = _until(parts, ZoneInfo("UTC")) + timedelta(days=1)
     try:
@@ -127,7 +128,7 @@ def check_rrule(rule: str, dtstart: datetime) -> None:
 
 
 def rrule_reading(rule: str) -> Reading:
-    """Return how the times of a rule are read."""
+    """Return which instants the times of a rule refer to."""
     parts = _parts(rule)
     if parts["FREQ"] != "HOURLY":
         return Reading.NAMED
@@ -140,7 +141,7 @@ def rrule_times(
 ) -> Iterator[datetime]:
     """Yield the local times of a rule that began at *dtstart*, *earliest* to *latest* inclusive.
 
-    *zone* is where an UNTIL in UTC is read; one that is a date alone includes the whole day.
+    *zone* is for an UNTIL in UTC; an UNTIL that is only a date includes the whole day.
     """
     parts = _parts(rule)
     last = min(latest, _until(parts, zone))
@@ -150,10 +151,10 @@ def rrule_times(
 
 
 def _followed(parts: Parts, begin: datetime) -> Iterator[datetime]:
-    """Follow a rule within our own bound; the library's is the year 9999, seconds away.
+    """Yield the times of a rule up to a bound of our own.
 
-    The calendar repeats every 400 years to the weekday, so the rule is followed as near to the
-    library's bound as is long enough.
+    The library goes on until the year 9999, which takes seconds. The calendar repeats every 400
+    years, weekdays included, so the rule is shifted by whole cycles towards that year.
     """
     cycles = (_LAST_BEGIN - begin.year) // _GREGORIAN_CYCLE * _GREGORIAN_CYCLE
     text = ";".join(f"{name}={value}" for name, value in parts.items() if name != "UNTIL")
@@ -163,11 +164,11 @@ def _followed(parts: Parts, begin: datetime) -> Iterator[datetime]:
 
 
 def _whole_periods(parts: Parts, distance: timedelta) -> timedelta:
-    """Return how far a rule may be taken to begin later and name the same times from then on."""
+    """Return by how much a rule may begin later and still have the same times from then on."""
     weeks = {"HOURLY": 0, "DAILY": 0, "WEEKLY": 1}.get(parts["FREQ"])
     if weeks is None or "COUNT" in parts:
         return timedelta(0)
-    # As many days as the step has hours bring an hourly rule back to the same hour.
+    # After as many days as the interval has hours, an hourly rule is back at the same hour.
     period = timedelta(days=int(parts.get("INTERVAL", "1")) * (7 if weeks else 1))
     return max(distance // period, 0) * period
 
@@ -181,12 +182,12 @@ def _until(parts: Parts, zone: ZoneInfo) -> datetime:
         raise ValueError(
             "UNTIL is a date such as 20261231, or a time such as 20261231T010000Z"
         ) from None
-    until = min(max(until, _EARLIEST), _LATEST)
+    until = min(max(until, EARLIEST), LATEST)
     return until.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) if utc else until
 
 
 def _parts(rule: str) -> Parts:
-    """Take a rule apart. Raises ValueError for what no rule of RFC 5545 has."""
+    """Return the parts of a rule. Raises ValueError for those that RFC 5545 does not have."""
     parts: Parts = {"WKST": "MO"}
     seen = set()
     for part in rule.upper().removeprefix("RRULE:").split(";"):
@@ -235,10 +236,10 @@ def _is_allowed(name: str, number: int) -> bool:
     return (abs(number) if name in _FROM_THE_END else number) in _RANGES[name]
 
 
-def _check_company(parts: Parts) -> None:
-    """Check which parts stand together."""
+def _check_combination(parts: Parts) -> None:
+    """Raise ValueError for parts that may not be combined."""
     frequency = parts["FREQ"]
-    for name, frequencies in _STANDS_WITH.items():
+    for name, frequencies in _ALLOWED_WITH.items():
         if name in parts and frequency not in frequencies:
             raise ValueError(f"{name} does not go with FREQ={frequency}")
     if "COUNT" in parts and "UNTIL" in parts:
@@ -257,6 +258,6 @@ def _check_weekdays(parts: Parts) -> None:
         return
     if parts["FREQ"] not in {"YEARLY", "MONTHLY"} or "BYWEEKNO" in parts:
         raise ValueError(f"BYDAY={numbered[0]}: numbers go with FREQ=MONTHLY or YEARLY alone")
-    # The library would take the days that are in both.
+    # The library would use only the days that are in both.
     if len(numbered) < len(days):
         raise ValueError("BYDAY mixes days with and without numbers: write two windows")

@@ -1,9 +1,9 @@
-"""What people decided beside the file: windows opened by hand, openings ended, moved, skipped.
+"""Apply what people decided: windows opened by hand, openings closed, extended or skipped.
 
-Pure: the windows of the file and the decisions in, the windows that are in force out.
+Pure: it takes the windows of the file and the decisions, and returns the windows in force.
 
 1. A decision names one opening by its window and its start, and touches no other.
-2. Of several decisions on one opening the latest counts.
+2. Of several decisions about one opening the latest counts.
 3. An opening that the rule no longer gives (an edit) takes its decisions with it.
 """
 
@@ -19,11 +19,11 @@ from daemon.windows.rules import Once
 from daemon.windows.window import Patterns, Window
 
 RELEVANT = timedelta(days=400)
-"""How long after its opening a decision may still matter: openings may be that long."""
+"""How long after the start of its opening a decision may matter: openings may be that long."""
 
 
 class OverrideKind(StrEnum):
-    """What a person decided, by the name of the command."""
+    """What a person decided; the name of the command."""
 
     OPEN = "open"
     CLOSE = "close"
@@ -35,7 +35,7 @@ class OverrideKind(StrEnum):
 class Override:
     """One decision: who made it, when, why, and about which opening; instants are UTC.
 
-    `end` is the opening's new end; None for a skip. `targets` are what an unplanned window is for.
+    `end` is the opening's new end; None for a skip. `targets` are those of an unplanned window.
     """
 
     kind: OverrideKind
@@ -48,7 +48,7 @@ class Override:
     targets: tuple[tuple[str, Patterns], ...] = ()
 
     def shown(self) -> dict[str, object]:
-        """Return it as a line of the log has it."""
+        """Return its fields for the log."""
         return {
             "change": self.kind,
             "window": self.window,
@@ -59,7 +59,7 @@ class Override:
         }
 
     def matters(self, now: datetime) -> bool:
-        """Check whether anything can still follow from it."""
+        """Check whether it can still have an effect."""
         if self.kind is OverrideKind.OPEN and self.end:
             return now < self.end + timedelta(days=2)
         return now < self.start + RELEVANT
@@ -68,7 +68,7 @@ class Override:
 def in_force(
     windows: Iterable[Window], overrides: Sequence[Override], zone: ZoneInfo
 ) -> tuple[Window, ...]:
-    """Return the windows as people changed them, and those that they opened by hand, in *zone*."""
+    """Return the windows with the changes that people made; those opened by hand are in *zone*."""
     found = {window.name: window for window in windows}
     planned = frozenset(found)
     for override in overrides:
@@ -82,7 +82,7 @@ def in_force(
 
 def _unplanned(override: Override, planned: Collection[str], zone: ZoneInfo) -> Window:
     assert override.end is not None  # noqa: S101  # an unplanned window has an end
-    # The file may have got a window of that name since; what has begun goes on beside it.
+    # The file may have a window of that name by now; the unplanned one goes on next to it.
     name = override.window if override.window not in planned else f"{override.window} (unplanned)"
     return Window(
         name=name,

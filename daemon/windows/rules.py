@@ -1,56 +1,48 @@
-"""One rule of a window, to its openings between two instants.
+"""The kinds of rules of a window: each lists its openings between two instants.
 
-No file, no clock, no log; the only place that turns rules into time:
-
-1. An opening is half-open, `[start, end)`, between two instants in UTC.
-2. It belongs to the local date that its rule names, also where a gap moves its start.
-3. `start` and `end` are wall-clock times, read as widely as they can be; `duration` is elapsed.
-4. If both readings fall together the opening keeps its nominal length.
-5. A rule that fires in any hour fires at every real instant, so never in a gap.
+No file, no clock, no log. A new kind is one more class here with the methods of `Rule`, and its
+section in `config/rules.py`.
 """
 
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
-from typing import assert_never
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from daemon.windows import expressions
-from daemon.windows.expressions import Reading
-from daemon.windows.wallclock import end_instant, every_instant, exists, shows, start_instant
+from daemon.windows.expressions import EARLIEST, LATEST
+from daemon.windows.interval import Interval, between, fired, lasting
 
 DAY = timedelta(days=1)
 MARGIN = 2 * DAY
 """Whatever its zone, a local time read as UTC is off by less; so is any clock change."""
 
-FIRST, LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(9900, 1, 1, tzinfo=UTC)
-"""Nothing is open outside, where the calendar's own arithmetic ends."""
+FIRST, LAST = EARLIEST.replace(tzinfo=UTC), LATEST.replace(tzinfo=UTC)
 
 
-class DstEffect(StrEnum):
-    """What a clock change did to an opening; its length goes first.
+class Rule(Protocol):
+    """When a window opens: a frozen value that is valid from the moment it is made."""
 
-    Moved: its start or its end fell into a gap, and it is as long as its rule says. Shortened,
-    lengthened: more or less time elapses between `start` and `end` than their clock times say.
+    def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterable[Interval]:
+        """Yield at least the openings in *zone* that meet `[start, end)`, which are in UTC."""
+
+
+def intervals(rule: Rule, zone: ZoneInfo, start: datetime, end: datetime) -> list[Interval]:
+    """Return the openings of *rule* in *zone* that meet `[start, end)`, sorted by start, then end.
+
+    Each local time that the rule names has its own: where a gap moves the first of two, both may
+    start at once. *start* and *end* are aware.
     """
-
-    MOVED = "moved"
-    SHORTENED = "shortened"
-    LENGTHENED = "lengthened"
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """One opening: `[start, end)` in UTC, and the local date that its rule names."""
-
-    start: datetime
-    end: datetime
-    day: date
-    dst: DstEffect | None = None
+    start, end = max(start.astimezone(UTC), FIRST), min(end.astimezone(UTC), LAST)
+    if start >= end:
+        return []
+    found = rule.candidates(zone, start, end)
+    meeting = [each for each in found if each.start < end and each.end > start]
+    return sorted(meeting, key=lambda each: (each.start, each.end, each.day))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +53,34 @@ class Hours:
     """
 
     start: time
-    end: timedelta | None = None
-    duration: timedelta | None = None
+    end: timedelta | None
+    duration: timedelta | None
 
     def __post_init__(self) -> None:
-        """Refuse hours that are empty or without one end. Raises ValueError."""
+        """Raise ValueError for hours that are empty, or that have no end or two."""
         _check_length(self.end, self.duration)
         if self.end == _since_midnight(self.start):
             raise ValueError(
                 "start and end are equal; for a whole day write duration: 24h, or 00:00 to 24:00"
             )
 
-    @property
-    def longest(self) -> timedelta:
-        """No opening is longer than this, clock changes included."""
-        return (self.duration or DAY) + MARGIN
+    def days(self, start: datetime, end: datetime) -> tuple[date, date]:
+        """Return the first and the last day whose openings may meet `[start, end)`."""
+        longest = (self.duration or DAY) + MARGIN
+        return (start - longest).date(), (end + MARGIN).date()
+
+    def on(self, day: date, zone: ZoneInfo) -> Interval:
+        """Return the opening of a day."""
+        local = datetime.combine(day, self.start)
+        if self.end is None:
+            return lasting(local, self.duration or DAY, zone)
+        local_end = datetime.combine(day, time()) + self.end
+        return between(local, local_end if local_end > local else local_end + DAY, zone)
 
 
 @dataclass(frozen=True, slots=True)
 class Weekly:
-    """On some days of the week; 0 is Monday. Raises ValueError for hours that are empty."""
+    """On some days of the week; 0 is Monday."""
 
     days: frozenset[int]
     start: time
@@ -88,10 +88,22 @@ class Weekly:
     duration: timedelta | None = None
 
     def __post_init__(self) -> None:
-        """Check the days and the hours."""
+        """Raise ValueError for no days, or for hours that are empty."""
         if not self.days:
             raise ValueError("there is no day in days: name at least one")
-        _hours(self)
+        self._hours()
+
+    def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:
+        """Yield the openings of each of these days."""
+        hours = self._hours()
+        day, last = hours.days(start, end)
+        while day <= last:
+            if day.weekday() in self.days:
+                yield hours.on(day, zone)
+            day += DAY
+
+    def _hours(self) -> Hours:
+        return Hours(self.start, self.end, self.duration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +139,7 @@ MonthDay = DayNumber | NthWeekday
 
 @dataclass(frozen=True, slots=True)
 class Monthly:
-    """On some days of every month, moved by `offset_days`. Raises ValueError as `Weekly` does."""
+    """On some days of every month, moved by `offset_days`."""
 
     on: tuple[MonthDay, ...]
     offset_days: int
@@ -136,10 +148,25 @@ class Monthly:
     duration: timedelta | None = None
 
     def __post_init__(self) -> None:
-        """Check the days and the hours."""
+        """Raise ValueError for no days, or for hours that are empty."""
         if not self.on:
             raise ValueError("there is no day in on: name at least one")
-        _hours(self)
+        self._hours()
+
+    def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:
+        """Yield the openings of each of these days, month by month."""
+        hours, offset = self._hours(), timedelta(days=self.offset_days)
+        first, last = (day - offset for day in hours.days(start, end))
+        month = first.replace(day=1)
+        while month <= last:
+            # Two descriptions may mean one day.
+            for day in {on.in_month(month.year, month.month) for on in self.on}:
+                if day:
+                    yield hours.on(day + offset, zone)
+            month = (month + 31 * DAY).replace(day=1)
+
+    def _hours(self) -> Hours:
+        return Hours(self.start, self.end, self.duration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +177,15 @@ class Cron:
     duration: timedelta
 
     def __post_init__(self) -> None:
-        """Refuse what crontab(5) does not know, and what never fires. Raises ValueError."""
+        """Raise ValueError for what crontab(5) does not know, and for what never fires."""
         _check_length(None, self.duration)
         expressions.check_cron(self.expression)
+
+    def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:
+        """Yield an opening for each time at which the expression fires."""
+        earliest, latest = _local_bounds(start, end, self.duration)
+        times = expressions.cron_times(self.expression, earliest, latest)
+        return fired(times, self.duration, expressions.cron_reading(self.expression), zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +201,15 @@ class Rrule:
     duration: timedelta
 
     def __post_init__(self) -> None:
-        """Refuse rules that are no rule, too fine, or never fire. Raises ValueError."""
+        """Raise ValueError for what RFC 5545 does not know, is too fine, or never fires."""
         _check_length(None, self.duration)
         expressions.check_rrule(self.rule, self.dtstart)
+
+    def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:
+        """Yield an opening for each instance of the rule."""
+        earliest, latest = _local_bounds(start, end, self.duration)
+        times = expressions.rrule_times(self.rule, self.dtstart, zone, earliest, latest)
+        return fired(times, self.duration, expressions.rrule_reading(self.rule), zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +221,7 @@ class Once:
     duration: timedelta | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an opening that is empty, or half local. Raises ValueError."""
+        """Raise ValueError for an opening that is empty, or half local."""
         _check_length(self.end, self.duration)
         if self.end is None:
             return
@@ -195,144 +234,22 @@ class Once:
         if end <= start:
             raise ValueError("the end is not after the start")
 
-
-Rule = Weekly | Monthly | Cron | Rrule | Once
-
-
-def intervals(rule: Rule, zone: ZoneInfo, start: datetime, end: datetime) -> list[Interval]:
-    """List the openings of *rule* in *zone* that meet `[start, end)`, sorted by start, then end.
-
-    Each local time that the rule names gives its own: where a gap moves the first of two, both may
-    start together. *start* and *end* are aware.
-    """
-    start, end = max(start.astimezone(UTC), FIRST), min(end.astimezone(UTC), LAST)
-    if start >= end:
-        return []
-    found = _candidates(rule, zone, start, end)
-    meeting = [each for each in found if each.start < end and each.end > start]
-    return sorted(meeting, key=lambda each: (each.start, each.end, each.day))
+    def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:  # noqa: ARG002  # it is the same wherever one looks
+        """Yield the opening."""
+        if self.start.tzinfo is not None:
+            begin = self.start.astimezone(UTC)
+            until = self.end.astimezone(UTC) if self.end else begin + (self.duration or DAY)
+            yield Interval(begin, until, begin.astimezone(zone).date())
+        elif self.end is None:
+            yield lasting(self.start, self.duration or DAY, zone)
+        else:
+            yield between(self.start, self.end, zone)
 
 
-def _candidates(rule: Rule, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:
-    """Yield at least the openings that meet `[start, end)`."""
-    match rule:
-        case Weekly() | Monthly():
-            hours = _hours(rule)
-            for day in _days(rule, start - hours.longest, end + MARGIN):
-                yield _on_day(day, hours, zone)
-        case Cron() | Rrule():
-            reading = _reading(rule)
-            for local in _locals(rule, zone, start - rule.duration - MARGIN, end + MARGIN):
-                yield from _for_duration(local, rule.duration, reading, zone)
-        case Once():
-            yield _once(rule, zone)
-        case _:
-            assert_never(rule)
-
-
-def _days(rule: Weekly | Monthly, start: datetime, end: datetime) -> Iterator[date]:
-    if isinstance(rule, Monthly):
-        yield from _month_dates(rule, start, end)
-        return
-    day = start.date()
-    while day <= end.date():
-        if day.weekday() in rule.days:
-            yield day
-        day += DAY
-
-
-def _month_dates(rule: Monthly, start: datetime, end: datetime) -> Iterator[date]:
-    offset = timedelta(days=rule.offset_days)
-    first, last = start.date() - offset, end.date() - offset
-    month = first.replace(day=1)
-    while month <= last:
-        # Two descriptions may mean one day.
-        for day in {on.in_month(month.year, month.month) for on in rule.on}:
-            if day:
-                yield day + offset
-        month = (month + 31 * DAY).replace(day=1)
-
-
-def _on_day(day: date, hours: Hours, zone: ZoneInfo) -> Interval:
-    local = datetime.combine(day, hours.start)
-    if hours.end is None:
-        return _lasting(local, hours.duration or DAY, zone)
-    local_end = datetime.combine(day, time()) + hours.end
-    return _between(local, local_end if local_end > local else local_end + DAY, zone)
-
-
-def _lasting(local: datetime, duration: timedelta, zone: ZoneInfo) -> Interval:
-    start = start_instant(local, zone)
-    dst = None if shows(start, local, zone) else DstEffect.MOVED
-    return Interval(start, start + duration, local.date(), dst)
-
-
-def _between(local: datetime, local_end: datetime, zone: ZoneInfo) -> Interval:
-    start, end = start_instant(local, zone), end_instant(local_end, zone)
-    nominal = local_end - local
-    if end <= start:
-        return Interval(start, start + nominal, local.date(), DstEffect.MOVED)
-    return Interval(start, end, local.date(), _effect(local, local_end, end - start, zone))
-
-
-def _effect(
-    local: datetime, local_end: datetime, elapsed: timedelta, zone: ZoneInfo
-) -> DstEffect | None:
-    nominal = local_end - local
-    if elapsed < nominal:
-        return DstEffect.SHORTENED
-    if elapsed > nominal:
-        return DstEffect.LENGTHENED
-    return None if exists(local, zone) and exists(local_end, zone) else DstEffect.MOVED
-
-
-def _locals(
-    rule: Cron | Rrule, zone: ZoneInfo, start: datetime, end: datetime
-) -> Iterator[datetime]:
-    """Yield the local times that a rule names between two instants, if these are wide enough."""
-    earliest, latest = start.replace(tzinfo=None), end.replace(tzinfo=None)
-    match rule:
-        case Cron():
-            return expressions.cron_times(rule.expression, earliest, latest)
-        case Rrule():
-            return expressions.rrule_times(rule.rule, rule.dtstart, zone, earliest, latest)
-        case _:
-            assert_never(rule)
-
-
-def _for_duration(
-    local: datetime, duration: timedelta, reading: Reading, zone: ZoneInfo
-) -> Iterator[Interval]:
-    """Yield the openings that begin when clocks show *local*: none, one or two."""
-    found = [] if reading is Reading.NAMED else every_instant(local, zone)
-    for start in found:
-        yield Interval(start, start + duration, local.date())
-    if not found and reading is not Reading.REAL:
-        yield _lasting(local, duration, zone)
-
-
-def _reading(rule: Cron | Rrule) -> Reading:
-    match rule:
-        case Cron():
-            return expressions.cron_reading(rule.expression)
-        case Rrule():
-            return expressions.rrule_reading(rule.rule)
-        case _:
-            assert_never(rule)
-
-
-def _once(rule: Once, zone: ZoneInfo) -> Interval:
-    if rule.start.tzinfo is not None:
-        start = rule.start.astimezone(UTC)
-        end = rule.end.astimezone(UTC) if rule.end else start + (rule.duration or DAY)
-        return Interval(start, end, start.astimezone(zone).date())
-    if rule.end is None:
-        return _lasting(rule.start, rule.duration or DAY, zone)
-    return _between(rule.start, rule.end, zone)
-
-
-def _hours(rule: Weekly | Monthly) -> Hours:
-    return Hours(rule.start, rule.end, rule.duration)
+def _local_bounds(start: datetime, end: datetime, duration: timedelta) -> tuple[datetime, datetime]:
+    """Return local times wide enough for what lasts *duration* and meets `[start, end)`."""
+    earliest, latest = start - duration - MARGIN, end + MARGIN
+    return earliest.replace(tzinfo=None), latest.replace(tzinfo=None)
 
 
 def _check_length(end: object, duration: timedelta | None) -> None:

@@ -1,8 +1,8 @@
-"""The timeline that all windows make together: what is open when, and for which repository.
+"""Combine all windows on one timeline: what is open when, and for which repositories.
 
-No file, no clock, no log. Everything compares instants in UTC: two aware datetimes that share a
-zone compare by wall clock, which is wrong in the repeated hour. What the timeline remembers only
-saves work: every answer is a function of the question.
+No file, no clock, no log. All comparisons are between instants in UTC: two aware datetimes that
+share a zone compare by wall clock, which is wrong in a repeated hour. The timeline caches, but its
+answers depend on the arguments only.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from functools import lru_cache
 from daemon.windows.window import CatchUp, OnDrift, Opening, Patterns, Window
 
 LOOK_AHEAD = timedelta(days=400)
-"""How far ahead the next change is looked for."""
+"""How far ahead the timeline looks for the next change."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLOCK = timedelta(days=8)
-"""Openings are computed for whole blocks of time, so that those who ask share them."""
+"""Openings are computed for whole blocks of time, so that callers can share them."""
 
 _MOST_REMEMBERED = 100_000
 
@@ -29,14 +29,15 @@ _Look = Callable[[Window, datetime, datetime], Sequence[Opening]]
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """That a repository is to be paused now, by which openings, and until when.
+    """A repository is to be paused now: by which openings, and until when.
 
-    `until` is the end of the unbroken time for which it is paused, holes shorter than `merge_gap`
-    included. It follows openings for eight days at least; of a window that is always open it is no
-    more than that.
+    `until` is the end of the time for which it stays paused, including gaps shorter than
+    `merge_gap`. Openings are followed for at least eight days, so that of a window that is always
+    open it is not the true end.
 
-    `bridged` says that no opening holds it now, but one ended and one begins within `merge_gap`:
-    what is held stays held, nothing new is paused; `windows` then names those that come.
+    `bridged` means that no opening holds it now, but one ended and the next begins within
+    `merge_gap`: what is held stays held, and nothing new is paused. `windows` are then those of
+    the next opening.
     """
 
     openings: tuple[Opening, ...]
@@ -49,7 +50,7 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class _Horizon:
-    """All openings that hold something between two instants, and every edge of theirs there."""
+    """The openings that hold something between two instants, and the edges of all of them."""
 
     start: datetime
     end: datetime
@@ -58,13 +59,13 @@ class _Horizon:
     edges: Sequence[datetime]
 
     def edge_after(self, now: datetime) -> datetime | None:
-        """Return the first edge after *now*, None if it sees none."""
+        """Return the first edge after *now*; None if there is none before the end."""
         index = bisect_right(self.edges, now)
         return self.edges[index] if index < len(self.edges) else None
 
 
 class _ClusterWindows:
-    """The windows for one cluster, or all; what it remembers is swapped whole and needs no lock."""
+    """The windows of one cluster, or all; its cache is replaced as a whole and needs no lock."""
 
     def __init__(self, windows: Sequence[Window], look: _Look, cluster: str = "") -> None:
         self._windows, self._look = windows, look
@@ -87,7 +88,7 @@ class _ClusterWindows:
             self._named.setdefault(id_, set()).add(window)
 
     def horizon(self, start: datetime, end: datetime) -> _Horizon:
-        """See what there is from *start* to *end*, and somewhat further."""
+        """Return the openings from *start* to *end*, or somewhat more."""
         horizon = self._horizon
         if horizon is None or start < horizon.start or end > horizon.end:
             horizon = self._horizon = self._see(_block(start), _block(end) + _BLOCK)
@@ -101,12 +102,12 @@ class _ClusterWindows:
         return _Horizon(start, end, openings, of_window, known)
 
     def _windows_for(self, repository: str) -> tuple[str, ...]:
-        """Name the windows that are for a repository, sorted."""
+        """Return the windows that are for a repository, sorted."""
         found = set(self._named.get(repository, ()))
         for patterns, names in self._matching.items():
             if patterns.matches(repository):
                 found |= names
-        # Thousands of repositories may have the same thousand windows: once in memory is enough.
+        # Thousands of repositories may have the same thousand windows: keep one copy in memory.
         ordered = tuple(sorted(found))
         return self._shared.setdefault(ordered, ordered)
 
@@ -120,10 +121,10 @@ def _block(at: datetime) -> datetime:
 
 
 class Timeline:
-    """All windows together; immutable, and safe to ask from several threads."""
+    """All windows together; immutable and thread-safe."""
 
     def __init__(self, windows: Iterable[Window], merge_gap: timedelta = timedelta(0)) -> None:
-        """Put *windows* on one timeline; holes shorter than *merge_gap* are bridged."""
+        """Combine *windows*; gaps shorter than *merge_gap* are bridged."""
         self.windows = {window.name: window for window in windows}
         self.merge_gap = merge_gap
         look = lru_cache(maxsize=2 * len(self.windows))(Window.openings)
@@ -137,7 +138,7 @@ class Timeline:
         }
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
-        """List all openings that meet `[start, end)`, sorted by start, then window."""
+        """Return all openings that meet `[start, end)`, sorted by start, then window."""
         found = [o for window in self.windows.values() for o in window.openings(start, end)]
         return sorted(found, key=_by_start)
 
@@ -151,64 +152,64 @@ class Timeline:
 
         None if nothing does within 400 days. With *cluster*, only its windows count.
         """
-        lane = self._all if cluster is None else self._clusters.get(cluster)
-        if lane is None:
+        cluster_windows = self._all if cluster is None else self._clusters.get(cluster)
+        if cluster_windows is None:
             return None
-        change, reach = self._around(lane, now).edge_after(now), _BLOCK
+        change, reach = self._around(cluster_windows, now).edge_after(now), _BLOCK
         while change is None and reach < LOOK_AHEAD:
             reach = min(reach * 4, LOOK_AHEAD)
-            change = lane.horizon(now, now + reach).edge_after(now)
+            change = cluster_windows.horizon(now, now + reach).edge_after(now)
         return change if change and change <= now + LOOK_AHEAD else None
 
     def clusters_of(self, window: str) -> frozenset[str]:
-        """Name the clusters that a window is for."""
+        """Return the clusters that a window is for."""
         found = self.windows.get(window)
         return frozenset(name for name, _ in found.targets) if found else frozenset()
 
     def plain_ids(self, cluster: str) -> frozenset[str]:
-        """Name the repositories of *cluster* that windows name outright."""
-        lane = self._clusters.get(cluster)
-        return lane.plain_ids if lane else frozenset()
+        """Return the repositories of *cluster* that windows name without a glob."""
+        cluster_windows = self._clusters.get(cluster)
+        return cluster_windows.plain_ids if cluster_windows else frozenset()
 
     def count(self, window: str, cluster: str, ids: Iterable[str]) -> int:
-        """Count the repositories of *cluster* that a window is for: of *ids*, and those named."""
+        """Return how many repositories of *cluster* a window is for: of *ids*, and named ones."""
         found = self.windows.get(window)
         patterns = found.patterns_for(cluster) if found else ()
         named = {id_ for each in patterns for id_ in each.plain}
         return len(named | {id_ for id_ in ids if any(each.matches(id_) for each in patterns)})
 
     def is_wanted(self, cluster: str, now: datetime) -> bool:
-        """Check whether any window holds repositories of *cluster* now, or may bridge a hole."""
-        lane = self._clusters.get(cluster)
-        if lane is None:
+        """Check whether a window holds repositories of *cluster* at *now*, or may bridge a gap."""
+        cluster_windows = self._clusters.get(cluster)
+        if cluster_windows is None:
             return False
-        near = [o for o in self._around(lane, now).openings if self._is_near(o, now)]
+        near = [o for o in self._around(cluster_windows, now).openings if self._is_near(o, now)]
         return bool(_held(near, now) or self._bridging(near, now))
 
     def desired(self, cluster: str, ids: Iterable[str], now: datetime) -> dict[str, Desired]:
         """Return which of the repositories *ids* of *cluster* are to be paused at *now*."""
-        lane = self._clusters.get(cluster)
-        if lane is None:
+        cluster_windows = self._clusters.get(cluster)
+        if cluster_windows is None:
             return {}
-        horizon = self._around(lane, now)
+        horizon = self._around(cluster_windows, now)
         near = {o.window for o in horizon.openings if self._is_near(o, now)}
-        # Many repositories have the same windows, and so the same answer.
+        # Many repositories have the same windows and thus the same answer.
         answers: dict[tuple[str, ...], Desired | None] = {}
         wanted = {}
         for id_ in ids if near else ():
-            names = lane.windows_for(id_)
+            names = cluster_windows.windows_for(id_)
             if names not in answers:
                 answers[names] = self._desired(names, horizon, now, near)
             if answer := answers[names]:
                 wanted[id_] = answer
         return wanted
 
-    def _around(self, lane: _ClusterWindows, now: datetime) -> _Horizon:
+    def _around(self, cluster_windows: _ClusterWindows, now: datetime) -> _Horizon:
         gap = self.merge_gap
-        return lane.horizon(now - gap, max(now + gap, self._horizon(now)))
+        return cluster_windows.horizon(now - gap, max(now + gap, self._horizon(now)))
 
     def _horizon(self, now: datetime) -> datetime:
-        """Return how far `until` follows openings: steady along a block, so that records are."""
+        """Return how far `until` follows openings: fixed for a block, so records stay the same."""
         return _block(now) + 2 * _BLOCK
 
     def _is_near(self, opening: Opening, now: datetime) -> bool:
@@ -239,7 +240,7 @@ class Timeline:
         )
 
     def _bridging(self, mine: Sequence[Opening], now: datetime) -> tuple[Opening, ...]:
-        """Return the openings that come next, if the hole before them is short enough."""
+        """Return the openings that come next, if the gap before them is short enough."""
         ended = max((o.end for o in mine if o.end <= now), default=None)
         begins = min((o.pause_from for o in mine if o.pause_from > now), default=None)
         if ended and begins and begins - ended < self.merge_gap:
@@ -247,10 +248,10 @@ class Timeline:
         return ()
 
     def _unbroken(self, mine: Sequence[Opening], until: datetime, horizon: datetime) -> datetime:
-        """Follow *mine*, sorted by pause, from *until* to the first hole that is not bridged."""
+        """Return until when *mine*, sorted by pause, go on from *until* without a gap."""
         for opening in mine:
-            hole = opening.pause_from - until
-            if opening.pause_from >= horizon or (hole > timedelta(0) and hole >= self.merge_gap):
+            gap = opening.pause_from - until
+            if opening.pause_from >= horizon or (gap > timedelta(0) and gap >= self.merge_gap):
                 break
             until = max(until, opening.end)
         return until
@@ -264,16 +265,16 @@ _FIRST_LOOK = timedelta(days=1)
 
 
 def ahead(window: Window, now: datetime) -> Iterator[Opening]:
-    """Return the openings from *now* on, one that is open included, for 400 days.
+    """Yield the openings from *now* on, one that is open included, for 400 days.
 
-    It looks further only while somebody wants more: of a window that opens every minute the next
-    opening is known at once, all of a year's are not.
+    They are computed as they are asked for: the next opening of a window that opens every minute
+    is quick to find, those of a whole year are not.
     """
     start, length, end = now, _FIRST_LOOK, now + LOOK_AHEAD
     while start < end:
         stop = min(start + length, end)
         for opening in window.openings(start, stop):
-            # One that began before a later look was given by the look before.
+            # One that began before a later step was yielded by the step before.
             if start == now or opening.start >= start:
                 yield opening
         start, length = stop, length * 4

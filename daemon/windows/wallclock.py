@@ -1,7 +1,9 @@
-"""Wall-clock times to instants, by the widest reading: no file, no clock, no log.
+"""Convert wall-clock times to instants, so that an opening is as long as it can be.
 
-- A start in a repeated hour is the first of both; in a gap it is the first instant after it.
-- An end in a repeated hour is the second of both; in a gap it is shifted by the gap.
+No file, no clock, no log.
+
+- A start in a repeated hour is the first of the two; in a gap it is the first instant after it.
+- An end in a repeated hour is the second of the two; in a gap it is shifted by the gap.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 
 def exists(local: datetime, zone: ZoneInfo) -> bool:
-    """Check whether clocks in *zone* ever show *local*: if not, it survives no round trip."""
+    """Check whether clocks in *zone* ever show *local*; if not, it survives no round trip."""
     return shows(_instant(local, zone, 0), local, zone)
 
 
@@ -29,12 +31,12 @@ def start_instant(local: datetime, zone: ZoneInfo) -> datetime:
 
 
 def end_instant(local: datetime, zone: ZoneInfo) -> datetime:
-    """Return the last instant (UTC) at which clocks in *zone* come to *local*."""
+    """Return the last instant (UTC) at which clocks in *zone* reach *local*."""
     return _instant(local, zone, 1 if exists(local, zone) else 0)
 
 
 def every_instant(local: datetime, zone: ZoneInfo) -> list[datetime]:
-    """List the instants (UTC) at which clocks in *zone* show *local*: none, one or two."""
+    """Return the instants (UTC) at which clocks in *zone* show *local*: none, one or two."""
     if not exists(local, zone):
         return []
     return sorted({_instant(local, zone, 0), _instant(local, zone, 1)})
@@ -45,7 +47,7 @@ def _instant(local: datetime, zone: ZoneInfo, fold: int) -> datetime:
 
 
 def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """Find the transition between two instants, one on each side of it, to the second."""
+    """Return the transition between two instants, one on each side of it, to the second."""
     # Clocks change at whole seconds, whatever fraction the time in the gap has.
     before, after = before.replace(microsecond=0), after.replace(microsecond=0)
     offset = before.astimezone(zone).utcoffset()

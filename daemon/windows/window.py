@@ -1,6 +1,6 @@
-"""Windows and their openings: a rule, what it is for, and when it opens.
+"""Windows and their openings: a rule, the repositories that it is for, and when it opens.
 
-No file, no clock, no log. Every instant that leaves is in UTC.
+No file, no clock, no log. All instants are returned in UTC.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from daemon.windows.dates import DateRange, DateSet
-from daemon.windows.rules import DstEffect, Interval, Rule, intervals
+from daemon.windows.interval import DstEffect, Interval
+from daemon.windows.rules import Rule, intervals
 
 
 class CatchUp(StrEnum):
-    """When one backup is started after a resume."""
+    """When a backup is started after a resume."""
 
     NONE = "none"
     MISSED = "missed"
@@ -34,18 +35,18 @@ class OnDrift(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Patterns:
-    """Shell globs over repository ids, case-sensitive; `!` takes away."""
+    """Shell globs over repository ids, case-sensitive; a leading `!` excludes."""
 
     patterns: tuple[str, ...]
 
     @property
     def plain(self) -> tuple[str, ...]:
-        """The ids that are named outright, and not taken away."""
+        """The ids that are named without a glob and not excluded."""
         named = (p for p in self.patterns if not p.startswith("!") and not set(p) & set("*?["))
         return tuple(p for p in named if self.matches(p))
 
     def matches(self, repository: str) -> bool:
-        """Check whether some pattern includes the id and none takes it away."""
+        """Check whether some pattern includes the id and none excludes it."""
         included, excluded = _compiled(self.patterns)
         return bool(included.match(repository)) and not excluded.match(repository)
 
@@ -75,7 +76,7 @@ class Opening:
 
     @property
     def id(self) -> str:
-        """Its identity: the window's name and the start in UTC."""
+        """The window's name and the start in UTC."""
         return f"{self.window}@{self.start:%Y-%m-%dT%H:%M:%SZ}"
 
     @property
@@ -91,10 +92,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A named rule, and what it is for; targets are clusters with their patterns.
+    """A named rule and the repositories that it is for: `targets` are clusters with patterns.
 
-    `skipped` are starts of openings that people cancelled, `moved` starts of those whose end they
-    moved, with the new end; all in UTC.
+    `skipped` are the starts of openings that people cancelled, `moved` the starts of those whose
+    end they changed, with the new end; all in UTC.
     """
 
     name: str
@@ -113,9 +114,9 @@ class Window:
     moved: tuple[tuple[datetime, datetime], ...] = ()
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
-        """List the openings that meet `[start, end)`, sorted by start, each start once.
+        """Return the openings that meet `[start, end)`, sorted by start, each start once.
 
-        Two that a gap moved to one start are as long as each other, and one.
+        Two that a gap moves to the same start are equally long, and count as one.
         """
         if not self.enabled:
             return []
@@ -127,12 +128,12 @@ class Window:
             return [self._opening(interval, interval.end) for interval in found.values()]
         ends = dict(self.moved)
         openings = [self._opening(each, ends.get(each.start, each.end)) for each in found.values()]
-        # One that was ended at once is empty, and no opening.
+        # One that was closed at its start is empty, and no opening.
         meeting = [opening for opening in openings if opening.end > max(start, opening.start)]
         return sorted(meeting, key=lambda opening: opening.start)
 
     def _intervals(self, start: datetime, end: datetime) -> list[Interval]:
-        """Return what the rule says, and what it said earlier if its end was moved here."""
+        """Return the rule's openings, and an earlier one whose end was moved past *start*."""
         found = list(intervals(self.rule, self.zone, start, end))
         for began, ends in self.moved:
             if began < start < ends:
@@ -164,5 +165,5 @@ class Window:
 
 
 def window_of(opening: str) -> str:
-    """Return the name of the window of an opening's identity."""
+    """Return the window's name in the id of an opening."""
     return opening.rpartition("@")[0]

@@ -13,7 +13,6 @@ from daemon.errors import UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.postgresql import PostgresqlLedger
-from daemon.ledger.state import AppliedConfig
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -25,13 +24,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         LedgerError: there is no ledger, or it cannot be written.
 
     """
-    file = places.find_config(args, environ)
     # The daemons' secrets may be on their own hosts alone.
-    settings = load(file, environ=environ, check_secrets=False)
-    folder = file.absolute().parent
-    applied = AppliedConfig(
-        settings.path, folder, settings.text, datetime.now(UTC), settings.attached
-    )
+    settings = load(places.find_config(args, environ), environ=environ, check_secrets=False)
+    applied = settings.applied(datetime.now(UTC))
     with open_ledger(places.find_ledger(args, environ, settings), Access.EDIT) as ledger:
         if not isinstance(ledger, PostgresqlLedger):
             raise UsageError(

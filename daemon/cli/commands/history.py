@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from daemon.cli import agenda, places
 from daemon.cli.instants import read_past
 from daemon.cli.reports.tables import Row, console, laid_out, print_json, room
+from daemon.cli.targets import parse_target
 from daemon.core.attempt import Attempt, Outcome
 from daemon.durations import milliseconds
-from daemon.errors import UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind
@@ -65,7 +65,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         until = read_past("--until", args.until, planned.zone, now) if args.until else None
         attempts, decisions = ledger.attempts(since), planned.overrides
     if args.repository:
-        cluster, id_ = _repository(args.repository)
+        given, form = f"--repository {args.repository}", "CLUSTER/REPOSITORY, as prod/orders"
+        cluster, id_ = parse_target(args.repository, given, form)
         attempts = [a for a in attempts if (a.cluster, a.repository) == (cluster, id_)]
         windows = {name for attempt in attempts for name in attempt.windows}
         decisions = tuple(d for d in decisions if d.window in windows)
@@ -89,13 +90,6 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             empty = f"{_nothing(args)} since {since.astimezone(planned.zone):%Y-%m-%d %H:%M %Z}"
             _print(events, planned.zone, empty)
     return 0
-
-
-def _repository(text: str) -> tuple[str, str]:
-    cluster, slash, id_ = text.partition("/")
-    if not (cluster and slash and id_):
-        raise UsageError(f"--repository {text}: write CLUSTER/REPOSITORY, as prod/orders")
-    return cluster, id_
 
 
 def _document(event: _Event) -> dict[str, object]:

@@ -16,6 +16,7 @@ from daemon.cli import agenda, places
 from daemon.cli.agenda import Agenda
 from daemon.cli.instants import read_future
 from daemon.cli.reports.tables import clock
+from daemon.cli.targets import parse_target
 from daemon.config.notation import NAME
 from daemon.config.settings import Settings, load
 from daemon.core.record import Phase, Record
@@ -94,11 +95,8 @@ def _end(args: argparse.Namespace, planned: Agenda, now: datetime) -> datetime:
 def _targets(wanted: Iterable[str], settings: Settings) -> Targets:
     patterns: dict[str, list[str]] = {}
     for text in wanted:
-        cluster, slash, pattern = text.partition("/")
-        if not (cluster and slash and pattern):
-            raise UsageError(
-                f"--repository {text}: write CLUSTER/PATTERN, as prod/orders or prod/*"
-            )
+        form = "CLUSTER/PATTERN, as prod/orders or prod/*"
+        cluster, pattern = parse_target(text, f"--repository {text}", form)
         names = [name for name in settings.clusters if fnmatchcase(name, cluster)]
         if not names:
             known = nearest_or_all(cluster, settings.clusters)

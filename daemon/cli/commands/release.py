@@ -18,6 +18,7 @@ from rich.text import Text
 
 from daemon.cli import agenda, places
 from daemon.cli.reports.tables import clock, console
+from daemon.cli.targets import parse_target
 from daemon.config import earlier
 from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt
@@ -82,13 +83,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _pattern(text: str) -> _Pattern:
-    cluster, slash, repository = text.partition("/")
-    if not (slash and cluster and repository):
-        raise UsageError(
-            f"--repository {shown(text)}: write CLUSTER/PATTERN, as prod/orders, 'prod/*'"
-            " or '*/orders'"
-        )
-    return _Pattern(text, cluster, repository)
+    form = "CLUSTER/PATTERN, as prod/orders, 'prod/*' or '*/orders'"
+    return _Pattern(text, *parse_target(text, f"--repository {shown(text)}", form))
 
 
 @contextmanager

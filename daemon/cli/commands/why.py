@@ -13,6 +13,7 @@ from daemon.cli import agenda, places
 from daemon.cli.agenda import Agenda
 from daemon.cli.instants import read_instant
 from daemon.cli.reports.tables import clock, span
+from daemon.cli.targets import parse_target
 from daemon.config.settings import Settings, load
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
@@ -50,9 +51,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _key(text: str, settings: Settings) -> RepositoryKey:
-    cluster, slash, id_ = text.partition("/")
-    if not (cluster and slash and id_):
-        raise UsageError(f"{text}: write CLUSTER/REPOSITORY, as prod/orders")
+    cluster, id_ = parse_target(text, text, "CLUSTER/REPOSITORY, as prod/orders")
     if cluster not in settings.clusters:
         known = nearest_or_all(cluster, settings.clusters)
         raise UsageError(f"{text}: there is no cluster {cluster}{known}")

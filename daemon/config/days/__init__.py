@@ -1,1 +1,1 @@
-"""Days on which windows do not open, from calendar files and public holidays."""
+"""Days on which windows do not open: dates, calendar files and public holidays."""

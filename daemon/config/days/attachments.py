@@ -1,7 +1,7 @@
-"""The files beside schedules.yaml that it takes days from, read once for each configuration.
+"""Read the calendar files that schedules.yaml names, once for each configuration.
 
 What was read is remembered: the daemon watches these files like schedules.yaml itself, and the
-ledger keeps them with it, so that the last good configuration means what it meant.
+ledger keeps them with it, so that the last good configuration does not change its meaning.
 """
 
 from __future__ import annotations
@@ -11,25 +11,24 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from daemon.config.document import SIZE_LIMIT
 from daemon.host.files import read_regular
-
-SIZE_LIMIT = 4 * 1024 * 1024
 
 
 class Attachments:
-    """Files named relative to *folder*; the texts in *kept*, if given, stand for all of them."""
+    """Files named relative to *folder*; if *kept* is given, its texts are used instead."""
 
     def __init__(self, folder: Path, kept: Mapping[str, str] | None = None) -> None:
-        """Read nothing yet."""
+        """Remember where the files are; nothing is read yet."""
         self.folder = folder
         self._kept = kept
         self.seen: dict[str, str | None] = {}
 
     def read(self, name: str) -> str:
-        """Return the text of a file; one that cannot be read counts as seen, too.
+        """Return the text of a file; one that cannot be read is remembered, too.
 
         Raises:
-            ValueError: it is missing, unreadable, too large, or not UTF-8.
+            ValueError: it is missing, unreadable, too large or not UTF-8.
 
         """
         self.seen[name] = None
@@ -44,19 +43,19 @@ class Attachments:
         return text
 
     def texts(self) -> dict[str, str]:
-        """Return what could be read."""
+        """Return the texts that could be read."""
         return {name: text for name, text in self.seen.items() if text is not None}
 
     def again(self) -> dict[str, str | None]:
-        """Read what was seen once more; None for what cannot be read."""
-        anew = Attachments(self.folder, self._kept)
+        """Read the files again; None for what cannot be read."""
+        fresh = Attachments(self.folder, self._kept)
         for name in self.seen:
             with suppress(ValueError):
-                anew.read(name)
-        return anew.seen
+                fresh.read(name)
+        return fresh.seen
 
     def paths(self) -> list[Path]:
-        """List the files that were seen."""
+        """Return the files that were asked for."""
         return [self.folder / name for name in self.seen]
 
     def _content(self, name: str) -> str:

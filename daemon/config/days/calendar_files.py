@@ -1,4 +1,4 @@
-"""An iCalendar file (RFC 5545) → the days of its all-day events."""
+"""Parse an iCalendar file (RFC 5545) into the days of its all-day events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _EVENTS_LIMIT = 100_000
 
-# What the library lets out beside its own ValueError, for lines that make no sense to it.
+# What the library raises besides ValueError for lines that it cannot parse.
 _UNREADABLE = (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError)
 
 
@@ -32,12 +32,12 @@ class CalendarDays:
 
 @lru_cache(maxsize=8)
 def all_day_events(text: str) -> CalendarDays:
-    """Read the all-day events of all calendars in *text*, repeated ones to the end of `LAST_YEAR`.
+    """Parse the all-day events of all calendars in *text*, repeated ones up to `LAST_YEAR`.
 
-    A cancelled event has no days; a moved one of a series has those to which it was moved.
+    A cancelled event has no days; one that was moved out of a series has its new days.
 
     Raises:
-        ValueError: the text is no calendar, or an event of it cannot be understood.
+        ValueError: the text is no calendar, or one of its events cannot be parsed.
 
     """
     events = list(_events(text))
@@ -86,7 +86,7 @@ def _date(event: Component, name: str) -> date:
 
 
 def _ranges(event: Component, moved: Mapping[str, set[date]]) -> Iterator[DateRange]:
-    """Return the days of an event of its own, of a series, or of one that was moved out of it."""
+    """Yield the days of a single event, of a series, or of one that was moved out of a series."""
     if str(event.get("STATUS", "")).upper() == "CANCELLED":
         return
     more = max(_length(event), timedelta(days=1)) - timedelta(days=1)
@@ -119,7 +119,7 @@ def _occurrences(event: Component) -> Iterator[date]:
     yield start
     yield from _dates(event, "RDATE")
     begin = datetime.combine(start, time.min)
-    earliest = max(begin, datetime(FIRST_YEAR, 1, 1))  # noqa: DTZ001  # a date, and no instant
+    earliest = max(begin, datetime(FIRST_YEAR, 1, 1))  # noqa: DTZ001  # a date, not an instant
     latest = datetime(LAST_YEAR, 12, 31)  # noqa: DTZ001
     for rule in _listed(event.get("RRULE")):
         text = rule.to_ical().decode()

@@ -1,4 +1,4 @@
-"""The public holidays of a country, by the `holidays` library, which is an extra."""
+"""List the public holidays of a country, from the optional `holidays` library."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def subdivisions(country: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def public_holidays(country: str, subdivision: str | None) -> tuple[DateRange, ...]:
-    """Return the days, `FIRST_YEAR` to `LAST_YEAR`, of what `subdivisions` knows."""
+    """Return the holidays from `FIRST_YEAR` to `LAST_YEAR`; arguments as of `subdivisions`."""
     years = range(FIRST_YEAR, LAST_YEAR + 1)
     days = _library().country_holidays(country, subdiv=subdivision, years=years)
     return tuple(DateRange(day, day) for day in sorted(days))

@@ -12,8 +12,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from daemon.config.document import read
+from daemon.config.fields import Section
 from daemon.config.json_schema import json_schema
-from daemon.config.sections import FileSection, Section
+from daemon.config.sections import FileSection
 from tests.unit.config.test_document import values
 
 SCHEMA: dict[str, Any] = json_schema()

@@ -1,9 +1,9 @@
-"""From the text of a file to settings, or to every fault in it with its place and advice."""
+"""From a file to settings: defaults, the keys of the top level, files that cannot be read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,19 +12,10 @@ import pytest
 from daemon.config.days.attachments import Attachments
 from daemon.config.settings import load, parse
 from daemon.errors import ConfigError
-from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts, Tls
-from daemon.windows.dates import DateRange, DateSet
-from daemon.windows.rules import Cron, DayNumber, Monthly, NthWeekday, Once, Rrule, Weekly
-from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
-from tests.unit.config.config_files import (
-    CLUSTERS,
-    REPOSITORIES,
-    RULE,
-    cluster_of,
-    faults,
-    read,
-    window_of,
-)
+from daemon.service.cluster import ClusterSettings
+from daemon.windows.rules import Weekly
+from daemon.windows.window import Patterns, Window
+from tests.unit.config.config_files import CLUSTERS, REPOSITORIES, RULE, read
 
 
 def test_what_is_not_said_has_the_documented_default() -> None:
@@ -69,226 +60,6 @@ def test_the_top_level_is_read() -> None:
     assert settings.keep_history == timedelta(days=90)
     assert (settings.path, settings.text) == ("f.yaml", text.encode())
     assert len(settings.digest) == 64
-
-
-@pytest.mark.parametrize(
-    ("lines", "rule"),
-    [
-        (
-            "weekly: {days: [fri-mon, Wednesday], start: 23:30, duration: 2h}",
-            Weekly(frozenset({4, 5, 6, 0, 2}), time(23, 30), None, timedelta(hours=2)),
-        ),
-        (
-            "weekly: {days: daily, start: 0:00:30, end: 24:00}",
-            Weekly(frozenset(range(7)), time(0, 0, 30), timedelta(hours=24)),
-        ),
-        (
-            "weekly: {days: [weekdays, weekend], start: 02:00, end: 01:00}",
-            Weekly(frozenset(range(7)), time(2), timedelta(hours=1)),
-        ),
-        (
-            "monthly: {on: [1, -1, second tuesday, LAST fri], start: 02:00, end: 06:00}",
-            Monthly(
-                (DayNumber(1), DayNumber(-1), NthWeekday(2, 1), NthWeekday(-1, 4)),
-                0,
-                time(2),
-                timedelta(hours=6),
-            ),
-        ),
-        (
-            "monthly: {on: 15, offset_days: -2, start: 02:00, duration: 1d}",
-            Monthly((DayNumber(15),), -2, time(2), None, timedelta(days=1)),
-        ),
-        (
-            'cron: {expression: "0 22 * * sat", duration: 4h}',
-            Cron("0 22 * * sat", timedelta(hours=4)),
-        ),
-        (
-            "rrule: {rule: FREQ=MONTHLY;BYDAY=-1SU, from: 2026-01-25T02:00, duration: 6h}",
-            Rrule("FREQ=MONTHLY;BYDAY=-1SU", datetime(2026, 1, 25, 2), timedelta(hours=6)),  # noqa: DTZ001  # local
-        ),
-        (
-            "once: {start: 2026-12-24T18:00, end: 2026-12-27 06:00:30}",
-            Once(datetime(2026, 12, 24, 18), datetime(2026, 12, 27, 6, 0, 30)),  # noqa: DTZ001  # local
-        ),
-        (
-            "once: {start: 2026-12-24T18:00:00+01:00, duration: 90m}",
-            Once(datetime.fromisoformat("2026-12-24T18:00+01:00"), None, timedelta(minutes=90)),
-        ),
-    ],
-)
-def test_rules_mean_what_they_say(lines: str, rule: object) -> None:
-    """Each kind of rule is read into the rule that it names."""
-    assert window_of(lines, REPOSITORIES).rule == rule
-
-
-def test_a_window_has_all_its_options() -> None:
-    """Every optional key of a window reaches it."""
-    window = window_of(
-        RULE,
-        REPOSITORIES,
-        "timezone: America/New_York",
-        "exclude: [freeze, 2026-11-12, 2026-10-01..2026-10-02]",
-        "pause_before: 15m",
-        "catch_up: always",
-        "on_drift: enforce",
-        "enabled: false",
-        "description: Updates",
-        "valid_from: 2026-01-01",
-        "valid_until: 9999-12-31",
-    )
-
-    assert window.zone == ZoneInfo("America/New_York")
-    assert window.excluded == (
-        DateSet((DateRange(date(2026, 12, 20), date(2027, 1, 3)),)),
-        DateRange(date(2026, 11, 12), date(2026, 11, 12)),
-        DateRange(date(2026, 10, 1), date(2026, 10, 2)),
-    )
-    assert window.pause_before == timedelta(minutes=15)
-    assert (window.catch_up, window.on_drift) == (CatchUp.ALWAYS, OnDrift.ENFORCE)
-    assert (window.enabled, window.description) == (False, "Updates")
-    assert (window.valid_from, window.valid_until) == (date(2026, 1, 1), date(9999, 12, 31))
-
-
-@pytest.mark.parametrize(
-    ("key", "clusters"),
-    [
-        ("test", ["test"]),
-        ("prod-*", ["prod-eu", "prod-us"]),
-        ("*", ["prod-eu", "prod-us", "test"]),
-        ("env=prod", ["prod-eu", "prod-us"]),
-        ("env=prod, at=us", ["prod-us"]),
-    ],
-)
-def test_clusters_are_addressed_by_name_glob_and_labels(key: str, clusters: list[str]) -> None:
-    """A key under `repositories` means each cluster of that name, glob or set of labels."""
-    window = window_of(RULE, f'repositories: {{"{key}": [orders, "tenant-*", "!tenant-demo"]}}')
-
-    patterns = Patterns(("orders", "tenant-*", "!tenant-demo"))
-    assert window.targets == tuple((cluster, patterns) for cluster in clusters)
-
-
-def test_a_cluster_has_all_its_options(tmp_path: Path) -> None:
-    """Every key of a cluster reaches its settings; files are found beside the YAML file."""
-    for name in ("ca.pem", "c.pem", "k.pem", "pw"):
-        (tmp_path / name).write_text("x")
-        (tmp_path / name).chmod(0o600)
-
-    cluster = cluster_of(
-        "discover: [https://a:18091/, 'http://[::1]:8091']\n"
-        "username: cbmaintd\npassword_file: pw\n"
-        f"tls: {{ca_file: {tmp_path}/ca.pem, client_cert: c.pem, client_key: k.pem}}\n"
-        "timeout: {connect: 1s, read: 2s, total: 3s}\n"
-        "retry: {attempts: 1, first_delay: 1ms, max_delay: 2ms}\n"
-        "concurrency: 64\nlabels: {b: x, a: '1'}\nallow_insecure_http: false",
-        tmp_path,
-    )
-
-    assert cluster == ClusterSettings(
-        name="prod",
-        discover=("https://a:18091", "http://[::1]:8091"),
-        username="cbmaintd",
-        password_file=tmp_path / "pw",
-        tls=Tls(tmp_path / "ca.pem", tmp_path / "c.pem", tmp_path / "k.pem"),
-        timeout=Timeouts(timedelta(seconds=1), timedelta(seconds=2), timedelta(seconds=3)),
-        retry=RetryPolicy(1, timedelta(milliseconds=1), timedelta(milliseconds=2)),
-        concurrency=64,
-        labels=(("a", "1"), ("b", "x")),
-    )
-
-
-def test_defaults_give_way_to_what_is_given() -> None:
-    """A limit that is given never contradicts a default: the default moves."""
-    login = "url: https://a:18097\nusername: u\npassword_env: PW\n"
-
-    short = cluster_of(login + "timeout: {total: 2s}\nretry: {max_delay: 10ms}")
-    long = cluster_of(login + "timeout: {read: 5m}\nretry: {first_delay: 1m}")
-
-    assert short.timeout == Timeouts(*[timedelta(seconds=2)] * 3)
-    assert short.retry.first_delay == timedelta(milliseconds=10)
-    assert long.timeout.total == timedelta(minutes=5)
-    assert long.retry.max_delay == timedelta(minutes=1)
-
-
-def test_unwise_settings_work_and_are_warned_about() -> None:
-    """Trusting any server and speaking in the clear are allowed, and said at every start."""
-    text = (
-        'windows: {}\nclusters:\n  a: {url: "http://far:8097", allow_insecure_http: true, '
-        "username: u, password_env: PW, tls: {verify: false}}\n"
-    )
-
-    verify, insecure = read(text).warnings
-
-    assert verify.startswith("clusters.a: tls.verify is false")
-    assert "clusters.a: http://far:8097 is not encrypted" in insecure
-
-
-def test_globs_and_brackets_are_patterns() -> None:
-    """Whatever a shell takes for a glob and some id could match is a pattern."""
-    patterns = '["*", "a?", "[ab]-*", "x[!0-9]y", "!tenant-*", "!plain_1"]'
-
-    window = window_of(RULE, f"repositories: {{test: {patterns}}}")
-
-    assert len(window.targets[0][1].patterns) == 6
-
-
-def test_all_faults_are_told_at_once_in_the_order_of_the_file() -> None:
-    """Faults of YAML, of fields and between parts of the file come together, sorted by place."""
-    text = (
-        "timezone: Mars\n"
-        "resync: &r 30\n"
-        "clusters:\n"
-        "  a: {url: https://a:1, username: u, password_env: PW, concurrency: 0}\n"
-        "  a: {}\n"
-        "  b: 7\n"
-        "windows:\n"
-        "  x:\n"
-        "    weekly: {days: [mondy], start: 02:00, end: 02:00}\n"
-        "    repositories: {c: ['*'], b: [*y]}\n"
-        "    exclude: [nope]\n"
-        "    valid_from: 2027-01-01\n"
-        "    valid_until: 2026-01-01\n"
-    )
-
-    places = [fault.split(" ")[0] + fault.split(" ")[1] for fault in faults(text)]
-
-    assert places == [
-        "f.yaml:1:11:timezone:",
-        "f.yaml:2:9:resync:",
-        "f.yaml:2:9:resync:",
-        "f.yaml:4:69:clusters.a.concurrency:",
-        "f.yaml:5:3:clusters.a:",
-        "f.yaml:6:6:clusters.b:",
-        "f.yaml:9:21:windows.x.weekly.days[0]:",
-        "f.yaml:10:20:windows.x.repositories.c:",
-        "f.yaml:10:34:windows.x.repositories.b[0]:",
-        "f.yaml:11:15:windows.x.exclude[0]:",
-        "f.yaml:13:18:windows.x.valid_until:",
-    ]
-
-
-def test_nothing_follows_from_what_is_at_fault_itself() -> None:
-    """Clusters, labels and exclusions that could not be read are known all the same."""
-    text = (
-        "clusters:\n"
-        "  a: {url: https://a:1, username: u, password_env: PW, labels: {env: 1}}\n"
-        "  b: {}\n"
-        "exclusions: {freeze: [5]}\n"
-        f"windows:\n  w:\n    {RULE}\n    exclude: freeze\n"
-        "    repositories: {b: ['*'], env=prod: ['*']}\n"
-    )
-
-    found = faults(text)
-
-    assert not [fault for fault in found if "windows" in fault]
-
-
-def test_text_is_shown_without_its_control_characters_and_not_at_length() -> None:
-    """What a fault quotes cannot redraw a terminal nor fill it."""
-    (found,) = faults(f"timezone: {'é' * 500}\n{CLUSTERS}windows: {{}}\n")
-
-    assert "é" * 60 + "…" in found
-    assert "é" * 61 not in found
 
 
 @pytest.mark.parametrize("spoil", [Path.touch, Path.mkdir, Path.exists])

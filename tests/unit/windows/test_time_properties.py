@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.windows.interval import Interval
 from daemon.windows.rules import (
     Cron,
     DayNumber,
-    Interval,
     Monthly,
     NthWeekday,
     Once,

@@ -1,24 +1,14 @@
-"""How openings and spans of time are shown, and how far one looks for the next opening."""
+"""How tables and spans of time are laid out."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 
 from daemon.cli.reports.tables import Row, laid_out, span, wrapped
-from daemon.windows.rules import Cron, Once, Rule
-from daemon.windows.timeline import LOOK_AHEAD, ahead
-from daemon.windows.window import Window
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-def window(rule: Rule) -> Window:
-    """Return a window with this rule, in Berlin."""
-    return Window("w", rule, ZoneInfo("Europe/Berlin"), ())
 
 
 @pytest.mark.parametrize(
@@ -38,33 +28,6 @@ def window(rule: Rule) -> Window:
 def test_spans_have_two_units(seconds: int, text: str) -> None:
     """A span is said with its two largest units, rounded down; one that is over is nothing."""
     assert span(timedelta(seconds=seconds)) == text
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        Cron("30 23 * * *", 2 * HOUR),
-        Cron("0 0 1 * *", 40 * 24 * HOUR),
-        Cron("0 2 25 12 *", HOUR),
-        Once(NOW - HOUR, None, 3 * HOUR),
-        Once(NOW - HOUR, None, 500 * 24 * HOUR),
-        Once(NOW - 2 * HOUR, None, HOUR),
-        Once(NOW + LOOK_AHEAD, None, HOUR),
-    ],
-    ids=str,
-)
-def test_looking_further_bit_by_bit_sees_the_same(rule: Rule) -> None:
-    """What lies ahead is what one look over the whole time would show, each opening once."""
-    opening = window(rule)
-
-    assert list(ahead(opening, NOW)) == opening.openings(NOW, NOW + LOOK_AHEAD)
-
-
-def test_a_disabled_window_has_nothing_ahead() -> None:
-    """A window that is disabled does not open."""
-    disabled = Window("w", Cron("* * * * *", HOUR), ZoneInfo("UTC"), (), enabled=False)
-
-    assert not list(ahead(disabled, NOW))
 
 
 def laid(width: int | None, *rows: Row) -> list[str]:

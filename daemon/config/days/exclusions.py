@@ -1,6 +1,6 @@
-"""What the exclusions of schedules.yaml mean: from dates, calendar files and holidays to days.
+"""Check the exclusions of schedules.yaml and turn them into sets of dates.
 
-What is wrong is noted in the faults; the result then counts for nothing.
+Errors are added to the faults; the result must then not be used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Items = tuple[DateRange | DaySourceSection, ...]
 
 @dataclass(slots=True)
 class Exclusions:
-    """The exclusions of one file as they are read; `warnings` is what works and is odd."""
+    """Parses the exclusions of one file; `warnings` are about what works but is odd."""
 
     attachments: Attachments
     faults: Faults
@@ -31,7 +31,7 @@ class Exclusions:
     def read(
         self, places: Mapping[str, Place], usable: Mapping[str, Items]
     ) -> dict[str, DateSet | None]:
-        """Return the days of each name in *places*; None for what is at fault."""
+        """Return the days of each name in *places*; None for those that have faults."""
         for name in filter(looks_like_date, places):
             message = f"{name} reads as a date where windows name it: call it otherwise"
             self.faults.add_at_key(places[name], message)

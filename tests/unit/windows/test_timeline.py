@@ -1,4 +1,4 @@
-"""What windows want of each repository; "rule N" is the contract's numbering."""
+"""What windows want of each repository, and what lies ahead; "rule N" is the contract's number."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from daemon.windows.rules import Once, Rrule, Weekly
-from daemon.windows.timeline import Desired, Timeline
+from daemon.windows.rules import Cron, Once, Rrule, Rule, Weekly
+from daemon.windows.timeline import LOOK_AHEAD, Desired, Timeline, ahead
 from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 DAILY = frozenset(range(7))
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EVERYTHING = (("prod", Patterns(("*",))),)
 
 
@@ -41,6 +42,92 @@ def daily(name: str, start: int, duration: timedelta, **more: Any) -> Window:
 def desired(windows: Sequence[Window], now: str, *, gap: timedelta = 0 * HOUR) -> Desired | None:
     """Return what is desired of the repository `orders` of prod."""
     return Timeline(windows, gap).desired("prod", ["orders"], at(now)).get("orders")
+
+
+def test_a_whole_timeline_is_sorted() -> None:
+    """All openings are listed by start, then by window."""
+    windows = [daily("b", 3, HOUR), daily("a", 3, HOUR), daily("c", 2, HOUR)]
+
+    found = Timeline(windows).openings(at("00:00"), at("23:00"))
+
+    assert [opening.window for opening in found] == ["c", "a", "b"]
+
+
+def test_covering_is_half_open() -> None:
+    """Rule 1: an opening covers its start and not its end; a pause ahead of it does not count."""
+    timeline = Timeline([once("w", "02:00", "06:00", pause_before=HOUR)])
+
+    found = [bool(timeline.covering(at(now))) for now in ("01:59:59", "02:00", "05:59:59", "06:00")]
+
+    assert found == [False, True, True, False]
+
+
+def test_next_change_goes_from_edge_to_edge() -> None:
+    """The next change is the next begin of a pause, start or end, strictly later."""
+    timeline = Timeline(
+        [once("a", "02:00", "06:00", pause_before=HOUR), once("b", "04:00", "08:00")]
+    )
+
+    edges, now = [], timeline.next_change(at("00:00"))
+    while now:
+        edges.append(f"{now:%H}")
+        now = timeline.next_change(now)
+
+    assert edges == ["01", "02", "04", "06", "08"]
+
+
+def test_next_change_of_a_cluster() -> None:
+    """With a cluster only its windows count; of an unknown one nothing ever changes."""
+    other = daily("b", 5, HOUR, targets=(("test", Patterns(("*",))),))
+    timeline = Timeline([daily("a", 3, HOUR), other])
+
+    found = [timeline.next_change(at("00:00"), name) for name in (None, "prod", "test", "nowhere")]
+
+    assert found == [at("03:00"), at("03:00"), at("05:00"), None]
+
+
+@pytest.mark.parametrize(("days", "is_seen"), [(1, True), (399, True), (400, True), (401, False)])
+def test_next_change_looks_400_days_ahead(days: int, is_seen: bool) -> None:
+    """The next change is found up to 400 days ahead, and not beyond, whatever was asked before."""
+    now = at("00:00")
+    far = Window("far", Once(now + days * DAY, None, HOUR), UTC_ZONE, EVERYTHING)
+    timeline = Timeline([far])
+    timeline.next_change(now + 20 * DAY)
+
+    assert timeline.next_change(now) == (now + days * DAY if is_seen else None)
+
+
+def test_next_change_passes_over_no_window() -> None:
+    """The end of an opening that is long open does not hide what opens before it."""
+    windows = [
+        once("long", "2026-11-01T00:00", "2027-09-01T00:00"),
+        once("b", "2027-03-01T00:00", "2027-03-01T01:00"),
+    ]
+
+    found = Timeline(windows).next_change(at("00:00"))
+
+    assert found == at("2027-03-01T00:00")
+
+
+def test_next_change_of_nothing() -> None:
+    """Without windows, with disabled ones or with those of the past alone, nothing changes."""
+    past = once("past", "2020-01-01T00:00", "2020-01-01T01:00")
+
+    found = [
+        Timeline(windows).next_change(at("00:00"))
+        for windows in ([], [past], [daily("w", 2, HOUR, enabled=False)])
+    ]
+
+    assert found == [None, None, None]
+
+
+@pytest.mark.parametrize("hours", [24, 26, 24 * 30])
+def test_as_long_as_its_period(hours: int) -> None:
+    """Rule 3: a window as long as its period is always open, without a break."""
+    timeline = Timeline([daily("always", 2, hours * HOUR)])
+    times = [at("00:00") + step * HOUR / 2 for step in range(200)]
+
+    assert all(timeline.desired("prod", ["orders"], now) for now in times)
 
 
 @pytest.mark.parametrize(
@@ -255,3 +342,30 @@ def test_many_threads() -> None:
         found = list(pool.map(shared.next_change, times))
 
     assert found == [Timeline(windows, HOUR).next_change(now) for now in times]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Cron("30 23 * * *", 2 * HOUR),
+        Cron("0 0 1 * *", 40 * 24 * HOUR),
+        Cron("0 2 25 12 *", HOUR),
+        Once(NOW - HOUR, None, 3 * HOUR),
+        Once(NOW - HOUR, None, 500 * 24 * HOUR),
+        Once(NOW - 2 * HOUR, None, HOUR),
+        Once(NOW + LOOK_AHEAD, None, HOUR),
+    ],
+    ids=str,
+)
+def test_looking_further_bit_by_bit_sees_the_same(rule: Rule) -> None:
+    """What lies ahead is what one look over the whole time would show, each opening once."""
+    window = Window("w", rule, BERLIN, ())
+
+    assert list(ahead(window, NOW)) == window.openings(NOW, NOW + LOOK_AHEAD)
+
+
+def test_a_disabled_window_has_nothing_ahead() -> None:
+    """A window that is disabled does not open."""
+    disabled = Window("w", Cron("* * * * *", HOUR), UTC_ZONE, (), enabled=False)
+
+    assert not list(ahead(disabled, NOW))
