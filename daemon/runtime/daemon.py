@@ -22,7 +22,7 @@ from daemon.fleet.fleet import Fleet
 from daemon.fleet.shared_fleet import SharedFleet
 from daemon.fleet.worker import Connect, Equipment, Worker
 from daemon.host.signals import Flags
-from daemon.ledger.sqlite_file import DamagedError
+from daemon.ledger.ledger import DamagedError
 from daemon.ledger.state import AppliedConfig
 from daemon.log import log
 from daemon.log.tee import SharedLog

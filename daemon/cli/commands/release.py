@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -24,15 +24,10 @@ from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
-from daemon.errors import AlreadyRunningError, LedgerError, UsageError
+from daemon.errors import LedgerError, UsageError
 from daemon.host.clock import SystemClock
-from daemon.ledger import sqlite_file
-from daemon.ledger.claims import Claims
-from daemon.ledger.ledger import Access, Ledger
-from daemon.ledger.opening import database_of, open_ledger
-from daemon.ledger.postgresql import PostgresqlLedger
-from daemon.ledger.sqlite_file import DamagedError
-from daemon.ledger.url import DatabaseUrl
+from daemon.ledger.ledger import Ledger
+from daemon.ledger.opening import open_without_daemons
 from daemon.passes.dispatch import Clocks
 from daemon.passes.recorders import Fate
 from daemon.passes.rescue import GIVE_UP_AFTER, Rescue, Result, carry_out
@@ -69,7 +64,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     patterns = [_pattern(text) for text in args.repository or ()]
     found = agenda.read_settings(args, environ)
-    with _opened(places.find_ledger(args, environ, found)) as ledger:
+    url = places.find_ledger(args, environ, found)
+    with open_without_daemons(url, CLAIM_FOR) as ledger:
         records = _selected(ledger.records(), patterns)
         if not records:
             sys.stdout.write("Nothing is held.\n")
@@ -89,74 +85,6 @@ def _pattern(text: str) -> _Pattern:
             " or '*/orders'"
         )
     return _Pattern(text, cluster, repository)
-
-
-@contextmanager
-def _opened(url: str) -> Iterator[Ledger]:
-    """Open the ledger, and keep daemons from it while what it holds is resumed."""
-    shared = database_of(url)
-    if shared is None:
-        with _open(url) as ledger:
-            yield ledger
-        return
-    with _open_shared(shared) as ledger:
-        claims = Claims(ledger, ledger.user)
-        names = {record.key.cluster for record in ledger.records()}
-        granted = claims.claim(names, (), len(names), CLAIM_FOR)
-        try:
-            if len(granted) < len(names):
-                raise AlreadyRunningError(
-                    f"{ledger.place}: the claims of a daemon that has just ended still hold; run"
-                    " this again in a moment"
-                )
-            yield ledger
-        finally:
-            claims.give_back({grant.cluster: grant.epoch for grant in granted})
-
-
-def _open(url: str) -> Ledger:
-    """Open the ledger as a daemon does, but neither create one nor begin a damaged one anew."""
-    file = sqlite_file.file_of(url)
-    if file is None or not file.exists():
-        raise LedgerError(
-            f"{file or 'this ledger'}: there is no ledger here; name the daemon's with --ledger"
-        )
-    _refuse_damaged(url)
-    try:
-        ledger = open_ledger(url, Access.DAEMON)
-    except AlreadyRunningError as exc:
-        raise AlreadyRunningError(f"{exc}; stop that one, and run this again") from exc
-    if ledger.loss:
-        ledger.close()
-        raise LedgerError(
-            f"{file}: the ledger was damaged, and is kept as {ledger.loss.aside}; what it held is"
-            " not known: look for paused repositories"
-        )
-    return ledger
-
-
-def _open_shared(url: DatabaseUrl) -> PostgresqlLedger:
-    ledger = PostgresqlLedger.open(url, Access.EDIT)
-    found = ledger.daemon()
-    if found.running:
-        ledger.close()
-        raise AlreadyRunningError(
-            f"{ledger.place}: the ledger is in use by pid {found.pid} on {found.host}; stop every"
-            " daemon on it, and run this again"
-        )
-    return ledger
-
-
-def _refuse_damaged(url: str) -> None:
-    """Leave a damaged ledger to the next daemon, which reports what it then finds paused."""
-    try:
-        with open_ledger(url, Access.READ) as ledger:
-            ledger.records()
-    except DamagedError:
-        raise
-    except LedgerError:
-        # Of an older version, or on a full disk: whoever owns it can open it all the same.
-        return
 
 
 def _selected(records: Iterable[Record], patterns: Sequence[_Pattern]) -> list[Record]:

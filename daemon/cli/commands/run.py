@@ -24,10 +24,8 @@ from daemon.host.clock import SystemClock
 from daemon.host.secrets import read_password
 from daemon.host.signals import Flags
 from daemon.host.systemd import ServiceManager
-from daemon.ledger.ledger import Access, Ledger
-from daemon.ledger.opening import open_ledger
-from daemon.ledger.postgresql import PostgresqlLedger
-from daemon.ledger.sqlite_file import Loss
+from daemon.ledger.ledger import Access, Ledger, Loss, SharedLedger
+from daemon.ledger.opening import exists, open_ledger, open_to_look
 from daemon.ledger.state import AppliedConfig
 from daemon.log import log as logs
 from daemon.log.log import Level, Log, LogFormat
@@ -53,7 +51,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     file = places.find_config(args, environ)
     found = _read(file, environ)
     url = places.find_ledger(args, environ, found if isinstance(found, Settings) else file)
-    if isinstance(found, ConfigError) and not places.ledger_exists(url):
+    if isinstance(found, ConfigError) and not exists(url):
         raise found
     flags = Flags()
     flags.listen()
@@ -105,11 +103,7 @@ def _read(file: Path, environ: Mapping[str, str]) -> Settings | ConfigError:
 
 
 def _open(url: str, *, dry_run: bool) -> Ledger:
-    if not dry_run:
-        return open_ledger(url, Access.DAEMON)
-    if places.ledger_exists(url):
-        return open_ledger(url, Access.READ)
-    return open_ledger(places.IN_MEMORY, Access.DAEMON)
+    return open_to_look(url) if dry_run else open_ledger(url, Access.DAEMON)
 
 
 def _say_lost(log: Log, loss: Loss) -> None:
@@ -147,14 +141,13 @@ def _start(
 
 def _membership(ledger: Ledger, log: Log, environ: Mapping[str, str]) -> Membership | None:
     """Join the daemons on *ledger*, if it is one that several share."""
-    if not isinstance(ledger, PostgresqlLedger):
+    if not isinstance(ledger, SharedLedger):
         return None
 
     def find(names: set[str]) -> Mapping[str, ClusterSettings]:
         return earlier.clusters(names, ledger.configs(), environ)
 
-    beats = PostgresqlLedger(ledger.url, Access.DAEMON, ledger.user, pool=1)
-    return Membership((ledger, beats), log.logger, SystemClock(), find, ledger.overrides())
+    return Membership(ledger, log.logger, SystemClock(), find, ledger.overrides())
 
 
 def _connector(
