@@ -140,8 +140,8 @@ class Membership:
             found, self._stale = self._stale, []
         return found
 
-    def way_to(self, cluster: str) -> ClusterSettings | None:
-        """Return how a cluster was reached that the file no longer names."""
+    def settings_of(self, cluster: str) -> ClusterSettings | None:
+        """Return how to reach a cluster that the file no longer names."""
         return self._found.get(cluster)
 
     def store(self, lease: Lease) -> FencedStore:

@@ -77,10 +77,10 @@ class Daemon:
         self._reader = Reader(start.settings.path, start.folder, host.environ)
         self._settings = start.settings
         self._overrides = start.overrides
-        self._former = start.former
+        self._earlier = start.earlier
         self._rules = self._rules_of(start.settings)
         self._alarms = Alarms()
-        self._gifts: SimpleQueue[list[Record]] = SimpleQueue()
+        self._handed_over: SimpleQueue[list[Record]] = SimpleQueue()
         self._equipment = Equipment(
             connect,
             self._log,
@@ -88,7 +88,7 @@ class Daemon:
             self._alarms,
             lambda: self._rules,
             self._announce,
-            self._gifts.put,
+            self._handed_over.put,
         )
         self._fleet = self._assemble(start)
         self._certificates = CertificateWatch(self._log)
@@ -110,8 +110,8 @@ class Daemon:
 
     def _assemble(self, start: DaemonParts) -> Fleet:
         if start.membership is None:
-            return Fleet(self._hire, start.records)
-        return SharedFleet(self._hire, start.membership, self._clock, lambda: self._wake())  # noqa: PLW0108  # changes
+            return Fleet(self._make_worker, start.records)
+        return SharedFleet(self._make_worker, start.membership, self._clock, lambda: self._wake())  # noqa: PLW0108  # changes
 
     def run(self, flags: Flags) -> bool:
         """Run until *flags* say stop; return whether every call in flight ended in time.
@@ -153,7 +153,7 @@ class Daemon:
         self._warn(settings)
         self._alarms.start()
         self._fleet.prepare(settings)
-        self._fleet.employ(settings.clusters, self._former)
+        self._fleet.assign(settings.clusters, self._earlier)
         for name in sorted(self._fleet.orphans):
             self._log.error(log.CLUSTER_UNKNOWN, cluster=name, holds=self._fleet.holds)
         self._alarms.beat(settings.resync, self._beat)
@@ -163,8 +163,8 @@ class Daemon:
         now = self._clock()
         self._guard_clock(now)
         with suppress(Empty):
-            self._fleet.take_in(self._gifts.get_nowait(), self._former)
-        self._fleet.keep_up()
+            self._fleet.adopt(self._handed_over.get_nowait(), self._earlier)
+        self._fleet.follow_others()
         self._look_for_overrides()
         if now.uptime - self._polled >= POLL_EVERY:
             self._polled = now.uptime
@@ -173,7 +173,7 @@ class Daemon:
                 self._reload(content)
             elif self._lacking:
                 self._reconsider()
-            self._fleet.dismiss_idle()
+            self._fleet.remove_idle()
             self._follow_runs(now)
             self._unreachable.look(self._fleet.unreachable)
             self._certificates.look(self._fleet.certificates, now.wall)
@@ -224,7 +224,7 @@ class Daemon:
         else:
             before, self._settings = self._settings, settings
             moved = (cluster.formerly() for cluster in before.clusters.values())
-            self._former = {**self._former, **before.clusters} | {c.name: c for c in moved}
+            self._earlier = {**self._earlier, **before.clusters} | {c.name: c for c in moved}
             self._aim(settings)
             self._fleet.prepare(settings)
             self._rules = self._rules_of(settings)
@@ -232,7 +232,7 @@ class Daemon:
             self._warn(settings)
             self._listen(settings)
             self._alarms.beat(settings.resync, self._beat)
-            self._fleet.employ(settings.clusters, self._former)
+            self._fleet.assign(settings.clusters, self._earlier)
         self._watch.settle(content, attachments)
         self._manager.ready(self._describe())
 
@@ -307,7 +307,7 @@ class Daemon:
 
     # The clusters
 
-    def _hire(
+    def _make_worker(
         self, settings: ClusterSettings, records: Iterable[Record], lease: Lease | None
     ) -> Worker:
         membership = self._start.membership

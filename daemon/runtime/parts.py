@@ -62,7 +62,7 @@ class DaemonParts:
     file: Path
     folder: Path
     records: tuple[Record, ...]
-    former: Mapping[str, ClusterSettings]
+    earlier: Mapping[str, ClusterSettings]
     overrides: tuple[Override, ...] = ()
     rejected: ConfigError | None = None
     has_lost_ledger: bool = False

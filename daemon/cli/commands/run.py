@@ -132,7 +132,7 @@ def _start(
         folder=file.absolute().parent,
         records=records,
         overrides=tuple(ledger.overrides()),
-        former=earlier.clusters(orphans, ledger.configs(), environ) if orphans else {},
+        earlier=earlier.clusters(orphans, ledger.configs(), environ) if orphans else {},
         rejected=rejected,
         has_lost_ledger=ledger.loss is not None,
         dry_run=dry_run,
