@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from daemon.runtime.courtesy import SWITCH_S, giving_way
+from daemon.runtime.reload import SWITCH_S, giving_way
 
 
 def test_it_is_put_back_whatever_happens() -> None:
