@@ -1,4 +1,4 @@
-"""`cbmaintd release`: what the ledger says we hold is resumed, now, without a daemon."""
+"""`cbmaintd release`: resume what the ledger says we hold, now, without a daemon."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class _Pattern:
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Resume all that is held, or what was asked for; 0 if nothing of it is held any more.
+    """Resume everything held, or what was asked for; return 0 if none of it is held any more.
 
     Raises:
         UsageError: a pattern makes no sense, or matches nothing that is held.
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             return 0
         ended = _release(records, ledger, found, environ)
         with suppress(LedgerError):
-            # A courtesy: that it cannot be told must not look as if nothing had been resumed.
+            # Only a hint: failing to print it must not look as if nothing had been resumed.
             _print_again(ended, agenda.wanted(found, ledger, environ).timeline)
         return _judge(ended, environ)
 
@@ -88,7 +88,7 @@ def _pattern(text: str) -> _Pattern:
 
 
 def _selected(records: Iterable[Record], patterns: Sequence[_Pattern]) -> list[Record]:
-    """Choose the holds that are meant, and what a lost pause may make one yet."""
+    """Return the holds that are meant, and records that a lost pause may still turn into one."""
     concerned = [record for record in records if record.is_hold or record.suspect_pause]
     held = [str(record.key) for record in concerned if record.is_hold]
     for pattern in patterns if held else ():
@@ -131,49 +131,49 @@ def _release(
     environ: Mapping[str, str],
 ) -> _Ended:
     stopping, clock_ = Event(), SystemClock()
-    time_ = Clocks(clock_, lambda delay: not stopping.wait(delay.total_seconds()))
+    clocks = Clocks(clock_, lambda delay: not stopping.wait(delay.total_seconds()))
 
     def connect(cluster: ClusterSettings, remember: Callable[[Attempt], None]) -> BackupService:
         return BackupService(cluster, environ=environ, on_attempt=remember, now=clock_.wall)
 
-    ways = _ways({record.key.cluster for record in records}, ledger, found, environ)
+    clusters = _clusters({record.key.cluster for record in records}, ledger, found, environ)
     rescues = []
-    for name, way in ways.items():
+    for name, cluster in clusters.items():
         mine = [record for record in records if record.key.cluster == name]
-        rescues.append(Rescue(way, mine, ledger, connect, time_))
-    names = ", ".join(ways)
+        rescues.append(Rescue(cluster, mine, ledger, connect, clocks))
+    names = ", ".join(clusters)
     try:
         with Console(stderr=True).status(f"resuming on {names}"):
             carry_out(rescues, stopping)
     finally:
-        # Also for who interrupts: what was resumed until then is good to know.
-        ended = _ended(records, ways, rescues, clock_())
+        # Also after an interrupt: what was resumed until then is good to know.
+        ended = _ended(records, clusters, rescues, clock_())
         _print(ended)
     return ended
 
 
-def _ways(
+def _clusters(
     names: set[str], ledger: Ledger, found: Settings | Path | None, environ: Mapping[str, str]
 ) -> dict[str, ClusterSettings]:
-    """Find how the clusters are reached: as the file says, else as it was when they were named."""
+    """Return how to reach the clusters: by the file, else by the last one that named them."""
     named = found.clusters if isinstance(found, Settings) else {}
-    ways = {name: named[name] for name in sorted(names & named.keys())}
-    return ways | earlier.clusters(names - ways.keys(), ledger.configs(), environ)
+    clusters = {name: named[name] for name in sorted(names & named.keys())}
+    return clusters | earlier.clusters(names - clusters.keys(), ledger.configs(), environ)
 
 
 def _ended(
     records: Sequence[Record],
-    ways: Mapping[str, ClusterSettings],
+    clusters: Mapping[str, ClusterSettings],
     rescues: Sequence[Rescue],
     now: Moment,
 ) -> _Ended:
-    results = [_unknown(record) for record in records if record.key.cluster not in ways]
+    results = [_unknown(record) for record in records if record.key.cluster not in clusters]
     suspected: dict[RepositoryKey, datetime] = {}
     for rescue in rescues:
         results += rescue.results()
         suspected |= rescue.suspected(now)
     unrecorded = next((rescue.ledger_error for rescue in rescues if rescue.ledger_error), None)
-    files = [way.password_file for way in ways.values() if way.password_file]
+    files = [cluster.password_file for cluster in clusters.values() if cluster.password_file]
     return _Ended(
         now=now.wall,
         results=sorted(results, key=lambda result: result.key),
@@ -217,14 +217,14 @@ def _table(results: Iterable[Result]) -> Table:
         has_failed = result.fate is Fate.FAILED
         separator = ": " if has_failed else ", "
         text = separator.join(filter(None, (result.fate, result.detail)))
-        # As text: what looks like markup in the words of a server is none.
+        # As text: what looks like markup in a server's message is none.
         style = "bold red" if has_failed else None
         table.add_row(Text(str(result.key)), Text(text), style=style)
     return table
 
 
 def _print_again(ended: _Ended, timeline: Timeline) -> None:
-    """Say which windows are open for what was released: a daemon would pause it again."""
+    """Print which windows are open for what was released: a daemon would pause it again."""
     released = [r.key for r in ended.results if r.fate in {Fate.RESUMED, Fate.ACTIVE}]
     again: dict[RepositoryKey, Desired] = {}
     for cluster in {key.cluster for key in released}:
@@ -245,7 +245,7 @@ def _judge(ended: _Ended, environ: Mapping[str, str]) -> int:
     failed = ended.failed
     advice = "mend what is said above and run this again, or start the daemon"
     if ended.lacks_secrets and not environ.get("CREDENTIALS_DIRECTORY"):
-        # Under systemd the daemon has them from elsewhere; here a person has to say from where.
+        # systemd passes them to the daemon; here the user has to say where they are.
         advice = "set CREDENTIALS_DIRECTORY to the folder of the unit's secrets and run this again"
     if failed:
         clusters = ", ".join(sorted({result.key.cluster for result in failed}))
