@@ -1,9 +1,12 @@
-"""Opening a ledger by its URL: whether it exists, and what a dry run opens."""
+"""Opening a ledger by its URL: what exists, what a dry run opens, and what is refused."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from daemon.errors import LedgerError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import MEMORY, exists, open_ledger, open_to_look
 from tests.unit.ledger.ledger_samples import FULL
@@ -37,3 +40,20 @@ def test_a_look_disturbs_no_daemon(tmp_path: Path) -> None:
             records = ledger.records()
 
     assert records == [FULL]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:hunter2@db/cbmaintd",
+        "postgresql://u:hunter2@db/cbmaintd",
+        "postgresql+psycopg://u:hunter2@db",
+        "mysql://u:hunter2@db:x/cbmaintd",
+    ],
+)
+def test_another_database_is_refused(url: str) -> None:
+    """A URL that no ledger has is refused, with what to write and without its password."""
+    with pytest.raises(LedgerError, match=r"sqlite:///|postgresql\+psycopg://") as caught:
+        open_ledger(url, Access.DAEMON)
+
+    assert "hunter2" not in str(caught.value)
