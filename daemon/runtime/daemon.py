@@ -35,10 +35,9 @@ from daemon.runtime.health import Health, InForce
 from daemon.runtime.ledger_notes import LedgerNotes
 from daemon.runtime.parts import DaemonLedger, DaemonParts, HostParts
 from daemon.runtime.reload import ConfigFile, giving_way
+from daemon.runtime.rules import rules_at
 from daemon.runtime.unreachable import UnreachableClusters
 from daemon.service.cluster import ClusterSettings
-from daemon.windows import overrides
-from daemon.windows.timeline import Timeline
 
 TICK = timedelta(milliseconds=250)
 POLL_EVERY = timedelta(seconds=1)
@@ -305,20 +304,8 @@ class Daemon:
         return Worker(settings, Holdings(store, records), self._equipment, lease)
 
     def _rules_of(self, settings: Settings) -> Rules:
-        now, parts = self._clock().wall, self._parts
-        relevant = [override for override in self._overrides if override.matters(now)]
-        windows = overrides.in_force(settings.windows.values(), relevant, settings.timezone)
-        timeline = Timeline(windows, settings.merge_gap)
-        # Computed here, once: no pass should have to wait for it at a boundary.
-        timeline.next_change(now)
-        return Rules(
-            timeline,
-            settings.resync,
-            settings.max_pause,
-            dry_run=parts.dry_run,
-            has_lost_ledger=parts.has_lost_ledger,
-            may_pause=self._may_pause,
-        )
+        now = self._clock().wall
+        return rules_at(now, settings, self._overrides, self._parts, may_pause=self._may_pause)
 
     # The service manager
 
