@@ -34,7 +34,7 @@ class Alarms:
 
     def __init__(self) -> None:
         """Prepare; `start` begins."""
-        # What the library logs is ours to say; its own lines would not be in the log's form.
+        # What the library logs, we log ourselves; its own lines would not have our format.
         logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -43,11 +43,11 @@ class Alarms:
         )
 
     def start(self) -> None:
-        """Begin to ring."""
+        """Start ringing."""
         self._scheduler.start()
 
     def stop(self) -> None:
-        """Ring no more; a callback that runs is not waited for."""
+        """Stop ringing, without waiting for a callback that runs."""
         self._scheduler.shutdown(wait=False)
 
     @property
@@ -57,7 +57,7 @@ class Alarms:
         return thread is not None and thread.is_alive()
 
     def set(self, name: str, at: datetime | None, ring: Callable[[], None]) -> None:
-        """Let *name* ring at *at* (aware) instead of when it would have; None cancels it."""
+        """Set the alarm *name* to *at* (aware) instead of its earlier time; None cancels it."""
         if at is not None:
             self._scheduler.add_job(ring, DateTrigger(at), id=name, replace_existing=True)
         elif self._scheduler.get_job(name):

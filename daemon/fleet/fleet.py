@@ -1,4 +1,4 @@
-"""The workers of all clusters: those that the file names, and those that we still owe a resume."""
+"""The workers of all clusters: those in the file, and those that still wait for a resume."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from daemon.monitoring.metrics import ClusterState
 from daemon.service.cluster import ClusterSettings
 
 OVERDUE_AFTER = timedelta(seconds=30)
-"""A resume that takes so long is no longer on its way."""
+"""A resume that takes longer than this counts as overdue."""
 
 CUT_WITHIN = timedelta(seconds=2)
-"""How long calls that were cut may take to say so in the log."""
+"""How long calls that were cut off may take to log that."""
 
-Hire = Callable[[ClusterSettings, Iterable[Record], Lease | None], Worker]
+MakeWorker = Callable[[ClusterSettings, Iterable[Record], Lease | None], Worker]
 
 
 class Fleet:
     """One worker for each cluster that is wanted, held or both."""
 
-    def __init__(self, hire: Hire, records: Iterable[Record]) -> None:
-        """Make workers with *hire*; *records* are what the ledger had at the start."""
-        self._hire = hire
+    def __init__(self, make_worker: MakeWorker, records: Iterable[Record]) -> None:
+        """Make workers with *make_worker*; *records* are those of the ledger at the start."""
+        self._make_worker = make_worker
         self._records: dict[str, list[Record]] = {}
         for record in records:
             self._records.setdefault(record.key.cluster, []).append(record)
@@ -38,20 +38,20 @@ class Fleet:
 
     @property
     def may_pause(self) -> bool:
-        """Whether the clock is one to go by."""
+        """Whether the clock can be trusted."""
         return True
 
     @property
     def differs(self) -> bool:
-        """Whether others, on the same ledger, go by another configuration."""
+        """Whether another configuration than ours is in force on a shared ledger."""
         return False
 
     def problems(self) -> list[str]:
-        """Say what is in the way of speaking to clusters at all."""
+        """Return what keeps this daemon from managing clusters at all."""
         return []
 
-    def keep_up(self) -> None:
-        """Follow what others on the same ledger do: there are none."""
+    def follow_others(self) -> None:
+        """Follow what other daemons on the same ledger do: there are none."""
 
     @property
     def orphans(self) -> frozenset[str]:
@@ -66,7 +66,7 @@ class Fleet:
 
     @property
     def openings(self) -> frozenset[str]:
-        """The identities of the openings for which anything is held."""
+        """The ids of the openings for which anything is held."""
         waiting = [record for records in self._records.values() for record in records]
         return frozenset(
             id_ for record in (*waiting, *self._held()) if record.is_hold for id_ in record.openings
@@ -83,12 +83,12 @@ class Fleet:
         return {name: worker.unreachable for name, worker in self._workers.items()}
 
     def overdue(self, now: datetime) -> int:
-        """Count the repositories that should have been resumed a while before *now*."""
+        """Count the repositories whose resume is overdue at *now*."""
         ends = (hold.until for hold in self._held() if hold.until)
         return sum(now - end > OVERDUE_AFTER for end in ends)
 
     def states(self, now: datetime) -> tuple[ClusterState, ...]:
-        """Return how each cluster stands at *now*."""
+        """Return the state of each cluster at *now*."""
         return tuple(_state(name, worker, now) for name, worker in list(self._workers.items()))
 
     def held_since(self, instant: datetime) -> list[str]:
@@ -96,44 +96,46 @@ class Fleet:
         return sorted(str(hold.key) for hold in self._held() if hold.since and hold.since < instant)
 
     def _held(self) -> Iterator[Record]:
-        """Return the holds of all workers; any thread may ask, while others begin and end."""
+        """Return the holds of all workers; safe from any thread, while workers come and go."""
         for worker in list(self._workers.values()):
             yield from worker.controller.holds
 
-    def employ(
-        self, clusters: Mapping[str, ClusterSettings], former: Mapping[str, ClusterSettings]
+    def assign(
+        self, clusters: Mapping[str, ClusterSettings], earlier: Mapping[str, ClusterSettings]
     ) -> None:
-        """Have a worker for each of *clusters*, and for those of *former* that records remain of.
+        """Assign a worker to each of *clusters*, and to those of *earlier* that have records.
 
-        Of those, one that is called otherwise in *clusters* now hands over to the new name. Every
-        worker is woken: whatever failed before may go well now.
+        One of *earlier* that has another name in *clusters* now hands its records over to that.
+        Every worker is woken: what failed before may succeed now.
         """
+        # First: a worker that starts below looks up whether its cluster has a new name.
         self._named = frozenset(clusters)
-        self._fresh = self._not_employed(clusters)
-        needed = {name: former[name] for name in self.orphans & former.keys()} | dict(clusters)
+        self._fresh = self._without_worker(clusters)
+        needed = {name: earlier[name] for name in self.orphans & earlier.keys()} | dict(clusters)
         for name, settings in needed.items():
             worker = self._workers.get(name)
             if worker:
                 worker.reconfigure(settings)
             else:
                 self._start(settings)
+        # Before they wake, or the next pass would still wait for the last failure's next attempt.
         for worker in self._workers.values():
             worker.controller.forget_failures()
         self.wake(hurry=True)
 
     def prepare(self, settings: Settings) -> None:
-        """Let what is held go on under the new name where *settings* call a cluster otherwise.
+        """Hand over what is held on a cluster that has a new name in *settings*.
 
-        To be said before the rules change: by the new ones the old name would resume it.
+        To be called before the rules change: by the new ones the old name's worker would resume it.
         """
         clusters = settings.clusters
-        self._fresh = self._not_employed(clusters)
+        self._fresh = self._without_worker(clusters)
         for name, worker in self._workers.items():
             if name not in clusters and worker.settings.address in self._fresh:
                 worker.hand_over_to(self._fresh[worker.settings.address])
 
-    def take_in(self, records: Iterable[Record], former: Mapping[str, ClusterSettings]) -> None:
-        """Go on with records that were handed over to another name."""
+    def adopt(self, records: Iterable[Record], earlier: Mapping[str, ClusterSettings]) -> None:
+        """Go on with records that were handed over to another cluster's name."""
         of_cluster: dict[str, list[Record]] = {}
         for record in records:
             of_cluster.setdefault(record.key.cluster, []).append(record)
@@ -142,17 +144,19 @@ class Fleet:
                 self._workers[name].adopt(found)
                 continue
             self._records.setdefault(name, []).extend(found)
-            if name in former:
-                self._start(former[name])
+            if name in earlier:
+                self._start(earlier[name])
 
-    def _not_employed(self, clusters: Mapping[str, ClusterSettings]) -> dict[str, str]:
-        """Name, by address, the clusters of which nothing is known yet."""
+    def _without_worker(self, clusters: Mapping[str, ClusterSettings]) -> dict[str, str]:
+        """Return, by address, the names of clusters that have neither worker nor records."""
         known = self._workers.keys() | self._records.keys()
         return {each.address: name for name, each in clusters.items() if name not in known}
 
     def _start(self, settings: ClusterSettings) -> None:
         name = settings.name
-        worker = self._workers[name] = self._hire(settings, self._records.pop(name, ()), None)
+        worker = self._workers[name] = self._make_worker(
+            settings, self._records.pop(name, ()), None
+        )
         if name not in self._named and settings.address in self._fresh:
             worker.hand_over_to(self._fresh[settings.address])
         worker.start()
@@ -162,8 +166,8 @@ class Fleet:
         for worker in self._workers.values():
             worker.wake(hurry=hurry)
 
-    def dismiss_idle(self) -> None:
-        """Let go of clusters that the file no longer names, once nothing is owed to them."""
+    def remove_idle(self) -> None:
+        """Stop the workers of clusters that the file no longer names, once nothing is held."""
         for name in self._workers.keys() - self._named:
             if (
                 self._workers[name].controller.has_looked
@@ -172,7 +176,7 @@ class Fleet:
                 self._workers.pop(name).stop()
 
     def known_ids(self) -> dict[str, frozenset[str]]:
-        """Return the repositories of each cluster that was listed or found unreachable."""
+        """Return the ids of the repositories of each cluster that was listed or unreachable."""
         return {
             name: worker.controller.known_ids
             for name, worker in list(self._workers.items())

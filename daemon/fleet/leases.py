@@ -1,4 +1,4 @@
-"""The claims of one daemon, between the thread that renews them and the loop that lives by them."""
+"""The claims of one daemon, shared by the thread that renews them and the main loop."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from daemon.ledger.claims import Grant
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What is to be given back, by its epochs, and what came too late, each with its epoch."""
+    """The claims to give back, and the attempts that came too late, all with their epochs."""
 
     epochs: Mapping[str, int]
     late: tuple[tuple[int, Attempt], ...]
 
 
 class Leases:
-    """What is claimed, what is let go of, and what has ended; safe from any thread."""
+    """Claimed clusters, those whose workers are ending or have ended; safe from any thread."""
 
     def __init__(self) -> None:
         """Begin with nothing claimed."""
@@ -34,31 +34,31 @@ class Leases:
 
     @property
     def names(self) -> frozenset[str]:
-        """The clusters that are claimed, those included whose workers still end."""
+        """The claimed clusters, including those whose workers are ending."""
         with self._turn:
             return frozenset(self._held)
 
     @property
     def staying(self) -> frozenset[str]:
-        """The clusters that are claimed and not let go of."""
+        """The claimed clusters whose workers go on."""
         with self._turn:
             return frozenset(self._held.keys() - self._let_go)
 
     def take(self, grants: Iterable[Grant], until: timedelta) -> None:
-        """Begin with claims that were made, which hold until then."""
+        """Add new claims, which hold *until* that uptime."""
         with self._turn:
             for grant in grants:
                 lease = self._held[grant.cluster] = Lease(grant.cluster, grant.epoch, until)
                 self._grants.append((lease, grant))
 
     def granted(self) -> list[tuple[Lease, Grant]]:
-        """Return what was claimed since this was asked last."""
+        """Return the claims that were added since the last call."""
         with self._turn:
             found, self._grants = self._grants, []
         return found
 
     def renew(self, renewed: Mapping[str, int], until: timedelta) -> list[str]:
-        """Let these go on until then, by their epochs; drop all others, and name those."""
+        """Extend these claims, by their epochs, *until* then; drop all others, and return those."""
         with self._turn:
             lost = []
             for name, held in self._held.items():
@@ -68,7 +68,7 @@ class Leases:
                     held.drop()
                     lost.append(name)
             known = {name: held.epoch for name, held in self._held.items()}
-            # Claimed by an answer that was lost on its way: nobody here speaks to these.
+            # The answer to these claims was lost on its way, so they have no worker.
             self._ended |= {name: each for name, each in renewed.items() if known.get(name) != each}
         return sorted(lost)
 
@@ -84,22 +84,22 @@ class Leases:
             self._late += [(lease.epoch, attempt) for attempt in unrecorded]
 
     def end_untaken(self) -> None:
-        """Note that what was claimed last gets no worker any more."""
+        """Note that the latest claims get no worker any more."""
         for lease, _ in self.granted():
             self.end(lease, ())
 
     def to_return(self) -> Returned:
-        """Return what is to be said to the database."""
+        """Return what the database has to be told."""
         with self._turn:
             return Returned(dict(self._ended), tuple(self._late))
 
     def kept(self, late: int) -> None:
-        """Note that so many late attempts are kept."""
+        """Note that the first *late* attempts have been written."""
         with self._turn:
             del self._late[:late]
 
     def returned(self, epochs: Mapping[str, int]) -> list[str]:
-        """Note that the database knows; name those that had not been lost before."""
+        """Note that these were given back; return those that had not been lost before."""
         released = []
         with self._turn:
             for name, epoch in epochs.items():

@@ -24,7 +24,7 @@ from daemon.errors import LedgerError
 from daemon.fleet.leases import Leases
 from daemon.ledger.claims import Claims, Grant, Heartbeat, MemberReport, Stale
 from daemon.ledger.fenced_store import FencedStore, FencedWriter
-from daemon.ledger.postgresql import PostgresqlLedger
+from daemon.ledger.ledger import SharedLedger
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.log import events
 from daemon.log.interface import Log
@@ -46,19 +46,20 @@ class Membership:
 
     def __init__(
         self,
-        ledgers: tuple[PostgresqlLedger, PostgresqlLedger],
+        ledger: SharedLedger,
         log: Log,
         clock: Callable[[], Moment],
         find: Find,
         overrides: Sequence[Override],
     ) -> None:
-        """Share the first of *ledgers* with the workers, and have the other for our beats alone.
+        """Join the daemons on *ledger*.
 
-        *find* tells how clusters were reached that the file no longer names.
+        *find* returns how to reach clusters that the file no longer names.
         """
-        self._ledger, beats = ledgers
-        self.id = self._ledger.user
-        self._claims = Claims(beats, self.id)
+        self._ledger = ledger
+        self.id = ledger.user
+        # On a connection of its own: no heartbeat has to wait for the workers' writes.
+        self._claims = Claims(ledger.another_connection(), self.id)
         self._writer = FencedWriter(self._ledger, self.id, clock)
         self._log = log
         self._clock = clock
@@ -139,8 +140,8 @@ class Membership:
             found, self._stale = self._stale, []
         return found
 
-    def way_to(self, cluster: str) -> ClusterSettings | None:
-        """Return how a cluster was reached that the file no longer names."""
+    def settings_of(self, cluster: str) -> ClusterSettings | None:
+        """Return how to reach a cluster that the file no longer names."""
         return self._found.get(cluster)
 
     def store(self, lease: Lease) -> FencedStore:

@@ -1,4 +1,4 @@
-"""The workers of the clusters that this daemon has claimed, of all that several daemons share."""
+"""The workers of the clusters that this daemon has claimed on a shared ledger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from daemon.config.settings import Settings
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.shares import Lease, leaving
-from daemon.fleet.fleet import CUT_WITHIN, Fleet, Hire
+from daemon.fleet.fleet import CUT_WITHIN, Fleet, MakeWorker
 from daemon.fleet.member import Membership
 from daemon.fleet.worker import Worker
 from daemon.service.cluster import ClusterSettings
@@ -21,17 +21,17 @@ _NONE = timedelta(0)
 
 
 class SharedFleet(Fleet):
-    """One worker for each claimed cluster; the membership says what to claim and what to let go."""
+    """One worker for each claimed cluster; the membership decides what to claim and release."""
 
     def __init__(
         self,
-        hire: Hire,
+        make_worker: MakeWorker,
         membership: Membership,
         clock: Callable[[], Moment],
         on_news: Callable[[], None],
     ) -> None:
-        """Make workers with *hire* for what *membership* claims; it calls *on_news* when it has."""
-        super().__init__(hire, ())
+        """Make workers for what *membership* claims; it calls *on_news* when something changed."""
+        super().__init__(make_worker, ())
         self._membership = membership
         self._clock = clock
         self._on_news = on_news
@@ -40,33 +40,33 @@ class SharedFleet(Fleet):
 
     @property
     def may_pause(self) -> bool:
-        """Whether the clock is near enough to the database's to go by."""
+        """Whether the clock is near enough to the database's to be trusted."""
         return self._membership.may_pause
 
     @property
     def differs(self) -> bool:
-        """Whether the configuration in force is another than ours."""
+        """Whether another configuration than ours is in force."""
         return not self._membership.agrees
 
     def problems(self) -> list[str]:
-        """Say what is in the way of speaking to clusters at all."""
+        """Return what keeps this daemon from managing clusters at all."""
         return self._membership.problems()
 
     def prepare(self, settings: Settings) -> None:
-        """Speak by *settings* alone from now on: if they are not in force, let go of everything.
+        """Go by *settings* alone from now on; let go of all clusters if they are not in force.
 
-        A cluster that has another name now goes on under the old one, until its holds are resumed.
+        A cluster that has a new name keeps the old one until its holds are resumed.
         """
         applied = settings.applied(datetime.now(UTC))
         self._membership.aim(applied, settings.clusters, settings.lease)
         if not self._membership.agrees:
             self._let_go(list(self._workers))
 
-    def employ(
-        self, clusters: Mapping[str, ClusterSettings], former: Mapping[str, ClusterSettings]
+    def assign(
+        self, clusters: Mapping[str, ClusterSettings], earlier: Mapping[str, ClusterSettings]
     ) -> None:
         """Reach claimed clusters by *clusters* from now on, and claim our share of them."""
-        del former
+        del earlier
         self._clusters = clusters
         self._named = frozenset(clusters)
         for name, worker in self._workers.items():
@@ -75,16 +75,17 @@ class SharedFleet(Fleet):
         self.wake(hurry=True)
         self._membership.start(self._on_news)
 
-    def take_in(self, records: Iterable[Record], former: Mapping[str, ClusterSettings]) -> None:
+    def adopt(self, records: Iterable[Record], earlier: Mapping[str, ClusterSettings]) -> None:
         """Leave it to the membership, which finds what was handed over to another name."""
 
-    def dismiss_idle(self) -> None:
-        """Leave it to the membership, which lets go of what nobody names or remembers any more."""
+    def remove_idle(self) -> None:
+        """Leave it to the membership, which lets go of clusters without a name and records."""
 
-    def keep_up(self) -> None:
-        """Begin with what was claimed, end what is lost or too much, look where a call came late.
+    def follow_others(self) -> None:
+        """Stop workers whose claims are lost or too many, start those of new claims.
 
-        What was lost is cut off: whoever has it now must not meet a call of ours.
+        Where a stale call was found, its effect is looked for. Workers whose claims are lost are
+        cut off: the cluster's new owner must not meet a call of ours.
         """
         uptime = self._clock().uptime
         lost = [n for n, w in self._workers.items() if w.lease and w.lease.left(uptime) <= _NONE]
@@ -93,6 +94,7 @@ class SharedFleet(Fleet):
         if plan.must_go or plan.excess:
             busy = {name for name, worker in self._workers.items() if worker.controller.is_needed}
             self._let_go(leaving(self._workers, busy, plan))
+        # Before new claims: one may be of a cluster whose worker has just ended.
         self._return_ended()
         for lease, grant in self._membership.granted():
             self._take_on(lease, grant.records)
@@ -101,7 +103,7 @@ class SharedFleet(Fleet):
                 self._workers[late.cluster].suspect(late.repository, late.action)
 
     def stop(self, within: timedelta) -> bool:
-        """Start no new call, and hand each cluster over as soon as its calls have ended.
+        """Start no new call, and give each cluster back as soon as its calls have ended.
 
         Calls that take longer than *within* are cut off; return whether all ended.
         """
@@ -124,12 +126,12 @@ class SharedFleet(Fleet):
             time.sleep(LOOK_EVERY_S)
 
     def _take_on(self, lease: Lease, records: Iterable[Record]) -> None:
-        settings = self._clusters.get(lease.cluster) or self._membership.way_to(lease.cluster)
+        settings = self._clusters.get(lease.cluster) or self._membership.settings_of(lease.cluster)
         if settings is None or lease.is_dropped:
-            # A reload came between.
+            # There was a reload since.
             self._membership.ended(lease, ())
             return
-        worker = self._workers[lease.cluster] = self._hire(settings, records, lease)
+        worker = self._workers[lease.cluster] = self._make_worker(settings, records, lease)
         worker.start()
 
     def _let_go(self, names: Iterable[str], *, cut: bool = False) -> None:

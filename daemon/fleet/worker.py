@@ -50,8 +50,8 @@ class Equipment:
     """What all workers share.
 
     Calls are made on the threads of `calls`; `pass_limit` says which passes are made now.
-    `before_pass` is called at the start of each pass, `give` with records that go on under the name
-    of another cluster.
+    `before_pass` is called at the start of each pass, `hand_over` with records that go on under
+    the name of another cluster.
     """
 
     connect: Connect
@@ -60,7 +60,7 @@ class Equipment:
     alarms: Alarms
     rules: Callable[[], Rules]
     before_pass: Callable[[], None]
-    give: Callable[[list[Record]], None]
+    hand_over: Callable[[list[Record]], None]
     calls: Executor = field(default_factory=lambda: ThreadPoolExecutor(MOST_CALLS, "call"))
     pass_limit: PassLimit = field(default_factory=lambda: PassLimit(MOST_PASSES, PATIENCE))
 
@@ -215,7 +215,7 @@ class Worker:
                 return None
             due_in = self.controller.run_pass(self._equipment.rules(), is_urgent=is_urgent)
             strays, name = self.controller.strays, self.settings.name
-            self._give({record.key.id: f"{name} at {record.reached}" for record in strays})
+            self._hand_over({record.key.id: f"{name} at {record.reached}" for record in strays})
         except Exception:  # the one edge: a bug in a pass must not end the passes
             self._equipment.log.critical(
                 events.PASS_CRASHED, cluster=self.settings.name, exc_info=True
@@ -226,7 +226,7 @@ class Worker:
 
     def _retire(self, successor: str) -> None:
         """Let everything go on under the cluster's new name; there is nothing to look for here."""
-        self._give({record.key.id: successor for record in self._holdings.records()})
+        self._hand_over({record.key.id: successor for record in self._holdings.records()})
         self.controller.has_looked = True
 
     def _take_in(self) -> None:
@@ -250,7 +250,7 @@ class Worker:
                 return
         self._holdings.note(record)
 
-    def _give(self, names: Mapping[str, str]) -> None:
+    def _hand_over(self, names: Mapping[str, str]) -> None:
         """Let repositories go on under other clusters' names; kept until the ledger takes them."""
         records = {record.key.id: record for record in self._holdings.records()}
         renamed = {
@@ -265,7 +265,7 @@ class Worker:
             said = {"cluster": self.settings.name, "error": str(exc)}
             self._equipment.log.error(events.LEDGER_FAILED, **said)  # noqa: TRY400  # no bug of ours
         else:
-            self._equipment.give(list(renamed.values()))
+            self._equipment.hand_over(list(renamed.values()))
 
     def _set_alarm(self, due_in: timedelta | None) -> None:
         now = self._equipment.clock().wall

@@ -42,7 +42,7 @@ class Backups:
         return replace(after, windows=before.windows, backup_due=turn)
 
     def take_turns(self, due: Sequence[Record], now: Moment) -> Record | None:
-        """Choose of those that are *due* the one to start; the others get a later turn."""
+        """Return the one of those *due* to start; the others get a later turn."""
         in_turn = sorted(due, key=_turn)
         for place, record in enumerate(in_turn[1:], start=1):
             self._holdings.note(replace(record, backup_due=now.wall + place * EVERY))

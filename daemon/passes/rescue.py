@@ -46,7 +46,7 @@ class Result:
 
 
 class Connection(Service, Protocol):
-    """A way to a cluster that can be cut."""
+    """A connection to a cluster that can be cut off."""
 
     def close(self) -> None:
         """End the calls in flight."""
@@ -56,7 +56,7 @@ Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], Connection]
 
 
 class Rescue:
-    """Resumes the holds of one cluster, on a thread of its own."""
+    """Resumes the holds of one cluster on a thread of its own."""
 
     def __init__(
         self,
@@ -87,12 +87,12 @@ class Rescue:
         return self._voice.ledger_error
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._has_ended.clear()
         threading.Thread(target=self._work, name=self.cluster, daemon=True).start()
 
     def join(self, timeout: timedelta) -> bool:
-        """Wait for the end, and tell whether it came."""
+        """Wait for the end; return whether it came."""
         return self._has_ended.wait(max(timeout.total_seconds(), 0))
 
     def cut(self) -> None:
@@ -166,7 +166,7 @@ class Rescue:
         return "stopped before it was seen active"
 
     def suspected(self, now: Moment) -> dict[RepositoryKey, datetime]:
-        """Name what is no hold, but may be paused by a lost call of ours yet, and until when."""
+        """Return what is no hold but may still be paused by a lost call of ours, and until when."""
         found = {}
         for id_ in sorted(self._holdings.ids()):
             record = self._holdings.get(id_)
@@ -188,7 +188,7 @@ class _Page:
         self._yielded = {record.key: record.yielded for record in before}
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write all of it in one durable transaction; raises LedgerError."""
+        """Write everything in one durable transaction; raises LedgerError."""
         kept = [replace(record, yielded=self._yielded[record.key]) for record in records]
         self._store.save(kept, attempts)
 

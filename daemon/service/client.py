@@ -79,13 +79,13 @@ class ServiceError(CbmaintdError):
 
 
 def sleep(delay: timedelta) -> bool:
-    """Wait for *delay* and go on: the KeepTrying of those who have nothing else to heed."""
+    """Wait for *delay* and go on: the KeepTrying of callers that wait for nothing else."""
     time.sleep(delay.total_seconds())
     return True
 
 
 def full_jitter(ceiling: float) -> float:
-    """Choose a delay between nothing and *ceiling* seconds, so that clients spread out."""
+    """Return a random delay of up to *ceiling* seconds, so that clients spread out."""
     return random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, keeps no secret
 
 
@@ -158,7 +158,7 @@ class BackupService:
     def periods(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
     ) -> dict[str, dict[str, timedelta]]:
-        """Tell of each plan how far apart the runs of its tasks are. Raises: ServiceError."""
+        """Return how far apart the runs of each plan's tasks are. Raises: ServiceError."""
         call = _Call(Action.GET, "GET", _PLANS, windows, lambda body, _: answers.periods(body))
         found, _ = self._call(call, self._roots(windows, keep_trying), keep_trying)
         return found
@@ -204,7 +204,7 @@ class BackupService:
         return is_unresolved
 
     def _roots(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> Roots:
-        """Return the service's roots, discovered anew when none of the discovered ones answers."""
+        """Return the service's roots, discovered again when none of the known ones answers."""
         services = self._services
         if services is None or (services is not self._configured and services.are_all_silent):
             services = self._services = Roots(self._discovered(windows, keep_trying))
