@@ -16,7 +16,7 @@ from daemon.cli import parser as arguments
 from daemon.config.settings import Settings
 from daemon.errors import CbmaintdError
 from daemon.ledger.ledger import Access
-from daemon.ledger.opening import open_ledger
+from daemon.ledger.opening import exists, open_ledger
 
 Names = Callable[[argparse.Namespace, Mapping[str, str]], Iterable[str]]
 
@@ -55,7 +55,7 @@ def _repositories(args: argparse.Namespace, environ: Mapping[str, str]) -> Itera
             for cluster, patterns in window.targets:
                 yield from (f"{cluster}/{id_}" for id_ in patterns.plain)
     url = places.find_ledger(args, environ, found)
-    if places.ledger_exists(url):
+    if exists(url):
         with open_ledger(url, Access.READ) as ledger:
             yield from (str(record.key) for record in ledger.records() if record.is_hold)
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from daemon.config.document import SIZE_LIMIT
 from daemon.config.settings import Settings
 from daemon.errors import UsageError
-from daemon.ledger.url import DATABASE
+from daemon.ledger import url
 
-IN_MEMORY = "sqlite://"
 SYSTEM_CONFIG = Path("/etc/cbmaintd/schedules.yaml")
 _LEDGER_LINE = re.compile(
     r"""^ledger:[ ]+(?:(?P<quote>["'])(?P<quoted>[^"'\n]+)(?P=quote)|(?P<plain>[^\s"'#]+))""",
@@ -49,21 +48,11 @@ def find_ledger(
     """
     asked = args.ledger or environ.get("CBMAINTD_LEDGER")
     if asked:
-        return ledger_url(asked)
+        return url.from_argument(asked)
     named = found.ledger if isinstance(found, Settings) else _hint(found)
     if named:
-        return ledger_url(named)
-    return ledger_url(str(_state_folder(environ) / "ledger.db"))
-
-
-def ledger_exists(url: str) -> bool:
-    """Check whether there is a ledger at *url* already; of a database it is known when asked."""
-    return is_shared(url) or Path(url.removeprefix("sqlite:///")).exists()
-
-
-def is_shared(url: str) -> bool:
-    """Check whether the ledger is in a database, for daemons on several machines."""
-    return url.startswith(DATABASE)
+        return url.from_argument(named)
+    return url.from_argument(str(_state_folder(environ) / "ledger.db"))
 
 
 def _hint(file: Path | None) -> str | None:
@@ -84,8 +73,3 @@ def _state_folder(environ: Mapping[str, str]) -> Path:
         return Path(environ["STATE_DIRECTORY"].split(":")[0])
     home = environ.get("XDG_STATE_HOME") or Path(environ.get("HOME") or "/") / ".local" / "state"
     return Path(home) / "cbmaintd"
-
-
-def ledger_url(text: str) -> str:
-    """Return the URL of a ledger; a path alone is that of a file."""
-    return text if "://" in text else f"sqlite:///{Path(text).absolute()}"

@@ -1,4 +1,4 @@
-"""The real clocks: the system's, which people step, and the kernel's, which nobody can."""
+"""The real clocks: the system's, which may be stepped, and the kernel's, which cannot."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class SystemClock:
-    """Reads both clocks; a suspend counts in `uptime` (CLOCK_BOOTTIME), a step does not."""
+    """Both clocks; a suspend counts in `uptime` (CLOCK_BOOTTIME), a step does not."""
 
     def __init__(self) -> None:
-        """Learn which boot this is."""
+        """Read which boot this is."""
         self._boot_id = _BOOT_ID.read_text().strip()
 
     def __call__(self) -> Moment:

@@ -1,4 +1,4 @@
-"""Reads files that somebody named: whole, bounded, and never waiting for what is no file."""
+"""Reading files that users name: whole, bounded, and without waiting for a FIFO or device."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-# A FIFO or a device must not make us wait, nor become our terminal, before fstat tells what it is.
+# A FIFO or a device must not make us wait, nor become our terminal, before fstat shows what it is.
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -22,7 +22,7 @@ def read_regular(
 
     """
     with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
-        # The open file is looked at, not the path, which may mean another one by now.
+        # The open file is checked, since the path may lead to another one by now.
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "is not a regular file")
@@ -34,7 +34,7 @@ def read_regular(
 
 
 def why_unreadable(exc: OSError) -> str:
-    """Say why schedules.yaml cannot be read, and what a daemon that is not root needs for it."""
+    """Return why schedules.yaml cannot be read, and what a daemon that is not root needs."""
     is_a_right = exc.errno in {errno.EACCES, errno.EPERM}
     advice = "; the daemon's user has to be able to: chmod 644" if is_a_right else ""
     return f"the file cannot be read ({exc.strerror}{advice})"

@@ -1,4 +1,4 @@
-"""The ways in which a secret may be written down by somebody who should not have."""
+"""The spellings in which a secret may appear where it should not."""
 
 from __future__ import annotations
 

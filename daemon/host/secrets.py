@@ -1,4 +1,4 @@
-"""Passwords and key files: where they are, who may read them, and a value that hides itself."""
+"""Passwords and key files: where they are, who may read them, and a value that hides its text."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Secret:
 
 
 OF_UNIT: Final = Path("/etc/cbmaintd/secrets")
-"""Where the README has administrators keep what the unit is given."""
+"""Where, by the README, administrators keep the unit's secrets."""
 
 
 def resolve(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
@@ -71,7 +71,7 @@ def resolve(name: str, folder: Path, environ: Mapping[str, str]) -> Path:
 
 
 def read_password(file: Path | None, env: str | None, environ: Mapping[str, str]) -> Secret:
-    """Read the password anew from *file*, else from the variable *env* of *environ*.
+    """Read the password now from *file*, else from the variable *env* of *environ*.
 
     One line break at the end of a file is not part of the password.
 
@@ -125,7 +125,7 @@ def _read_file(
 
 
 def _way_to(name: str) -> str:
-    """Say how a secret gets to where it was looked for, if systemd has to do with it."""
+    """Return how a secret gets to where it was looked for, if systemd should put it there."""
     there = OF_UNIT / name
     if "INVOCATION_ID" in os.environ:
         return (

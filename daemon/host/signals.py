@@ -17,7 +17,7 @@ class Flags:
     reload: bool = False
 
     def listen(self) -> None:
-        """Take SIGTERM, SIGINT and SIGHUP; a second request to stop ends the process at once."""
+        """Handle SIGTERM, SIGINT and SIGHUP; a second request to stop ends the process at once."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
@@ -25,7 +25,7 @@ class Flags:
         if number == signal.SIGHUP:
             self.reload = True
         elif self.stop:
-            # Crash-safe anyway: the next start goes on where this one was.
+            # Every step is crash-safe: the next start goes on from here.
             os._exit(0)
         else:
             self.stop = signal.Signals(number).name

@@ -1,4 +1,4 @@
-"""What systemd is told: READY, RELOADING, STOPPING, STATUS and WATCHDOG, as in sd_notify(3).
+"""Messages to systemd: READY, RELOADING, STOPPING, STATUS and WATCHDOG, as in sd_notify(3).
 
 Nothing in here raises or waits. A manager that does not listen is no reason to stop resuming
 repositories, so a message that cannot be delivered at once is given up; only the last change of
@@ -35,32 +35,32 @@ class ServiceManager:
         self.watchdog_interval = _watchdog_interval(environ)
 
     def ready(self, status: str) -> bool:
-        """Say that the start, or a reload (also one that was rejected), is over."""
+        """Report that the start, or a reload (even a rejected one), is over."""
         return self._change("READY=1", _status(status))
 
     def reloading(self) -> bool:
-        """Say that the configuration is being read again; `ready` must follow."""
+        """Report that the configuration is being read again; `ready` must follow."""
         # One datagram, and CLOCK_MONOTONIC: systemd takes anything else for a protocol violation.
         return self._change("RELOADING=1", f"MONOTONIC_USEC={self._monotonic_ns() // 1000}")
 
     def stopping(self) -> bool:
-        """Say that we are on the way out."""
+        """Report that we are stopping."""
         return self._change("STOPPING=1")
 
     def status(self, text: str) -> bool:
-        """Say in one line what is waited for, and until when."""
-        return self._tell(_status(text))
+        """Report in one line what the daemon waits for, and until when."""
+        return self._deliver(_status(text))
 
     def watchdog(self) -> bool:
-        """Say that the loop has made progress; to be called from that loop and nowhere else."""
-        return self._tell("WATCHDOG=1")
+        """Report progress of the main loop; to be called from that loop and nowhere else."""
+        return self._deliver("WATCHDOG=1")
 
     def _change(self, *lines: str) -> bool:
         self._undelivered = lines
-        return self._tell()
+        return self._deliver()
 
-    def _tell(self, *lines: str) -> bool:
-        """Send what is left over and the lines; True if the manager has them."""
+    def _deliver(self, *lines: str) -> bool:
+        """Send undelivered lines and *lines*; return whether the manager has got them."""
         delivered = self._send(*self._undelivered, *lines)
         if delivered:
             self._undelivered = ()

@@ -1,4 +1,4 @@
-"""Which daemon speaks to which cluster: claims in the database."""
+"""Which daemon manages which cluster: claims in the database."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from sqlalchemy.dialects.postgresql import insert
 from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Record
 from daemon.ledger import tables as rows
-from daemon.ledger.postgresql import END_SESSIONS, LIVE, NEWEST, NOW, PostgresqlLedger, seed
+from daemon.ledger.ledger import SharedLedger
+from daemon.ledger.postgresql import END_SESSIONS, LIVE, NEWEST, NOW, seed
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.windows.overrides import Override
 
 OBSOLETE = "1 day"
-"""How long a member that died without a word is shown."""
+"""How long a member that died without signing off is listed."""
 
 STALE_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class MemberReport:
-    """What a member tells of itself."""
+    """What a member reports about itself."""
 
     id: str
     host: str
@@ -38,7 +39,7 @@ class MemberReport:
 
 @dataclass(frozen=True, slots=True)
 class Stale:
-    """A call whose outcome came too late: whoever has the cluster now is to look."""
+    """A call whose outcome came too late: the cluster's owner must check its effect."""
 
     id: int
     cluster: str
@@ -48,11 +49,11 @@ class Stale:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What the database says at one beat.
+    """What the database answers to one heartbeat.
 
-    `renewed` has the epochs of our claims, None where it was not time to renew them; `members` is
-    how many agree with the configuration in force, *generation*; `recorded` are the clusters that
-    have records.
+    `renewed` has the epochs of our claims, None if it was not time to renew them; `members` counts
+    those whose file is the configuration in force, whose generation and digest are here;
+    `recorded` are the clusters that have records.
     """
 
     now: datetime
@@ -67,7 +68,7 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A claim that was made, with what the ledger knows of the cluster."""
+    """A new claim, with the ledger's records of the cluster."""
 
     cluster: str
     epoch: int
@@ -77,21 +78,21 @@ class Grant:
 class Claims:
     """The claims of one member. All methods raise LedgerError."""
 
-    def __init__(self, ledger: PostgresqlLedger, me: str) -> None:
+    def __init__(self, ledger: SharedLedger, me: str) -> None:
         """Claim on *ledger* in the name of *me*."""
         self._ledger = ledger
         self._me = me
         self._mine = rows.claim.c.owner == me
 
     def beat(self, report: MemberReport, lease: timedelta, *, renew: bool) -> Heartbeat:
-        """Say that we are alive, renew our claims if it is time, and see how things stand."""
-        # On its own, and short: our workers' writes wait for its locks.
+        """Write our report, renew our claims if *renew*, and return what the others do."""
+        # A short transaction of its own: our workers' writes wait for its locks.
         renewed = self.renew(lease) if renew else None
         with self._ledger.transaction() as connection:
             seed(connection, report.config)
             newest = connection.execute(NEWEST).one()
             agrees = newest.digest == report.config.digest
-            now = self._announce(connection, report, lease, newest.id if agrees else None)
+            now = self._write_report(connection, report, lease, newest.id if agrees else None)
             members = sa.select(sa.func.count()).select_from(rows.member)
             agreeing = members.where(LIVE, rows.member.c.generation == newest.id)
             return Heartbeat(
@@ -110,7 +111,7 @@ class Claims:
             )
 
     def renew(self, lease: timedelta) -> dict[str, int]:
-        """Renew our claims, and tell the epochs of those that still are ours."""
+        """Renew our claims, and return the epochs of those that are still ours."""
         with self._ledger.transaction() as connection:
             found = connection.execute(
                 sa.update(rows.claim)
@@ -120,14 +121,14 @@ class Claims:
             ).all()
         return {row.cluster: row.epoch for row in found}
 
-    def _announce(
+    def _write_report(
         self,
         connection: sa.Connection,
         report: MemberReport,
         lease: timedelta,
         generation: int | None,
     ) -> datetime:
-        told = {
+        values = {
             "host": report.host,
             "pid": report.pid,
             "since": report.since,
@@ -141,8 +142,8 @@ class Claims:
         }
         statement = (
             insert(rows.member)
-            .values(id=report.id, **told)
-            .on_conflict_do_update(index_elements=["id"], set_=told)
+            .values(id=report.id, **values)
+            .on_conflict_do_update(index_elements=["id"], set_=values)
             .returning(NOW)
         )
         now: datetime = connection.execute(statement).scalar_one()
@@ -165,7 +166,7 @@ class Claims:
     def claim(
         self, names: Collection[str], except_: Collection[str], most: int, lease: timedelta
     ) -> list[Grant]:
-        """Claim up to so many of the clusters called *names* that nobody has."""
+        """Claim up to *most* free clusters of those called *names*, but none of *except_*."""
         if not most:
             return []
         claim, free = rows.claim, sa.or_(rows.claim.c.owner.is_(None), rows.claim.c.expires < NOW)
@@ -189,7 +190,7 @@ class Claims:
                 .values(owner=self._me, epoch=claim.c.epoch + 1, expires=NOW + lease)
                 .returning(claim.c.cluster, claim.c.epoch)
             ).all()
-            # Whoever had it before can write nothing more, so that this is all there is.
+            # Earlier owners can write nothing more, so these are all records.
             found = self._records(connection, chosen)
         return [Grant(row.cluster, row.epoch, tuple(found.get(row.cluster, ()))) for row in taken]
 
@@ -197,18 +198,13 @@ class Claims:
         self, connection: sa.Connection, clusters: Sequence[str]
     ) -> dict[str, list[Record]]:
         query = sa.select(rows.record).where(rows.record.c.cluster.in_(clusters))
-        found, suspicion_format = (
-            connection.execute(query).all(),
-            self._ledger.suspicion_format(connection),
-        )
         records: dict[str, list[Record]] = {}
-        for row in found:
-            record = self._ledger.parse(lambda row: rows.to_record(row, suspicion_format), row)
-            records.setdefault(row.cluster, []).append(record)
+        for record in self._ledger.parse_records(connection, connection.execute(query).all()):
+            records.setdefault(record.key.cluster, []).append(record)
         return records
 
     def give_back(self, epochs: Mapping[str, int]) -> None:
-        """Let others have these clusters, as far as they are still ours by these epochs."""
+        """Free the claims on these clusters that are still ours, by these epochs."""
         pairs = sa.tuple_(rows.claim.c.cluster, rows.claim.c.epoch)
         with self._ledger.transaction() as connection:
             connection.execute(
@@ -218,14 +214,14 @@ class Claims:
             )
 
     def looked(self, last: Mapping[str, int]) -> None:
-        """Note up to which stale attempt of each cluster of ours somebody looks now."""
+        """Note the last stale attempt of each of our clusters whose effect is being checked."""
         with self._ledger.transaction() as connection:
             for cluster, number in last.items():
                 mine = sa.and_(self._mine, rows.claim.c.cluster == cluster)
                 connection.execute(sa.update(rows.claim).where(mine).values(looked=number))
 
     def keep_stale(self, attempts: Sequence[tuple[int, Attempt]]) -> None:
-        """Keep attempts, each with the epoch of its claim, whose outcome could not be recorded."""
+        """Write attempts that were recorded too late as stale, each with its claim's epoch."""
         late = [
             rows.from_attempt(replace(attempt, outcome=Outcome.STALE), self._me, epoch)
             for epoch, attempt in attempts
@@ -234,17 +230,17 @@ class Claims:
             connection.execute(sa.insert(rows.attempt), late)
 
     def leave(self) -> None:
-        """Be no member any more; claims stay until they are given back or end."""
+        """Delete our membership; claims stay until they are given back or expire."""
         with self._ledger.transaction() as connection:
             connection.execute(sa.delete(rows.member).where(rows.member.c.id == self._me))
 
     def forget(self, before: datetime, most: int) -> None:
-        """Delete the oldest attempts from before then, and members that died long ago."""
+        """Delete up to *most* attempts from before then, and members that died long ago."""
         self._ledger.forget_attempts(before, most)
         with self._ledger.transaction() as connection:
             old = rows.member.c.beat < NOW - sa.text(f"interval '{OBSOLETE}'")
             connection.execute(sa.delete(rows.member).where(old))
 
     def overrides(self) -> list[Override]:
-        """List what people decided beside the file."""
+        """List people's decisions, the oldest first."""
         return self._ledger.overrides()

@@ -1,4 +1,4 @@
-"""From one ledger to another, all of it in one transaction: what a move to PostgreSQL needs."""
+"""Copying a whole ledger in one transaction, to move to PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from daemon.errors import AlreadyRunningError, LedgerError
 from daemon.ledger import tables as rows
-from daemon.ledger.ledger import Ledger, write
+from daemon.ledger.ledger import Ledger, SharedLedger, write
 
 PAGE = 1000
 
@@ -52,10 +52,10 @@ def copy(source: Ledger, target: Ledger) -> Copied:
 
 @contextmanager
 def _alone(ledger: Ledger) -> Iterator[sa.Connection]:
-    """Begin a transaction during which no daemon can begin on this ledger. Raises LedgerError."""
+    """Begin a transaction during which no daemon can start on this ledger. Raises LedgerError."""
     with ledger.transaction() as connection:
-        if ledger.is_shared:
-            # A daemon that starts now waits here before it claims anything.
+        if isinstance(ledger, SharedLedger):
+            # A daemon that starts now has to wait for this lock before it claims anything.
             connection.exec_driver_sql("LOCK TABLE member IN EXCLUSIVE MODE")
             live = [member for member in ledger.members() if member.is_live]
             if live:
@@ -67,7 +67,7 @@ def _alone(ledger: Ledger) -> Iterator[sa.Connection]:
 
 
 def _copy_table(origin: sa.Connection, goal: sa.Connection, table: sa.Table) -> int:
-    """Copy the rows in their order; the numbers are given anew."""
+    """Copy the rows in their order; they get new ids."""
     count, last = 0, 0
     while page := _page(origin, table, last):
         last = page[-1].id

@@ -1,4 +1,4 @@
-"""Where the workers of claimed clusters write: only while their claims still hold."""
+"""Writes of the workers of claimed clusters: only what their claims still cover."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from daemon.core.shares import Lease
 from daemon.errors import FencedError
 from daemon.ledger import tables as rows
 from daemon.ledger.group_commit import GroupCommit
-from daemon.ledger.ledger import write
-from daemon.ledger.postgresql import NOW, PostgresqlLedger
+from daemon.ledger.ledger import SharedLedger, write
+from daemon.ledger.postgresql import NOW
 from daemon.ledger.suspicions import DatabaseFormat
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What the worker of one cluster has to write by its claim."""
+    """What the worker of one cluster writes under its claim."""
 
     lease: Lease
     records: list[Record]
@@ -36,23 +36,23 @@ class Change:
 
     @property
     def others(self) -> frozenset[str]:
-        """The other names under which something of it goes on."""
+        """The names of other clusters that records were handed over to."""
         return frozenset(record.key.cluster for record in self.records) - {self.lease.cluster}
 
 
 class FencedStore:
-    """Where the worker of one claimed cluster writes."""
+    """What the worker of one claimed cluster writes to."""
 
     def __init__(self, writer: FencedWriter, lease: Lease) -> None:
-        """Have it written by *writer*, by the claim of *lease*."""
+        """Write by *writer*, under the claim of *lease*."""
         self._writer = writer
         self._lease = lease
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write all of it in one durable transaction, or keep the attempts alone, as stale.
+        """Write everything in one durable transaction, or only the attempts, as stale.
 
         Raises:
-            FencedError: the cluster is another's; nothing more will leave from here.
+            FencedError: the claim has ended; nothing more is sent to the cluster.
             LedgerError: nothing was written.
 
         """
@@ -60,27 +60,27 @@ class FencedStore:
 
 
 class FencedWriter:
-    """Writes for all workers of a daemon; those that write at the same time share a transaction."""
+    """Writes for all workers of a daemon; simultaneous writes share a transaction."""
 
-    def __init__(self, ledger: PostgresqlLedger, me: str, clock: Callable[[], Moment]) -> None:
-        """Write into *ledger* what *me* has claimed."""
+    def __init__(self, ledger: SharedLedger, me: str, clock: Callable[[], Moment]) -> None:
+        """Write to *ledger* under the claims of *me*."""
         self._ledger = ledger
         self._me = me
         self._clock = clock
         self._group = GroupCommit(self.write_together)
 
     def write(self, change: Change) -> None:
-        """Write it, as `FencedStore.save` says."""
+        """Write *change*; raises what `FencedStore.save` raises."""
         if not change.others:
             self._group.add(change)
             return
-        # It waits for what the owner of the other name is writing, which may be in a group of ours.
+        # Not in a group: it waits for the other name's owner, who may be writing in our next one.
         for error in self.write_together([change]):
             if error:
                 raise error
 
     def write_together(self, changes: Sequence[Change]) -> list[FencedError | None]:
-        """Write them in one durable transaction; tell of each whether its claim has ended.
+        """Write them in one durable transaction; return an error for each whose claim has ended.
 
         Raises:
             LedgerError: nothing was written.
@@ -89,7 +89,7 @@ class FencedWriter:
         with self._ledger.transaction() as connection:
             before = self._clock()
             held = self._fence(connection, changes)
-            # Without a claim there is no record to write until when it is suspected.
+            # If no claim holds, no record and no suspicion is written, and any time will do.
             now = next(iter(held.values()), before.wall)
             suspicion_format = DatabaseFormat(now, before, self._clock())
             records: list[Record] = []
@@ -104,19 +104,19 @@ class FencedWriter:
                     records += change.records
                     others |= change.others
             write(connection, suspicion_format, records, sent)
-            _make_known(connection, others)
+            _end_claims(connection, others)
         return errors
 
     def _fence(
         self, connection: sa.Connection, changes: Sequence[Change]
     ) -> dict[tuple[str, int], datetime]:
-        """Return which claims hold, and go on holding until the end of the transaction."""
+        """Return the claims that hold, which are then locked until the end of the transaction."""
         claim = rows.claim.c
         found = connection.execute(
             sa.select(claim.cluster, claim.epoch, NOW.label("now"))
             .where(claim.owner == self._me)
             .where(sa.tuple_(claim.cluster, claim.epoch).in_([each.claim for each in changes]))
-            # Renewals change no key and go on beside it; whoever takes over has to wait for it.
+            # Renewals change no key and need not wait for it; a new owner does.
             .with_for_update(read=True, key_share=True)
         )
         return {(row.cluster, row.epoch): row.now for row in found}
@@ -134,11 +134,11 @@ class FencedWriter:
         )
 
 
-def _make_known(connection: sa.Connection, others: Collection[str]) -> None:
-    """Let whoever has other names read what goes on under them: his claim has to begin anew."""
+def _end_claims(connection: sa.Connection, others: Collection[str]) -> None:
+    """End the claims on *others*: whoever claims them next reads the records added here."""
     if others:
         theirs = rows.claim.c.cluster.in_(others)
-        # Waits for what the owner is writing.
+        # Wait for what the owner is writing.
         connection.execute(sa.select(rows.claim.c.cluster).where(theirs).with_for_update())
         connection.execute(
             sa.update(rows.claim)

@@ -1,8 +1,8 @@
 """The ledger: what we hold, what was sent, the configurations that were in force.
 
 SQLAlchemy Core: the same statements on SQLite and on PostgreSQL. Every public method is one
-transaction; when it returns the rows are on disk. What is about the one or the other is in
-`ledger_sqlite` and `ledger_postgresql`.
+transaction; when it returns the rows are on disk. What concerns only one of them is in `sqlite` and
+in `postgresql`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
@@ -22,7 +24,6 @@ from daemon.core.record import Record
 from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
 from daemon.ledger import tables as rows
-from daemon.ledger.sqlite_file import DamagedError, Loss
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override
@@ -31,30 +32,46 @@ SCHEMA_VERSION = 4
 
 _UNREACHABLE = "unreachable "
 OF_UNREACHABLE = rows.meta.c.name.startswith(_UNREACHABLE)
-"""Which facts about the ledger are troubles of clusters."""
+"""The facts about the ledger that name clusters which do not answer."""
 
 T = TypeVar("T")
 
 
 class Access(Enum):
-    """Whether a ledger is opened to look, to add to it beside the daemon, or to own it."""
+    """Whether a ledger is opened to read, to add to it while a daemon runs, or to own it."""
 
     READ = "read"
     EDIT = "edit"
     DAEMON = "daemon"
 
 
-class Ledger(ABC):
-    """One open ledger; safe to use from several threads. `ledgers.open_ledger` gives one.
+class LossReason(StrEnum):
+    """What became of an earlier ledger."""
 
-    `place` names it in messages, without a password; `loss` says that one was lost before.
+    DAMAGED = "damaged"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A ledger that a new one replaced; `aside` is where the damaged one is kept."""
+
+    reason: LossReason
+    aside: Path | None
+
+
+class DamagedError(LedgerError):
+    """Raised when the ledger is damaged, gone, or something else altogether."""
+
+
+class Ledger(ABC):
+    """One open ledger, as `opening.open_ledger` returns it; safe to use from several threads.
+
+    `place` names it in messages, without a password; `loss` is set if an earlier one was lost.
     """
 
-    is_shared = False
-    """Whether daemons on several machines may use it at once."""
-
     def __init__(self, place: str) -> None:
-        """Name it."""
+        """Name it *place*."""
         self.place = place
         self.loss: Loss | None = None
 
@@ -68,39 +85,36 @@ class Ledger(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Give up everything that was opened."""
+        """Close files and connections, and release the lock."""
 
     @abstractmethod
     def daemon(self) -> DaemonState:
-        """Return who runs on this ledger now. Raises LedgerError."""
-
-    def members(self) -> list[Member]:
-        """List the daemons that share it; none where there is only one. Raises LedgerError."""
-        return []
+        """Return which daemon runs on this ledger now. Raises LedgerError."""
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[sa.Connection]:
         """Begin a transaction, which is committed at the end of the block. Raises LedgerError."""
 
     def writing(self) -> AbstractContextManager[sa.Connection]:
-        """Begin one that writes what a daemon knows. Raises LedgerError."""
+        """Begin a transaction for what a daemon writes. Raises LedgerError."""
         return self.transaction()
 
     @abstractmethod
     def suspicion_format(self, connection: sa.Connection) -> SuspicionFormat:
-        """Return what the ends of suspicions are written by. Raises LedgerError."""
+        """Return the format in which suspicions are stored. Raises LedgerError."""
 
     def records(self) -> list[Record]:
         """List all records, ordered by cluster and repository. Raises LedgerError."""
         query = sa.select(rows.record).order_by(rows.record.c.cluster, rows.record.c.repository)
         with self.transaction() as connection:
-            found, suspicion_format = (
-                connection.execute(query).all(),
-                self.suspicion_format(connection),
-            )
-            return [
-                self.parse(lambda row: rows.to_record(row, suspicion_format), row) for row in found
-            ]
+            return self.parse_records(connection, connection.execute(query).all())
+
+    def parse_records(
+        self, connection: sa.Connection, found: Iterable[sa.Row[Any]]
+    ) -> list[Record]:
+        """Return the records that these rows hold. Raises LedgerError."""
+        suspicion_format = self.suspicion_format(connection)
+        return [self.parse(lambda row: rows.to_record(row, suspicion_format), row) for row in found]
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         """Write *records* and append *attempts* in one durable transaction.
@@ -112,13 +126,13 @@ class Ledger(ABC):
             write(connection, self.suspicion_format(connection), changed, sent)
 
     def note_reading(self, faults: Sequence[str]) -> None:
-        """Note that the file was read, and what was wrong with it. Raises LedgerError."""
+        """Note that the file was read, and its faults. Raises LedgerError."""
         reading = Reading(str(uuid.uuid4()), tuple(faults))
         with self.writing() as connection:
             put_meta(connection, "reading", reading.text())
 
     def note_unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
-        """Note which clusters do not answer, and with None which do again. Raises LedgerError."""
+        """Note which clusters do not answer; None: one answers again. Raises LedgerError."""
         with self.writing() as connection:
             for cluster, unreachable in changes.items():
                 put_meta(
@@ -135,32 +149,32 @@ class Ledger(ABC):
         return [Unreachable.parse(row.name.removeprefix(_UNREACHABLE), row.value) for row in noted]
 
     def save_config(self, config: AppliedConfig) -> None:
-        """Keep *config* as the last good one. Raises LedgerError.
+        """Store *config* as the last good one. Raises LedgerError.
 
-        Older ones stay while anything is held: a cluster that an edit removed is found in them.
+        Older ones stay while anything is held: they say how to reach clusters an edit removed.
         """
         with self.writing() as connection:
             add_config(connection, config)
 
     def overrides(self) -> list[Override]:
-        """List what people decided beside the file, in their order. Raises LedgerError."""
+        """List people's decisions, the oldest first. Raises LedgerError."""
         query = sa.select(rows.override).order_by(rows.override.c.id)
         with self.transaction() as connection:
             return [self.parse(rows.to_override, row) for row in connection.execute(query)]
 
     def count_overrides(self) -> int:
-        """Count the decisions; cheap enough to ask all the time. Raises LedgerError."""
+        """Count people's decisions; cheap enough for every tick. Raises LedgerError."""
         with self.transaction() as connection:
             query = sa.select(sa.func.count()).select_from(rows.override)
             return connection.execute(query).scalar_one()
 
     def add_override(self, override: Override) -> None:
-        """Keep a decision; the daemon here sees it within a second. Raises LedgerError."""
+        """Add a decision; the daemon here sees it within a second. Raises LedgerError."""
         with self.transaction() as connection:
             connection.execute(sa.insert(rows.override).values(rows.from_override(override)))
 
     def attempts(self, since: datetime) -> list[Attempt]:
-        """List what was sent to repositories since then, the oldest first. Raises LedgerError."""
+        """List the calls to repositories since then, the oldest first. Raises LedgerError."""
         query = (
             sa.select(rows.attempt)
             .where(rows.attempt.c.started >= rows.from_instant(since))
@@ -170,7 +184,7 @@ class Ledger(ABC):
             return [self.parse(rows.to_attempt, row) for row in connection.execute(query)]
 
     def forget_attempts(self, before: datetime, most: int) -> None:
-        """Delete the oldest attempts from before then, *most* at once. Raises LedgerError."""
+        """Delete up to *most* attempts from before then, the oldest first. Raises LedgerError."""
         old = rows.attempt.c.started < rows.from_instant(before)
         oldest = sa.select(rows.attempt.c.id).where(old).order_by(rows.attempt.c.started)
         with self.writing() as connection:
@@ -178,25 +192,25 @@ class Ledger(ABC):
             connection.execute(sa.delete(rows.attempt).where(chosen))
 
     def configs(self) -> list[AppliedConfig]:
-        """List the configurations kept, the newest first. Raises LedgerError."""
+        """List the stored configurations, the newest first. Raises LedgerError."""
         query = sa.select(rows.config).order_by(rows.config.c.id.desc())
         with self.transaction() as connection:
             return [self.parse(rows.to_config, row) for row in connection.execute(query)]
 
     def last_good(self) -> AppliedConfig | None:
-        """Return the configuration that was in force last. Raises LedgerError."""
+        """Return the last good configuration, if there is one. Raises LedgerError."""
         return next(iter(self.configs()), None)
 
     def parse(self, read: Callable[[sa.Row[Any]], T], row: sa.Row[Any]) -> T:
-        """Read a row. Raises DamagedError."""
+        """Parse a row. Raises DamagedError."""
         try:
             return read(row)
         except (ValueError, TypeError) as exc:
-            # Bits that rotted inside a value: SQLite's own checks do not see them.
+            # Flipped bits inside a value: SQLite's own checks do not see them.
             raise DamagedError(f"{self.place}: the ledger is damaged ({exc})") from exc
 
     def check_version(self) -> None:
-        """Refuse a ledger that is older or newer than this program. Raises LedgerError."""
+        """Raise LedgerError if the ledger is older or newer than this program."""
         with self.transaction() as connection:
             version = self.read_version(connection)
         if version < SCHEMA_VERSION:
@@ -206,7 +220,7 @@ class Ledger(ABC):
             )
 
     def read_version(self, connection: sa.Connection) -> int:
-        """Return its schema version, unless that is newer than this program. Raises LedgerError."""
+        """Return its schema version. Raises LedgerError if this program does not know it."""
         version = int(connection.execute(meta("schema_version")).scalar_one())
         if version > SCHEMA_VERSION:
             raise LedgerError(
@@ -217,7 +231,7 @@ class Ledger(ABC):
         return version
 
     def migrate(self, connection: sa.Connection, migrations: dict[int, tuple[str, ...]]) -> None:
-        """Bring the tables up to date: *migrations* make of each version the next one."""
+        """Bring the tables up to date: *migrations* turn each version into the next one."""
         version = self.read_version(connection)
         for number in range(version, SCHEMA_VERSION):
             for statement in migrations[number]:
@@ -226,13 +240,38 @@ class Ledger(ABC):
             put_meta(connection, "schema_version", str(SCHEMA_VERSION))
 
 
+class SharedLedger(Ledger):
+    """A ledger that daemons on several machines use at once.
+
+    `user` is a new id for each opened ledger; claims are made and kept in its name.
+    """
+
+    user: str
+
+    @abstractmethod
+    def members(self) -> list[Member]:
+        """List the daemons that share it, live or recently dead. Raises LedgerError."""
+
+    @abstractmethod
+    def apply(self, config: AppliedConfig) -> int:
+        """Put *config* in force for all; return its generation. Raises LedgerError."""
+
+    @abstractmethod
+    def standby_warning(self) -> str | None:
+        """Return what a lagging standby can cost; None without one. Raises LedgerError."""
+
+    @abstractmethod
+    def another_connection(self) -> SharedLedger:
+        """Return the same ledger with the same user, on one connection of its own."""
+
+
 def write(
     connection: sa.Connection,
     suspicion_format: SuspicionFormat,
     changed: Sequence[Record],
     sent: Sequence[dict[str, Any]],
 ) -> None:
-    """Put records in the place of what there was of them, and append rows of attempts."""
+    """Replace records, and append rows of attempts."""
     kept = [rows.from_record(record, suspicion_format) for record in changed if not record.is_spent]
     if changed:
         connection.execute(rows.DELETE_RECORD, [rows.bound(each.key) for each in changed])
@@ -243,7 +282,7 @@ def write(
 
 
 def add_config(connection: sa.Connection, config: AppliedConfig) -> None:
-    """Make *config* the newest; older ones go, unless anything is held."""
+    """Add *config* as the newest; delete older ones unless anything is held."""
     held = sa.select(sa.func.count()).select_from(rows.record)
     if connection.execute(held).scalar_one() == 0:
         connection.execute(sa.delete(rows.config))
@@ -251,12 +290,12 @@ def add_config(connection: sa.Connection, config: AppliedConfig) -> None:
 
 
 def meta(name: str) -> sa.Select[str]:
-    """Ask for one of the facts about the ledger itself."""
+    """Return the query for one fact about the ledger itself."""
     return sa.select(rows.meta.c.value).where(rows.meta.c.name == name)
 
 
 def put_meta(connection: sa.Connection, name: str, value: str | None) -> None:
-    """Keep one of the facts about the ledger itself, or with None forget it."""
+    """Write one fact about the ledger itself; None deletes it."""
     connection.execute(sa.delete(rows.meta).where(rows.meta.c.name == name))
     if value is not None:
         connection.execute(sa.insert(rows.meta).values(name=name, value=value))

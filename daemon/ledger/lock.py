@@ -1,4 +1,4 @@
-"""One daemon for one ledger: an exclusive `flock` beside the file, released by the kernel."""
+"""One daemon for one ledger: an exclusive `flock` on a file next to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Holder:
 
 
 class LedgerLock:
-    """The lock while it is held; the kernel gives it back whatever becomes of the process."""
+    """The lock while it is held; the kernel releases it however the process ends."""
 
     def __init__(self, descriptor: int) -> None:
         """Wrap an open and locked file; use `take`."""
@@ -32,7 +32,7 @@ class LedgerLock:
 
     @classmethod
     def take(cls, ledger: Path) -> LedgerLock:
-        """Lock *ledger* and write who holds it; its folder is created where it is missing.
+        """Lock *ledger* and write who holds it; create its folder if it is missing.
 
         Raises:
             LedgerError: the folder or the file cannot be written.
@@ -42,7 +42,7 @@ class LedgerLock:
         return cls(_take(ledger))
 
     def renew(self, ledger: Path) -> None:
-        """Lock again if the lock file was deleted: a second daemon would not find ours.
+        """Lock again if the lock file was deleted: a second daemon would not see our lock.
 
         Raises:
             LedgerError: another daemon was faster, or the folder cannot be written.
@@ -58,7 +58,7 @@ class LedgerLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Return the lock back; a second time does nothing: the number may be another file's."""
+        """Release the lock; twice does no harm, though the number may be another file's by then."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -104,7 +104,7 @@ def _open(lock: Path) -> int:
     except OSError as exc:
         if exc.errno != errno.EROFS:
             raise
-        # On a disk that became read-only, what is held has to be resumed all the same.
+        # What is held has to be resumed even if the disk has become read-only.
         return os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
 
 
@@ -134,7 +134,7 @@ def _write_holder(descriptor: int) -> None:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(holder).encode(), 0)
     except OSError:
-        # A full disk must not stop a daemon whose first duty is to resume; the name is a courtesy.
+        # The name is only for messages; a full disk must not stop a daemon that has to resume.
         return
 
 

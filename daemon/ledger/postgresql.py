@@ -1,7 +1,7 @@
 """The ledger in a PostgreSQL database, which daemons on several machines share.
 
-A connection that fails is replaced by itself. Settings are such that a network which swallows
-everything is noticed within seconds, and no lock of ours outlives us by more than that.
+The pool replaces connections that fail. With these settings a network that drops every packet is
+noticed within seconds, and none of our locks outlives us by more than that.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import sqlalchemy as sa
 from daemon.errors import LedgerError
 from daemon.host.clock import SystemClock
 from daemon.ledger import tables as rows
-from daemon.ledger.ledger import SCHEMA_VERSION, Access, Ledger, add_config, put_meta
+from daemon.ledger.ledger import SCHEMA_VERSION, Access, SharedLedger, add_config, put_meta
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import DatabaseFormat
 from daemon.ledger.url import DatabaseUrl
 
 _MIGRATIONS: dict[int, tuple[str, ...]] = {}
-"""What makes a ledger of one schema version one of the next; 4 was the first on PostgreSQL."""
+"""The statements that turn each schema version into the next one; PostgreSQL began with 4."""
 
 _SESSION = {
     "statement_timeout": "3s",
@@ -42,31 +42,33 @@ _NETWORK = {
     "tcp_user_timeout": 4000,
 }
 _SESSIONS = "cbmaintd "
-_PREPARING = 0x63626D61
-"""The number of the lock under which one daemon at a time makes the tables."""
+"""How the names under which the server lists our connections begin."""
 
-# Of a history of years these are the few that are asked for all the time.
+_PREPARING = 0x63626D61
+"""The number of the advisory lock under which one daemon at a time creates the tables."""
+
+# Of the attempts of years, every heartbeat asks for these few.
 _STALE_INDEX = "CREATE INDEX IF NOT EXISTS attempt_stale ON attempt (id) WHERE outcome = 'stale'"
 
 POOL = 4
 WAIT_FOR_CONNECTION_S = 10.0
 QUIET_S = 1.0
-"""How long nobody else tries after the database could not be reached: all fail at once meanwhile,
-so that a pass which may resume without it does not wait for it several times."""
+"""How long every transaction fails at once after the database could not be reached, so that a pass
+which may resume without it does not wait for it several times."""
 
 NOW = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
-# Sooner than its claims end, so that the others' shares are larger by the time these are free.
+# Before its claims end, so that the others' shares have grown by the time the claims are free.
 _SILENT_FOR = rows.member.c.lease_s * sa.text("interval '1 second'") * 2 / 3
 LIVE = rows.member.c.beat > NOW - _SILENT_FOR
-# A process that was stopped in the middle of a transaction goes on holding its locks: no time limit
-# of the server's counts for whoever is silent between two messages of one statement's pipeline.
+# A process that was stopped in the middle of a transaction keeps its locks: none of the server's
+# timeouts applies to a client that is silent between two messages of one statement's pipeline.
 END_SESSIONS = sa.text(
     "SELECT pg_terminate_backend(pid, 200) FROM pg_stat_activity"
     " WHERE usename = current_user AND pid <> pg_backend_pid() AND application_name IN"
     " (SELECT :prefix || id FROM member WHERE id <> :me"
     " AND beat < clock_timestamp() - lease_s * interval '1 second')"
 ).bindparams(prefix=_SESSIONS)
-"""Ends the sessions of members not heard of for a lease, and waits for it (PostgreSQL 14)."""
+"""Ends the sessions of members silent for a whole lease, and waits for it (PostgreSQL 14)."""
 
 MEMBERS = sa.select(
     rows.member,
@@ -84,34 +86,32 @@ class UnreachableError(LedgerError):
     """Raised when the database does not answer, or not in time."""
 
 
-class PostgresqlLedger(Ledger):
+class PostgresqlLedger(SharedLedger):
     """A ledger in a database."""
-
-    is_shared = True
 
     def __init__(
         self, url: DatabaseUrl, access: Access, user: str | None = None, pool: int = POOL
     ) -> None:
-        """Prepare to connect; use `open`, which looks what is there. Raises LedgerError.
+        """Prepare to connect; use `open`, which also checks the tables. Raises LedgerError.
 
-        The server is told that *user* connects: it is a new one if none is named.
+        *user*, by default a new id, is part of the name under which the server lists connections.
         """
         super().__init__(url.shown)
-        self.url = url
+        self._url = url
         self.user = user or str(uuid.uuid4())
         self._clock = SystemClock()
-        name = session_of(self.user)
+        name = f"{_SESSIONS}{self.user}"
         self._engine = _engine(url, name, pool, is_read_only=access is Access.READ)
         self._quiet_until = 0.0
 
         @sa.event.listens_for(self._engine, "do_connect")
         def _(*_: object) -> None:
-            # Whoever waited for a connection meanwhile need not find out for himself.
+            # A thread that had to wait for a connection need not find out by itself.
             self._check_quiet()
 
     @classmethod
     def open(cls, url: DatabaseUrl, access: Access) -> PostgresqlLedger:
-        """Open the ledger in a database; `DAEMON` makes its tables where there are none.
+        """Open the ledger in a database; `DAEMON` creates missing tables.
 
         Raises:
             LedgerError: it cannot be reached, is missing, or of another version.
@@ -130,7 +130,7 @@ class PostgresqlLedger(Ledger):
 
     def _prepare(self) -> None:
         with self.transaction() as connection:
-            # Daemons that start together do so one after the other.
+            # Daemons that start at the same time do this one after the other.
             connection.exec_driver_sql("SET LOCAL lock_timeout = '20s'")
             connection.exec_driver_sql("SET LOCAL statement_timeout = '60s'")
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PREPARING)))
@@ -147,7 +147,7 @@ class PostgresqlLedger(Ledger):
         self._engine.dispose()
 
     def daemon(self) -> DaemonState:
-        """Tell of the daemon on this host, or else of any that runs. Raises LedgerError."""
+        """Return the daemon on this host, or else any that runs. Raises LedgerError."""
         here = socket.gethostname()
         live = [member for member in self.members() if member.is_live]
         nearest = sorted(live, key=lambda member: (member.host != here, not member.reading.faults))
@@ -157,14 +157,14 @@ class PostgresqlLedger(Ledger):
         return DaemonState(True, found.pid, found.host, found.since, found.reading)
 
     def members(self) -> list[Member]:
-        """List the daemons, also those that died within the last hours. Raises LedgerError."""
+        """List the daemons, including those that died within the last day. Raises LedgerError."""
         with self.transaction() as connection:
             generation = connection.execute(sa.select(sa.func.max(rows.config.c.id))).scalar()
             found = connection.execute(MEMBERS).all()
         return [self.parse(lambda row: _to_member(row, generation), row) for row in found]
 
     def apply(self, config: AppliedConfig) -> int:
-        """Put *config* in force, unless it is; return its generation. Raises LedgerError."""
+        """Put *config* in force, if it is not yet; return its generation. Raises LedgerError."""
         with self.transaction() as connection:
             connection.exec_driver_sql("LOCK TABLE config IN EXCLUSIVE MODE")
             newest = connection.execute(NEWEST).first()
@@ -174,21 +174,21 @@ class PostgresqlLedger(Ledger):
             return int(newest.id)
 
     def save_config(self, config: AppliedConfig) -> None:
-        """Keep *config* if there is none yet: what is in force for all is not for one to say."""
+        """Store *config* only if there is none: one daemon does not decide for all."""
         with self.transaction() as connection:
             seed(connection, config)
 
     def suspicion_format(self, connection: sa.Connection) -> DatabaseFormat:
-        """Count on the database's clock. Raises LedgerError."""
+        """Return the format that goes by the database's clock. Raises LedgerError."""
         before = self._clock()
         now: datetime = connection.execute(sa.select(NOW)).scalar_one()
         return DatabaseFormat(now, before, self._clock())
 
     def standby_warning(self) -> str | None:
-        """Say what a standby that may lag behind can cost; None without one. Raises LedgerError."""
+        """Return what a lagging standby can cost; None without one. Raises LedgerError."""
         with self.transaction() as connection:
             synchronous = connection.exec_driver_sql("SHOW synchronous_standby_names").scalar_one()
-            # Others than members of pg_monitor see that there is one, if not who.
+            # Roles outside pg_monitor see that there is a standby, though not which.
             count = connection.exec_driver_sql("SELECT count(*) FROM pg_stat_replication").scalar()
         if synchronous or not count:
             return None
@@ -198,9 +198,13 @@ class PostgresqlLedger(Ledger):
             " synchronous_standby_names on the server"
         )
 
+    def another_connection(self) -> PostgresqlLedger:
+        """Return the same ledger with the same user, on one connection of its own."""
+        return PostgresqlLedger(self._url, Access.DAEMON, self.user, pool=1)
+
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """Begin a transaction. Raises LedgerError; at once if the last one found nobody there."""
+        """Begin a transaction. Raises LedgerError, at once if the database was just unreachable."""
         self._check_quiet()
         try:
             with self._engine.begin() as connection:
@@ -208,16 +212,16 @@ class PostgresqlLedger(Ledger):
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as exc:
             if not isinstance(exc, sa.exc.TimeoutError) and not _is_refusal(exc):
                 self._quiet_until = time.monotonic() + QUIET_S
-            raise UnreachableError(self._said(exc)) from exc
+            raise UnreachableError(self._describe(exc)) from exc
         except sa.exc.DBAPIError as exc:
-            raise LedgerError(self._said(exc)) from exc
+            raise LedgerError(self._describe(exc)) from exc
 
     def _check_quiet(self) -> None:
         if time.monotonic() < self._quiet_until:
             raise UnreachableError(f"{self.place}: the database could not be reached just now")
 
-    def _said(self, exc: sa.exc.SQLAlchemyError) -> str:
-        """Say what the database or the way to it refused, and what to do about it."""
+    def _describe(self, exc: sa.exc.SQLAlchemyError) -> str:
+        """Return what the database or the network refused, and what to do about it."""
         reason = getattr(exc, "orig", None)
         state = getattr(reason, "sqlstate", None)
         what = " ".join(str(reason or "no connection was free in time").split("\n")[0].split())
@@ -239,7 +243,7 @@ NEWEST = (
 
 
 def seed(connection: sa.Connection, config: AppliedConfig) -> None:
-    """Put *config* in force if nothing is; of daemons that start together one does."""
+    """Put *config* in force if none is; of several daemons that start at once, one does."""
     if connection.execute(NEWEST).first() is None:
         connection.exec_driver_sql("LOCK TABLE config IN EXCLUSIVE MODE")
         if connection.execute(NEWEST).first() is None:
@@ -247,14 +251,9 @@ def seed(connection: sa.Connection, config: AppliedConfig) -> None:
 
 
 def _is_refusal(exc: sa.exc.SQLAlchemyError) -> bool:
-    """Check whether the server is there and refused one statement (a lock, a time limit)."""
+    """Check whether the server answered, and refused a single statement (lock, time limit)."""
     state = getattr(getattr(exc, "orig", None), "sqlstate", None) or ""
     return state.startswith(("55", "40")) or state == "57014"
-
-
-def session_of(user: str) -> str:
-    """Return the name under which the server knows the connections of a user."""
-    return f"{_SESSIONS}{user}"
 
 
 def _engine(url: DatabaseUrl, name: str, pool: int, *, is_read_only: bool) -> sa.Engine:

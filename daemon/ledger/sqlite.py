@@ -1,4 +1,4 @@
-"""The ledger in one SQLite file of one host: one daemon at a time, and a file that may be lost.
+"""The ledger in an SQLite file on one host: for one daemon at a time, replaced when it is lost.
 
 WAL and `synchronous=FULL` (with NORMAL a power cut loses what was committed).
 """
@@ -20,16 +20,19 @@ from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError
 from daemon.ledger import sqlite_file
 from daemon.ledger import tables as rows
-from daemon.ledger.ledger import OF_UNREACHABLE, SCHEMA_VERSION, Access, Ledger, meta, put_meta
-from daemon.ledger.lock import LedgerLock, read_holder
-from daemon.ledger.sqlite_file import (
+from daemon.ledger.ledger import (
+    OF_UNREACHABLE,
+    SCHEMA_VERSION,
+    Access,
     DamagedError,
+    Ledger,
     Loss,
     LossReason,
-    Mode,
-    ReadOnlyError,
-    UnusableError,
+    meta,
+    put_meta,
 )
+from daemon.ledger.lock import LedgerLock, read_holder
+from daemon.ledger.sqlite_file import Mode, ReadOnlyError, UnusableError
 from daemon.ledger.state import AppliedConfig, DaemonState, Reading
 from daemon.ledger.suspicions import BOOT_FORMAT, SuspicionFormat
 from daemon.windows.overrides import Override
@@ -51,15 +54,14 @@ _MIGRATIONS = {
         "ALTER TABLE attempt ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
     ),
 }
-"""What makes a ledger of one schema version one of the next."""
-
+"""The statements that turn each schema version into the next one."""
 
 OF_SERVICE = Path("/var/lib/cbmaintd/ledger.db")
-"""Where the unit keeps its ledger."""
+"""Where the systemd unit keeps its ledger."""
 
 
 def _elsewhere() -> str:
-    """Say where there is one, if it is the service's that is looked for."""
+    """Return where the service's ledger is, which may be the one that is looked for."""
     if os.path.exists(OF_SERVICE):  # noqa: PTH110  # False, and no error, where it may not be seen
         return (
             f"; the service's is {OF_SERVICE}: name it with --ledger, or write"
@@ -72,7 +74,7 @@ class SqliteLedger(Ledger):
     """A ledger in a file, or in memory."""
 
     def __init__(self, file: Path | None, lock: LedgerLock | None, access: Access) -> None:
-        """Connect; use `open`, which checks what is there."""
+        """Connect; use `open`, which also checks the file."""
         super().__init__(str(file))
         self._file = file
         self._lock = lock
@@ -81,7 +83,7 @@ class SqliteLedger(Ledger):
         self._is_closed_to_writes = False
         self._identity: tuple[int, int] | None = None
         self._turn = threading.RLock()
-        # What a new file has to learn if this one is lost while in use.
+        # What is written into a new file if this one is lost while in use.
         self._known: dict[RepositoryKey, Record] = {}
         self._last_config: AppliedConfig | None = None
         self._decided: list[Override] = []
@@ -91,10 +93,10 @@ class SqliteLedger(Ledger):
     def open(cls, file: Path | None, access: Access) -> SqliteLedger:
         """Open the ledger in *file*; None for one in memory.
 
-        `DAEMON` creates what is missing and holds the lock until `close`. Where there was a ledger
-        and it is gone or damaged, what is left is set aside and a new one begun (`loss` says so):
-        nothing found paused is ours then, so nothing is resumed by guess. On a disk that is full or
-        read-only it can be read, and is written to as soon as the disk allows: each write tries.
+        `DAEMON` creates what is missing and holds the lock until `close`. A ledger that is damaged
+        is renamed, and like one that is gone replaced by a new one (`loss` says so): whatever is
+        found paused is then not ours, so nothing is resumed by guess. On a full or read-only disk
+        the ledger is only read until the disk allows writing again: each write tries.
 
         Raises:
             LedgerError: it is missing, unreadable, not writable, or of a newer version.
@@ -120,11 +122,11 @@ class SqliteLedger(Ledger):
         try:
             known = self._prepare()
         except DamagedError:
-            self._begin_anew()
+            self._replace()
         except UnusableError:
             if not (self._file and self._file.exists()):
                 raise
-            # What is held has to be resumed all the same: to know of it, reading is enough.
+            # What is held has to be resumed all the same, and reading is enough to know it.
             self._connect(sqlite_file.rescue_mode(self._file))
             self.check_version()
             self._is_closed_to_writes = True
@@ -132,14 +134,14 @@ class SqliteLedger(Ledger):
         self._known = {record.key: record for record in known}
 
     def _prepare(self) -> list[Record]:
-        """Create or migrate the tables, and see that every row can be read; return the records."""
+        """Create or migrate the tables, check every row, and return the records."""
         with self.transaction() as connection:
             is_new = not sa.inspect(connection).has_table(rows.meta.name)
             rows.METADATA.create_all(connection)
             if is_new:
                 self._fill(connection)
             self.migrate(connection, _MIGRATIONS)
-            # Of an earlier run; this one will see for itself.
+            # These are from an earlier run; this one finds out by itself.
             connection.execute(sa.delete(rows.meta).where(OF_UNREACHABLE))
             sqlite_file.check_health(connection, self._file)
             number = connection.execute(meta("ledger_id")).scalar()
@@ -163,8 +165,8 @@ class SqliteLedger(Ledger):
         for name, value in values.items():
             connection.execute(sa.insert(rows.meta).values(name=name, value=value))
 
-    def _begin_anew(self) -> None:
-        """Set aside what is left of the file, and begin a new one in its place."""
+    def _replace(self) -> None:
+        """Rename what is left of the file, and create a new one in its place."""
         with self._turn:
             decided, self._is_blank = self._decided, True
             self._identity = None
@@ -179,7 +181,7 @@ class SqliteLedger(Ledger):
             self._restore()
 
     def _restore(self) -> None:
-        """Write into a new file, in one transaction, all that the lost one had."""
+        """Write into a new file, in one transaction, everything the lost one had."""
         with self.transaction() as connection:
             if self._known:
                 known = [rows.from_record(record, BOOT_FORMAT) for record in self._known.values()]
@@ -198,14 +200,14 @@ class SqliteLedger(Ledger):
         self._engine = sqlite_file.connect(self._file, mode)
 
     def close(self) -> None:
-        """Close the file and give up the lock."""
+        """Close the file and release the lock."""
         with self._turn:
             self._engine.dispose()
         if self._lock:
             self._lock.release()
 
     def suspicion_format(self, connection: sa.Connection) -> SuspicionFormat:
-        """Count on the clock of this boot: nobody else reads it."""
+        """Return the format that goes by this host's clock: no other host reads it."""
         del connection
         return BOOT_FORMAT
 
@@ -215,14 +217,14 @@ class SqliteLedger(Ledger):
         A record that is spent is removed.
 
         Raises:
-            LedgerError: nothing was written. If the file was damaged, emptied or deleted while
-                in use, a new one has been begun that has all which was written before.
+            LedgerError: nothing was written. If the file was damaged, emptied or deleted while in
+                use, a new one has been created that contains everything written before.
 
         """
         changed = list(records)
         with self._turn:
             super().save(changed, attempts)
-            # Only what is on disk: whoever could not write it offers it again.
+            # Only what is on disk: a caller whose write failed tries again.
             for record in changed:
                 if record.is_spent:
                     self._known.pop(record.key, None)
@@ -230,7 +232,7 @@ class SqliteLedger(Ledger):
                     self._known[record.key] = record
 
     def daemon(self) -> DaemonState:
-        """Return who runs on this ledger; the lock, not the row, decides. Raises LedgerError."""
+        """Return which daemon runs here; the lock decides, not a row. Raises LedgerError."""
         holder = read_holder(self._file) if self._file else None
         with self.transaction() as connection:
             text = connection.execute(meta("reading")).scalar()
@@ -240,19 +242,19 @@ class SqliteLedger(Ledger):
         return DaemonState(True, holder.pid, holder.host, holder.since, reading)
 
     def save_config(self, config: AppliedConfig) -> None:
-        """Keep *config* as the last good one, as `Ledger` says. Raises LedgerError."""
+        """Store *config* as the last good one, as `Ledger` does. Raises LedgerError."""
         self._last_config = config
         super().save_config(config)
 
     def overrides(self) -> list[Override]:
-        """List what people decided beside the file, in their order. Raises LedgerError."""
+        """List people's decisions, the oldest first. Raises LedgerError."""
         with self._turn:
             self._decided = super().overrides()
         return self._decided
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """Write, unless the file is no longer there or no longer whole: then begin a new one."""
+        """Begin a transaction; replace a file that is gone or damaged, and raise DamagedError."""
         with self._turn:
             try:
                 self._open_for_writes()
@@ -262,10 +264,10 @@ class SqliteLedger(Ledger):
                 with self.transaction() as connection:
                     yield connection
             except DamagedError:
-                self._begin_anew()
+                self._replace()
                 raise
             except ReadOnlyError:
-                # It stays so for this connection, also when the disk takes writes again.
+                # This connection stays read-only even when the disk takes writes again.
                 self._is_closed_to_writes = True
                 raise
 
@@ -283,7 +285,7 @@ class SqliteLedger(Ledger):
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """Begin a transaction; one thread at a time has one. Raises LedgerError."""
+        """Begin a transaction; only one thread at a time has one. Raises LedgerError."""
         with self._turn:
             try:
                 with self._engine.begin() as connection:

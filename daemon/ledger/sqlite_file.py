@@ -1,11 +1,10 @@
-"""The file behind an SQLite ledger: how it is opened, known again, and set aside when damaged."""
+"""The file behind an SQLite ledger: opened, recognized, and renamed when it is damaged."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
 from daemon.errors import LedgerError
+from daemon.ledger.ledger import DamagedError
 
 # SQLite gives its reasons as text alone.
 _DAMAGED = ("not a database", "malformed", "no such table")
@@ -22,9 +22,9 @@ _COMPANIONS = ("", "-wal", "-shm")
 
 
 class Mode(StrEnum):
-    """How the file is opened, as SQLite's URI says it; alone: surely nobody writes meanwhile.
+    """How the file is opened, as parameters of SQLite's URI.
 
-    Of the last two the first takes no notice of a WAL, the second needs one.
+    `ALONE`: nobody writes meanwhile. Of these two the first ignores a WAL, the second needs one.
     """
 
     WRITE = "mode=rwc"
@@ -33,39 +33,20 @@ class Mode(StrEnum):
     READ_WAL_ALONE = "mode=ro&vfs=unix-none"
 
 
-class LossReason(StrEnum):
-    """What became of a ledger that had been there."""
-
-    DAMAGED = "damaged"
-    MISSING = "missing"
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """A ledger in whose place a new one was begun; `aside` is where the damaged one is kept."""
-
-    reason: LossReason
-    aside: Path | None
-
-
-class DamagedError(LedgerError):
-    """Raised when the file is damaged, gone, or something else altogether."""
-
-
 class UnusableError(LedgerError):
     """Raised when the disk refuses: full, read-only, failing, or not ours."""
 
 
 class ReadOnlyError(UnusableError):
-    """Raised when the file can be read and not written: it was opened so, and has to be again."""
+    """Raised when the file was opened read-only; to be written it has to be opened again."""
 
 
 def file_of(url: str) -> Path | None:
-    """Find the file behind *url*; None for a ledger in memory. Raises LedgerError."""
+    """Return the file behind *url*; None for a ledger in memory. Raises LedgerError."""
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
-        # Unquoted: it may have a password somewhere.
+        # Unquoted: it may contain a password.
         raise LedgerError("this is no ledger's URL; write sqlite:////absolute/path.db") from None
     if parsed.get_backend_name() != "sqlite":
         raise LedgerError(
@@ -76,10 +57,10 @@ def file_of(url: str) -> Path | None:
 
 
 def rescue_mode(file: Path) -> Mode:
-    """Choose how the owner of *file* can read it on a disk that is full or read-only.
+    """Return the mode in which the owner of *file* can read it on a full or read-only disk.
 
-    SQLite makes an index of a WAL to read it, and such a disk does not take one. With no WAL left
-    behind none is needed; with one, the index is kept in memory.
+    To read a WAL, SQLite writes an index of it, which such a disk refuses. Where no WAL is left
+    behind, none is needed; where one is, the index is kept in memory.
     """
     try:
         is_whole = _beside(file, "-wal").stat().st_size == 0
@@ -89,18 +70,18 @@ def rescue_mode(file: Path) -> Mode:
 
 
 def connect(file: Path | None, mode: Mode) -> sa.Engine:
-    """Connect once, for all threads; the ledger lets them in one at a time."""
+    """Return an engine with one connection for all threads; the ledger serializes its use."""
     name = f"file:{quote(str(file))}?{mode}" if file else ":memory:"
 
     def open_file() -> sqlite3.Connection:
-        # The driver's own transactions (isolation_level) begin late, after the first read: two
-        # writers would then fail in the middle. Ours begin with the intention to write.
+        # The driver's own transactions (isolation_level) begin only after the first read, so that
+        # the second of two writers fails halfway. Ours take the write lock when they begin.
         connection = sqlite3.connect(
             name, uri=True, timeout=5.0, isolation_level=None, check_same_thread=False
         )
         try:
             if mode is Mode.READ_WAL_ALONE:
-                # Before anything is read, or the index would be a file (SQLite, "WAL", section 8).
+                # Before the first read, or the index would be a file (SQLite, "WAL", section 8).
                 connection.execute("PRAGMA locking_mode=EXCLUSIVE").close()
             if mode is Mode.WRITE:
                 connection.execute("PRAGMA journal_mode=WAL").close()
@@ -120,7 +101,7 @@ def connect(file: Path | None, mode: Mode) -> sa.Engine:
 
 
 def translate(exc: sa.exc.DatabaseError, file: Path | None) -> LedgerError:
-    """Say what SQLite refused, and what to do about it."""
+    """Return the error that says what SQLite refused, and what to do about it."""
     what = str(exc.orig)
     if any(sign in what for sign in _DAMAGED):
         return DamagedError(f"{file}: the ledger is damaged ({what})")
@@ -129,14 +110,14 @@ def translate(exc: sa.exc.DatabaseError, file: Path | None) -> LedgerError:
 
 
 def check_health(connection: sa.Connection, file: Path | None) -> None:
-    """Let SQLite look through the whole file. Raises DamagedError."""
+    """Raise DamagedError if SQLite finds a fault anywhere in the file."""
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if found != "ok":
         raise DamagedError(f"{file}: the ledger is damaged ({found})")
 
 
 def identify(file: Path) -> tuple[int, int]:
-    """Return what tells this file from another one of the same name. Raises DamagedError."""
+    """Return the device and inode of *file*. Raises DamagedError if it is gone or empty."""
     try:
         found = file.stat()
     except OSError as exc:
@@ -147,7 +128,7 @@ def identify(file: Path) -> tuple[int, int]:
 
 
 def set_aside(file: Path) -> Path | None:
-    """Rename what is left of a damaged ledger, and give its new name; None if nothing is.
+    """Rename what is left of a damaged ledger; return its new name, None if nothing was left.
 
     Raises:
         LedgerError: the folder cannot be written.
@@ -169,12 +150,12 @@ def _free_name(file: Path) -> Path:
     return next(place for name in names if not (place := file.with_name(name)).exists())
 
 
-# A ledger that was emptied or deleted is, to SQLite, a new one. So its number is kept in a file
-# beside it as well: where that is and the ledger's own is not, there was a ledger.
+# To SQLite, a ledger that was emptied or deleted is a new one. So its number is also kept in a file
+# next to it: if that file is there and the ledger has no number, an earlier ledger was lost.
 
 
 def known_number(file: Path) -> str | None:
-    """Return the number of the ledger that was here; None if there never was one."""
+    """Return the number of the last ledger here; None if there never was one."""
     try:
         return _beside(file, ".id").read_text(encoding="ascii").strip() or None
     except (OSError, UnicodeDecodeError):
@@ -182,7 +163,7 @@ def known_number(file: Path) -> str | None:
 
 
 def remember_number(file: Path, number: str) -> None:
-    """Keep the number of the ledger that is here; a full disk must not stop a start."""
+    """Write the number of the ledger here; a full disk must not stop a start."""
     if known_number(file) == number:
         return
     place = _beside(file, ".id")

@@ -1,4 +1,4 @@
-"""What a daemon tells of itself in the ledger: who runs, what it read last, what is in force."""
+"""What a daemon reports about itself in the ledger."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The last reading of the file: a number of its own, and what was wrong with the file."""
+    """The last reading of the file: its own number, and the faults of the file."""
 
     number: str = ""
     faults: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what `text` wrote."""
+        """Parse what `text` returned."""
         found = json.loads(text)
         return cls(str(found["number"]), tuple(found["faults"]))
 
     def text(self) -> str:
-        """Write it, for the ledger."""
+        """Return it as text for the ledger."""
         return json.dumps({"number": self.number, "faults": self.faults})
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonState:
-    """Who runs on the ledger, since when (UTC), and what came of reading its file."""
+    """Which daemon runs on the ledger, since when (UTC), and how it read its file."""
 
     running: bool
     pid: int | None
@@ -49,9 +49,8 @@ class DaemonState:
 class Member:
     """One of several daemons on a shared ledger.
 
-    `age` is how long ago it was heard of; it is live while that is within its `lease`. `agrees`:
-    its file is the configuration in force. `skew` is how far its wall clock is ahead of the
-    database's, `clusters` how many it speaks to.
+    `age` is the time since its last heartbeat; `agrees`: its file is the configuration in force.
+    `skew` is how far its wall clock is ahead of the database's, `clusters` how many it has claimed.
     """
 
     id: str
@@ -81,7 +80,7 @@ class AppliedConfig:
 
     @property
     def digest(self) -> str:
-        """What tells it from others: the SHA-256 of the text and of the files it names."""
+        """The SHA-256 of the text and of the files it names."""
         digest = hashlib.sha256(self.text)
         if self.attached:
             digest.update(json.dumps(dict(self.attached), sort_keys=True).encode())

@@ -1,4 +1,4 @@
-"""How a ledger writes until when a call is suspected: by this host's clock, or by a database's."""
+"""How a ledger stores the end of a suspicion: by this host's clock, or by the database's."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from daemon.core.record import Suspicion
 
 
 class SuspicionFormat(Protocol):
-    """Writes suspicions as text, and reads them."""
+    """Turns suspicions into text and back."""
 
     def write(self, suspicion: Suspicion) -> str:
-        """Write one."""
+        """Return *suspicion* as text."""
 
     def read(self, text: str) -> Suspicion:
-        """Read one that `write` wrote. Raises ValueError."""
+        """Parse what `write` returned. Raises ValueError."""
 
 
 class _BootFormat:
-    """Writes `boot:until:span` in seconds: for those who read it on the same host."""
+    """`boot:until:span` in seconds, which only the same host can read."""
 
     def write(self, suspicion: Suspicion) -> str:
         until, span = suspicion.until.total_seconds(), suspicion.span.total_seconds()
@@ -37,10 +37,10 @@ BOOT_FORMAT: SuspicionFormat = _BootFormat()
 
 @dataclass(frozen=True, slots=True)
 class DatabaseFormat:
-    """Writes `instant span` on the database's clock: boots and uptimes of others mean nothing here.
+    """`instant span` by the database's clock, since other hosts know nothing of our uptime.
 
-    The database said *now* between the moments *before* and *after* of this host; each is used so
-    that a suspicion only ever grows by how long that took.
+    The database's clock showed *now* between the moments *before* and *after* of this host. Each
+    is used so that the time the answer took can only lengthen a suspicion.
     """
 
     now: datetime
@@ -48,14 +48,14 @@ class DatabaseFormat:
     after: Moment
 
     def write(self, suspicion: Suspicion) -> str:
-        """Write it; one of another boot of this host has been settled by the reader."""
+        """Return it as text; one of an earlier boot ends when this boot has lasted its span."""
         left = suspicion.until - self.before.uptime
         if suspicion.boot_id != self.before.boot_id:
             left = suspicion.span - self.before.uptime
         return f"{(self.now + left).astimezone(UTC).isoformat()} {suspicion.span.total_seconds()}"
 
     def read(self, text: str) -> Suspicion:
-        """Turn it back into this boot's uptime. Raises ValueError."""
+        """Return the suspicion in this boot's uptime. Raises ValueError."""
         instant, _, span = text.partition(" ")
         left = datetime.fromisoformat(instant) - self.now
         until = self.after.uptime + left

@@ -1,8 +1,8 @@
-"""The ledger's tables, and the way from values to rows and back.
+"""The ledger's tables, and the conversion of values to rows and back.
 
-Instants are RFC 3339 text in UTC, lists are JSON, a suspicion is as a `SuspicionFormat` writes it.
-The tables of `SHARED` are on PostgreSQL alone; their instants, which order members, are the
-database's own.
+Instants are RFC 3339 text in UTC, lists are JSON, suspicions are text as a `SuspicionFormat` writes
+it. The tables of `SHARED` exist on PostgreSQL only; their instants are timestamps by the database's
+clock, since they order what several members do.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from daemon.windows.window import CatchUp, Patterns
 
 METADATA = sa.MetaData()
 SHARED = sa.MetaData()
-# By its bytes: the order of a language would pass over the punctuation of an instant.
+# Ordered by bytes: the collation of a language would ignore the punctuation in an instant.
 _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _WHEN = sa.DateTime(timezone=True)
 
@@ -128,8 +128,8 @@ member = sa.Table(
     sa.Column("skew_s", sa.Float, nullable=False),
     sa.Column("reading", _TEXT, nullable=False),
 )
-"""The daemons: each with its digest of the configuration, the generation that it agrees with (none
-if its file differs), and how far its wall clock is ahead of the database's."""
+"""The daemons: each with the digest of its file, the generation of this file (none if it is not in
+force), and how far its wall clock is ahead of the database's."""
 
 claim = sa.Table(
     "claim",
@@ -140,13 +140,13 @@ claim = sa.Table(
     sa.Column("expires", _WHEN, nullable=False),
     sa.Column("looked", sa.Integer, nullable=False, server_default="0"),
 )
-"""Who speaks to a cluster, until when; `looked` is the last stale attempt that led to a look."""
+"""Who manages a cluster, and until when; `looked` is the last stale attempt that was checked."""
 
 
 DELETE_RECORD = sa.delete(record).where(
     record.c.cluster == sa.bindparam("in_cluster"), record.c.repository == sa.bindparam("with_id")
 )
-"""Takes what `bound` gives."""
+"""To be executed with what `bound` returns."""
 
 
 def bound(key: RepositoryKey) -> dict[str, str]:
@@ -155,12 +155,12 @@ def bound(key: RepositoryKey) -> dict[str, str]:
 
 
 def from_instant(instant: datetime | None) -> str | None:
-    """Write an aware instant as UTC text."""
+    """Return an aware instant as UTC text."""
     return instant.astimezone(UTC).isoformat() if instant else None
 
 
 def to_instant(text: str) -> datetime:
-    """Read an instant that `from_instant` wrote."""
+    """Parse what `from_instant` returned."""
     return datetime.fromisoformat(text)
 
 
@@ -178,12 +178,12 @@ def _to_suspicion(text: str | None, suspicion_format: SuspicionFormat) -> Suspic
 
 @lru_cache(maxsize=256)
 def _listed(values: tuple[str, ...]) -> str:
-    """Write a list; thousands of records have the same windows and openings."""
+    """Return a list as JSON; cached, since thousands of records have the same windows."""
     return json.dumps(values)
 
 
 def from_record(value: Record, suspicion_format: SuspicionFormat) -> dict[str, Any]:
-    """Turn a record into a row."""
+    """Return the row of a record."""
     runs = [[from_instant(run.next_run), run.task, run.task_type] for run in value.scheduled]
     return {
         "cluster": value.key.cluster,
@@ -209,7 +209,7 @@ def from_record(value: Record, suspicion_format: SuspicionFormat) -> dict[str, A
 
 
 def to_record(row: sa.Row[Any], suspicion_format: SuspicionFormat) -> Record:
-    """Turn a row into a record."""
+    """Return the record of a row."""
     return Record(
         key=RepositoryKey(row.cluster, row.repository),
         phase=Phase(row.phase) if row.phase else None,
@@ -236,7 +236,7 @@ def to_record(row: sa.Row[Any], suspicion_format: SuspicionFormat) -> Record:
 
 
 def from_override(value: Override) -> dict[str, Any]:
-    """Turn a decision into a row."""
+    """Return the row of a decision."""
     return {
         "kind": value.kind,
         "window": value.window,
@@ -250,7 +250,7 @@ def from_override(value: Override) -> dict[str, Any]:
 
 
 def to_override(row: sa.Row[Any]) -> Override:
-    """Turn a row into a decision."""
+    """Return the decision of a row."""
     return Override(
         kind=OverrideKind(row.kind),
         window=row.window,
@@ -266,7 +266,7 @@ def to_override(row: sa.Row[Any]) -> Override:
 
 
 def to_attempt(row: sa.Row[Any]) -> Attempt:
-    """Turn a row into an attempt; its URL is not kept, the cluster and repository say it."""
+    """Return the attempt of a row; its URL, which follows from the repository, is not stored."""
     return Attempt(
         cluster=row.cluster,
         repository=row.repository,
@@ -285,7 +285,7 @@ def to_attempt(row: sa.Row[Any]) -> Attempt:
 
 
 def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, Any]:
-    """Turn an attempt into a row, in the name of a *member* and its claim where there are any."""
+    """Return the row of an attempt, sent by a *member* under a claim if there are several."""
     return {
         "cluster": value.cluster,
         "repository": value.repository,
@@ -304,7 +304,7 @@ def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, 
 
 
 def from_config(config: AppliedConfig) -> dict[str, object]:
-    """Write a configuration as a row."""
+    """Return the row of a configuration."""
     return {
         "path": config.path,
         "folder": str(config.folder),
@@ -316,6 +316,6 @@ def from_config(config: AppliedConfig) -> dict[str, object]:
 
 
 def to_config(row: sa.Row[Any]) -> AppliedConfig:
-    """Read a row that `from_config` wrote."""
+    """Return the configuration of a row."""
     applied, attached = to_instant(row.applied), json.loads(row.attached)
     return AppliedConfig(row.path, Path(row.folder), row.text, applied, attached)

@@ -1,4 +1,4 @@
-"""Where a ledger is: its URL, on a disk or in a database. No message repeats a password."""
+"""The URL of a ledger, in a file or in a database. No message repeats a password."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote
 
 LEDGER = r"^(sqlite:///.+|postgresql\+psycopg://([^:@/?#]+@)?[^@#]+)$"
@@ -15,8 +16,13 @@ A_LEDGER = "a ledger: write sqlite:////absolute/path.db, or postgresql+psycopg:/
 DATABASE = "postgresql+psycopg://"
 
 
+def from_argument(text: str) -> str:
+    """Return the URL of a ledger that is named by its URL or by the path of its file."""
+    return text if "://" in text else f"sqlite:///{Path(text).absolute()}"
+
+
 def ledger(text: str) -> str:
-    """Read the ledger's URL."""
+    """Return *text* if it is the URL of a ledger. Raises ValueError."""
     found = database(text)
     if found and (found.password is not None or "password" in found.query):
         raise ValueError(
@@ -36,10 +42,7 @@ def ledger(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseUrl:
-    """A ledger in PostgreSQL, as libpq takes it: `hosts` and `ports` may be lists with commas.
-
-    `shown` names it in messages, without password and parameters.
-    """
+    """A ledger in PostgreSQL; `hosts` and `ports` may be lists with commas, as for libpq."""
 
     username: str | None
     password: str | None = field(repr=False)
@@ -50,7 +53,7 @@ class DatabaseUrl:
 
     @property
     def shown(self) -> str:
-        """Return it as people may read it."""
+        """The URL for messages, without password and parameters."""
         user = f"{quote(self.username)}@" if self.username else ""
         # One port may stand for all hosts.
         each = zip_longest(self.hosts.split(","), self.ports.split(","), fillvalue="")
@@ -60,9 +63,9 @@ class DatabaseUrl:
 
 
 def database(text: str) -> DatabaseUrl | None:
-    """Take the URL of a ledger in PostgreSQL apart; None if it is of another kind.
+    """Parse the URL of a ledger in PostgreSQL; None if it is of another kind. Raises ValueError.
 
-    Several hosts stand as libpq has them: `host1:5432,host2:5432`. No message repeats the URL.
+    Several hosts are written as for libpq: `host1:5432,host2:5432`. No message repeats the URL.
     """
     if not text.startswith("postgres"):
         return None
@@ -87,7 +90,7 @@ def database(text: str) -> DatabaseUrl | None:
 
 
 def _server(text: str) -> tuple[str, str]:
-    """Take a host apart from its port; an IPv6 address stands in brackets."""
+    """Split a host from its port; an IPv6 address is in brackets."""
     matched = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]]*))(?::([0-9]{1,5}))?", text)
     if not matched:
         raise ValueError(f"this is not {A_LEDGER}: a host or a port is wrong")

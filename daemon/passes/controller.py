@@ -65,7 +65,7 @@ class Rules:
 
 
 class Controller:
-    """What is known of one cluster, and the passes that bring it to what is wanted.
+    """What is known of one cluster, and the passes that bring it to the wanted state.
 
     Passes are made one after the other, never two at once.
     """
@@ -103,7 +103,7 @@ class Controller:
         return self._holdings.holds()
 
     def reach(self, route: Route) -> None:
-        """Use another way to the cluster from the next pass on."""
+        """Reach the cluster by another route from the next pass on."""
         self._route = route
         self.forget_failures()
 
@@ -161,7 +161,7 @@ class Controller:
         return {repository.id: repository for repository in seen}
 
     def _report_paused(self, observed: Observed) -> None:
-        """Name what a lost ledger may have held: people must judge, nothing is guessed."""
+        """Log what a lost ledger may have held: people must judge, nothing is guessed."""
         self._has_reported = True
         for repository in observed.values():
             if repository.state is RepositoryState.PAUSED and not self._holdings.get(repository.id):
@@ -344,7 +344,7 @@ class Controller:
     # 8. What is owed
 
     def _choose_backup(self, decisions: list[Decided]) -> Decided | None:
-        """Choose whose turn it is; what is not chosen goes on owing it."""
+        """Return the repository whose turn it is; the others keep their turn."""
         due = {d.record.key.id: d for d in decisions if isinstance(d.decision, CatchUp)}
         owing = [decided.before for decided in due.values() if decided.before]
         chosen = self._backups.choose(owing, self._clocks.now())

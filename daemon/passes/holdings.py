@@ -38,11 +38,11 @@ class Holdings:
         self._attempts: deque[Attempt] = deque(maxlen=HISTORY_IN_MEMORY)
 
     def __bool__(self) -> bool:
-        """Check whether anything is to be remembered or still to be written."""
+        """Check whether there are records, or any that are still to be written."""
         return bool(self._records or self._unsaved)
 
     def ids(self) -> frozenset[str]:
-        """Name the repositories that have a record."""
+        """Return the ids of the repositories that have a record."""
         return frozenset(self._records)
 
     def get(self, repository: str) -> Record | None:
@@ -68,7 +68,7 @@ class Holdings:
             self._attempts.append(attempt)
 
     def note(self, record: Record) -> None:
-        """Put *record* in the place of the one there was; a spent one is forgotten."""
+        """Replace the repository's record by *record*; a spent one is forgotten."""
         repository = record.key.id
         if self._records.get(repository, Record(record.key)) == record:
             return
@@ -86,7 +86,7 @@ class Holdings:
         """Return repositories up for records of another cluster's name, on disk in one transaction.
 
         Raises:
-            LedgerError: nothing was given up.
+            LedgerError: nothing was handed over.
 
         """
         gone = [Record(self._records[repository].key) for repository in renamed]

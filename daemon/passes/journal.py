@@ -38,29 +38,29 @@ class Decided:
 
     @property
     def openings(self) -> tuple[str, ...]:
-        """The identities of the openings that want the repository, or last did."""
+        """The ids of the openings that want the repository, or last did."""
         if self.desired:
             return tuple(opening.id for opening in self.desired.openings)
         return (self.before or self.record).openings
 
 
 class Journal:
-    """The log of one cluster; remembers what it said, so that it says it once."""
+    """The log of one cluster; remembers what it logged, so that each line appears once."""
 
     def __init__(self, cluster: str, log: Log) -> None:
-        """Speak for *cluster* on *log*."""
+        """Log what happens on *cluster*."""
         self._cluster = cluster
         self._log = log
-        self._said: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._logged: dict[tuple[str, str], tuple[str, ...]] = {}
         self.unreachable_cluster: Unreachable | None = None
 
     def paused(self, record: Record, now: datetime) -> None:
-        """Say that a repository was seen paused, and how long after its opening's start."""
+        """Log that a repository was seen paused, and how long after its opening's start."""
         late = now - (record.opened or now)
         self._log.info(events.REPOSITORY_PAUSED, **_named(record), after_ms=milliseconds(late))
 
     def resumed(self, record: Record, now: datetime) -> None:
-        """Say that a repository was seen active again, and which runs it missed."""
+        """Log that a repository was seen active again, and which runs it missed."""
         # An edit may have ended the opening before the end that was recorded.
         ended = min(record.until or now, now)
         self._log.info(
@@ -76,7 +76,7 @@ class Journal:
     def failed(
         self, record: Record, action: Action, error: str, next_attempt: datetime | None
     ) -> None:
-        """Say that a call was given up for this pass, and when it is sent again."""
+        """Log that a call was given up for this pass, and when it is sent again."""
         self._log.error(
             events.REPOSITORY_FAILED,
             **_named(record),
@@ -86,7 +86,7 @@ class Journal:
         )
 
     def decided(self, decided: Decided, now: datetime) -> None:
-        """Say what a look changed or explains, before any call is sent."""
+        """Log what a look changed or explains, before any call is sent."""
         match decided.decision:
             case Pause(drifted=True) | Drifted():
                 self._log.warning(
@@ -100,7 +100,7 @@ class Journal:
                 self.left_alone(decided)
 
     def left_alone(self, decided: Decided) -> None:
-        """Say, once for these openings, why a repository is left alone or cannot be found."""
+        """Log, once for these openings, why a repository is left alone or cannot be found."""
         match decided.decision:
             case Leave(reason=reason):
                 self._left(decided, reason)
@@ -116,11 +116,11 @@ class Journal:
                 pass
 
     def rehearsed(self, decided: Decided) -> None:
-        """Say, once for these openings, that only a dry run kept a call from being sent."""
+        """Log, once for these openings, that only a dry run kept a call from being sent."""
         self._left(decided, Reason.DRY_RUN)
 
     def busy(self, decided: Decided, seen: ObservedRepository | None, now: datetime) -> None:
-        """Say, once for these openings, which tasks still run although the window is open."""
+        """Log, once for these openings, which tasks still run although the window is open."""
         if not (decided.desired and seen and seen.running and decided.record.is_hold):
             return
         begun = tuple(o.id for o in decided.desired.openings if o.start <= now)
@@ -128,12 +128,12 @@ class Journal:
             self._log.warning(events.REPOSITORY_BUSY, **_about(decided), tasks=list(seen.running))
 
     def overdue(self, record: Record) -> None:
-        """Say, once for a hold, that it lasts longer than `max_pause` allows."""
+        """Log, once for a hold, that it lasts longer than `max_pause` allows."""
         if self._is_news(record.key.id, "overdue", (str(record.since),)):
             self.failed(record, Action.RESUME, "max_pause", record.until)
 
     def found_paused(self, repository: str) -> None:
-        """Say of a repository that a lost ledger may have known it as ours."""
+        """Log that a lost ledger may have known a repository as ours."""
         self._log.warning(
             events.REPOSITORY_LEFT,
             cluster=self._cluster,
@@ -143,7 +143,7 @@ class Journal:
         )
 
     def unreachable(self, error: CallError, message: str, now: datetime) -> None:
-        """Say, once until it recovers, that the cluster does not answer, and what is wrong.
+        """Log, once until it recovers, that the cluster does not answer, and why.
 
         Where a file of ours cannot be used there was no request, and no other line says so.
         """
@@ -159,20 +159,20 @@ class Journal:
         self.unreachable_cluster = Unreachable(self._cluster, error, message, since)
 
     def answered(self) -> None:
-        """Say that the cluster answers again, if it did not."""
+        """Log that the cluster answers again, if it did not."""
         was, self.unreachable_cluster = self.unreachable_cluster, None
         if was:
-            said = {"cluster": self._cluster, "error": None, "since": was.since}
-            self._log.info(events.CLUSTER_RECOVERED, **said)
+            keys = {"cluster": self._cluster, "error": None, "since": was.since}
+            self._log.info(events.CLUSTER_RECOVERED, **keys)
 
     def ledger_failed(self, error: str) -> None:
-        """Say, once until it recovers, that nothing can be recorded."""
+        """Log, once until it recovers, that nothing can be recorded."""
         if self._is_news("", "ledger", ("failed",)):
             self._log.error(events.LEDGER_FAILED, cluster=self._cluster, error=error)
 
     def ledger_recovered(self) -> None:
-        """Say that the ledger takes records again, if it did not."""
-        if self._said.pop(("", "ledger"), None):
+        """Log that the ledger takes records again, if it did not."""
+        if self._logged.pop(("", "ledger"), None):
             self._log.info(events.LEDGER_RECOVERED, cluster=self._cluster)
 
     def _left(self, decided: Decided, reason: Reason) -> None:
@@ -180,9 +180,9 @@ class Journal:
             self._log.info(events.REPOSITORY_LEFT, **_about(decided), reason=reason)
 
     def _is_news(self, repository: str, what: str, openings: tuple[str, ...]) -> bool:
-        if self._said.get((repository, what)) == openings:
+        if self._logged.get((repository, what)) == openings:
             return False
-        self._said[repository, what] = openings
+        self._logged[repository, what] = openings
         return True
 
 

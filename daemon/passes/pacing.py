@@ -12,7 +12,7 @@ TRANSIENT = timedelta(seconds=30)
 LONGEST = timedelta(minutes=5)
 
 Errand = tuple[str, Action]
-"""A repository's id and what is to be done to it."""
+"""A repository's id, and what is to be done to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Pacing:
         return distance
 
     def succeeded(self, errand: Errand) -> None:
-        """Begin anew with an errand that went well."""
+        """Forget the failures of an errand that succeeded."""
         self._distances.pop(errand, None)
 
     def is_distant(self, errand: Errand, now: timedelta) -> bool:

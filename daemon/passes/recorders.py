@@ -1,4 +1,4 @@
-"""What a pass says to its log and a cluster to its calls, kept for the person who waits."""
+"""What a pass logs and what a cluster answers, recorded for the person who waits."""
 
 from __future__ import annotations
 
@@ -74,15 +74,15 @@ def _words(exc: ServiceError) -> str:
 
 
 class RecordingLog:
-    """Hears what a daemon would have written into its log, and writes nothing."""
+    """Records what a daemon would have logged, and writes nothing."""
 
     def __init__(self) -> None:
-        """Begin with nothing heard."""
+        """Begin with nothing recorded."""
         self.fates: dict[str, Fate] = {}
         self.ledger_error: str | None = None
 
     def info(self, event: str, **keys: object) -> None:
-        """Hear what became of a repository, or that the ledger took it after all."""
+        """Record what became of a repository, or that the ledger took it after all."""
         repository = str(keys.get("repository"))
         match event:
             case events.REPOSITORY_RESUMED:
@@ -96,11 +96,11 @@ class RecordingLog:
                 pass
 
     def error(self, event: str, **keys: object) -> None:
-        """Hear that the ledger takes nothing."""
+        """Record that the ledger takes nothing."""
         if event == events.LEDGER_FAILED:
             self.ledger_error = str(keys["error"])
 
     def warning(self, event: str, **keys: object) -> None:
-        """Pass over it."""
+        """Ignore it."""
 
     critical = warning

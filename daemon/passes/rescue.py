@@ -44,7 +44,7 @@ class Result:
 
 
 class Connection(Service, Protocol):
-    """A way to a cluster that can be cut."""
+    """A connection to a cluster that can be cut off."""
 
     def close(self) -> None:
         """End the calls in flight."""
@@ -139,7 +139,7 @@ class Rescue:
         return "stopped before it was seen active"
 
     def suspected(self, now: Moment) -> dict[RepositoryKey, datetime]:
-        """Name what is no hold, but may be paused by a lost call of ours yet, and until when."""
+        """Return what is no hold but may still be paused by a lost call of ours, and until when."""
         found = {}
         for id_ in sorted(self._holdings.ids()):
             record = self._holdings.get(id_)

@@ -1,4 +1,4 @@
-"""Says once that a window opened or closed, and how many repositories it is about."""
+"""Logging once that a window opened or closed, and for how many repositories."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from daemon.log.interface import Log
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
 
-WAIT_FOR_LOOK = timedelta(seconds=5)
-"""How long an opening found at the start stays unsaid while clusters have not been listed yet."""
+WAIT_FOR_LISTS = timedelta(seconds=5)
+"""How long an opening found at the start waits for clusters that have not been listed yet."""
 
 KnownIds = Mapping[str, frozenset[str]]
-"""The repositories of each cluster that was listed, as of its last list."""
+"""The ids of each listed cluster's repositories, as of its last list."""
 
 
 class Announcer:
-    """Compares what is open with what was said; any thread may ask it to."""
+    """Compares what is open with what was logged; safe from any thread."""
 
     def __init__(self, log: Log, started: datetime) -> None:
-        """Begin with nothing said at *started*."""
+        """Begin with nothing logged at *started*."""
         self._log = log
         self._started = started
-        self._said: dict[str, Opening] = {}
+        self._logged: dict[str, Opening] = {}
         self._turn = threading.Lock()
 
     def announce(
@@ -36,32 +36,34 @@ class Announcer:
         clock: Callable[[], datetime],
         known_ids: Callable[[], KnownIds],
     ) -> None:
-        """Say which openings began and ended since the last time."""
+        """Log which openings began and ended since the last call."""
         with self._turn:
-            # Asked for in here: who had to wait would speak of an earlier time than who was first.
+            # Under the lock: a thread that waited for it must not judge by an earlier time.
             line, now = timeline(), clock()
             covering = {opening.id: opening for opening in line.covering(now)}
-            if covering == self._said:
+            if covering == self._logged:
                 return
             known = known_ids()
-            for opening in [o for id_, o in self._said.items() if id_ not in covering]:
+            for opening in [o for id_, o in self._logged.items() if id_ not in covering]:
                 # A person, or an edit, may have ended it before its time.
                 ended = replace(opening, end=min(opening.end, now))
-                self._say(events.WINDOW_CLOSED, ended, line, known)
-                del self._said[opening.id]
+                self._log_change(events.WINDOW_CLOSED, ended, line, known)
+                del self._logged[opening.id]
             for opening in covering.values():
                 self._open(opening, line, known, now)
 
     def _open(self, opening: Opening, timeline: Timeline, known: KnownIds, now: datetime) -> None:
-        if opening.id not in self._said:
+        if opening.id not in self._logged:
             clusters = timeline.clusters_of(opening.window)
-            if not clusters <= known.keys() and now - self._started < WAIT_FOR_LOOK:
+            if not clusters <= known.keys() and now - self._started < WAIT_FOR_LISTS:
                 return
-            self._say(events.WINDOW_OPENED, opening, timeline, known)
+            self._log_change(events.WINDOW_OPENED, opening, timeline, known)
         # An edit may have moved its end.
-        self._said[opening.id] = opening
+        self._logged[opening.id] = opening
 
-    def _say(self, event: Event, opening: Opening, timeline: Timeline, known: KnownIds) -> None:
+    def _log_change(
+        self, event: Event, opening: Opening, timeline: Timeline, known: KnownIds
+    ) -> None:
         count = sum(
             timeline.count(opening.window, cluster, known.get(cluster, frozenset()))
             for cluster in timeline.clusters_of(opening.window)

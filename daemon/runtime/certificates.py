@@ -1,4 +1,4 @@
-"""Says in time that a cluster's certificate ends: once a day, from two weeks before it on."""
+"""Warnings that a cluster's certificate expires: daily, from two weeks before it does."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ AGAIN = timedelta(days=1)
 
 
 class CertificateWatch:
-    """Remembers what was said last of each cluster."""
+    """Remembers when each cluster's last warning was."""
 
     def __init__(self, log: Log) -> None:
-        """Begin with nothing said."""
+        """Begin with no warning."""
         self._log = log
-        self._said: dict[str, datetime] = {}
+        self._warned: dict[str, datetime] = {}
 
     def look(self, certificates: Mapping[str, datetime | None], now: datetime) -> None:
-        """Warn of clusters whose certificate, as last shown to us, ends soon after *now*."""
+        """Log the clusters whose certificate, as last presented to us, expires soon after *now*."""
         for cluster, ends in certificates.items():
-            said = self._said.get(cluster)
+            warned = self._warned.get(cluster)
             if ends is None or ends - now > AHEAD:
-                self._said.pop(cluster, None)
-            elif said is None or now - said >= AGAIN:
-                self._said[cluster] = now
+                self._warned.pop(cluster, None)
+            elif warned is None or now - warned >= AGAIN:
+                self._warned[cluster] = now
                 self._log.warning(
                     events.CERTIFICATE_ENDS,
                     cluster=cluster,

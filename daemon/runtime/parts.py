@@ -1,4 +1,4 @@
-"""What a daemon starts with: its configuration, what it held, and the world around it."""
+"""What a daemon starts with: its configuration, what it held, and its host."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from daemon.host.systemd import ServiceManager
 from daemon.ledger.state import AppliedConfig
 from daemon.log.interface import Log
 from daemon.monitoring.metrics import Metrics
-from daemon.notify.queues import Deliver
+from daemon.notify.delivery import Delivery
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
 
@@ -28,41 +28,41 @@ class DaemonLedger(Protocol):
     """The part of the ledger that the daemon uses."""
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write all of it in one durable transaction; raises LedgerError."""
+        """Write everything in one durable transaction; raises LedgerError."""
 
     def save_config(self, config: AppliedConfig) -> None:
-        """Keep the last good configuration; raises LedgerError."""
+        """Store the last good configuration; raises LedgerError."""
 
     def note_reading(self, faults: Sequence[str]) -> None:
-        """Note that the file was read, and what was wrong with it; raises LedgerError."""
+        """Note that the file was read, and its faults; raises LedgerError."""
 
     def note_unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
-        """Note which clusters do not answer, and which do again; raises LedgerError."""
+        """Note which clusters do not answer; None: one answers again; raises LedgerError."""
 
     def forget_attempts(self, before: datetime, most: int) -> None:
-        """Delete the oldest attempts from before then, *most* at once; raises LedgerError."""
+        """Delete up to *most* attempts from before then; raises LedgerError."""
 
     def count_overrides(self) -> int:
-        """Count what people decided beside the file; raises LedgerError."""
+        """Count people's decisions; raises LedgerError."""
 
     def overrides(self) -> list[Override]:
-        """List what people decided beside the file; raises LedgerError."""
+        """List people's decisions, the oldest first; raises LedgerError."""
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonParts:
-    """All that a daemon starts with; `rejected` says why the file itself could not be used.
+    """What a daemon starts with; `rejected` says why the file itself could not be used.
 
-    `has_lost_ledger`: there was a ledger and there is none any more, so that what is found paused
-    may be ours. With a `membership` only claimed clusters are spoken to; their records come with
-    each claim.
+    `earlier` says how to reach clusters that the file no longer names and that have records.
+    `has_lost_ledger`: an earlier ledger was lost, so that what is found paused may be ours. With a
+    `membership`, only claimed clusters are managed, and their records come with each claim.
     """
 
     settings: Settings
     file: Path
     folder: Path
     records: tuple[Record, ...]
-    former: Mapping[str, ClusterSettings]
+    earlier: Mapping[str, ClusterSettings]
     overrides: tuple[Override, ...] = ()
     rejected: ConfigError | None = None
     has_lost_ledger: bool = False
@@ -72,15 +72,12 @@ class DaemonParts:
 
 @dataclass(frozen=True, slots=True)
 class HostParts:
-    """What the process has of the world around it.
-
-    `lost` counts lines that were not written, `deliver` sends notices to a target.
-    """
+    """What the daemon uses of its process and host; `lost_lines` counts lines not logged."""
 
     log: Log
     metrics: Metrics
-    lost: Callable[[], int]
+    lost_lines: Callable[[], int]
     clock: Callable[[], Moment]
     manager: ServiceManager
-    deliver: Deliver
+    delivery: Delivery
     environ: Mapping[str, str]

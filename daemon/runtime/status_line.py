@@ -1,4 +1,4 @@
-"""What the daemon waits for and until when, in the one line that `systemctl status` shows; pure."""
+"""What the daemon waits for and until when, in one line for `systemctl status`; pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _REJECTED = "the file was REJECTED, the last good configuration is in force"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How things stand: *overdue* of the *holds* should have been resumed a while ago.
+    """What is held and what is wrong: `overdue` of the `holds` should have been resumed long ago.
 
-    `problems` say what else somebody should look after; empty ones are left out.
+    `problems` say what else needs somebody's attention; empty ones are left out.
     """
 
     holds: int
@@ -24,7 +24,7 @@ class Status:
 
 
 def in_one_line(status: Status, timeline: Timeline, now: datetime) -> str:
-    """Put it together at *now*, in whose zone the next change is told."""
+    """Return the line as of *now*, whose time zone is used for the next change."""
     open_now = [f"{o.window} until {o.local_end:%a %H:%M %Z}" for o in timeline.covering(now)]
     change = timeline.next_change(now)
     local = change.astimezone(now.tzinfo) if change else None

@@ -101,7 +101,7 @@ def _always() -> bool:
 
 
 def full_jitter(ceiling: float) -> float:
-    """Choose a delay between nothing and *ceiling* seconds, so that clients spread out."""
+    """Return a random delay of up to *ceiling* seconds, so that clients spread out."""
     return random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, keeps no secret
 
 
@@ -176,7 +176,7 @@ class BackupService:
     async def periods(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
     ) -> dict[str, dict[str, timedelta]]:
-        """Tell of each plan how far apart the runs of its tasks are. Raises: ServiceError."""
+        """Return how far apart the runs of each plan's tasks are. Raises: ServiceError."""
         call = _Call(Action.GET, "GET", _PLANS, windows, lambda body, _: answers.periods(body))
         found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
         return found

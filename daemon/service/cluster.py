@@ -1,4 +1,4 @@
-"""How one cluster is reached: frozen values, checked before they are built and never after."""
+"""How to reach one cluster: frozen values, checked before they are built and never after."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Limits of one HTTP call; `total` bounds the whole of it, whatever drips in."""
+    """Limits of one HTTP call; `total` bounds all of it, however slowly bytes arrive."""
 
     connect: timedelta = timedelta(seconds=5)
     read: timedelta = timedelta(seconds=30)
@@ -64,5 +64,5 @@ class ClusterSettings:
         return " ".join(self.urls or self.discover)
 
     def formerly(self) -> ClusterSettings:
-        """Return it the name under which its holds go on when another cluster has taken its own."""
+        """Return it under the name its holds go on by when another cluster has taken its name."""
         return replace(self, name=f"{self.name} at {self.address}")

@@ -31,7 +31,7 @@ class Identity:
         return self.username.encode(), self.password.reveal().encode()
 
     def censor(self, text: str) -> str:
-        """Take our secrets out of what a server says, should it quote the request."""
+        """Return *text* without our secrets, should the server have quoted the request."""
         if self.auth is None:
             return text
         password = self.auth[1].decode()

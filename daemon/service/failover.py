@@ -1,4 +1,4 @@
-"""Who is asked next, and when: the roots of one service, and the course of one call among them."""
+"""Which root of a service is asked next, and after how long a wait."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Failure:
 
 
 class Course:
-    """The way of one call: which root its next attempt goes to, and after how long a wait."""
+    """One call: which root its next attempt goes to, and after how long a wait."""
 
     def __init__(self, roots: Roots, policy: RetryPolicy, jitter: Callable[[float], float]) -> None:
         """Begin at the root that answered last; *jitter* takes the longest delay in seconds."""
@@ -89,11 +89,11 @@ class Course:
         self._asked = {self.root}
 
     def succeed(self) -> None:
-        """Let later calls begin at this root."""
+        """Note that this root answered: later calls begin at it."""
         self._roots.answered(self.root)
 
     def next_after(self, failure: Failure) -> timedelta | None:
-        """Turn to the next root if need be; None if no attempt is to follow."""
+        """Return the wait before the next attempt, perhaps at another root; None for no more."""
         if failure.moves_on:
             self._roots.failed(self.root, is_silent=failure.is_silent)
             self.root = self._roots.after(self.root)

@@ -29,7 +29,7 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 def error_of(status: int) -> CallError | None:
-    """Name what an answer with *status* says went wrong; None for 200, the one success."""
+    """Return what went wrong by an answer with *status*; None for 200, the one success."""
     match status:
         case 200:
             return None
@@ -63,7 +63,7 @@ def is_definite(status: int) -> bool:
 
 
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Read a Retry-After header, seconds or a date; None if it is absent, past or nonsense."""
+    """Parse a Retry-After header, seconds or a date; None if it is absent, past or nonsense."""
     text = (value or "").strip()
     if _SECONDS.fullmatch(text):
         delay = timedelta(seconds=int(text))
@@ -89,7 +89,7 @@ def message_of(body: bytes, location: str | None = None) -> str:
 
 
 def printable(text: str) -> str:
-    """Put *text* on one line of at most 200 characters, with control characters escaped."""
+    """Return *text* as one line of at most 200 characters, with control characters escaped."""
     shown = "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode()
         for char in text[:MESSAGE_LIMIT]
@@ -98,7 +98,7 @@ def printable(text: str) -> str:
 
 
 def read_json(body: bytes) -> object:
-    """Read a JSON document in UTF-8. Raises: ValueError."""
+    """Parse a JSON document in UTF-8. Raises: ValueError."""
     try:
         document: object = json.loads(body.decode())
     except RecursionError:

@@ -1,4 +1,4 @@
-"""Trust and identity of TLS connections, and what is wrong with one in words for people."""
+"""Trust and identity of TLS connections, and readable messages for their failures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
 
 @cache
 def _without_files(verify: bool) -> ssl.SSLContext:
-    """Share what is alike for all clusters: reading the system's authorities takes 20 ms, 1 MiB."""
+    """Return what all clusters share: reading the system's authorities takes 20 ms and 1 MiB."""
     return _built(Tls(verify=verify))
 
 
@@ -60,7 +60,7 @@ def _load_identity(context: ssl.SSLContext, tls: Tls) -> None:
 
 
 def reason(exc: OSError) -> str:
-    """Say in a few words why TLS, or the system, refused; empty if it gave no reason."""
+    """Return in a few words why TLS, or the system, refused; empty if it gave no reason."""
     match exc:
         case ssl.SSLCertVerificationError():
             return exc.verify_message
@@ -71,7 +71,7 @@ def reason(exc: OSError) -> str:
 
 
 def _in_words(name: str) -> str:
-    """Put OpenSSL's name of a fault into words, and say so if it is the server that sees it."""
+    """Return OpenSSL's name of a fault in words, and whether it is the server that reports it."""
     _, is_alert, alert = name.partition("_ALERT_")
     words = (alert or name).replace("_", " ").lower()
     if name == "WRONG_VERSION_NUMBER":

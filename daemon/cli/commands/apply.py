@@ -1,4 +1,4 @@
-"""`cbmaintd apply`: the file becomes the configuration of all daemons on one database."""
+"""`cbmaintd apply`: put the file in force for all daemons on one database."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from datetime import UTC, datetime
 from daemon.cli import places
 from daemon.config.settings import load
 from daemon.errors import UsageError
-from daemon.ledger.ledger import Access
+from daemon.ledger.ledger import Access, SharedLedger
 from daemon.ledger.opening import open_ledger
-from daemon.ledger.postgresql import PostgresqlLedger
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Validate the file, make it the newest generation, and name the daemons whose file differs.
+    """Validate the file, make it the newest generation, and list daemons whose file differs.
 
     Raises:
         ConfigError: the file is invalid; carries every fault.
-        UsageError: the ledger is for one daemon, which reads its file by itself.
+        UsageError: the ledger belongs to one daemon, which reads its file by itself.
         LedgerError: there is no ledger, or it cannot be written.
 
     """
-    # The daemons' secrets may be on their own hosts alone.
+    # The daemons' secrets may exist only on their hosts.
     settings = load(places.find_config(args, environ), environ=environ, check_secrets=False)
     applied = settings.applied(datetime.now(UTC))
     with open_ledger(places.find_ledger(args, environ, settings), Access.EDIT) as ledger:
-        if not isinstance(ledger, PostgresqlLedger):
+        if not isinstance(ledger, SharedLedger):
             raise UsageError(
                 f"{ledger.place}: one daemon runs on this ledger and reads its file by itself:"
                 " cbmaintd reload"

@@ -1,4 +1,4 @@
-"""`cbmaintd ledger copy`: everything that one ledger has, into another that is empty."""
+"""`cbmaintd ledger copy`: copy everything from one ledger into another that is empty."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 import sys
 from collections.abc import Mapping
 
-from daemon.cli import places
 from daemon.errors import LedgerError
 from daemon.ledger.copy import copy
 from daemon.ledger.ledger import Access
-from daemon.ledger.opening import open_ledger
+from daemon.ledger.opening import exists, open_ledger
+from daemon.ledger.url import from_argument
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -22,10 +22,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     """
     del environ
-    source, target = places.ledger_url(args.source), places.ledger_url(args.target)
+    source, target = from_argument(args.source), from_argument(args.target)
     if source == target:
         raise LedgerError("both are the same ledger")
-    if not places.ledger_exists(source):
+    if not exists(source):
         raise LedgerError(f"{source}: there is no ledger here")
     with (
         open_ledger(source, Access.DAEMON) as origin,

@@ -1,11 +1,11 @@
-"""`cbmaintd release`: what the ledger says we hold is resumed, now, without a daemon."""
+"""`cbmaintd release`: resume what the ledger says we hold, now, without a daemon."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -25,15 +25,10 @@ from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
-from daemon.errors import AlreadyRunningError, LedgerError, UsageError
+from daemon.errors import LedgerError, UsageError
 from daemon.host.clock import SystemClock
-from daemon.ledger import sqlite_file
-from daemon.ledger.claims import Claims
-from daemon.ledger.ledger import Access, Ledger
-from daemon.ledger.opening import database_of, open_ledger
-from daemon.ledger.postgresql import PostgresqlLedger
-from daemon.ledger.sqlite_file import DamagedError
-from daemon.ledger.url import DatabaseUrl
+from daemon.ledger.ledger import Ledger
+from daemon.ledger.opening import open_without_daemons
 from daemon.passes.dispatch import Clocks
 from daemon.passes.recorders import Fate
 from daemon.passes.rescue import GIVE_UP_AFTER, Rescue, Result, carry_out
@@ -61,7 +56,7 @@ class _Pattern:
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Resume all that is held, or what was asked for; 0 if nothing of it is held any more.
+    """Resume everything held, or what was asked for; return 0 if none of it is held any more.
 
     Raises:
         UsageError: a pattern makes no sense, or matches nothing that is held.
@@ -70,14 +65,15 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     patterns = [_pattern(text) for text in args.repository or ()]
     found = agenda.read_settings(args, environ)
-    with _opened(places.find_ledger(args, environ, found)) as ledger:
+    url = places.find_ledger(args, environ, found)
+    with open_without_daemons(url, CLAIM_FOR) as ledger:
         records = _selected(ledger.records(), patterns)
         if not records:
             sys.stdout.write("Nothing is held.\n")
             return 0
         ended = _release(records, ledger, found, environ)
         with suppress(LedgerError):
-            # A courtesy: that it cannot be told must not look as if nothing had been resumed.
+            # Only a hint: failing to print it must not look as if nothing had been resumed.
             _print_again(ended, agenda.wanted(found, ledger, environ).timeline)
         return _judge(ended, environ)
 
@@ -87,76 +83,8 @@ def _pattern(text: str) -> _Pattern:
     return _Pattern(text, *parse_target(text, f"--repository {shown(text)}", form))
 
 
-@contextmanager
-def _opened(url: str) -> Iterator[Ledger]:
-    """Open the ledger, and keep daemons from it while what it holds is resumed."""
-    shared = database_of(url)
-    if shared is None:
-        with _open(url) as ledger:
-            yield ledger
-        return
-    with _open_shared(shared) as ledger:
-        claims = Claims(ledger, ledger.user)
-        names = {record.key.cluster for record in ledger.records()}
-        granted = claims.claim(names, (), len(names), CLAIM_FOR)
-        try:
-            if len(granted) < len(names):
-                raise AlreadyRunningError(
-                    f"{ledger.place}: the claims of a daemon that has just ended still hold; run"
-                    " this again in a moment"
-                )
-            yield ledger
-        finally:
-            claims.give_back({grant.cluster: grant.epoch for grant in granted})
-
-
-def _open(url: str) -> Ledger:
-    """Open the ledger as a daemon does, but neither create one nor begin a damaged one anew."""
-    file = sqlite_file.file_of(url)
-    if file is None or not file.exists():
-        raise LedgerError(
-            f"{file or 'this ledger'}: there is no ledger here; name the daemon's with --ledger"
-        )
-    _refuse_damaged(url)
-    try:
-        ledger = open_ledger(url, Access.DAEMON)
-    except AlreadyRunningError as exc:
-        raise AlreadyRunningError(f"{exc}; stop that one, and run this again") from exc
-    if ledger.loss:
-        ledger.close()
-        raise LedgerError(
-            f"{file}: the ledger was damaged, and is kept as {ledger.loss.aside}; what it held is"
-            " not known: look for paused repositories"
-        )
-    return ledger
-
-
-def _open_shared(url: DatabaseUrl) -> PostgresqlLedger:
-    ledger = PostgresqlLedger.open(url, Access.EDIT)
-    found = ledger.daemon()
-    if found.running:
-        ledger.close()
-        raise AlreadyRunningError(
-            f"{ledger.place}: the ledger is in use by pid {found.pid} on {found.host}; stop every"
-            " daemon on it, and run this again"
-        )
-    return ledger
-
-
-def _refuse_damaged(url: str) -> None:
-    """Leave a damaged ledger to the next daemon, which reports what it then finds paused."""
-    try:
-        with open_ledger(url, Access.READ) as ledger:
-            ledger.records()
-    except DamagedError:
-        raise
-    except LedgerError:
-        # Of an older version, or on a full disk: whoever owns it can open it all the same.
-        return
-
-
 def _selected(records: Iterable[Record], patterns: Sequence[_Pattern]) -> list[Record]:
-    """Choose the holds that are meant, and what a lost pause may make one yet."""
+    """Return the holds that are meant, and records that a lost pause may still turn into one."""
     concerned = [record for record in records if record.is_hold or record.suspect_pause]
     held = [str(record.key) for record in concerned if record.is_hold]
     for pattern in patterns if held else ():
@@ -199,49 +127,49 @@ def _release(
     environ: Mapping[str, str],
 ) -> _Ended:
     stopping, clock_ = Event(), SystemClock()
-    time_ = Clocks(clock_, lambda delay: not stopping.wait(delay.total_seconds()))
+    clocks = Clocks(clock_, lambda delay: not stopping.wait(delay.total_seconds()))
 
     def connect(cluster: ClusterSettings, remember: Callable[[Attempt], None]) -> BackupService:
         return BackupService(cluster, environ=environ, on_attempt=remember, now=clock_.wall)
 
-    ways = _ways({record.key.cluster for record in records}, ledger, found, environ)
+    clusters = _clusters({record.key.cluster for record in records}, ledger, found, environ)
     rescues = []
-    for name, way in ways.items():
+    for name, cluster in clusters.items():
         mine = [record for record in records if record.key.cluster == name]
-        rescues.append(Rescue(way, mine, ledger, connect, time_))
-    names = ", ".join(ways)
+        rescues.append(Rescue(cluster, mine, ledger, connect, clocks))
+    names = ", ".join(clusters)
     try:
         with Console(stderr=True).status(f"resuming on {names}"):
             carry_out(rescues, stopping)
     finally:
-        # Also for who interrupts: what was resumed until then is good to know.
-        ended = _ended(records, ways, rescues, clock_())
+        # Also after an interrupt: what was resumed until then is good to know.
+        ended = _ended(records, clusters, rescues, clock_())
         _print(ended)
     return ended
 
 
-def _ways(
+def _clusters(
     names: set[str], ledger: Ledger, found: Settings | Path | None, environ: Mapping[str, str]
 ) -> dict[str, ClusterSettings]:
-    """Find how the clusters are reached: as the file says, else as it was when they were named."""
+    """Return how to reach the clusters: by the file, else by the last one that named them."""
     named = found.clusters if isinstance(found, Settings) else {}
-    ways = {name: named[name] for name in sorted(names & named.keys())}
-    return ways | earlier.clusters(names - ways.keys(), ledger.configs(), environ)
+    clusters = {name: named[name] for name in sorted(names & named.keys())}
+    return clusters | earlier.clusters(names - clusters.keys(), ledger.configs(), environ)
 
 
 def _ended(
     records: Sequence[Record],
-    ways: Mapping[str, ClusterSettings],
+    clusters: Mapping[str, ClusterSettings],
     rescues: Sequence[Rescue],
     now: Moment,
 ) -> _Ended:
-    results = [_unknown(record) for record in records if record.key.cluster not in ways]
+    results = [_unknown(record) for record in records if record.key.cluster not in clusters]
     suspected: dict[RepositoryKey, datetime] = {}
     for rescue in rescues:
         results += rescue.results()
         suspected |= rescue.suspected(now)
     unrecorded = next((rescue.ledger_error for rescue in rescues if rescue.ledger_error), None)
-    files = [way.password_file for way in ways.values() if way.password_file]
+    files = [cluster.password_file for cluster in clusters.values() if cluster.password_file]
     return _Ended(
         now=now.wall,
         results=sorted(results, key=lambda result: result.key),
@@ -285,14 +213,14 @@ def _table(results: Iterable[Result]) -> Table:
         has_failed = result.fate is Fate.FAILED
         separator = ": " if has_failed else ", "
         text = separator.join(filter(None, (result.fate, result.detail)))
-        # As text: what looks like markup in the words of a server is none.
+        # As text: what looks like markup in a server's message is none.
         style = "bold red" if has_failed else None
         table.add_row(Text(str(result.key)), Text(text), style=style)
     return table
 
 
 def _print_again(ended: _Ended, timeline: Timeline) -> None:
-    """Say which windows are open for what was released: a daemon would pause it again."""
+    """Print which windows are open for what was released: a daemon would pause it again."""
     released = [r.key for r in ended.results if r.fate in {Fate.RESUMED, Fate.ACTIVE}]
     again: dict[RepositoryKey, Desired] = {}
     for cluster in {key.cluster for key in released}:
@@ -313,7 +241,7 @@ def _judge(ended: _Ended, environ: Mapping[str, str]) -> int:
     failed = ended.failed
     advice = "mend what is said above and run this again, or start the daemon"
     if ended.lacks_secrets and not environ.get("CREDENTIALS_DIRECTORY"):
-        # Under systemd the daemon has them from elsewhere; here a person has to say from where.
+        # systemd passes them to the daemon; here the user has to say where they are.
         advice = "set CREDENTIALS_DIRECTORY to the folder of the unit's secrets and run this again"
     if failed:
         clusters = ", ".join(sorted({result.key.cluster for result in failed}))

@@ -27,7 +27,7 @@ from daemon.core.record import Record
 from daemon.core.shares import LONGEST_SKEW
 from daemon.core.unreachable import Unreachable
 from daemon.errors import UsageError
-from daemon.ledger.ledger import Access
+from daemon.ledger.ledger import Access, SharedLedger
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.state import DaemonState, Member
 from daemon.windows.overrides import Override, OverrideKind
@@ -108,7 +108,7 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Status:
             list(planned.timeline.covering(now)),
             sorted(filter(None, coming), key=lambda opening: (opening.start, opening.window)),
             [record for record in ledger.records() if record.is_hold],
-            ledger.members() if ledger.is_shared else None,
+            ledger.members() if isinstance(ledger, SharedLedger) else None,
         )
 
 

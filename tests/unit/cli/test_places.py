@@ -144,12 +144,3 @@ def test_a_file_that_is_gone_says_nothing(folder: Path) -> None:
     found = places.find_ledger(args(), {"STATE_DIRECTORY": "/s"}, folder / "none.yaml")
 
     assert found == "sqlite:////s/ledger.db"
-
-
-def test_whether_a_ledger_exists(folder: Path) -> None:
-    """A ledger exists when its file does; one in memory never does."""
-    (folder / "l.db").touch()
-
-    assert places.ledger_exists(f"sqlite:///{folder}/l.db")
-    assert not places.ledger_exists(f"sqlite:///{folder}/other.db")
-    assert not places.ledger_exists(places.IN_MEMORY)

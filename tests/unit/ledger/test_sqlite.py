@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +12,7 @@ import pytest
 
 from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
-from daemon.errors import AlreadyRunningError, LedgerError
+from daemon.errors import LedgerError
 from daemon.ledger.ledger import SCHEMA_VERSION, Access
 from daemon.ledger.opening import open_ledger
 from tests.unit.ledger.ledger_samples import CONFIG, DAY, FULL, NOW, file_of, sent
@@ -93,31 +91,6 @@ def test_what_is_written_is_synced(url: str) -> None:
     assert modes == ["wal", 2]
 
 
-def test_a_second_daemon_is_refused(url: str) -> None:
-    """A second daemon on the same ledger is refused with the holder's pid and host."""
-    with (
-        open_ledger(url, Access.DAEMON),
-        pytest.raises(AlreadyRunningError, match=rf"pid {os.getpid()} on \S+"),
-    ):
-        open_ledger(url, Access.DAEMON)
-
-
-def test_the_lock_dies_with_its_process(url: str) -> None:
-    """A killed daemon leaves no lock behind."""
-    script = (
-        "import os, signal, sys\n"
-        "from daemon.ledger import Access, Ledger\n"
-        "ledger = open_ledger(sys.argv[1], Access.DAEMON)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    subprocess.run([sys.executable, "-c", script, url], check=False)  # our own text
-
-    with open_ledger(url, Access.DAEMON) as ledger:
-        is_running = ledger.daemon().running
-
-    assert is_running
-
-
 def test_a_reader_sees_who_runs(url: str) -> None:
     """`status` is told the pid while a daemon holds the ledger, and that none runs afterwards."""
     with open_ledger(url, Access.DAEMON), open_ledger(url, Access.READ) as reader:
@@ -147,18 +120,6 @@ def test_a_newer_ledger_is_left_alone(url: str) -> None:
 
     with pytest.raises(LedgerError, match=f"version 99, newer than .*{SCHEMA_VERSION}"):
         open_ledger(url, Access.DAEMON)
-
-
-def test_a_deleted_lock_is_taken_again(url: str) -> None:
-    """Whoever deletes all files of a ledger in use does not make room for a second daemon."""
-    with open_ledger(url, Access.DAEMON) as ledger:
-        for file in file_of(url).parent.iterdir():
-            file.unlink()
-        with pytest.raises(LedgerError):
-            ledger.save([FULL])
-
-        with pytest.raises(AlreadyRunningError):
-            open_ledger(url, Access.DAEMON)
 
 
 ADDED: dict[int, dict[str, tuple[str, ...]]] = {
@@ -191,31 +152,6 @@ def test_an_older_ledger_is_brought_up_to_date(url: str, version: int) -> None:
 
     old = replace(FULL, uuid="", reached="", running=(), backup_due=None) if version < 2 else FULL
     assert found == ([old], CONFIG, 1)
-
-
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """A ledger that cannot be created is an error with its place and a way out."""
-    (tmp_path / "file").touch()
-
-    with pytest.raises(LedgerError, match=r"file.*cannot be written.*--ledger"):
-        open_ledger(f"sqlite:///{tmp_path}/file/ledger.db", Access.DAEMON)
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "mysql://u:hunter2@db/cbmaintd",
-        "postgresql://u:hunter2@db/cbmaintd",
-        "postgresql+psycopg://u:hunter2@db",
-        "mysql://u:hunter2@db:x/cbmaintd",
-    ],
-)
-def test_another_database_is_refused(url: str) -> None:
-    """A URL that no ledger has is refused, with what to write and without its password."""
-    with pytest.raises(LedgerError, match=r"sqlite:///|postgresql\+psycopg://") as caught:
-        open_ledger(url, Access.DAEMON)
-
-    assert "hunter2" not in str(caught.value)
 
 
 def test_the_last_good_configuration_is_kept(url: str) -> None:

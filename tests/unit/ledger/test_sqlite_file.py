@@ -17,9 +17,8 @@ from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError
 from daemon.ledger import sqlite_file
-from daemon.ledger.ledger import SCHEMA_VERSION, Access
+from daemon.ledger.ledger import SCHEMA_VERSION, Access, Loss, LossReason
 from daemon.ledger.opening import open_ledger
-from daemon.ledger.sqlite_file import Loss, LossReason
 from tests.unit.ledger.ledger_samples import CONFIG, FULL, file_of
 
 

@@ -1,12 +1,13 @@
-"""Where a ledger in a database is: the parts of its URL, and how it is shown."""
+"""The URL of a ledger: its parts, how it is shown, and what stands for one."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
-from daemon.ledger.url import LEDGER, DatabaseUrl, database, ledger
+from daemon.ledger.url import LEDGER, DatabaseUrl, database, from_argument, ledger
 
 PLAIN = "postgresql+psycopg://cb@db1/cbmaintd"
 
@@ -90,3 +91,10 @@ def test_a_file_names_no_other_ledger(text: str, fault: str) -> None:
 def test_editors_know_a_ledger_when_they_see_one(text: str, is_right: bool) -> None:
     """The pattern of the JSON Schema agrees with the reader."""
     assert bool(re.search(LEDGER, text)) is is_right
+
+
+def test_a_path_stands_for_its_file() -> None:
+    """An argument may be a URL, which stays as it is, or the path of a file."""
+    assert from_argument(PLAIN) == PLAIN
+    assert from_argument("/a/l.db") == "sqlite:////a/l.db"
+    assert from_argument("l.db") == f"sqlite:///{Path.cwd()}/l.db"

@@ -1,4 +1,4 @@
-"""Which clusters do not answer: what is kept of that, and how it is named in a line."""
+"""Which clusters do not answer: what is noted, and how it is named in a line."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from daemon.runtime.unreachable import UnreachableClusters
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def each(cluster: str, minutes: int = 1, error: str = "refused") -> Unreachable:
-    """Make a each that began so many minutes ago."""
+def down(cluster: str, minutes: int = 1, error: str = "refused") -> Unreachable:
+    """Return a cluster that has not answered for so many minutes."""
     return Unreachable(cluster, error, "Connection refused", NOW - timedelta(minutes=minutes))
 
 
-def test_only_what_changes_is_kept() -> None:
-    """A each is kept when it begins, changes or ends, and a cluster's first state as well."""
-    kept: list[Mapping[str, Unreachable | None]] = []
-    watch = UnreachableClusters(kept.append)
-    down, other = each("a"), each("a", error="dns")
+def test_only_changes_are_noted() -> None:
+    """A cluster is noted when it stops answering, changes or answers again, and at first."""
+    noted: list[Mapping[str, Unreachable | None]] = []
+    watch = UnreachableClusters(noted.append)
+    refused, other = down("a"), down("a", error="dns")
 
-    for found in ({"a": None}, {"a": None}, {"a": down}, {"a": down}, {"a": other}, {}):
+    for found in ({"a": None}, {"a": None}, {"a": refused}, {"a": refused}, {"a": other}, {}):
         watch.look(found)
 
-    assert kept == [{"a": None}, {"a": down}, {"a": other}, {"a": None}]
+    assert noted == [{"a": None}, {"a": refused}, {"a": other}, {"a": None}]
 
 
 def test_the_longest_are_named_first() -> None:
     """Three are named with their errors, the others are counted."""
     watch = UnreachableClusters(lambda _: None)
-    watch.look({name: each(name, minutes) for minutes, name in enumerate("abcde")} | {"f": None})
+    watch.look({name: down(name, minutes) for minutes, name in enumerate("abcde")} | {"f": None})
 
     said = watch.in_short()
 
@@ -40,6 +40,6 @@ def test_the_longest_are_named_first() -> None:
     )
 
 
-def test_a_trouble_survives_the_ledger() -> None:
+def test_an_unreachable_cluster_survives_the_ledger() -> None:
     """What is written of one is read again."""
-    assert Unreachable.parse("a", each("a").text()) == each("a")
+    assert Unreachable.parse("a", down("a").text()) == down("a")

@@ -1,0 +1,69 @@
+"""One daemon for one ledger: who is refused, and what the lock outlives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import AlreadyRunningError, LedgerError
+from daemon.ledger.ledger import Access
+from daemon.ledger.opening import open_ledger
+from tests.unit.ledger.ledger_samples import FULL, file_of
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Return the URL of a ledger in a folder of its own that does not exist yet."""
+    return f"sqlite:///{tmp_path}/state/ledger.db"
+
+
+def test_a_second_daemon_is_refused(url: str) -> None:
+    """A second daemon on the same ledger is refused with the holder's pid and host."""
+    with (
+        open_ledger(url, Access.DAEMON),
+        pytest.raises(AlreadyRunningError, match=rf"pid {os.getpid()} on \S+"),
+    ):
+        open_ledger(url, Access.DAEMON)
+
+
+def test_the_lock_dies_with_its_process(url: str) -> None:
+    """A killed daemon leaves no lock behind."""
+    script = (
+        "import os, signal, sys\n"
+        "from daemon.ledger.ledger import Access\n"
+        "from daemon.ledger.opening import open_ledger\n"
+        "ledger = open_ledger(sys.argv[1], Access.DAEMON)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, url], check=False)  # our own text
+
+    with open_ledger(url, Access.DAEMON) as ledger:
+        is_running = ledger.daemon().running
+
+    assert killed.returncode == -signal.SIGKILL
+    assert is_running
+
+
+def test_a_deleted_lock_is_taken_again(url: str) -> None:
+    """Whoever deletes all files of a ledger in use does not make room for a second daemon."""
+    with open_ledger(url, Access.DAEMON) as ledger:
+        for file in file_of(url).parent.iterdir():
+            file.unlink()
+        with pytest.raises(LedgerError):
+            ledger.save([FULL])
+
+        with pytest.raises(AlreadyRunningError):
+            open_ledger(url, Access.DAEMON)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A ledger that cannot be created is an error with its place and a way out."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(LedgerError, match=r"file.*cannot be written.*--ledger"):
+        open_ledger(f"sqlite:///{tmp_path}/file/ledger.db", Access.DAEMON)

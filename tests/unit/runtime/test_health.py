@@ -1,0 +1,117 @@
+"""How the daemon is: what is a problem, and what only a restart repairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.core.moment import Moment
+from daemon.errors import ConfigError
+from daemon.fleet.alarms import Alarms
+from daemon.fleet.fleet import Fleet
+from daemon.fleet.worker import Worker
+from daemon.runtime.clock_guard import ClockGuard
+from daemon.runtime.health import STALE, Health, InForce
+from daemon.runtime.parts import DaemonParts
+from daemon.runtime.reload import ConfigFile
+from daemon.runtime.unreachable import UnreachableClusters
+from daemon.windows.timeline import Timeline
+from tests.unit.config.config_files import CLUSTERS, read
+
+START = Moment(datetime(2026, 11, 23, 12, tzinfo=UTC), "boot", timedelta(hours=1))
+SETTINGS = read(f"{CLUSTERS}windows: {{}}\n")
+
+
+@dataclass
+class Clock:
+    """A clock that stands until it is moved."""
+
+    passed: timedelta = field(default_factory=timedelta)
+
+    def __call__(self) -> Moment:
+        """Return the moment."""
+        return Moment(START.wall + self.passed, START.boot_id, START.uptime + self.passed)
+
+
+def no_worker(*_: object) -> Worker:
+    """Refuse: this fleet has no clusters."""
+    raise AssertionError
+
+
+@pytest.fixture
+def alarms() -> Iterator[Alarms]:
+    """Return alarms that ring."""
+    alarms = Alarms()
+    alarms.start()
+    yield alarms
+    if alarms.is_alive:
+        alarms.stop()
+
+
+@pytest.fixture
+def health_at(alarms: Alarms, tmp_path: Path) -> Callable[..., Health]:
+    """Return a way to look at a daemon without clusters, whose file may be rejected."""
+
+    def health(clock: Clock, rejected: ConfigError | None = None) -> Health:
+        parts = DaemonParts(SETTINGS, tmp_path / "f.yaml", tmp_path, (), {}, rejected=rejected)
+        return Health(
+            clock=clock,
+            fleet=Fleet(no_worker, ()),
+            alarms=alarms,
+            guard=ClockGuard(clock()),
+            file=ConfigFile(parts, {}),
+            unreachable=UnreachableClusters(lambda _: None),
+            in_force=lambda: InForce(SETTINGS, Timeline(()), START.wall),
+            lost_lines=lambda: 3,
+        )
+
+    return health
+
+
+def test_a_daemon_that_runs_has_no_problems(health_at: Callable[..., Health]) -> None:
+    """All is well while the loop ticks and the alarms ring; the metrics show what is in force."""
+    health = health_at(Clock())
+
+    state = health.state()
+
+    assert (health.problems(), health.stalls()) == ([], [])
+    assert state.is_config_good
+    assert (state.config_applied, state.config_digest) == (START.wall, SETTINGS.digest)
+    assert state.dropped_lines == 3
+    assert health.status_line() == "no window open; no opening ahead; 0 held"
+
+
+def test_a_rejected_file_is_a_problem(health_at: Callable[..., Health]) -> None:
+    """Somebody has to look after a rejected file, but no restart repairs it."""
+    health = health_at(Clock(), ConfigError("f.yaml", ()))
+
+    assert health.problems() == ["the file was rejected; the last good configuration is in force"]
+    assert health.stalls() == []
+    assert not health.state().is_config_good
+    assert "the file was REJECTED" in health.status_line()
+
+
+def test_a_loop_that_stands_still_is_a_stall(health_at: Callable[..., Health]) -> None:
+    """A main loop that has not looked at the clock for too long is a problem and a stall."""
+    clock = Clock()
+    health = health_at(clock)
+
+    clock.passed = STALE + timedelta(seconds=1)
+
+    assert health.stalls() == ["the main loop stands still"]
+    assert health.problems() == health.stalls()
+
+
+def test_a_scheduler_that_ended_is_a_stall(
+    health_at: Callable[..., Health], alarms: Alarms
+) -> None:
+    """Without alarms nothing rings at a boundary, which only a restart repairs."""
+    health = health_at(Clock())
+
+    alarms.stop()
+
+    assert health.stalls() == ["the scheduler has died"]

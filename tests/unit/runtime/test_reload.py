@@ -1,0 +1,106 @@
+"""Reading the file again: when that is due, what is kept of it, and that others may run."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+
+import pytest
+
+from daemon.config.days.attachments import Attachments
+from daemon.config.settings import parse
+from daemon.errors import ConfigError
+from daemon.runtime.parts import DaemonParts
+from daemon.runtime.reload import SWITCH_S, ConfigFile, giving_way
+from tests.unit.config.config_files import REPOSITORIES, RULE, file_with
+
+GOOD = file_with(RULE, REPOSITORIES)
+LACKING = GOOD.replace("PW", "NEW")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return where the file is, which is good."""
+    path = tmp_path / "schedules.yaml"
+    path.write_text(GOOD)
+    return path
+
+
+def watched(path: Path, environ: dict[str, str]) -> ConfigFile:
+    """Return the file of a daemon that has started with it."""
+    attachments = Attachments(path.parent)
+    settings = parse(path.read_bytes(), str(path), environ=environ, attachments=attachments)
+    return ConfigFile(DaemonParts(settings, path, path.parent, (), {}), environ)
+
+
+def test_a_file_that_did_not_change_is_left_alone(path: Path) -> None:
+    """What the daemon started with is not read again."""
+    file = watched(path, {"PW": "x"})
+
+    assert [file.poll(), file.poll()] == [None, None]
+    assert not file.is_rejected
+
+
+def test_a_changed_file_is_read_once(path: Path) -> None:
+    """A change is returned when it has come to rest, and not again after it was judged."""
+    file = watched(path, {"PW": "x"})
+    path.write_text(GOOD.replace("02:00", "03:00"))
+    polled = [file.poll(), file.poll()]
+    assert polled[1] is not None
+
+    settings = file.parse(polled[1])
+
+    assert polled[0] is None
+    assert settings.text == path.read_bytes()
+    assert [file.poll(), file.poll()] == [None, None]
+
+
+def test_a_rejected_file_is_not_tried_again(path: Path) -> None:
+    """A file with faults is rejected until it is edited once more."""
+    file = watched(path, {"PW": "x"})
+    path.write_text("windows: 1\n")
+
+    with pytest.raises(ConfigError):
+        file.parse(file.read())
+    later = [file.poll(), file.poll()]
+    path.write_text(GOOD)
+    file.parse(file.read())
+
+    assert later == [None, None]
+    assert not file.is_rejected
+
+
+def test_a_file_waits_for_its_secrets(path: Path) -> None:
+    """A file that lacks nothing but a secret is returned again when that is there."""
+    environ = {"PW": "x"}
+    file = watched(path, environ)
+    path.write_text(LACKING)
+    with pytest.raises(ConfigError):
+        file.parse(file.read())
+    before, was_rejected = file.poll(), file.is_rejected
+
+    environ["NEW"] = "y"
+    after = file.poll()
+
+    assert (before, was_rejected) == (None, True)
+    assert after is not None
+    assert file.parse(after).text == LACKING.encode()
+
+
+def test_it_is_put_back_whatever_happens() -> None:
+    """Inside, others get the interpreter sooner and no garbage is collected; an error ends that."""
+    before = sys.getswitchinterval()
+    inside: list[float] = []
+
+    @giving_way()
+    def fail() -> None:
+        inside.extend([sys.getswitchinterval(), gc.isenabled()])
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
+
+    assert inside == [pytest.approx(SWITCH_S), False]
+    assert sys.getswitchinterval() == pytest.approx(before)
+    assert gc.isenabled()
