@@ -232,9 +232,7 @@ class Lane:
                 {stray.key.id: f"{name} at {stray.reached}" for stray in self.controller.strays}
             )
         except Exception:  # the one edge: a bug in a pass must not end the passes
-            self._parts.log.critical(
-                events.PASS_CRASHED, cluster=self.settings.name, exc_info=True
-            )
+            self._parts.log.critical(events.PASS_CRASHED, cluster=self.settings.name, exc_info=True)
             return AFTER_A_BUG
         # What had to wait for the lease's renewal should not wait for the next resync.
         return SOONEST if self._was_short else due_in

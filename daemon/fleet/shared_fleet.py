@@ -134,7 +134,7 @@ class SharedFleet(Fleet):
         return not self._leaving
 
     def _take_on(self, lease: Lease, records: Iterable[Record]) -> None:
-        settings = self._clusters.get(lease.cluster) or self._membership.way_to(lease.cluster)
+        settings = self._clusters.get(lease.cluster) or self._membership.settings_of(lease.cluster)
         if settings is None or lease.is_dropped:
             # A reload came between.
             self._membership.ended(lease, ())

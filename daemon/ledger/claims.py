@@ -57,7 +57,6 @@ class Heartbeat:
     """
 
     now: datetime
-    renewed: Mapping[str, int] | None
     generation: int
     digest: str
     members: int
@@ -84,7 +83,7 @@ class Claims:
         self._me = me
         self._mine = rows.claim.c.owner == me
 
-    def beat(self, report: MemberReport, lease: timedelta, *, renew: bool) -> Heartbeat:
+    def beat(self, report: MemberReport, lease: timedelta) -> Heartbeat:
         """Write our report, renew our claims if *renew*, and return what the others do."""
         # A short transaction of its own: our workers' writes wait for its locks.
         renewed = self.renew(lease) if renew else None
@@ -97,7 +96,6 @@ class Claims:
             agreeing = members.where(LIVE, rows.member.c.generation == newest.id)
             return Heartbeat(
                 now=now,
-                renewed=renewed,
                 generation=newest.id,
                 digest=newest.digest,
                 members=connection.execute(agreeing).scalar_one(),

@@ -34,6 +34,20 @@ class Change:
     attempts: list[Attempt]
     lease: Lease | None = None
 
+    @property
+    def claimed(self) -> Lease:
+        """The lease, which there is where daemons share a ledger."""
+        if self.lease is None:
+            raise AssertionError("nothing is written to a shared ledger without a claim")
+        return self.lease
+
+    @property
+    def others(self) -> frozenset[str]:
+        """The other names under which something of it goes on; none where nobody shares."""
+        own = self.lease.cluster if self.lease else None
+        names = frozenset(record.key.cluster for record in self.records)
+        return names - {own} if own else frozenset()
+
 
 Write = Callable[[Sequence[Change]], Sequence[Exception | None]]
 """Writes all of it in one durable transaction, and returns what became of each; or raises."""
@@ -108,13 +122,26 @@ class LedgerThread:
     async def _write_all(self) -> None:
         try:
             while self._waiting:
-                tickets = self._waiting[:MOST_AT_ONCE]
-                del self._waiting[:MOST_AT_ONCE]
+                tickets = self._next()
                 if not await self._try(tickets):
                     for ticket in tickets:
                         await self._try([ticket])
         finally:
             self._writer = None
+
+    def _next(self) -> list[_Ticket]:
+        """Take what is written next: one that concerns another's cluster goes by itself.
+
+        It waits for what that one's owner is writing.
+        """
+        tickets = []
+        while self._waiting and len(tickets) < MOST_AT_ONCE:
+            if self._waiting[0].change.others and tickets:
+                break
+            tickets.append(self._waiting.pop(0))
+            if tickets[0].change.others:
+                break
+        return tickets
 
     async def _try(self, tickets: Sequence[_Ticket]) -> bool:
         """Write them; return whether that is the end of it."""
