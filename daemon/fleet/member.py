@@ -11,7 +11,6 @@ import os
 import socket
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -23,6 +22,7 @@ from daemon.core.shares import LONGEST_SKEW, Lease, Rebalance, plan_rebalance, r
 from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
 from daemon.fleet.leases import Leases
+from daemon.host.thread import WorkerThread
 from daemon.ledger.claims import Claims, Grant, Heartbeat, MemberReport, Stale
 from daemon.ledger.fenced_store import FencedWriter
 from daemon.ledger.ledger import SharedLedger
@@ -72,7 +72,7 @@ class Membership:
         self._find = find
         self._since = datetime.now(UTC)
         self._woken = asyncio.Event()
-        self._executor = ThreadPoolExecutor(1, "membership")
+        self._thread = WorkerThread("membership")
         self._on_news: Callable[[], None] = lambda: None
         self._task: asyncio.Task[None] | None = None
         self._is_leaving = self._is_closing = False
@@ -190,7 +190,6 @@ class Membership:
         self._woken.set()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=within.total_seconds())
-        self._executor.shutdown(wait=False)
 
     # The notes of the daemon
 
@@ -215,7 +214,7 @@ class Membership:
 
     async def _ask(self, ask: Callable[[], T]) -> T:
         """Return what *ask* returns on our thread; nothing on the loop waits for it but this task."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, ask)
+        return await self._thread.run(ask)
 
     async def _work(self) -> None:
         while not self._is_closing:

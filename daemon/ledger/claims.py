@@ -86,7 +86,6 @@ class Claims:
     def beat(self, report: MemberReport, lease: timedelta) -> Heartbeat:
         """Write our report, renew our claims if *renew*, and return what the others do."""
         # A short transaction of its own: our workers' writes wait for its locks.
-        renewed = self.renew(lease) if renew else None
         with self._ledger.transaction() as connection:
             seed(connection, report.config)
             newest = connection.execute(NEWEST).one()

@@ -8,8 +8,8 @@ another's.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -18,6 +18,7 @@ from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
+from daemon.host.thread import WorkerThread
 
 T = TypeVar("T")
 
@@ -66,8 +67,8 @@ class LedgerThread:
         """Write with *write*, to the ledger that people call *place*."""
         self._write = write
         self._place = place
-        self._executor = ThreadPoolExecutor(1, "ledger")
-        self._waiting: list[_Ticket] = []
+        self._thread = WorkerThread("ledger")
+        self._waiting: deque[_Ticket] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._began: float | None = None
 
@@ -77,11 +78,6 @@ class LedgerThread:
         began = self._began
         now = asyncio.get_running_loop().time()
         return began is not None and now - began >= WITHIN.total_seconds()
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether the thread does something now."""
-        return self._began is not None
 
     async def run(self, ask: Callable[[], T]) -> T:
         """Return what *ask* returns on the thread. Raises what it raises."""
@@ -94,7 +90,7 @@ class LedgerThread:
             finally:
                 self._began = None
 
-        return await loop.run_in_executor(self._executor, timed)
+        return await self._thread.run(timed)
 
     def write(self, change: Change) -> asyncio.Future[None]:
         """Write *change*; the result is there when it is durable, or says why it is not."""
@@ -117,7 +113,6 @@ class LedgerThread:
         """Wait for what is under way."""
         while self._writer is not None:
             await self._writer
-        self._executor.shutdown(wait=False)
 
     async def _write_all(self) -> None:
         try:
@@ -134,11 +129,11 @@ class LedgerThread:
 
         It waits for what that one's owner is writing.
         """
-        tickets = []
+        tickets: list[_Ticket] = []
         while self._waiting and len(tickets) < MOST_AT_ONCE:
             if self._waiting[0].change.others and tickets:
                 break
-            tickets.append(self._waiting.pop(0))
+            tickets.append(self._waiting.popleft())
             if tickets[0].change.others:
                 break
         return tickets
