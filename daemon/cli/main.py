@@ -19,9 +19,6 @@ from daemon.errors import CbmaintdError, ConfigError, UsageError
 
 INTERRUPTED = 130
 
-_SHARED = {"close": "changes", "extend": "changes", "skip": "changes"}
-"""Verbs of one family live in one module; the others in one of their own name."""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; nothing else ends the process."""
@@ -77,8 +74,7 @@ def _run(argv: Sequence[str]) -> int:
     if args.verb is None:
         sys.stderr.write(parser.help_text())
         return UsageError.exit_code
-    module = _SHARED.get(args.verb, args.verb.replace("-", "_"))
-    command = importlib.import_module(f"daemon.cli.commands.{module}")
+    command = importlib.import_module(parser.VERBS[args.verb].path)
     run = cast("Callable[[argparse.Namespace, Mapping[str, str]], int]", command.run)
     return run(args, os.environ)
 
