@@ -8,10 +8,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import zip_longest
 
-from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.reports.tables import clock, console, opening_json
+from daemon.cli.reports.tables import clock, console, grid, opening_json
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
 
@@ -91,9 +90,7 @@ def document(differences: Sequence[Difference], retargets: Sequence[str]) -> dic
 def show(differences: Sequence[Difference], retargets: Sequence[str], days: int) -> None:
     """Print it as a table and a sentence for each window that is for other repositories."""
     if differences:
-        table = Table(box=None, pad_edge=False)
-        for title in ("WINDOW", "CHANGE", "BEFORE", "AFTER"):
-            table.add_column(title, overflow="fold")
+        table = grid("WINDOW", "CHANGE", "BEFORE", "AFTER", title_style="bold")
         for each in differences:
             fate = Text(each.fate, style=_STYLES[each.fate])
             table.add_row(Text(each.opening.window), fate, _said(each.before), _said(each.after))

@@ -1,4 +1,8 @@
-"""How openings, spans of time and tables are shown, to programs and to people."""
+"""How openings, spans of time and tables are shown, to programs and to people.
+
+Every report gets its tables here: from `print_columns` if there may be very many rows, from
+`laid_out` if rows have notes and should be whole for `grep`, from `grid` if any cell may be long.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from daemon.windows.window import Opening
@@ -82,6 +87,17 @@ def laid_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> l
         # What needs several lines anyhow should not cost the others their one.
         widths = _widths(fitting)
     return [[Text(line, row.style) for line in _lines(row, widths, width)] for row in table]
+
+
+def grid(*titles: str, title_style: str = "dim") -> Table:
+    """Return a table whose cells may all be long: each is folded within its column.
+
+    For short tables, whose columns get their widths from rich.
+    """
+    table = Table(box=None, pad_edge=False, header_style=title_style)
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    return table
 
 
 def _widths(table: Sequence[Sequence[str]]) -> list[int]:
