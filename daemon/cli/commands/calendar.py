@@ -13,6 +13,7 @@ from icalendar import Calendar, Event
 
 from daemon import __version__
 from daemon.cli import agenda, places
+from daemon.cli.instants import read_instant
 from daemon.cli.reports import comparison, cost
 from daemon.cli.reports.chart import ASCII, UNICODE, Period, strip
 from daemon.cli.reports.tables import (
@@ -46,7 +47,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     # When windows open does not depend on whether this user may read the secrets.
     settings = load(places.find_config(args, environ), environ=environ, check_secrets=False)
-    start = _from(args.start, settings)
+    now = datetime.now(UTC)
+    start = now
+    if args.start is not None:
+        start = read_instant("--from", args.start, settings.timezone)
     until = _until(start, args.days)
     if args.against:
         return _print_differences(args, settings, environ, (start, until))
@@ -62,25 +66,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case "ics":
             sys.stdout.buffer.write(_ics(openings, timeline))
         case _:
-            _print_strip(openings, Period(start, until, settings.timezone, datetime.now(UTC)))
+            _print_strip(openings, Period(start, until, settings.timezone, now))
             _print_table(openings, args.days)
     return 0
-
-
-def _from(text: str | None, settings: Settings) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise UsageError(
-            f"--from {text}: not a time; write 2026-01-31, 2026-01-31T02:00 or 2026-01-31T02:00:00Z"
-        ) from exc
-    aware = instant if instant.tzinfo else instant.replace(tzinfo=settings.timezone)
-    try:
-        return aware.astimezone(UTC)
-    except OverflowError as exc:
-        raise UsageError(f"--from {text}: that is beyond the calendar") from exc
 
 
 def _until(start: datetime, days: int) -> datetime:
