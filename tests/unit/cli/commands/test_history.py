@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.cli.commands.history import COLUMNS
+from daemon.cli.reports.history import COLUMNS
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
