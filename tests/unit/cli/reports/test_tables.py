@@ -1,24 +1,15 @@
-"""How openings and spans of time are shown, and how far one looks for the next opening."""
+"""How spans of time and tables are shown."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
+from rich.console import Console
 
-from daemon.cli.reports.tables import Row, laid_out, span, wrapped
-from daemon.windows.rules import Cron, Once, Rule
-from daemon.windows.timeline import LOOK_AHEAD, ahead
-from daemon.windows.window import Window
+from daemon.cli.reports.tables import Row, grid, laid_out, print_columns, span, wrapped
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-def window(rule: Rule) -> Window:
-    """Return a window with this rule, in Berlin."""
-    return Window("w", rule, ZoneInfo("Europe/Berlin"), ())
 
 
 @pytest.mark.parametrize(
@@ -38,33 +29,6 @@ def window(rule: Rule) -> Window:
 def test_spans_have_two_units(seconds: int, text: str) -> None:
     """A span is said with its two largest units, rounded down; one that is over is nothing."""
     assert span(timedelta(seconds=seconds)) == text
-
-
-@pytest.mark.parametrize(
-    "rule",
-    [
-        Cron("30 23 * * *", 2 * HOUR),
-        Cron("0 0 1 * *", 40 * 24 * HOUR),
-        Cron("0 2 25 12 *", HOUR),
-        Once(NOW - HOUR, None, 3 * HOUR),
-        Once(NOW - HOUR, None, 500 * 24 * HOUR),
-        Once(NOW - 2 * HOUR, None, HOUR),
-        Once(NOW + LOOK_AHEAD, None, HOUR),
-    ],
-    ids=str,
-)
-def test_looking_further_bit_by_bit_sees_the_same(rule: Rule) -> None:
-    """What lies ahead is what one look over the whole time would show, each opening once."""
-    opening = window(rule)
-
-    assert list(ahead(opening, NOW)) == opening.openings(NOW, NOW + LOOK_AHEAD)
-
-
-def test_a_disabled_window_has_nothing_ahead() -> None:
-    """A window that is disabled does not open."""
-    disabled = Window("w", Cron("* * * * *", HOUR), ZoneInfo("UTC"), (), enabled=False)
-
-    assert not list(ahead(disabled, NOW))
 
 
 def laid(width: int | None, *rows: Row) -> list[str]:
@@ -118,3 +82,32 @@ def test_a_word_is_broken_only_where_no_line_has_room() -> None:
     """A word that is longer than a line is broken, hyphens or not; others go on below."""
     assert wrapped("a billing-archive-emea", 20) == ["a", "    billing-archive-", "    emea"]
     assert wrapped("a billing-archive", 20) == ["a billing-archive"]
+
+
+def test_many_rows_fold_their_first_column(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is too wide in the first column goes on below; the other columns stay whole."""
+    monkeypatch.setenv("COLUMNS", "20")
+
+    print_columns(("A", "B"), [("w" * 15, "12345"), ("x", "1")])
+
+    assert capsys.readouterr().out.splitlines() == [
+        "A              B",
+        f"{'w' * 13}  12345",
+        "ww",
+        "x              1",
+    ]
+
+
+def test_any_column_of_a_grid_folds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each cell of a grid stays within its column, however long it is."""
+    table = grid("A", "B")
+    table.add_row("w" * 20, "x" * 20)
+
+    Console(width=22).print(table)
+
+    assert capsys.readouterr().out.splitlines() == [
+        f"A{' ' * 9}  B{' ' * 9}",
+        *[f"{'w' * 10}  {'x' * 10}"] * 2,
+    ]
