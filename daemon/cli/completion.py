@@ -1,7 +1,8 @@
-"""What a shell is told when somebody presses Tab: commands, options, and names that there are.
+"""What a shell offers when somebody presses Tab: commands, options and existing names.
 
 Windows come from the file and from what people opened, repositories from the file and from what is
-held. What cannot be read completes nothing, and says nothing: the line is somebody's, half written.
+held. What cannot be read completes nothing and prints nothing, which would spoil the line being
+typed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def answer(environ: Mapping[str, str]) -> None:
     """Answer the shell and end the process; do nothing where no shell asks."""
     parser, parsers = arguments.build()
     for name, verb in arguments.VERBS.items():
-        for action in parsers[name]._actions:  # noqa: SLF001  # argcomplete's own way to say it
+        for action in parsers[name]._actions:  # noqa: SLF001  # as argcomplete documents it
             if names := verb.completes.get(action.dest):
                 completer = _quiet(_NAMES[names], environ)
                 action.completer = completer  # type: ignore[attr-defined]  # as above
@@ -44,13 +45,13 @@ def _quiet(read: Read, environ: Mapping[str, str]) -> Callable[..., list[str]]:
 
 
 def _windows(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
-    """Name the windows of the file, and those that people opened."""
+    """Return the windows of the file, and those that people opened."""
     found = agenda.read_settings(args, environ)
     yield from agenda.planned(args, environ, found).timeline.windows
 
 
 def _repositories(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
-    """Name repositories that windows name outright, and those that are held."""
+    """Return the repositories that windows name in full, and those that are held."""
     found = agenda.read_settings(args, environ)
     if isinstance(found, Settings):
         for window in found.windows.values():
@@ -63,7 +64,7 @@ def _repositories(args: argparse.Namespace, environ: Mapping[str, str]) -> Itera
 
 
 def _targets(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
-    """Name those whom the file wants to be told."""
+    """Return the names of the targets under `notify`."""
     found = agenda.read_settings(args, environ)
     if isinstance(found, Settings):
         yield from (target.name for target in found.notify)

@@ -1,4 +1,4 @@
-"""What can be asked for on the command line, and how a slip of the pen is answered.
+"""The parser of the command line, and its answers to typing errors.
 
 Only the standard library is imported here: `--version` and `--help` should not wait for the rest.
 """
@@ -30,7 +30,7 @@ exit codes: 0 done, 1 could not be done, 2 bad usage or file, 130 interrupted
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, with the nearest word that exists."""
+    """Reports what is wrong in one line, with the most similar word that exists."""
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see {self.prog} --help")
@@ -43,17 +43,17 @@ class _Parser(argparse.ArgumentParser):
             self.error(f"unknown {name} {shown(str(value))}{near}; there are: {', '.join(known)}")
 
     def options(self) -> list[str]:
-        """List the options that it takes."""
+        """Return the options that it takes."""
         return list(self._option_string_actions)
 
     def explained(self) -> list[tuple[str, str]]:
-        """List the options and arguments that it takes, each with its explanation."""
+        """Return the options and arguments that it takes, each with its explanation."""
         takes = (action for action in self._actions if action.dest not in {"help", "verb"})
         return [(_invocation(action), action.help or "") for action in takes]
 
 
 def read(arguments: Sequence[str]) -> argparse.Namespace:
-    """Take the arguments apart; `verb` is None if there is none.
+    """Parse the arguments; `verb` is None if there is none.
 
     Raises:
         UsageError: one of them is unknown, or makes no sense.
@@ -85,7 +85,7 @@ def _check_first(arguments: Sequence[str], parser: _Parser, verbs: Mapping[str, 
 
 
 def _invocation(action: argparse.Action) -> str:
-    """Write how an action is called for: `-c, --config PATH`, `{table,json}`, `TARGET ...`."""
+    """Return how an argument is written: `-c, --config PATH`, `{table,json}`, `TARGET ...`."""
     takes = action.metavar if isinstance(action.metavar, str) else ""
     if action.choices is not None:
         takes = f"{{{','.join(map(str, action.choices))}}}"
@@ -126,7 +126,7 @@ def build() -> tuple[_Parser, dict[str, _Parser]]:
 
 
 def _add_globals(parser: argparse.ArgumentParser, default: str | None) -> None:
-    """Let the options that every command has stand before or after it."""
+    """Add the options that every command has; they may stand before or after it."""
     is_version = False if default is None else default
     parser.add_argument(
         *("-c", "--config"),

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the history, the oldest first.
 
     Raises:
-        UsageError: a time or a repository that makes no sense.
+        UsageError: a time or a repository makes no sense.
         LedgerError: there is no ledger, or it cannot be read.
 
     """

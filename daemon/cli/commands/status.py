@@ -25,11 +25,11 @@ LOOK_EVERY_S = 1.0
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Print the state of affairs; with `--watch` again and again, until interrupted.
+    """Print the current state; with `--watch` again and again, until interrupted.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
-        UsageError: nobody could watch it.
+        UsageError: it cannot be watched without a terminal.
 
     """
     if args.watch:
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _watch(args: argparse.Namespace, environ: Mapping[str, str]) -> None:
-    """Show the status until somebody interrupts."""
+    """Show the status until interrupted."""
     out = console()
     if args.output == "json" or not out.is_terminal:
         raise UsageError("--watch: needs a terminal; without it the status is printed once")

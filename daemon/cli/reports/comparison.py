@@ -52,7 +52,7 @@ class Difference:
 
 
 def compare(before: Iterable[Opening], after: Iterable[Opening]) -> list[Difference]:
-    """Return what differs, by time and window; what opens on the same local day has moved."""
+    """Return what differs, by time and window; what still opens on its local day has moved."""
     old, new = _by_interval(before), _by_interval(after)
     vanished = _by_day(old[key] for key in old.keys() - new.keys())
     appeared = _by_day(new[key] for key in new.keys() - old.keys())
@@ -65,7 +65,7 @@ def compare(before: Iterable[Opening], after: Iterable[Opening]) -> list[Differe
 
 
 def retargeted(before: Timeline, after: Timeline) -> list[str]:
-    """Name the windows that both have, for other repositories."""
+    """Return the windows that both have, but for other repositories."""
     shared = before.windows.keys() & after.windows.keys()
     return sorted(
         name for name in shared if before.windows[name].targets != after.windows[name].targets

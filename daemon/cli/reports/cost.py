@@ -26,9 +26,9 @@ def ask(
     environ: Mapping[str, str],
     period: tuple[datetime, datetime],
 ) -> tuple[list[Impact], list[ServiceError]]:
-    """Ask the clusters that the windows are for, about a *period* from start to end.
+    """Ask the clusters of the windows about a *period* from start to end.
 
-    Gives what it costs each, and why some did not answer.
+    Return what it costs each of them, and the errors of those that did not answer.
     """
     wanted = {name for window in timeline.windows.values() for name, _ in window.targets}
     clusters = {name: settings.clusters[name] for name in wanted & settings.clusters.keys()}
@@ -71,7 +71,7 @@ def document(found: Sequence[Impact], failed: Iterable[ServiceError]) -> dict[st
 
 
 def show(found: Sequence[Impact], zone: ZoneInfo) -> None:
-    """Print it as tables, nothing for no answer."""
+    """Print it as tables; print nothing if no cluster answered."""
     lost = sorted(run for each in found for run in each.lost)
     gaps = [gap for each in found for gap in each.gaps]
     unknown = [str(key) for each in found for key in each.unknown]

@@ -1,4 +1,4 @@
-"""What `history` tells, event by event: for programs, for spreadsheets and for people."""
+"""What `history` prints of each event: for programs, for spreadsheets and for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = (
     *("at", "cluster", "repository", "action", "windows", "attempt", "outcome", "status", "error"),
     *("message", "duration_ms", "start", "end", "by", "reason"),
 )
-"""Of the table for spreadsheets; what an event does not have is empty."""
+"""The columns for spreadsheets; what an event does not have is empty."""
 
 _STYLES = {
     Outcome.OK: "",
@@ -37,7 +37,7 @@ class Event:
 
     @property
     def windows(self) -> tuple[str, ...]:
-        """The windows that it is about."""
+        """The windows that it concerns."""
         return self.what.windows if isinstance(self.what, Attempt) else (self.what.window,)
 
 
@@ -80,7 +80,7 @@ def write_csv(events: Iterable[Event]) -> None:
 
 
 def show(events: Sequence[Event], zone: ZoneInfo, empty: str) -> None:
-    """Print a row for each event, or what is said if there is none."""
+    """Print a row for each event, or *empty* if there is none."""
     out = console()
     if not events:
         out.print(empty)
@@ -89,7 +89,7 @@ def show(events: Sequence[Event], zone: ZoneInfo, empty: str) -> None:
     rows = laid_out(titles, (_row(event, zone) for event in events), room())
     lines = [line for row in rows for line in row]
     if out.is_terminal and len(lines) >= out.height:
-        # As git does: colours pass, and what fits on a page ends by itself.
+        # As git does: keep colours, and end by itself if it fits on a page.
         os.environ.setdefault("LESS", "FRX")
         with out.pager(styles=True):
             out.print(*lines, sep="\n", soft_wrap=True)
@@ -133,6 +133,6 @@ def _decided(decision: Override, at: datetime) -> Iterator[str]:
 
 
 def _time(instant: datetime, at: datetime) -> str:
-    """Return a time as short as one understands it beside another, in the zone of that."""
+    """Return a time in the zone of *at*, without its day if that is the day of *at*."""
     local = instant.astimezone(at.tzinfo)
     return f"{local:%H:%M}" if local.date() == at.date() else f"{local:%a %F %H:%M}"

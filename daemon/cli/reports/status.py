@@ -1,4 +1,4 @@
-"""What `status` tells: what is open, what is held, what failed; for programs and for people."""
+"""What `status` prints: what is open, held and failing; for programs and for people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from daemon.windows.window import Opening
 
 FAULTS_SHOWN = 5
 FEW = 3
-"""As many repositories of which the same is to be said have a row each; more share one."""
+"""Up to this many repositories in the same state have a row each; more share one."""
 
 _Table = Sequence[tuple[Sequence[Text], int]]
 """The lines of each row, with how many things the row is about; those of the titles first."""
@@ -26,9 +26,9 @@ _Table = Sequence[tuple[Sequence[Text], int]]
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How things stand; `unplanned` has the decisions that opened windows beside the file.
+    """The current state; `unplanned` has the decisions that opened windows, by window.
 
-    `members` are the daemons that share the ledger, None if it is for one alone.
+    `members` are the daemons that share the ledger, None if it is for one daemon alone.
     """
 
     now: datetime
@@ -72,7 +72,7 @@ def document(status: Status) -> dict[str, object]:
 
 
 def _special(status: Status) -> dict[str, object]:
-    """Return the keys that are there for some: who shares the ledger, and what does not answer."""
+    """Return the keys that are not always there: the members, and clusters that do not answer."""
     special: dict[str, object] = {}
     if status.members is not None:
         special["members"] = [_member(member) for member in status.members]
@@ -111,15 +111,15 @@ def _text(instant: datetime | None) -> str | None:
 
 
 def render(status: Status, height: int | None = None) -> list[Text]:
-    """Return the lines; of tables that are too long for *height*, what comes first."""
+    """Return the lines; tables that are too long for *height* are cut at their end."""
     width = room()
-    lines = [line for part in _daemon_lines(status) for line in _broken(part, width)]
+    lines = [line for part in _daemon_lines(status) for line in _wrapped(part, width)]
     openings, holds = _openings(status, width), _holds(status, width)
     if status.members:
         lines += [Text(), *_cut(_members(status.members, width), None)]
     least = left = None
     if height is not None:
-        # Two lines are empty. Holds matter more, and have at least half of what is left.
+        # Two lines are empty. Holds matter more, and get at least half of what is left.
         left = height - len(lines) - 2
         least = max(left // 2, left - _size(holds))
         left -= min(_size(openings), least)
@@ -129,7 +129,7 @@ def render(status: Status, height: int | None = None) -> list[Text]:
     return lines if holds else [*lines, Text(), Text("No repository is held.")]
 
 
-def _broken(part: str | Text, width: int | None) -> Sequence[Text]:
+def _wrapped(part: str | Text, width: int | None) -> Sequence[Text]:
     text = Text.from_markup(part) if isinstance(part, str) else part
     return [text] if width is None else [*text.wrap(console(), width)]
 
@@ -139,7 +139,7 @@ def _size(table: _Table) -> int:
 
 
 def _cut(table: _Table, height: int | None) -> Iterator[Text]:
-    """Return the rows for which there is room, and say for how many things there is none."""
+    """Return the rows for which there is room, and a line with the number of things left out."""
     if height is None or _size(table) <= height:
         yield from (line for lines, _ in table for line in lines)
         return
@@ -212,7 +212,7 @@ def _openings(status: Status, width: int | None) -> _Table:
 
 
 def _holds(status: Status, width: int | None) -> _Table:
-    """Return a row for each hold, or for all of which the same is to be said; trouble first."""
+    """Return a row for each hold, or one for many in the same state; trouble first."""
     alike: dict[tuple[object, ...], list[Record]] = {}
     for hold in status.holds:
         same = (hold.key.cluster, *_about(hold, status.now), *_problems_of_hold(hold, status.now))

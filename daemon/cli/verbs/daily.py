@@ -1,4 +1,4 @@
-"""Commands of every day: run the daemon, check its file, see what is planned, held and done."""
+"""Everyday commands: run the daemon, check its file, see what is planned, held and done."""
 
 from __future__ import annotations
 
