@@ -1,1 +1,1 @@
-"""The commands of cbmaintd as data: arguments, help, examples and what a shell completes."""
+"""The commands as data: arguments, help, examples, and what a shell completes."""
