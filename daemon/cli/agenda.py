@@ -1,4 +1,4 @@
-"""The configuration and people's decisions, as commands beside the daemon see them."""
+"""The configuration and people's decisions, as commands outside the daemon see them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Agenda:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone of times that name none."""
+        """The zone of times without an offset."""
         return self.settings.timezone if self.settings else ZoneInfo("UTC")
 
     def window(self, name: str) -> Window:
@@ -48,7 +48,7 @@ class Agenda:
 
 
 def plan(settings: Settings | None, decided: tuple[Override, ...]) -> Agenda:
-    """Put what the file says and what people decided together."""
+    """Combine what the file says with what people decided."""
     if settings is None:
         return Agenda(None, decided, Timeline(overrides.in_force((), decided, ZoneInfo("UTC"))))
     windows = overrides.in_force(settings.windows.values(), decided, settings.timezone)
@@ -56,7 +56,7 @@ def plan(settings: Settings | None, decided: tuple[Override, ...]) -> Agenda:
 
 
 def read_settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings | Path | None:
-    """Read the file if it is there: `Path` if it is invalid, None if there is none."""
+    """Return the settings, the file's path if it is invalid, or None if there is no file."""
     try:
         file = places.find_config(args, environ)
         return load(file, environ=environ, check_secrets=False)
@@ -67,12 +67,12 @@ def read_settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Setti
 
 
 def in_force(ledger: Ledger, environ: Mapping[str, str]) -> Agenda:
-    """Return what the daemon on *ledger* goes by. Raises LedgerError."""
+    """Return the plan that the daemon on *ledger* follows. Raises LedgerError."""
     return plan(earlier.last_good(ledger, environ), tuple(ledger.overrides()))
 
 
 def wanted(found: Settings | Path | None, ledger: Ledger, environ: Mapping[str, str]) -> Agenda:
-    """Return what the file says, or else what was in force last. Raises LedgerError."""
+    """Return the file's plan, or else the one that was last in force. Raises LedgerError."""
     settings = found if isinstance(found, Settings) else earlier.last_good(ledger, environ)
     return plan(settings, tuple(ledger.overrides()))
 
@@ -80,7 +80,7 @@ def wanted(found: Settings | Path | None, ledger: Ledger, environ: Mapping[str, 
 def planned(
     args: argparse.Namespace, environ: Mapping[str, str], found: Settings | Path | None
 ) -> Agenda:
-    """Put what people decided beside the file into it, if there is a ledger that can be read."""
+    """Return the file's plan with people's decisions, if there is a ledger that can be read."""
     with (
         suppress(LedgerError),
         open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger,
@@ -90,11 +90,11 @@ def planned(
 
 
 def person(environ: Mapping[str, str]) -> str:
-    """Name who decides: the user, also the one behind sudo, and the host."""
+    """Return who decides, as user@host; under sudo, the user who called it."""
     return f"{environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
 
 
 def warn_if_alone(ledger: Ledger) -> None:
-    """Say on stderr if no daemon is there to act. Raises LedgerError."""
+    """Warn on stderr if no daemon is running to act on it. Raises LedgerError."""
     if not ledger.daemon().running:
         sys.stderr.write("cbmaintd: no daemon runs on this ledger; it takes effect when one does\n")

@@ -15,10 +15,10 @@ _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
 def read_instant(option: str, text: str, zone: ZoneInfo) -> datetime:
-    """Read what was given for *option*, local in *zone* if it has no offset; gives UTC.
+    """Parse the value of *option*, local in *zone* if it has no offset; return it in UTC.
 
     Raises:
-        UsageError: it is no time, or beyond the calendar.
+        UsageError: it is not a time, or is beyond the calendar.
 
     """
     try:
@@ -33,7 +33,7 @@ def read_instant(option: str, text: str, zone: ZoneInfo) -> datetime:
 
 
 def read_future(option: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """Read an instant after *now*; a time of day is the next one. Raises UsageError."""
+    """Parse an instant after *now*; a time of day is the next one. Raises UsageError."""
     if match := _TIME_OF_DAY.fullmatch(text):
         local = now.astimezone(zone).replace(
             hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0, fold=0
@@ -48,7 +48,7 @@ def read_future(option: str, text: str, zone: ZoneInfo, now: datetime) -> dateti
 
 
 def read_past(option: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """Read an instant, or how long ago it was (`2h`). Raises UsageError."""
+    """Parse an instant, or how long ago it was (`2h`). Raises UsageError."""
     try:
         return now - parse_duration(text)
     except ValueError:

@@ -19,15 +19,12 @@ from daemon.errors import CbmaintdError, ConfigError, UsageError
 
 INTERRUPTED = 130
 
-_SHARED = {"close": "changes", "extend": "changes", "skip": "changes"}
-"""Verbs of one family live in one module; the others in one of their own name."""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; nothing else ends the process."""
     _prepare_streams()
     try:
-        return _run_to_the_last_byte(sys.argv[1:] if argv is None else argv)
+        return _run_and_flush(sys.argv[1:] if argv is None else argv)
     except ConfigError as exc:
         # Faults stand at the start of their lines, where editors look for a place to jump to.
         return _fail(str(exc), exc.exit_code)
@@ -42,9 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _prepare_streams() -> None:
-    """Be ready for streams that are closed (`>&-`), and for those that take ASCII alone.
+    """Prepare for streams that are closed (`>&-`), and for those that take only ASCII.
 
-    A closed one is opened on nothing: otherwise the next file, the ledger perhaps, would get its
+    A closed one is opened on /dev/null: otherwise the next file, perhaps the ledger, would get its
     number, and what is meant for the stream would be written into it.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
@@ -58,8 +55,8 @@ def _prepare_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def _run_to_the_last_byte(argv: Sequence[str]) -> int:
-    """Run, and write all that was printed: a full disk is no success."""
+def _run_and_flush(argv: Sequence[str]) -> int:
+    """Run, and flush all that was printed: a full disk is a failure."""
     try:
         return _run(argv)
     finally:
@@ -68,7 +65,7 @@ def _run_to_the_last_byte(argv: Sequence[str]) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     if "_ARGCOMPLETE" in os.environ:
-        # A shell asks what could stand here; the answer ends the process.
+        # A shell asks for completions; the answer ends the process.
         importlib.import_module("daemon.cli.completion").answer(os.environ)
     args = parser.read(argv)
     if args.version:
@@ -77,17 +74,16 @@ def _run(argv: Sequence[str]) -> int:
     if args.verb is None:
         sys.stderr.write(parser.help_text())
         return UsageError.exit_code
-    module = _SHARED.get(args.verb, args.verb.replace("-", "_"))
-    command = importlib.import_module(f"daemon.cli.commands.{module}")
+    command = importlib.import_module(parser.VERBS[args.verb].path)
     run = cast("Callable[[argparse.Namespace, Mapping[str, str]], int]", command.run)
     return run(args, os.environ)
 
 
 def _refused(exc: OSError) -> int:
-    # What is still to be written goes nowhere: flushing at exit would complain once more.
+    # Discard what is still to be written: flushing at exit would fail once more.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(exc, BrokenPipeError):
-        # The reader had enough (`| head`): that is no complaint of ours.
+        # The reader has seen enough (`| head`): that is no error.
         return 1
     return _fail(f"cbmaintd: the system refuses: {exc}", 1)
 

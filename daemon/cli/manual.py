@@ -1,4 +1,4 @@
-"""The man page, made from what the command line itself declares."""
+"""The man page, made from what the command line declares."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _explained(options: Iterable[tuple[str, str]]) -> Iterator[str]:
 
 
 def _examples(text: str | None) -> Iterator[str]:
-    """Return the blocks of an epilog that have a title above what stands as it is."""
+    """Return the titled blocks of an epilog, their lines as they are."""
     for block in re.split(r"\n\n+", (text or "").strip()):
         title, _, body = block.partition("\n")
         if body:
@@ -108,7 +108,7 @@ def _examples(text: str | None) -> Iterator[str]:
 
 
 def _text(text: str | None) -> list[str]:
-    """Escape *text*; a line that begins like a request is none."""
+    """Escape *text*, and lines in it that roff would take for requests."""
     lines = _escaped(text or "").splitlines()
     return [rf"\&{line}" if line.startswith((".", "'")) else line for line in lines]
 

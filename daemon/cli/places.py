@@ -1,4 +1,4 @@
-"""Where the file and the ledger are, when nobody says so."""
+"""Where the file and the ledger are, unless the command line says so."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEDGER_LINE = re.compile(
 
 
 def find_config(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
-    """Find schedules.yaml: as asked for, else the first that exists.
+    """Return the path of schedules.yaml: as asked for, else the first that exists.
 
     Raises:
         UsageError: there is none; names the places.
@@ -42,7 +42,7 @@ def find_config(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
 def find_ledger(
     args: argparse.Namespace, environ: Mapping[str, str], found: Settings | Path | None
 ) -> str:
-    """Find the ledger's URL: as asked for, as the file says, else in the usual folder.
+    """Return the ledger's URL: as asked for, as the file says, else in the usual folder.
 
     *found* is the configuration, or a file that is invalid but may still say where its ledger is.
     """
@@ -56,7 +56,7 @@ def find_ledger(
 
 
 def _hint(file: Path | None) -> str | None:
-    """Read where an invalid file says that its ledger is: a bad edit must not hide the holds."""
+    """Return where an invalid file says its ledger is: a bad edit must not hide the holds."""
     if file is None:
         return None
     try:

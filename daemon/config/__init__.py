@@ -1,1 +1,1 @@
-"""schedules.yaml to `Settings`, or every fault at once."""
+"""From schedules.yaml to `Settings`, or to every fault in it."""

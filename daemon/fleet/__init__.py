@@ -1,1 +1,1 @@
-"""A lane for each cluster that is ours, and which clusters are, of several daemons."""
+"""Who makes passes over which clusters, also when several daemons share them."""

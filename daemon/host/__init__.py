@@ -1,1 +1,1 @@
-"""What this machine gives: clock, files, secrets, signals, systemd."""
+"""What this machine provides: clock, files, secrets, signals, systemd."""

@@ -1,1 +1,1 @@
-"""Metrics, health, and the little server that shows them."""
+"""Metrics, health, and the small server that shows them."""

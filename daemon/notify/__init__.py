@@ -1,1 +1,1 @@
-"""Telling people: what, to whom, and in which words."""
+"""Notifying people: of what, by which target, in which words."""

@@ -1,1 +1,1 @@
-"""One pass over one cluster: look, decide, record, act, verify, record; rescue without a daemon."""
+"""One pass over one cluster: look, decide, record, act, verify, record."""

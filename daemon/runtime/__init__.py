@@ -1,1 +1,1 @@
-"""The daemon: assembling it, its loop, reload, health, and what it says."""
+"""The daemon: its parts, its loop, reload, health, and what it reports."""

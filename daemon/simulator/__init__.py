@@ -1,1 +1,1 @@
-"""A simulated Backup Service: its REST API on real sockets, for users and for the tests."""
+"""A simulated Backup Service on real sockets, for users and for the tests."""

@@ -1,6 +1,6 @@
-"""Who asks the simulator: as in Couchbase, whom a client's certificate names, else who Basic says.
+"""Who asks the simulator: as in Couchbase, the user in a client's certificate, else that of Basic.
 
-Source: `couchbase/cbauth`, `AuthWebCreds`: a certificate that was shown comes before a password.
+Source: `couchbase/cbauth`, `AuthWebCreds`: a client's certificate comes before a password.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import ssl
 
 
 def credentials(connection: socket.socket, header: str) -> tuple[str, str | None]:
-    """Return user and password; None is the password of one whose certificate was verified."""
+    """Return user and password; the password is None if a certificate was verified."""
     user = _named(connection)
     return (user, None) if user else _basic(header)
 
 
 def _named(connection: socket.socket) -> str:
-    """Return the common name in a client's certificate; nothing without a verified one."""
+    """Return the common name in a client's certificate; empty without a verified one."""
     shown = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     subject = shown.get("subject", ()) if shown else ()
     for part in subject:

@@ -1,4 +1,4 @@
-"""Faults that a test arms: what the next matching requests meet instead of an answer."""
+"""Faults that a test arms: what the next matching requests get instead of an answer."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Faults:
         self._turn = threading.Lock()
 
     def arm(self, fault: Fault) -> None:
-        """Add a fault behind those that are armed."""
+        """Add a fault after those that are armed."""
         with self._turn:
             self._armed.append(fault)
 

@@ -1,4 +1,4 @@
-"""What the cluster manager answers on its own port, beside the proxy to the service."""
+"""What the cluster manager answers on its own port, besides the proxy to the service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ UUID = "5f0c1a5e7f8e4d3b9a2c6d1e0f9b8a7c"
 
 
 class Cluster(Protocol):
-    """The part of a simulator that is asked about."""
+    """The part of a simulator that the answers describe."""
 
     @property
     def ports(self) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The service's state and what its calls do to it; time enters through `now`, no socket is here.
+"""The service's state and what its calls do to it. Time enters through `now`; no sockets here.
 
 Facts: a paused repository stays under `active`, without the key `scheduled`; the change shows some
 time after the 200; runs that fall due meanwhile are skipped; running tasks go on, and one-off
@@ -57,7 +57,7 @@ class Repository:
 
 @dataclass
 class Model:
-    """Everything that the service knows; not safe for two threads at once."""
+    """Everything that the service knows; not thread-safe."""
 
     now: Callable[[], datetime]
     effect_delay: timedelta = timedelta(0)
@@ -72,7 +72,7 @@ class Model:
     events: list[Json] = field(default_factory=list)
 
     def seed(self, ids: Iterable[str]) -> None:
-        """Have these repositories, unless the state file has others."""
+        """Create these repositories, or load the state file if there is one."""
         if self.state_file and self.state_file.exists():
             self._load(json.loads(self.state_file.read_text()))
             return
@@ -133,7 +133,7 @@ class Model:
         self.save()
 
     def import_(self, body: Json) -> None:
-        """Take in a repository that exists already, read-only."""
+        """Import a repository that exists already, read-only."""
         id_ = str(body.get("id") or "")
         if not ID.match(id_):
             raise Refusal(400, f"repository id must follow the rules {ID.pattern}")
@@ -155,7 +155,7 @@ class Model:
         self.save()
 
     def change_plan(self, id_: str, plan: str) -> None:
-        """Return an active repository another plan."""
+        """Change the plan of an active repository."""
         found = self.find("active", id_, f"could not find repository with id: {id_}")
         if plan not in self.plans:
             raise Refusal(404, "requested plan not found")
@@ -194,7 +194,7 @@ class Model:
         return {key: value for key, value in shown.items() if value is not None}
 
     def history(self, state: str, id_: str) -> list[Json]:
-        """List the runs of a repository, the newest first."""
+        """Return the runs of a repository, the newest first."""
         return [_public(run) for run in self.find(state, id_).runs]
 
     # Plans and settings
@@ -231,10 +231,10 @@ class Model:
         self.config["history_rotation_size"] = size
         self.save()
 
-    # What time does
+    # What happens as time passes
 
     def _tick(self, repository: Repository) -> None:
-        """Let a change show, a slot run and a task end, as of now."""
+        """Apply all that is due by now: a pending change, runs that start, tasks that end."""
         now = self.now()
         if repository.pending and _instant(repository.pending[1]) <= now:
             repository.state, repository.pending = repository.pending[0], None
@@ -305,7 +305,7 @@ class Model:
     # The state file
 
     def save(self) -> None:
-        """Replace the state file whole, if there is one."""
+        """Replace the state file as a whole, if there is one."""
         if self.state_file is None:
             return
         kept = {

@@ -1,4 +1,4 @@
-"""Plans: what the service accepts as one, and when a task of one runs next.
+"""Plans: what the service accepts as one, and when its tasks run next.
 
 Schedules are anchored: the slots of a task lie on a grid that pausing does not move, so that a slot
 that passes while the repository is paused is skipped and the next one stays where it was.
@@ -57,7 +57,7 @@ BUILT_IN: dict[str, Plan] = {
 
 
 def fault(plan: object) -> str | None:
-    """Return what is wrong with a plan, in the service's manner; None if it is accepted."""
+    """Return what is wrong with a plan, in the service's words; None if it is accepted."""
     if not isinstance(plan, dict):
         return "invalid request body"
     if not PLAN_NAME.match(str(plan.get("name", ""))):

@@ -1,4 +1,4 @@
-"""The paths of the REST API, and which call of the model each one is.
+"""The paths of the REST API, and the call of the model behind each.
 
 `/api/v1` on the service's port; the same below `/_p/backup` on the cluster manager's, which also
 answers `/pools`, `/pools/default/nodeServices` and `/events`.
@@ -29,7 +29,7 @@ class Request:
     body: bytes
 
     def json(self) -> Any:
-        """Read the body, or refuse in the service's words."""
+        """Return the parsed body, or refuse in the service's words."""
         if not self.body.strip():
             raise Refusal(400, "invalid request body", "EOF")
         try:
@@ -38,14 +38,14 @@ class Request:
             raise Refusal(400, "invalid request body", str(exc)) from exc
 
     def object(self) -> Json:
-        """Read the body as an object."""
+        """Return the body as an object."""
         body = self.json()
         if not isinstance(body, dict):
             raise Refusal(400, "invalid request body", "json: cannot unmarshal into Go value")
         return body
 
     def number(self, name: str) -> int | None:
-        """Read a count from the query."""
+        """Return a count from the query."""
         text = self.query.get(name, [""])[0]
         if not text:
             return None
@@ -233,7 +233,7 @@ ROUTES = (
 
 
 def find(method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
-    """Find the route of a request, and the parts of its path; None where there is none."""
+    """Return the route of a request and the parts of its path; None if there is none."""
     for route in ROUTES:
         matched = route.path.match(path)
         if matched and method in route.methods:
@@ -242,5 +242,5 @@ def find(method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
 
 
 def query_of(text: str) -> dict[str, list[str]]:
-    """Read a query string."""
+    """Parse a query string."""
     return parse_qs(text, keep_blank_values=True)

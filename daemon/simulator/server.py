@@ -52,7 +52,7 @@ class Reply:
 
 
 class Simulator:
-    """A Backup Service on loopback, and the hands of people who use it beside the daemon."""
+    """A Backup Service on loopback, with methods for what people do while the daemon runs."""
 
     def __init__(  # noqa: PLR0913  # each is an option of its own, with a default
         self,
@@ -68,7 +68,7 @@ class Simulator:
     ) -> None:
         """Prepare; *users* maps names to password and role, *tls* is certificate and key.
 
-        *client_tls* is who signs the certificates of clients, and whether each must have one.
+        *client_tls* is the CA of the clients' certificates, and whether each must have one.
         """
         self.users = dict(users or {"Administrator": ("password", "admin")})
         self._model = Model(now, effect_delay, state_file=state_file)
@@ -144,10 +144,10 @@ class Simulator:
 
     @property
     def requests(self) -> list[Seen]:
-        """What was asked so far."""
+        """The requests so far."""
         return list(self._seen)
 
-    # What people do beside the daemon
+    # What people do while the daemon runs
 
     def pause(self, id_: str) -> None:
         """Pause as a person would, at once."""
@@ -169,7 +169,7 @@ class Simulator:
             self._model.create(id_, {"plan": plan, "archive": f"/archives/{id_}"})
 
     def delete(self, id_: str) -> None:
-        """Archive a repository and delete it, as one has to."""
+        """Archive a repository and delete it; an active one cannot be deleted."""
         with self._turn:
             self._model.archive(id_, id_)
             self._model.delete("archived", id_)
@@ -180,11 +180,11 @@ class Simulator:
             return self._model.show(self._model.find("active", id_))
 
     def state(self, id_: str) -> str:
-        """Check whether a repository is active or paused."""
+        """Return the state of a repository: active or paused."""
         return str(self.show(id_)["state"])
 
     def states(self) -> dict[str, str]:
-        """Return it of all."""
+        """Return the states of all repositories."""
         with self._turn:
             found: dict[str, Repository] = self._model.repositories["active"]
             return {id_: self.state(id_) for id_ in found}
@@ -199,7 +199,7 @@ class Simulator:
         """Call *act* `before` or `after` the nth request (from 1) of *method* is applied."""
         self._hooks.append(((moment, method, number), act))
 
-    # What a request meets
+    # How a request is answered
 
     def answer(self, handler: _Handler) -> Reply | None:
         """Answer a request; None closes the connection without a byte."""
@@ -266,7 +266,7 @@ class Simulator:
         return Reply(200) if result is None else _json(200, result)
 
     def _role(self, handler: _Handler) -> str | None:
-        """Return the role of who asks; None for a stranger."""
+        """Return the role of the user; None if the user or password is unknown."""
         password, role = self.users.get(handler.user, ("", ""))
         return role if role and handler.password in {None, password} else None
 
@@ -293,7 +293,7 @@ def _forbidden() -> Reply:
 
 
 class _Server(ThreadingHTTPServer):
-    """Listens for one simulator; knows its connections, to be able to hang up."""
+    """Listens for one simulator; keeps its connections in order to be able to close them."""
 
     daemon_threads = True
     block_on_close = False
@@ -323,7 +323,7 @@ class _Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that vanish; a bug of ours is shown."""
+        """Ignore clients that vanish; show a bug of ours."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]  # as it came
 
@@ -342,10 +342,10 @@ class _Handler(BaseHTTPRequestHandler):
         super().finish()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
-        """Say nothing: who wants to know asks for the requests."""
+        """Print nothing: `Simulator.requests` has them all."""
 
     def reset(self) -> None:
-        """End the connection with a reset instead of a goodbye."""
+        """Reset the connection."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _handle(self) -> None:
@@ -370,7 +370,7 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in reply.headers:
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))
-        # One segment: headers and body in a write each cost the client a delayed acknowledgement.
+        # In one segment: writing headers and body apart costs the client a delayed acknowledgement.
         self._headers_buffer.append(b"\r\n" + reply.body)  # type: ignore[attr-defined]  # the base's
         self.flush_headers()
 

@@ -1,1 +1,1 @@
-"""When: rules to openings, openings to a timeline, and the changes that people make. Pure."""
+"""When: rules to openings, openings to a timeline, and people's decisions. Pure."""

@@ -6,6 +6,7 @@ The contracts of imports stand in pyproject.toml; here is what import-linter can
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,3 +92,17 @@ def test_a_package_can_be_overlooked(package: Path) -> None:
     if package.name != "daemon":
         assert len(init.body) == 1
         assert "\n" not in (ast.get_docstring(init) or "\n")
+
+
+def test_the_manual_lists_the_packages() -> None:
+    """The table of packages in the README is their docstrings, word for word, and complete."""
+    rows = re.findall(
+        r"^\| `([a-z/]+)/` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+    documented = {
+        path: ast.get_docstring(ast.parse((ROOT / "daemon" / path / "__init__.py").read_text()))
+        for package in packages()
+        if (path := package.relative_to(ROOT / "daemon").as_posix()) != "."
+    }
+
+    assert dict(rows) == documented

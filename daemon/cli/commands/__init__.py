@@ -1,1 +1,1 @@
-"""One module for each verb, or family of verbs, of the command line."""
+"""One module for each command, or family of commands."""

@@ -31,23 +31,24 @@ from daemon.windows.window import Opening, Window
 from daemon.wording import nearest_or_all
 
 MOST_DAYS = 3660
-"""Ten years: further ahead nobody knows what clocks will do, and nobody should wait for it."""
+"""Ten years: nobody knows what clocks will do further ahead, and it would take too long."""
 
 LONGEST_DAY = timedelta(hours=25)
 """One on which clocks go back."""
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Print the openings that meet the days asked for.
+    """Print the openings that overlap the days asked for.
 
     Raises:
         ConfigError: the file is invalid.
-        UsageError: a window, a time or a number that does not make sense.
+        UsageError: a window, a time or a number makes no sense.
 
     """
     # When windows open does not depend on whether this user may read the secrets.
     settings = load(places.find_config(args, environ), environ=environ, check_secrets=False)
-    start = datetime.now(UTC)
+    now = datetime.now(UTC)
+    start = now
     if args.start is not None:
         start = read_instant("--from", args.start, settings.timezone)
     until = _until(start, args.days)
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case "ics":
             sys.stdout.buffer.write(_ics(openings, timeline))
         case _:
-            _print_strip(openings, Period(start, until, settings.timezone, datetime.now(UTC)))
+            _print_strip(openings, Period(start, until, settings.timezone, now))
             _print_table(openings, args.days)
     return 0
 
@@ -93,7 +94,7 @@ def _print_differences(
     environ: Mapping[str, str],
     period: tuple[datetime, datetime],
 ) -> int:
-    """Compare with another file; what people decided beside the files is left out of both."""
+    """Compare with another file; people's decisions, which are in neither, are left out."""
     if args.output == "ics" or args.impact:
         raise UsageError("--against: goes with --output table or json, and without --impact")
     before = load(Path(args.against), environ=environ, check_secrets=False)
@@ -141,7 +142,7 @@ def _print_impact(
 
 
 def _print_strip(openings: list[Opening], period: Period) -> None:
-    """Draw them for a person; who reads a pipe wants the table alone."""
+    """Draw them in a terminal; in a pipe the table is enough."""
     terminal = console()
     if not terminal.is_terminal:
         return

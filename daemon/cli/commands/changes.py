@@ -23,7 +23,7 @@ _DAY = timedelta(days=1)
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Decide about one opening, and keep that in the ledger for the daemon to see.
+    """Decide about one opening, and record that in the ledger for the daemon.
 
     Raises:
         UsageError: there is no such window or opening, or a time is past.

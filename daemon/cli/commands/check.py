@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from daemon.cli import places
-from daemon.cli.reports import inventory as inquiry
 from daemon.cli.reports.advice import advise
 from daemon.cli.reports.impact import Inventory, impact
+from daemon.cli.reports.inventory import take_inventories
 from daemon.cli.reports.tables import clock, clock_with_offset, span
 from daemon.config.settings import Settings, load
 from daemon.core.repository import ObservedRepository, RepositoryState
@@ -23,14 +23,14 @@ from daemon.windows.window import Opening, Patterns, Window
 
 MOST_RUNS_SHOWN = 20
 FAR_ENOUGH = timedelta(days=32)
-"""How much of an opening is asked about that lasts longer."""
+"""How much of a longer opening is looked at."""
 
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Report:
-    """What one cluster said: a line for people, what must be mended, what is worth knowing."""
+    """What one cluster said: a line for people, what must be fixed, what is worth knowing."""
 
     line: str
     problems: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _warn(warning)
     _say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
-        # Of one that never opens there is a warning, which says more.
+        # One that never opens gets a warning, which says more.
         if said := _next(window, now):
             _say(f"  {window.name}: {said}")
     for warning in advise(settings.windows.values(), settings.clusters, now):
@@ -82,7 +82,7 @@ def _is_near_change(opening: Opening) -> bool:
 def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime) -> int:
     timeline = Timeline(window for window in settings.windows.values() if window.enabled)
     has_problems = False
-    for name, answer in inquiry.take_inventories(settings.clusters, environ).items():
+    for name, answer in take_inventories(settings.clusters, environ).items():
         report = _report(name, answer, timeline, now)
         _say(report.line)
         for warning in report.warnings:
@@ -132,7 +132,7 @@ def _worth_knowing(inventory: Inventory, timeline: Timeline, now: datetime) -> I
 
 
 def _losses(inventory: Inventory, window: Window, opening: Opening, now: datetime) -> Iterator[str]:
-    """Return what the next opening costs, as far ahead as one reads."""
+    """Return what the next opening costs, up to FAR_ENOUGH from now."""
     start, end = max(opening.pause_from, now), min(opening.end, now + FAR_ENOUGH)
     cost = impact(inventory, Timeline([window]), start, end)
     for run_ in cost.lost[:MOST_RUNS_SHOWN]:

@@ -1,4 +1,4 @@
-"""`cbmaintd completion`: print the lines that let a shell complete commands, options and names."""
+"""`cbmaintd completion`: the lines with which a shell completes commands, options and names."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from argcomplete.shell_integration import shellcode
 
 
 def run(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
-    """Print them; the shell then asks us at each Tab, see `daemon.cli.completion`."""
+    """Print them; the shell then asks cbmaintd at each Tab, see `daemon.cli.completion`."""
     sys.stdout.write(f"{shellcode(['cbmaintd'], shell=args.shell).strip()}\n")
     return 0

@@ -1,4 +1,4 @@
-"""`cbmaintd demo`: the real daemon on a simulated service, told as it happens."""
+"""`cbmaintd demo`: the real daemon on a simulated service, shown as it happens."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ WHY = {"paused_elsewhere": "somebody else had paused it"}
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Play the demo; 0 if all that should be was paused and resumed, and nothing else touched.
+    """Run the demo; return 0 if exactly what should be was paused and resumed.
 
     Raises:
-        HostError: it did not come out as it should; says what the daemon said last.
+        HostError: it did not end as it should; has the last lines of the daemon's log.
 
     """
     out = console()
     length = timedelta(seconds=args.seconds)
     password = secrets.token_urlsafe(12)
     with (
-        _told_to_stop_as_by_keyboard(),
+        _sigterm_as_ctrl_c(),
         Simulator((*OURS, LEFT_OUT, THEIRS), {USER: (password, "backup_admin")}) as simulator,
         tempfile.TemporaryDirectory(prefix="cbmaintd-demo-") as name,
     ):
@@ -79,8 +79,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 @contextmanager
-def _told_to_stop_as_by_keyboard() -> Iterator[None]:
-    """Let SIGTERM end the demo as Ctrl-C does: nothing that was started or written stays."""
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Treat SIGTERM as Ctrl-C, so that nothing that was started or written remains."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -114,14 +114,14 @@ def _write(folder: Path, url: str, password: str, length: timedelta) -> None:
 
 @dataclass
 class _Story:
-    """What the daemon's log told so far."""
+    """What the daemon's log has told so far."""
 
     out: Console
     resumed: set[str] = field(default_factory=set)
     last: deque[str] = field(default_factory=lambda: deque(maxlen=5))
 
     def follow(self, stream: IO[str]) -> None:
-        """Return what the log says until it ends."""
+        """Print what the log tells until it ends."""
         for text in stream:
             self.last.append(text.rstrip())
             if text.startswith("{"):
@@ -142,7 +142,7 @@ class _Story:
 
 
 def _told(line: Mapping[str, Any]) -> str | None:
-    """Say a line of the log as one tells it; None for those that are no part of the story."""
+    """Return a line of the log in words; None if it is not part of the story."""
     said = SAID.get(line["event"])
     if said is None:
         return None
@@ -153,7 +153,7 @@ def _told(line: Mapping[str, Any]) -> str | None:
 def _daemon(
     folder: Path, story: _Story, environ: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run the real daemon; it is stopped as systemd would, whatever happens."""
+    """Run the real daemon; stop it as systemd would, whatever happens."""
     command = [
         *(sys.executable, "-m", "daemon", "--config", str(folder / "schedules.yaml")),
         *("--ledger", f"sqlite:///{folder}/ledger.db", "run", "--log-format", "json"),
@@ -179,20 +179,20 @@ def _stop(process: subprocess.Popen[str]) -> None:
     try:
         process.wait(timeout=STOPS_WITHIN.total_seconds())
     finally:
-        # Asked twice to end (Ctrl-C again), or in vain: it must not outlive its folder.
+        # Interrupted again, or it did not stop in time: it must not outlive its folder.
         process.kill()
         process.wait()
 
 
 def _wait(story: _Story, process: subprocess.Popen[str], within: timedelta) -> None:
-    """Wait for the story's end; a daemon that is gone has told all that it will."""
+    """Wait for the end of the story, or of the daemon."""
     end = time.monotonic() + within.total_seconds()
     while not story.is_over and process.poll() is None and time.monotonic() < end:
         time.sleep(0.05)
 
 
 def _judge(story: _Story, simulator: Simulator) -> None:
-    """Believe the service, not the daemon, about what was done to which repository."""
+    """Check with the service, not the daemon, what was done to which repository."""
     posts = {tuple(r.path.split("/")[-2:]) for r in simulator.requests if r.method == "POST"}
     wanted = {(id_, action) for id_ in OURS for action in ("pause", "resume")}
     expected = dict.fromkeys((*OURS, LEFT_OUT), "active") | {THEIRS: "paused"}

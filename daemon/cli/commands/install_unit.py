@@ -30,7 +30,7 @@ what to do now:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What is to be written; one that is an example gives way to what is there."""
+    """A file to write; an example never replaces what is there."""
 
     path: Path
     text: str
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _program() -> Path:
-    """Find the command of the environment that runs now."""
+    """Return the command of the environment in which this runs."""
     program = Path(sys.prefix, "bin", "cbmaintd")
     if not program.exists():
         raise UsageError(
@@ -97,7 +97,7 @@ def _unit(program: Path, config: Path) -> str:
 
 
 def _shipped(name: str) -> str:
-    """Read a file that came with the program: beside its package, or in the environment's share."""
+    """Return a file that came with the program, next to its package or in the environment."""
     shared = Path(sys.prefix, "share/cbmaintd", Path(name).name)
     for place in (Path(__file__).parents[3] / name, shared):
         if place.is_file():

@@ -1,4 +1,4 @@
-"""`cbmaintd notify`: tell everybody under `notify` that this is a test, and say what came of it."""
+"""`cbmaintd notify`: send a test message to each target under `notify`, and print the results."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def _wait(ledger: Ledger, decision: Override) -> None:
 
 
 def _progress(records: Iterable[Record], decision: Override) -> tuple[list[str], list[str]]:
-    """Name what is missing and what is paused.
+    """Return what is missing and what is paused.
 
     A pass records all its intents at once: a cluster of which one repository is held for this
     window has been looked at, and what is not held there is not to be paused.

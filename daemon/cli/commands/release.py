@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.cli import agenda, places
-from daemon.cli.reports.tables import clock, console
+from daemon.cli.reports.tables import clock, console, grid
 from daemon.cli.targets import parse_target
 from daemon.config import earlier
 from daemon.config.settings import Settings
@@ -206,9 +206,7 @@ def _note(text: str) -> None:
 
 
 def _table(results: Iterable[Result]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("REPOSITORY", overflow="fold")
-    table.add_column("RESULT", overflow="fold")
+    table = grid("REPOSITORY", "RESULT")
     for result in results:
         has_failed = result.fate is Fate.FAILED
         separator = ": " if has_failed else ", "

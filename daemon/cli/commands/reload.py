@@ -1,4 +1,4 @@
-"""`cbmaintd reload`: let the daemon read its file again, and say what came of it."""
+"""`cbmaintd reload`: make the daemon read its file again, and print the result."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from daemon.ledger.opening import open_ledger
 from daemon.ledger.state import DaemonState
 
 WITHIN = timedelta(seconds=30)
-"""A daemon whose disk is slow takes a while; one that takes longer is ill."""
+"""A daemon on a slow disk takes a while; one that takes longer has a problem."""
 
 _LOOK_EVERY_S = 0.1
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Send SIGHUP and wait until the ledger says what the daemon made of the file.
+    """Send SIGHUP and wait until the ledger has the result.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.

@@ -4,103 +4,65 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from rich.console import Group
 from rich.live import Live
-from rich.text import Text
 
 from daemon.cli import agenda, places
-from daemon.cli.reports.tables import (
-    Row,
-    clock,
-    console,
-    laid_out,
-    opening_json,
-    print_json,
-    room,
-    span,
-)
-from daemon.core.record import Record
-from daemon.core.shares import LONGEST_SKEW
-from daemon.core.unreachable import Unreachable
+from daemon.cli.reports.status import Status, document, render
+from daemon.cli.reports.tables import console, print_json
 from daemon.errors import UsageError
 from daemon.ledger.ledger import Access, SharedLedger
 from daemon.ledger.opening import open_ledger
-from daemon.ledger.state import DaemonState, Member
-from daemon.windows.overrides import Override, OverrideKind
+from daemon.windows.overrides import OverrideKind
 from daemon.windows.timeline import ahead
 from daemon.windows.window import Opening, Window
 
 LOOK_EVERY_S = 1.0
 """How often `--watch` looks."""
 
-FAULTS_SHOWN = 5
-FEW = 3
-"""As many repositories of which the same is to be said have a row each; more share one."""
-
-_Table = Sequence[tuple[Sequence[Text], int]]
-"""The lines of each row, with how many things the row is about; those of the titles first."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Status:
-    """How things stand; `unplanned` has the decisions that opened windows beside the file.
-
-    `members` are the daemons that share the ledger, None if it is for one alone.
-    """
-
-    now: datetime
-    daemon: DaemonState
-    unreachable: list[Unreachable]
-    unplanned: dict[str, Override]
-    open: list[Opening]
-    next: list[Opening]
-    holds: list[Record]
-    members: list[Member] | None
-
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Print the state of affairs; with `--watch` again and again, until interrupted.
+    """Print the current state; with `--watch` again and again, until interrupted.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
-        UsageError: nobody could watch it.
+        UsageError: it cannot be watched without a terminal.
 
     """
     if args.watch:
         _watch(args, environ)
     status = _read(args, environ)
     if args.output == "json":
-        print_json(_document(status))
+        print_json(document(status))
     else:
-        console().print(*_shown(status), sep="\n", soft_wrap=True)
+        console().print(*render(status), sep="\n", soft_wrap=True)
     return 0
 
 
 def _watch(args: argparse.Namespace, environ: Mapping[str, str]) -> None:
-    """Show the status until somebody interrupts."""
+    """Show the status until interrupted."""
     out = console()
     if args.output == "json" or not out.is_terminal:
         raise UsageError("--watch: needs a terminal; without it the status is printed once")
     with Live(console=out, auto_refresh=False) as live:
         while True:
             # The last line of a terminal is where the cursor waits.
-            lines = _shown(_read(args, environ), out.height - 1)
+            lines = render(_read(args, environ), out.height - 1)
             live.update(Group(*lines), refresh=True)
             time.sleep(LOOK_EVERY_S)
 
 
-def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Status:
+def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Status:
     found = agenda.read_settings(args, environ)
     with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
         now = datetime.now(UTC)
         planned = agenda.in_force(ledger, environ)
         coming = (_next(window, now) for window in planned.timeline.windows.values())
         daemon = ledger.daemon()
-        return _Status(
+        return Status(
             now,
             daemon,
             ledger.unreachable() if daemon.running else [],
@@ -114,223 +76,3 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> _Status:
 
 def _next(window: Window, now: datetime) -> Opening | None:
     return next((opening for opening in ahead(window, now) if opening.start > now), None)
-
-
-def _document(status: _Status) -> dict[str, object]:
-    daemon = status.daemon
-    return {
-        "daemon": {
-            "running": daemon.running,
-            "pid": daemon.pid,
-            "host": daemon.host,
-            "since": _text(daemon.since),
-            "config": daemon.config,
-        },
-        "open": [opening_json(opening) for opening in status.open],
-        "next": [opening_json(opening) for opening in status.next],
-        "holds": [
-            {
-                "cluster": hold.key.cluster,
-                "repository": hold.key.id,
-                "phase": hold.phase,
-                "since": _text(hold.since),
-                "windows": list(hold.windows),
-                "last_error": hold.last_error,
-                "next_attempt": _text(hold.next_attempt),
-                "running": list(hold.running),
-            }
-            for hold in status.holds
-        ],
-        **_special(status),
-    }
-
-
-def _special(status: _Status) -> dict[str, object]:
-    """Return the keys that are there for some: who shares the ledger, and what does not answer."""
-    special: dict[str, object] = {}
-    if status.members is not None:
-        special["members"] = [_member(member) for member in status.members]
-    if status.unreachable:
-        special["clusters"] = [_unreachable_json(cluster) for cluster in status.unreachable]
-    return special
-
-
-def _unreachable_json(cluster: Unreachable) -> dict[str, str]:
-    return {
-        "cluster": cluster.cluster,
-        "error": cluster.error,
-        "message": cluster.message,
-        "since": cluster.since.isoformat(),
-    }
-
-
-def _member(member: Member) -> dict[str, object]:
-    return {
-        "id": member.id,
-        "host": member.host,
-        "pid": member.pid,
-        "since": member.since.isoformat(),
-        "version": member.version,
-        "live": member.is_live,
-        "clusters": member.clusters,
-        "heard_s": round(member.age.total_seconds(), 1),
-        "lease_s": member.lease.total_seconds(),
-        "agrees": member.agrees,
-        "clock_ahead_s": round(member.skew.total_seconds(), 3),
-    }
-
-
-def _text(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None
-
-
-def _shown(status: _Status, height: int | None = None) -> list[Text]:
-    """Return the lines; of tables that are too long for *height*, what comes first."""
-    width = room()
-    lines = [line for part in _daemon_lines(status) for line in _broken(part, width)]
-    openings, holds = _openings(status, width), _holds(status, width)
-    if status.members:
-        lines += [Text(), *_cut(_members(status.members, width), None)]
-    least = left = None
-    if height is not None:
-        # Two lines are empty. Holds matter more, and have at least half of what is left.
-        left = height - len(lines) - 2
-        least = max(left // 2, left - _size(holds))
-        left -= min(_size(openings), least)
-    for table, most in ((openings, least), (holds, left)):
-        if table:
-            lines += [Text(), *_cut(table, most)]
-    return lines if holds else [*lines, Text(), Text("No repository is held.")]
-
-
-def _broken(part: str | Text, width: int | None) -> Sequence[Text]:
-    text = Text.from_markup(part) if isinstance(part, str) else part
-    return [text] if width is None else [*text.wrap(console(), width)]
-
-
-def _size(table: _Table) -> int:
-    return sum(len(lines) for lines, _ in table)
-
-
-def _cut(table: _Table, height: int | None) -> Iterator[Text]:
-    """Return the rows for which there is room, and say for how many things there is none."""
-    if height is None or _size(table) <= height:
-        yield from (line for lines, _ in table for line in lines)
-        return
-    left, missing = height - 1, sum(count for _, count in table)
-    for lines, count in table:
-        left -= len(lines)
-        if left < 0:
-            break
-        missing -= count
-        yield from lines
-    yield Text(f"and {missing} more", "dim")
-
-
-def _daemon_lines(status: _Status) -> Iterator[str | Text]:
-    daemon = status.daemon
-    if daemon.running:
-        since = f", for {span(status.now - daemon.since)}" if daemon.since else ""
-        yield f"The daemon runs: pid {daemon.pid} on {daemon.host}{since}."
-    else:
-        yield "[bold yellow]No daemon runs on this ledger.[/]"
-        if status.holds:
-            yield "[bold red]What it holds stays paused until one does: systemctl start cbmaintd[/]"
-    for cluster in status.unreachable:
-        since = span(status.now - cluster.since)
-        what = f"{cluster.cluster} does not answer as it should, for {since}"
-        yield Text(f"{what}: {cluster.error}: {cluster.message}", "bold red")
-    if daemon.config == "rejected":
-        yield "[bold red]The file was rejected; the last good one is in force. The faults:[/]"
-        faults = daemon.reading.faults
-        yield from (Text(f"  {fault}") for fault in faults[:FAULTS_SHOWN])
-        if more := faults[FAULTS_SHOWN:]:
-            yield f"  and {len(more)} more"
-
-
-def _members(members: Sequence[Member], width: int | None) -> _Table:
-    rows = []
-    for member in members:
-        problems = ", ".join(_problems_of(member))
-        cells = (
-            f"{member.host} pid {member.pid}",
-            str(member.clusters),
-            f"{member.age.total_seconds():.1f} s ago, lease {span(member.lease)}",
-            member.version,
-        )
-        rows.append((Row(cells, problems, "bold red" if problems else ""), 1))
-    return _table(("DAEMON", "CLUSTERS", "HEARD OF", "VERSION"), rows, width)
-
-
-def _problems_of(member: Member) -> Iterator[str]:
-    if not member.is_live:
-        yield "silent: its clusters go to the others"
-    elif not member.agrees:
-        yield "its file is not the one in force: cbmaintd apply"
-    if member.is_live and abs(member.skew) > LONGEST_SKEW:
-        yield f"its clock is {member.skew.total_seconds():+.0f} s off, so it pauses nothing new"
-
-
-def _openings(status: _Status, width: int | None) -> _Table:
-    rows = []
-    for opening in status.open:
-        when = f"ends in {span(opening.end - status.now)}, {clock(opening.local_end)}"
-        if decision := status.unplanned.get(opening.window):
-            when += f"; opened by {decision.by}"
-            when += f": {decision.reason}" if decision.reason else ""
-        rows.append(Row((opening.window, "open", when), style="bold"))
-    for opening in status.next:
-        when = f"opens in {span(opening.start - status.now)}, {clock(opening.local_start)}"
-        rows.append(Row((opening.window, "next", when)))
-    return _table(("WINDOW", "", "WHEN"), [(row, 1) for row in rows], width)
-
-
-def _holds(status: _Status, width: int | None) -> _Table:
-    """Return a row for each hold, or for all of which the same is to be said; trouble first."""
-    alike: dict[tuple[object, ...], list[Record]] = {}
-    for hold in status.holds:
-        same = (hold.key.cluster, *_about(hold, status.now), *_problems_of_hold(hold, status.now))
-        alike.setdefault(same, []).append(hold)
-    rows = []
-    for holds in alike.values():
-        if len(holds) <= FEW:
-            rows += [(_row(str(hold.key), [hold], status.now), 1) for hold in holds]
-        else:
-            name = f"{holds[0].key.cluster}: {len(holds)} repositories"
-            rows.append((_row(name, holds, status.now), len(holds)))
-    rows.sort(key=lambda each: (not each[0].style, not each[0].note))
-    return _table(("REPOSITORY", "STATE", "SINCE", "WINDOWS"), rows, width)
-
-
-def _row(name: str, holds: Sequence[Record], now: datetime) -> Row:
-    first = holds[0]
-    problems = [*_problems_of_hold(first, now)]
-    attempts = [hold.next_attempt for hold in holds if hold.next_attempt]
-    if attempts and min(attempts) > now:
-        problems.append(f"again in {span(min(attempts) - now)}")
-    style = "bold red" if _is_overdue(first, now) else ""
-    return Row((name, *_about(first, now)), ", ".join(problems), style)
-
-
-def _about(hold: Record, now: datetime) -> tuple[str, str, str]:
-    since = f"{span(now - hold.since)} ago" if hold.since else ""
-    return str(hold.phase), since, ", ".join(hold.windows)
-
-
-def _table(titles: Sequence[str], rows: Sequence[tuple[Row, int]], width: int | None) -> _Table:
-    """Lay rows out, each with how many things it is about; nothing if there are none."""
-    lines = laid_out(titles, [row for row, _ in rows], width)
-    return list(zip(lines, [0, *(count for _, count in rows)], strict=True)) if rows else []
-
-
-def _is_overdue(hold: Record, now: datetime) -> bool:
-    return hold.until is not None and hold.until <= now
-
-
-def _problems_of_hold(hold: Record, now: datetime) -> Iterator[str]:
-    if hold.until and _is_overdue(hold, now):
-        yield f"overdue for {span(now - hold.until)}"
-    if hold.running:
-        yield f"still running: {', '.join(hold.running)}"
-    if hold.last_error:
-        yield hold.last_error

@@ -26,15 +26,15 @@ from daemon.wording import nearest_or_all
 
 _MOMENT = timedelta.resolution
 _MOST_CHANGES = 1000
-"""How many changes of a cluster are looked through for one of a repository."""
+"""How many changes of a cluster are searched for one that affects the repository."""
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Explain.
+    """Print what covers the repository, window by window.
 
     Raises:
         ConfigError: the file is invalid.
-        UsageError: a repository or a time that makes no sense.
+        UsageError: a repository or a time makes no sense.
 
     """
     file = places.find_config(args, environ)
@@ -99,7 +99,7 @@ def _explain(
 def _next_change(
     timeline: Timeline, key: RepositoryKey, at: datetime, *, is_wanted: bool
 ) -> datetime | None:
-    """Return the next change of its cluster that is one for the repository."""
+    """Return the next change of its cluster that affects the repository."""
     change = timeline.next_change(at, key.cluster)
     for _ in range(_MOST_CHANGES):
         if not change or (key.id in timeline.desired(key.cluster, [key.id], change)) != is_wanted:
@@ -127,7 +127,7 @@ def _reason(window: Window, key: RepositoryKey, at: datetime) -> str:
 
 
 def _closed(window: Window, at: datetime) -> str:
-    """Say why a window that matches is closed: its time, or something that takes it away."""
+    """Return why a window that matches is closed: its times, or what cancels the opening."""
     taken = _taken_away(window, at)
     coming = next((opening for opening in ahead(window, at) if opening.start > at), None)
     then = f"opens next {clock(coming.local_start)}" if coming else "does not open again"
@@ -154,7 +154,7 @@ def _marks(opening: Opening) -> str:
 
 
 def _ledger_lines(record: Record, planned: Agenda, now: datetime) -> Iterator[str]:
-    """Say what the ledger knows of it: that it is held, or that a person overruled us."""
+    """Return what the ledger knows about it: that it is held, or that a person resumed it."""
     key = record.key
     if record.is_hold:
         since = f" for {span(now - record.since)}" if record.since else ""

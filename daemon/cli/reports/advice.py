@@ -1,7 +1,7 @@
-"""What a valid file probably does not mean: windows that never open, never close, or cost too much.
+"""What is probably wrong in a valid file: windows that never open, never close, or cost too much.
 
-`advise` reads the windows as they will be for the next month, and for the next year where that is
-cheap; it asks no cluster. Every piece of advice is a sentence that names the window first.
+`advise` looks at the windows of the next month, and of the next year where that is cheap; it asks
+no cluster. Every piece of advice is a sentence that names the window first.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from daemon.windows.window import Opening, Patterns, Window
 from daemon.wording import listed
 
 MONTH = timedelta(days=32)
-"""How far ahead it is looked whether enough time is left for backups."""
+"""How far ahead to check that enough time is left for backups."""
 
 LEAST_FREE = 0.25
-"""The share of a month that a repository should not be paused."""
+"""The least share of a month in which a repository should not be paused."""
 
 THIRTEEN_MONTHS = timedelta(days=396)
 MOST_CHANGES = 4
-"""How many openings at clock changes are told of each window: those of two years, usually."""
+"""How many openings at clock changes are reported for each window: usually those of two years."""
 
 _DAY = timedelta(days=1)
 
 Pauses = Mapping[str, list[Opening]]
-"""Of each window the openings of a month."""
+"""The openings of a month, by window."""
 
 
 def advise(
     windows: Iterable[Window], clusters: Mapping[str, ClusterSettings], now: datetime
 ) -> Iterator[str]:
-    """Return what is worth a second look from *now* (aware) on, disabled windows passed over."""
+    """Return what deserves a second look from *now* (aware) on; disabled windows are left out."""
     enabled = [window for window in windows if window.enabled]
     month = {window.name: window.openings(now, now + MONTH) for window in enabled}
     endless = {window.name for window in enabled if _is_endless(month[window.name], now)}
@@ -75,7 +75,7 @@ def _is_endless(month: list[Opening], now: datetime) -> bool:
 
 
 def _lengths(openings: Iterable[Opening], now: datetime) -> Iterator[timedelta]:
-    """Return the pauses within the month from *now* on, each instant counted once."""
+    """Return the lengths of pauses within the month from *now* on, each instant counted once."""
     reached, end = now, now + MONTH
     for opening in sorted(openings, key=lambda each: each.pause_from):
         start, stop = max(opening.pause_from, reached), min(opening.end, end)
@@ -130,7 +130,7 @@ def _change_days(zone: ZoneInfo, now: datetime) -> tuple[datetime, ...]:
 
 
 def _twins(windows: Iterable[Window], month: Pauses) -> Iterator[str]:
-    """Name windows that are open at the same times for the same repositories."""
+    """Report windows that are open at the same times for the same repositories."""
     alike: dict[object, list[str]] = {}
     for window in windows:
         if times := tuple((opening.start, opening.end) for opening in month[window.name]):
@@ -144,7 +144,7 @@ def _twins(windows: Iterable[Window], month: Pauses) -> Iterator[str]:
 
 
 def _crowded(windows: Iterable[Window], month: Pauses, now: datetime) -> Iterator[str]:
-    """Name what windows together leave too little of the month for backups."""
+    """Report patterns for which windows together leave too little time for backups."""
     told: set[tuple[str, tuple[str, ...]]] = set()
     for cluster, named in sorted(_by_cluster(windows).items()):
         for pattern in dict.fromkeys(p for _, each in named for p in each.patterns):
@@ -169,5 +169,5 @@ def _by_cluster(windows: Iterable[Window]) -> dict[str, list[tuple[str, Patterns
 
 
 def _covers(patterns: Patterns, pattern: str) -> bool:
-    """Check whether all that *pattern* means is surely meant by *patterns*, too."""
+    """Check whether *patterns* are sure to match all that *pattern* matches."""
     return pattern in patterns.patterns or patterns.matches(pattern)

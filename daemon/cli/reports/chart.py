@@ -1,6 +1,6 @@
-"""The openings of `calendar` as people see them at a glance: a row for each window, time across.
+"""The openings of `calendar` at a glance: a row for each window, time from left to right.
 
-Columns are equal spans of elapsed time, so that a day of 23 or 25 hours is as long as it is.
+Columns are equal spans of elapsed time, so that a day of 23 or 25 hours has its true length.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOM_FOR_WEEKDAYS = 100
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The characters of a strip: cells by the share that is open, and what is between them."""
+    """The characters of a strip: cells by the share that is open, midnights, and cut names."""
 
     some: str = "░"
     half: str = "▒"
@@ -37,7 +37,7 @@ class Marks:
     cut: str = "…"
 
     def of(self, share: float) -> str:
-        """Return the cell of which *share* is open; nothing that is open looks empty."""
+        """Return the character for a cell of which *share* is open; only 0 looks empty."""
         if share <= 0:
             return self.empty
         if share < 1 / 3:
@@ -46,7 +46,7 @@ class Marks:
 
 
 ASCII = Marks(some="-", half="=", full="#", midnight=".", cut="~")
-"""For terminals that have nothing else."""
+"""For terminals that know nothing else."""
 
 
 UNICODE = Marks()
@@ -54,7 +54,7 @@ UNICODE = Marks()
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What is asked about, from *start* to *end* (aware), as clocks in *zone* show it."""
+    """The time asked about, from *start* to *end* (aware), as clocks in *zone* show it."""
 
     start: datetime
     end: datetime
@@ -63,13 +63,13 @@ class Period:
 
     @property
     def is_current(self) -> bool:
-        """Check whether it is now."""
+        """Check whether it includes `now`."""
         return self.start <= self.now < self.end
 
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """So many cells from *start* to *end* (UTC), with the clocks of *zone*."""
+    """A number of cells from *start* to *end* (UTC), with the clocks of *zone*."""
 
     start: datetime
     end: datetime
@@ -102,7 +102,7 @@ class _Scale:
                 yield self.cell(before), before, after
 
     def shares(self, openings: Iterable[Opening]) -> list[float]:
-        """Return which share of each cell is open."""
+        """Return the share of each cell that is open."""
         found = [0.0] * self.cells
         for opening in openings:
             begin, stop = max(opening.start, self.start), min(opening.end, self.end)

@@ -8,10 +8,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import zip_longest
 
-from rich.table import Table
 from rich.text import Text
 
-from daemon.cli.reports.tables import clock, console, opening_json
+from daemon.cli.reports.tables import clock, console, grid, opening_json
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
 
@@ -53,7 +52,7 @@ class Difference:
 
 
 def compare(before: Iterable[Opening], after: Iterable[Opening]) -> list[Difference]:
-    """Return what differs, by time and window; what opens on the same local day has moved."""
+    """Return what differs, by time and window; what still opens on its local day has moved."""
     old, new = _by_interval(before), _by_interval(after)
     vanished = _by_day(old[key] for key in old.keys() - new.keys())
     appeared = _by_day(new[key] for key in new.keys() - old.keys())
@@ -66,7 +65,7 @@ def compare(before: Iterable[Opening], after: Iterable[Opening]) -> list[Differe
 
 
 def retargeted(before: Timeline, after: Timeline) -> list[str]:
-    """Name the windows that both have, for other repositories."""
+    """Return the windows that both have, but for other repositories."""
     shared = before.windows.keys() & after.windows.keys()
     return sorted(
         name for name in shared if before.windows[name].targets != after.windows[name].targets
@@ -91,9 +90,7 @@ def document(differences: Sequence[Difference], retargets: Sequence[str]) -> dic
 def show(differences: Sequence[Difference], retargets: Sequence[str], days: int) -> None:
     """Print it as a table and a sentence for each window that is for other repositories."""
     if differences:
-        table = Table(box=None, pad_edge=False)
-        for title in ("WINDOW", "CHANGE", "BEFORE", "AFTER"):
-            table.add_column(title, overflow="fold")
+        table = grid("WINDOW", "CHANGE", "BEFORE", "AFTER", title_style="bold")
         for each in differences:
             fate = Text(each.fate, style=_STYLES[each.fate])
             table.add_row(Text(each.opening.window), fate, _said(each.before), _said(each.after))

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from daemon.cli.reports import inventory
 from daemon.cli.reports.impact import Gap, Impact, LostRun, impact
-from daemon.cli.reports.tables import clock, console, span
+from daemon.cli.reports.tables import clock, console, grid, span
 from daemon.config.settings import Settings
 from daemon.service.client import ServiceError
 from daemon.windows.timeline import Timeline
@@ -26,9 +26,9 @@ def ask(
     environ: Mapping[str, str],
     period: tuple[datetime, datetime],
 ) -> tuple[list[Impact], list[ServiceError]]:
-    """Ask the clusters that the windows are for, about a *period* from start to end.
+    """Ask the clusters of the windows about a *period* from start to end.
 
-    Gives what it costs each, and why some did not answer.
+    Return what it costs each of them, and the errors of those that did not answer.
     """
     wanted = {name for window in timeline.windows.values() for name, _ in window.targets}
     clusters = {name: settings.clusters[name] for name in wanted & settings.clusters.keys()}
@@ -71,7 +71,7 @@ def document(found: Sequence[Impact], failed: Iterable[ServiceError]) -> dict[st
 
 
 def show(found: Sequence[Impact], zone: ZoneInfo) -> None:
-    """Print it as tables, nothing for no answer."""
+    """Print it as tables; print nothing if no cluster answered."""
     lost = sorted(run for each in found for run in each.lost)
     gaps = [gap for each in found for gap in each.gaps]
     unknown = [str(key) for each in found for key in each.unknown]
@@ -89,7 +89,7 @@ def show(found: Sequence[Impact], zone: ZoneInfo) -> None:
 
 
 def _lost(runs: Iterable[LostRun], zone: ZoneInfo) -> Table:
-    table = _table("LOST RUN", "REPOSITORY", "TASK", "WINDOWS")
+    table = grid("LOST RUN", "REPOSITORY", "TASK", "WINDOWS")
     for run in runs:
         task = f"{run.task} ({run.task_type})"
         cells = (clock(run.at.astimezone(zone)), str(run.repository), task, ", ".join(run.windows))
@@ -98,17 +98,10 @@ def _lost(runs: Iterable[LostRun], zone: ZoneInfo) -> Table:
 
 
 def _gaps(gaps: Iterable[Gap], zone: ZoneInfo) -> Table:
-    table = _table("NO BACKUP OF", "FROM", "FOR", "USUALLY")
+    table = grid("NO BACKUP OF", "FROM", "FOR", "USUALLY")
     for gap in gaps:
         start = clock(gap.start.astimezone(zone))
         length = span(gap.length)
         said = f"{length} at least" if gap.is_open else length
         table.add_row(Text(str(gap.repository)), start, said, span(gap.usual))
-    return table
-
-
-def _table(*titles: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in titles:
-        table.add_column(title, overflow="fold")
     return table

@@ -1,7 +1,7 @@
 """What openings cost: the runs that fall into them and are lost, and the gaps that this leaves.
 
 The service never catches up on a run that fell due while its repository was paused (Couchbase's
-documentation, "Pause backups"). Its list tells the next run of each task; the plan tells how far
+documentation, "Pause backups"). Its list has the next run of each task; the plan says how far
 apart they are. Pure; instants are UTC.
 """
 
@@ -18,10 +18,10 @@ from daemon.windows.timeline import Timeline
 BACKUP = "BACKUP"
 _ONCE = timedelta(0)
 _MARGIN = timedelta(days=7)
-"""How far beyond the days asked for, and a backup's own period, the ends of gaps are looked for."""
+"""How far to look for the ends of gaps, beyond the days asked for and a backup's own period."""
 
 Periods = Mapping[str, Mapping[str, timedelta]]
-"""Of each plan, how far apart the runs of each task are."""
+"""How far apart the runs of each task are, by plan."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,7 +39,7 @@ class LostRun:
 class Gap:
     """The longest time without a backup, from one that runs to the next that does.
 
-    `is_open`: it is at least so long; what is beyond one of its ends is too far to be looked for.
+    `is_open`: it is at least this long; one of its ends is too far away to be looked for.
     """
 
     repository: RepositoryKey
@@ -56,7 +56,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What openings cost a cluster; what is paused now has no runs to tell of (`unknown`)."""
+    """What openings cost a cluster; the runs of what is paused now are `unknown`."""
 
     lost: tuple[LostRun, ...]
     gaps: tuple[Gap, ...]
@@ -65,7 +65,7 @@ class Impact:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a cluster says of its repositories and plans.
+    """What a cluster reports about its repositories and plans.
 
     `certificate_ends` is when the first of its nodes' certificates does (UTC), if one was verified.
     """
@@ -78,7 +78,7 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class _Pause:
-    """A time in which a repository is paused, without a break."""
+    """A time in which a repository is paused without a break."""
 
     start: datetime
     end: datetime
@@ -119,7 +119,7 @@ def _lost(key: RepositoryKey, run: ScheduledRun, pause: _Pause) -> LostRun:
 def _pauses(
     key: RepositoryKey, timeline: Timeline, now: datetime, until: datetime
 ) -> tuple[_Pause, ...]:
-    """Return the times in which the repository is paused; what touches or overlaps is one."""
+    """Return the times in which the repository is paused; those that touch or overlap are one."""
     names = {
         window.name
         for window in timeline.windows.values()
@@ -140,7 +140,7 @@ def _pauses(
 def _runs(
     first: ScheduledRun, every: Mapping[str, timedelta], around: tuple[datetime, datetime]
 ) -> Iterator[ScheduledRun]:
-    """Return the runs of one task within *around*; the next alone where nobody knows how often."""
+    """Return the runs of one task within *around*; only the next if its period is not known."""
     start, end = around
     step, at = every.get(first.task), first.next_run
     if not step:

@@ -1,4 +1,4 @@
-"""Asking all clusters at once what they have, for a person who waits for the answer."""
+"""What clusters have, asked of all at once for a person who waits for the answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from daemon.service.cluster import ClusterSettings
 
 AT_ONCE = 16
 ATTEMPTS = 2
-"""Somebody waits: what fails twice is told."""
+"""Somebody is waiting: what fails twice is reported."""
 
 
 def take_inventories(
@@ -23,7 +23,7 @@ def take_inventories(
 ) -> dict[str, Inventory | ServiceError]:
     """Ask each cluster for its repositories and plans; an interrupt cuts off the calls in flight.
 
-    Plans that a cluster does not give are no failure: they only say how often tasks run.
+    A cluster may fail to return its plans: they only say how often tasks run.
     """
     stopping = Event()
 

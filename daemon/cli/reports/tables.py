@@ -1,4 +1,8 @@
-"""How openings, spans of time and tables are shown, to programs and to people."""
+"""How openings, spans of time and tables are shown, to programs and to people.
+
+Every report gets its tables here: from `print_columns` if there may be very many rows, from
+`laid_out` if rows have notes and should be whole for `grep`, from `grid` if any cell may be long.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from daemon.windows.window import Opening
 
 MINUTE = timedelta(minutes=1)
 LEAST_WIDTH = 10
-"""What is left of the first column of a table where there is no room."""
+"""How narrow the first column, or a line, may become where there is no room."""
 
 _INDENT = "    "
 _NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -79,9 +84,20 @@ def laid_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> l
     fitting = [cells for cells in every if len("  ".join(cells)) <= most]
     widths = _widths(every)
     if any(len(_padded(cells, widths)) > most for cells in fitting):
-        # What needs several lines anyhow should not cost the others their one.
+        # A row that needs several lines anyway should not make others need them.
         widths = _widths(fitting)
     return [[Text(line, row.style) for line in _lines(row, widths, width)] for row in table]
+
+
+def grid(*titles: str, title_style: str = "dim") -> Table:
+    """Return a table whose cells may all be long: each is folded within its column.
+
+    For short tables, whose columns get their widths from rich.
+    """
+    table = Table(box=None, pad_edge=False, header_style=title_style)
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    return table
 
 
 def _widths(table: Sequence[Sequence[str]]) -> list[int]:
@@ -107,8 +123,8 @@ def _lines(row: Row, widths: Sequence[int], width: int | None) -> Iterator[str]:
 def wrapped(text: str, width: int) -> list[str]:
     """Break a line between words, and not between a number and its unit; go on indented.
 
-    Spaces that must stay may be no-break ones: rich breaks at these too, and whoever searches what
-    is printed does not expect any, so that here they become usual ones again.
+    Spaces at which it must not break are no-break ones. They become usual ones again: rich breaks
+    at them too, and nobody who searches the output expects them.
     """
     lines = textwrap.wrap(
         _BEFORE_UNIT.sub(_NO_BREAK, text),
@@ -120,7 +136,7 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def together(words: str) -> str:
-    """Let `wrapped` keep *words* on one line."""
+    """Return *words* so that `wrapped` keeps them on one line."""
     return words.replace(" ", _NO_BREAK)
 
 
@@ -144,7 +160,7 @@ def room() -> int | None:
 
 
 def span(length: timedelta) -> str:
-    """Return a span as people say it, its two largest units: `2 h 10 min`."""
+    """Return a span in its two largest units: `2 h 10 min`."""
     units = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", MINUTE))
     if length < MINUTE:
         return f"{max(round(length.total_seconds()), 0)} s"
@@ -162,5 +178,5 @@ def clock(instant: datetime) -> str:
 
 
 def clock_with_offset(instant: datetime) -> str:
-    """Return a local time as `clock` does, and what it is from UTC, for zones nobody knows."""
+    """Return a local time as `clock` does, with its offset from UTC, for zones few people know."""
     return f"{clock(instant)} ({instant.isoformat()[-6:]})"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from daemon import __version__
-from daemon.cli.examples import EPILOG, EXAMPLES
+from daemon.cli import parser
 from daemon.cli.main import main
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
@@ -308,7 +308,9 @@ def test_help_has_examples_that_exist(verb: str) -> None:
     assert all(f"  {option} " in help_text for option in options)
 
 
-@pytest.mark.parametrize("text", [EPILOG, *EXAMPLES.values()])
+@pytest.mark.parametrize(
+    "text", [parser.EPILOG, *(verb.examples for verb in parser.VERBS.values())]
+)
 def test_examples_fit_a_terminal(text: str) -> None:
     """No line below a help is longer than 79 characters."""
     assert max(map(len, text.splitlines())) <= 79

@@ -8,10 +8,9 @@ import subprocess
 import pytest
 
 from daemon.cli import parser
-from daemon.cli.examples import EXAMPLES
 from daemon.cli.main import main
 
-_, VERBS = parser.build()
+_, PARSERS = parser.build()
 
 
 @pytest.fixture
@@ -26,15 +25,15 @@ def plain(page: str) -> str:
     return page.replace(r"\-", "-").replace(r"\e", "\\").replace(r"\&", "")
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", parser.VERBS)
 def test_every_command_has_its_section(page: str, verb: str) -> None:
     """A command stands with its options, their explanations and its examples."""
     section = plain(page).partition(f"\n.SS {verb}\n")[2].partition("\n.S")[0]
 
-    for names, text in VERBS[verb].explained():
+    for names, text in PARSERS[verb].explained():
         if names not in {"-c, --config PATH", "--ledger URL", "--version"}:
             assert f".B {names}\n{text}" in section
-    assert all(line.strip() in section for line in EXAMPLES[verb].splitlines()[1:])
+    assert all(line.strip() in section for line in parser.VERBS[verb].examples.splitlines())
 
 
 @pytest.mark.parametrize(

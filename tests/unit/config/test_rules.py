@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from daemon.config.rules import RuleKeys
 from daemon.windows.rules import Cron, DayNumber, Monthly, NthWeekday, Once, Rrule, Weekly
 from tests.unit.config.config_files import REPOSITORIES, RULE, faults, file_with, window_of
+
+README = (Path(__file__).parents[3] / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -112,3 +118,13 @@ def test_faults_of_a_rule(lines: list[str], expected: str) -> None:
     found = faults(file_with(*lines))
 
     assert any(expected in fault for fault in found), found
+
+
+@pytest.mark.parametrize("kind", RuleKeys.model_fields)
+def test_the_manual_has_every_kind(kind: str) -> None:
+    """The README's table of windows has each kind of rule, with its keys."""
+    (row,) = re.findall(rf"^\| `{kind}: \{{(.*)\}}` \|", README, re.MULTILINE)
+    section = get_args(RuleKeys.model_fields[kind].annotation)[0]
+    keys = {field.alias or name for name, field in section.model_fields.items()}
+
+    assert set(re.findall(r"\w+", row)) == keys

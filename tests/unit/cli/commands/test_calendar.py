@@ -157,6 +157,7 @@ def test_a_disabled_window_has_no_openings(calendar: Calendar) -> None:
     [
         (["--window", "nigthly"], "did you mean nightly?"),
         (["--from", "tomorrow"], "not a time"),
+        (["--from", ""], "not a time"),
         (["--from", "0001-01-01T00:00:00+14:00"], "--from"),
         (["--days", "3661"], "at most 3660"),
         (["--days", "99999999999"], "beyond the calendar"),

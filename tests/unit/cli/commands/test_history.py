@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.cli.commands.history import COLUMNS
+from daemon.cli.reports.history import COLUMNS
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
@@ -241,3 +241,22 @@ def test_another_day_is_named(ledger: Ledger, ask: Ask) -> None:
     assert "until 13:00, by" in out
     assert f"until {NOON + 24 * HOUR:%a %F} 12:00, by" in out
     assert "not 12:00, by" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (("history", "--repository", "orders"), 2, "write CLUSTER/REPOSITORY"),
+        (("history", "--since", "once"), 2, "not a time"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused(
+    ledger: Ledger, ask: Ask, arguments: tuple[str, ...], code: int, complaint: str
+) -> None:
+    """A name, an opening or a time that makes no sense is one line, and changes nothing."""
+    done = ask(*arguments)
+
+    assert complaint in done.err
+    assert done.code == code
+    assert len(done.err.splitlines()) == 1
+    assert ledger.overrides() == []

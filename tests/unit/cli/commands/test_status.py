@@ -18,6 +18,8 @@ from daemon.core.unreachable import Unreachable
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.state import AppliedConfig
+from daemon.windows.overrides import Override, OverrideKind
+from daemon.windows.window import Patterns
 from tests.unit.cli.ended import Ended, ended
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -370,3 +372,16 @@ def test_a_missing_ledger_says_where_the_service_has_its_own(
 
     assert looked.code == 1
     assert f"gone.db: there is no ledger here; the service's is {tmp_path}: name it" in looked.err
+
+
+def test_status_tells_who_opened_a_window(ledger: Ledger, status: Status) -> None:
+    """An unplanned window that is open is shown with who opened it, and why."""
+    targets = (("prod", Patterns(("*",))),)
+    ledger.add_override(
+        Override(
+            OverrideKind.OPEN, "patch", NOW, NOW + HOUR, NOW, "ana@host", "kernel", targets=targets
+        )
+    )
+
+    assert "patch open ends in" in status().words
+    assert "opened by ana@host: kernel" in status().words

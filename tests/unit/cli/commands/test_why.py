@@ -1,4 +1,4 @@
-"""`why`, where the answer is not in the windows alone."""
+"""`why`: what it says of every window, and where the answer is not in the windows alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from daemon.core.record import Record
+from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.state import AppliedConfig
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Patterns
+from tests.unit.cli.commands.planned import MINUTE
 from tests.unit.cli.ended import Ended, ended
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -39,7 +40,7 @@ TEXT = (
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def night(tmp_path: Path) -> Iterator[Ledger]:
     """Return a ledger in which the file is in force."""
     with open_ledger(f"sqlite:///{tmp_path}/ledger.db", Access.DAEMON) as ledger:
         ledger.save_config(AppliedConfig("s.yaml", tmp_path, TEXT.encode(), NOW))
@@ -47,26 +48,26 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def why(tmp_path: Path, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+def why(tmp_path: Path, night: Ledger, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """Return a way to ask why the repository is as it is."""
-    assert ledger.records() == []
+    assert night.records() == []
     (tmp_path / "s.yaml").write_text(TEXT)
     places = ("--config", f"{tmp_path}/s.yaml", "--ledger", f"sqlite:///{tmp_path}/ledger.db")
     return lambda: ended(capsys, "why", str(ORDERS), *places).out
 
 
-def test_somebody_who_resumed_it_is_the_answer(ledger: Ledger, why: Callable[[], str]) -> None:
+def test_somebody_who_resumed_it_is_the_answer(night: Ledger, why: Callable[[], str]) -> None:
     """A repository that is to be paused and was resumed by a person is said to be left alone."""
-    ledger.save([Record(ORDERS, yielded=(f"night@{NOW - HOUR:%Y-%m-%dT%H:%M:%SZ}",))])
+    night.save([Record(ORDERS, yielded=(f"night@{NOW - HOUR:%Y-%m-%dT%H:%M:%SZ}",))])
 
     assert "But somebody resumed it meanwhile: it is left alone until " in why()
 
 
 def test_an_earlier_opening_that_was_resumed_is_no_answer(
-    ledger: Ledger, why: Callable[[], str]
+    night: Ledger, why: Callable[[], str]
 ) -> None:
     """What a person did in another opening does not matter now."""
-    ledger.save([Record(ORDERS, yielded=("night@2020-01-01T00:00:00Z",))])
+    night.save([Record(ORDERS, yielded=("night@2020-01-01T00:00:00Z",))])
 
     assert "somebody resumed" not in why()
 
@@ -80,12 +81,12 @@ def test_the_next_change_is_one_for_the_repository(why: Callable[[], str]) -> No
 
 
 def test_unplanned_windows_that_are_over_are_not_listed(
-    ledger: Ledger, why: Callable[[], str]
+    night: Ledger, why: Callable[[], str]
 ) -> None:
     """A window that somebody opened by hand is listed while it is open, and not for ever."""
     targets = (("prod", Patterns(("*",))),)
     for name, end in (("over", NOW - HOUR), ("patch", NOW + HOUR)):
-        ledger.add_override(
+        night.add_override(
             Override(OverrideKind.OPEN, name, NOW - 2 * HOUR, end, NOW, "ana@host", targets=targets)
         )
 
@@ -93,3 +94,52 @@ def test_unplanned_windows_that_are_over_are_not_listed(
 
     assert "patch: matches, and is open" in said
     assert "over:" not in said
+
+
+def test_why_explains_every_window(ask: Ask) -> None:
+    """Each window says whether it matches and is open, or what keeps it from that."""
+    ask("skip", "later")
+
+    done = ask("why", "prod/orders")
+    then = ask("why", "prod/orders", "--at", (NOW + 150 * MINUTE).isoformat())
+
+    lines = {line.partition(":")[0]: line for line in done.out.splitlines()}
+    assert done.out.startswith("prod/orders is to be paused by night at ")
+    assert "The next change for it: " in done.out
+    assert "matches, and is open until" in lines["night"]
+    assert "does not open again" in lines["over"]
+    assert "outside valid_from and valid_until" in lines["frozen"]
+    assert "is not enabled" in lines["off"]
+    assert "is not for prod" in lines["elsewhere"]
+    assert "a person skipped this opening" in then.out
+
+
+def test_why_shows_the_hold(ledger: Ledger, ask: Ask) -> None:
+    """What the ledger holds of the repository is said as well."""
+    key = RepositoryKey("prod", "orders")
+    since = datetime.now(UTC) - HOUR
+    record = Record(key, Phase.PAUSED, windows=("night",), since=since, last_error="timeout")
+    ledger.save([record])
+
+    done = ask("why", "prod/orders")
+
+    assert "The ledger: paused for 1 h by night, last error timeout." in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "complaint"),
+    [
+        (("why", "orders"), 2, "write CLUSTER/REPOSITORY"),
+        (("why", "prdo/orders"), 2, "there is no cluster prdo"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_refused(
+    ledger: Ledger, ask: Ask, arguments: tuple[str, ...], code: int, complaint: str
+) -> None:
+    """A name, an opening or a time that makes no sense is one line, and changes nothing."""
+    done = ask(*arguments)
+
+    assert complaint in done.err
+    assert done.code == code
+    assert len(done.err.splitlines()) == 1
+    assert ledger.overrides() == []

@@ -1,12 +1,13 @@
-"""How tables and spans of time are laid out."""
+"""How spans of time and tables are shown."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 import pytest
+from rich.console import Console
 
-from daemon.cli.reports.tables import Row, laid_out, span, wrapped
+from daemon.cli.reports.tables import Row, grid, laid_out, print_columns, span, wrapped
 
 HOUR = timedelta(hours=1)
 
@@ -81,3 +82,32 @@ def test_a_word_is_broken_only_where_no_line_has_room() -> None:
     """A word that is longer than a line is broken, hyphens or not; others go on below."""
     assert wrapped("a billing-archive-emea", 20) == ["a", "    billing-archive-", "    emea"]
     assert wrapped("a billing-archive", 20) == ["a billing-archive"]
+
+
+def test_many_rows_fold_their_first_column(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is too wide in the first column goes on below; the other columns stay whole."""
+    monkeypatch.setenv("COLUMNS", "20")
+
+    print_columns(("A", "B"), [("w" * 15, "12345"), ("x", "1")])
+
+    assert capsys.readouterr().out.splitlines() == [
+        "A              B",
+        f"{'w' * 13}  12345",
+        "ww",
+        "x              1",
+    ]
+
+
+def test_any_column_of_a_grid_folds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each cell of a grid stays within its column, however long it is."""
+    table = grid("A", "B")
+    table.add_row("w" * 20, "x" * 20)
+
+    Console(width=22).print(table)
+
+    assert capsys.readouterr().out.splitlines() == [
+        f"A{' ' * 9}  B{' ' * 9}",
+        *[f"{'w' * 10}  {'x' * 10}"] * 2,
+    ]

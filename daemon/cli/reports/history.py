@@ -1,0 +1,139 @@
+"""What `history` prints of each event: for programs, for spreadsheets and for people."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from daemon.cli.reports.tables import Row, console, laid_out, room
+from daemon.core.attempt import Attempt, Outcome
+from daemon.durations import milliseconds
+from daemon.windows.overrides import Override, OverrideKind
+
+COLUMNS = (
+    *("at", "cluster", "repository", "action", "windows", "attempt", "outcome", "status", "error"),
+    *("message", "duration_ms", "start", "end", "by", "reason"),
+)
+"""The columns for spreadsheets; what an event does not have is empty."""
+
+_STYLES = {
+    Outcome.OK: "",
+    Outcome.RETRY: "yellow",
+    Outcome.FAILED: "bold red",
+    Outcome.STALE: "bold red",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A request to a repository, or what a person decided about a window."""
+
+    at: datetime
+    what: Attempt | Override
+
+    @property
+    def windows(self) -> tuple[str, ...]:
+        """The windows that it concerns."""
+        return self.what.windows if isinstance(self.what, Attempt) else (self.what.window,)
+
+
+def document(event: Event) -> dict[str, object]:
+    """Return it as one JSON object, times in UTC."""
+    at = event.at.isoformat()
+    match event.what:
+        case Attempt() as attempt:
+            return {
+                "at": at,
+                "cluster": attempt.cluster,
+                "repository": attempt.repository,
+                "action": attempt.action,
+                "windows": attempt.windows,
+                "attempt": attempt.attempt,
+                "outcome": attempt.outcome,
+                "status": attempt.status,
+                "error": attempt.error,
+                "message": attempt.message,
+                "duration_ms": milliseconds(attempt.duration),
+            }
+        case Override() as decision:
+            return {
+                "at": at,
+                "action": decision.kind,
+                "windows": [decision.window],
+                "start": decision.start.isoformat(),
+                "end": decision.end.isoformat() if decision.end else None,
+                "by": decision.by,
+                "reason": decision.reason,
+            }
+
+
+def write_csv(events: Iterable[Event]) -> None:
+    """Write a line of titles and one for each event; windows are separated by spaces."""
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for event in events:
+        writer.writerow(document(event) | {"windows": " ".join(event.windows)})
+
+
+def show(events: Sequence[Event], zone: ZoneInfo, empty: str) -> None:
+    """Print a row for each event, or *empty* if there is none."""
+    out = console()
+    if not events:
+        out.print(empty)
+        return
+    titles = ("TIME", "REPOSITORY", "WHAT", "WINDOWS", "RESULT")
+    rows = laid_out(titles, (_row(event, zone) for event in events), room())
+    lines = [line for row in rows for line in row]
+    if out.is_terminal and len(lines) >= out.height:
+        # As git does: keep colours, and end by itself if it fits on a page.
+        os.environ.setdefault("LESS", "FRX")
+        with out.pager(styles=True):
+            out.print(*lines, sep="\n", soft_wrap=True)
+    else:
+        out.print(*lines, sep="\n", soft_wrap=True)
+
+
+def _row(event: Event, zone: ZoneInfo) -> Row:
+    at = event.at.astimezone(zone)
+    time, windows = f"{at:%Y-%m-%d %H:%M:%S}", ", ".join(event.windows)
+    match event.what:
+        case Attempt() as attempt:
+            key = f"{attempt.cluster}/{attempt.repository}"
+            return Row(
+                (time, key, attempt.action, windows, ", ".join(_result(attempt))),
+                attempt.message if attempt.error else "",
+                _STYLES[attempt.outcome],
+            )
+        case Override() as decision:
+            return Row(
+                (time, "", decision.kind, windows, ", ".join(_decided(decision, at))),
+                decision.reason,
+                "bold",
+            )
+
+
+def _result(attempt: Attempt) -> Iterator[str]:
+    yield attempt.outcome if attempt.error is None else attempt.error
+    if attempt.attempt > 1:
+        yield f"attempt {attempt.attempt}"
+    if attempt.outcome is Outcome.RETRY:
+        yield "sent again"
+
+
+def _decided(decision: Override, at: datetime) -> Iterator[str]:
+    if decision.kind is OverrideKind.SKIP:
+        yield f"not {_time(decision.start, at)}"
+    elif decision.end:
+        yield f"until {_time(decision.end, at)}"
+    yield f"by {decision.by}"
+
+
+def _time(instant: datetime, at: datetime) -> str:
+    """Return a time in the zone of *at*, without its day if that is the day of *at*."""
+    local = instant.astimezone(at.tzinfo)
+    return f"{local:%H:%M}" if local.date() == at.date() else f"{local:%a %F %H:%M}"

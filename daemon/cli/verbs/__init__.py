@@ -1,0 +1,1 @@
+"""The commands as data: arguments, help, examples, and what a shell completes."""

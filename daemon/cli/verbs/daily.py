@@ -1,0 +1,140 @@
+"""Everyday commands: run the daemon, check its file, see what is planned, held and done."""
+
+from __future__ import annotations
+
+import argparse
+
+from daemon.cli.verbs.verb import OUTPUTS, Names, Verb, count, filled
+
+
+def _run(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--dry-run", action="store_true", help="decide, but send no POST")
+    formats = ("auto", "json", "console")
+    verb.add_argument(
+        "--log-format", choices=formats, default="auto", help="of the lines on stderr"
+    )
+    levels = ("debug", "info", "warning", "error", "critical")
+    verb.add_argument("--log-level", choices=levels, default="info", help="the least that is said")
+
+
+def _check(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--online", action="store_true", help="also ask every cluster")
+
+
+def _calendar(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--from", dest="start", metavar="T", help="from this time on; default: now")
+    verb.add_argument(
+        "--days", type=count, default=14, metavar="N", help="so many days; default 14"
+    )
+    verb.add_argument(
+        "--window", action="append", metavar="W", help="only this one; may be repeated"
+    )
+    verb.add_argument(
+        "--output", choices=(*OUTPUTS, "ics"), default="table", help="how to print it"
+    )
+    verb.add_argument(
+        "--impact",
+        action="store_true",
+        help="ask the clusters which runs will be lost, and how long no backup is made",
+    )
+    verb.add_argument(
+        "--against",
+        type=filled,
+        metavar="OLD.yaml",
+        help="show which openings appear, vanish or move from that file to this one",
+    )
+
+
+def _status(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
+    verb.add_argument("--watch", action="store_true", help="show it until Ctrl-C, as it changes")
+
+
+def _history(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--since", metavar="T", help="from this time, or so long ago, as 2h; default 14d"
+    )
+    verb.add_argument("--until", metavar="T", help="up to this time, or so long ago")
+    verb.add_argument("--repository", metavar="C/R", help="only this one")
+    verb.add_argument(
+        "--window", action="append", metavar="W", help="only what is about it; may be repeated"
+    )
+    verb.add_argument("--failed", action="store_true", help="only requests that did not succeed")
+    verb.add_argument("--limit", type=count, metavar="N", help="only the last so many")
+    verb.add_argument(
+        "--output", choices=(*OUTPUTS, "csv"), default="table", help="how to print it"
+    )
+
+
+def _why(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("repository", metavar="CLUSTER/REPOSITORY", type=filled)
+    verb.add_argument("--at", metavar="T", help="then instead of now")
+
+
+VERBS = (
+    Verb(
+        "run",
+        "Run the daemon in the foreground.",
+        examples="""\
+  cbmaintd run                              as the service does
+  cbmaintd run --dry-run                    see what it would do
+""",
+        declare=_run,
+    ),
+    Verb(
+        "check",
+        "Validate the file, and ask the clusters.",
+        examples="""\
+  cbmaintd check                            every fault, with its place
+  cbmaintd check --online                   also: do clusters accept us?
+""",
+        declare=_check,
+    ),
+    Verb(
+        "calendar",
+        "Show the openings to come.",
+        examples="""\
+  cbmaintd calendar --days 60 --window nightly
+  cbmaintd calendar --from 2026-10-25 --days 1
+  cbmaintd calendar --days 365 --output ics > maintenance.ics
+  cbmaintd calendar --days 30 --impact      what the openings cost in backups
+  cbmaintd calendar -c new.yaml --days 90 --against schedules.yaml
+""",
+        declare=_calendar,
+        completes={"window": Names.WINDOWS},
+    ),
+    Verb(
+        "status",
+        "Show what is open and what is held.",
+        examples="""\
+  cbmaintd status
+  cbmaintd status --watch                   until Ctrl-C
+  cbmaintd status --output json | jq '.holds[] | select(.last_error)'
+""",
+        declare=_status,
+    ),
+    Verb(
+        "history",
+        "Show what was done to which repository.",
+        examples="""\
+  cbmaintd history --since 2h
+  cbmaintd history --repository prod/orders --since 2026-11-01
+  cbmaintd history --window nightly --failed --limit 20
+  cbmaintd history --until 2026-11-20T06:00 --limit 50    the fifty before that
+  cbmaintd history --since 2026-01-01 --output csv > history.csv
+  cbmaintd history --output json | jq '.[] | select(.outcome == "failed")'
+""",
+        declare=_history,
+        completes={"repository": Names.REPOSITORIES, "window": Names.WINDOWS},
+    ),
+    Verb(
+        "why",
+        "Explain which windows hold a repository.",
+        examples="""\
+  cbmaintd why prod/orders                  what covers it now
+  cbmaintd why prod/orders --at 2026-12-24T20:00
+""",
+        declare=_why,
+        completes={"repository": Names.REPOSITORIES},
+    ),
+)

@@ -1,0 +1,86 @@
+"""Commands by which people decide about openings."""
+
+from __future__ import annotations
+
+import argparse
+
+from daemon.cli.verbs.verb import Names, Verb, add_end, add_reason, filled
+
+
+def _open(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", type=filled, help="of the new window")
+    verb.add_argument(
+        "--repository",
+        action="extend",
+        nargs="+",
+        required=True,
+        metavar="C/PATTERN",
+        help="what it is for, as prod/orders or 'prod/*'; may be repeated",
+    )
+    add_end(verb, "so long from now, as 2h")
+    add_reason(verb)
+    verb.add_argument("--wait", action="store_true", help="until all of it is paused")
+
+
+def _close(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", type=filled, help="of a window that is open")
+    add_reason(verb)
+
+
+def _extend(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", type=filled, help="of a window that is open")
+    add_end(verb, "so much longer than it would last, as 1h")
+    add_reason(verb)
+
+
+def _skip(verb: argparse.ArgumentParser) -> None:
+    verb.description = f"{verb.description} It cannot be taken back: at its time, use open."
+    verb.add_argument("name", metavar="NAME", type=filled, help="of a window")
+    verb.add_argument("--opening", metavar="T", help="its day or start; default: the next one")
+    add_reason(verb)
+
+
+VERBS = (
+    Verb(
+        "open",
+        "Open an unplanned window, from now.",
+        examples="""\
+  cbmaintd open patch --repository 'prod/*' --for 2h --reason kernel --wait
+  cbmaintd open move --repository prod/orders 'test/t-*' --until 18:00
+""",
+        declare=_open,
+        completes={"repository": Names.REPOSITORIES},
+    ),
+    Verb(
+        "close",
+        "End a window that is open.",
+        examples="""\
+  cbmaintd close nightly --reason "done early"
+""",
+        declare=_close,
+        module="changes",
+        completes={"name": Names.WINDOWS},
+    ),
+    Verb(
+        "extend",
+        "Move the end of a window that is open.",
+        examples="""\
+  cbmaintd extend nightly --for 1h          an hour longer than planned
+  cbmaintd extend nightly --until 07:30
+""",
+        declare=_extend,
+        module="changes",
+        completes={"name": Names.WINDOWS},
+    ),
+    Verb(
+        "skip",
+        "Cancel an opening to come.",
+        examples="""\
+  cbmaintd skip nightly                     its next opening
+  cbmaintd skip nightly --opening 2026-12-24
+""",
+        declare=_skip,
+        module="changes",
+        completes={"name": Names.WINDOWS},
+    ),
+)

@@ -1,0 +1,93 @@
+"""What a command is to the parser, and the kinds of arguments that several commands take.
+
+To add a command, write its module in `daemon.cli.commands` and add its `Verb` to a module here.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum, auto
+
+from daemon.durations import parse_duration
+
+LAST_PORT = 65535
+OUTPUTS = ("table", "json")
+
+
+class Names(Enum):
+    """What a shell can complete an argument with."""
+
+    WINDOWS = auto()
+    REPOSITORIES = auto()
+    TARGETS = auto()
+
+
+def _nothing(_verb: argparse.ArgumentParser) -> None:
+    """Declare no argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A command: *declare* adds its arguments, *completes* is by their names in the namespace.
+
+    *module* is where it is implemented in `daemon.cli.commands`, by default the one of its name.
+    """
+
+    name: str
+    summary: str
+    examples: str
+    declare: Callable[[argparse.ArgumentParser], None] = _nothing
+    completes: Mapping[str, Names] = field(default_factory=dict)
+    module: str = ""
+
+    @property
+    def path(self) -> str:
+        """The module to import in order to run it."""
+        return f"daemon.cli.commands.{self.module or self.name.replace('-', '_')}"
+
+
+def add_end(verb: argparse.ArgumentParser, meaning: str) -> None:
+    """Add `--for` and `--until`, of which one is required."""
+    end = verb.add_mutually_exclusive_group(required=True)
+    end.add_argument("--for", dest="duration", type=length, metavar="D", help=meaning)
+    end.add_argument("--until", metavar="T", help="until this time, as 18:00 or 2026-01-31T02:00")
+
+
+def add_reason(verb: argparse.ArgumentParser) -> None:
+    """Add `--reason`."""
+    verb.add_argument("--reason", metavar="TEXT", help="for history and the log")
+
+
+def filled(text: str) -> str:
+    """Return a text that is not empty: `-c "$FILE"` without FILE must not mean another file."""
+    if not text:
+        raise argparse.ArgumentTypeError("its value is empty")
+    return text
+
+
+def length(text: str) -> timedelta:
+    """Parse a duration longer than zero."""
+    try:
+        parsed = parse_duration(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from exc
+    if not parsed:
+        raise argparse.ArgumentTypeError(f"{text} is no time at all")
+    return parsed
+
+
+def count(text: str) -> int:
+    """Parse a whole number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """Parse the number of a TCP port; 0 is any free one."""
+    if not text.isdecimal() or int(text) > LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
+    return int(text)
