@@ -19,6 +19,7 @@ from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
 from daemon.host.thread import WorkerThread
+from daemon.ledger.ledger import Ledger
 
 T = TypeVar("T")
 
@@ -153,6 +154,17 @@ class LedgerThread:
             else:
                 ticket.done.set_exception(error)
         return True
+
+
+def writer_of(ledger: Ledger) -> Write:
+    """Return what writes to a *ledger* that is one daemon's alone."""
+
+    def write(changes: Sequence[Change]) -> list[None]:
+        records = [record for change in changes for record in change.records]
+        ledger.save(records, [sent for change in changes for sent in change.attempts])
+        return [None] * len(changes)
+
+    return write
 
 
 class LaneStore:

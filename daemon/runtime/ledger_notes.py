@@ -18,7 +18,7 @@ from daemon.errors import LedgerError
 from daemon.fleet.member import Membership
 from daemon.ledger.ledger import DamagedError, Ledger
 from daemon.ledger.state import AppliedConfig
-from daemon.ledger.thread import Change, LaneStore, LedgerThread
+from daemon.ledger.thread import LaneStore, LedgerThread, writer_of
 from daemon.log import events
 from daemon.log.interface import Log
 from daemon.passes.holdings import Store
@@ -59,7 +59,7 @@ class OwnNotes:
         """Write to *ledger*, on a thread of its own."""
         self._ledger = ledger
         self._log = log
-        self._thread = LedgerThread(self._write_together, ledger.place)
+        self._thread = LedgerThread(writer_of(ledger), ledger.place)
 
     def store(self, lease: Lease | None) -> Store:
         """Return where the lane of a cluster writes."""
@@ -103,11 +103,6 @@ class OwnNotes:
             self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
             await self._thread.run(write)
             self._log.info(events.LEDGER_RECOVERED, cluster=None)
-
-    def _write_together(self, changes: Sequence[Change]) -> list[None]:
-        records = [record for change in changes for record in change.records]
-        self._ledger.save(records, [sent for change in changes for sent in change.attempts])
-        return [None] * len(changes)
 
 
 class SharedNotes:

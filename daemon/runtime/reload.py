@@ -1,4 +1,7 @@
-"""Reading the file again: after a change, on request, and when missing secrets have come."""
+"""Reading the file again: after a change, on request, and when missing secrets have come.
+
+All of it happens on a thread of its own: a disk may stall, and a large file takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ from daemon.errors import ConfigError
 from daemon.runtime.parts import DaemonParts
 
 SWITCH_S = 0.0005
-"""How long other threads wait for the interpreter during a reload, instead of 5 ms."""
+"""How long the event loop waits for the interpreter during a reload, instead of 5 ms."""
 
 
 @contextmanager
 def giving_way() -> Iterator[None]:
-    """Let other threads run soon, and collect no garbage, which would stop all of them.
+    """Let the event loop run soon, and collect no garbage, which would stop it as well.
 
-    A reload computes for seconds on one thread, while the passes have to be on time.
+    A reload computes for seconds on its thread, while the passes have to be on time.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)

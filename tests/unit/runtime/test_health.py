@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from daemon.fleet.worker import Worker
 
 from daemon.core.moment import Moment
 from daemon.errors import ConfigError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
-from daemon.fleet.worker import Worker
 from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.health import STALE, Health, InForce
 from daemon.runtime.parts import DaemonParts
