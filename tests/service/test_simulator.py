@@ -254,14 +254,14 @@ def test_simulate_prints_its_url_first() -> None:
     """`cbmaintd simulate` serves until SIGTERM, and the first line of stdout is its URL."""
     command = [sys.executable, "-m", "daemon", "simulate", "--port", "0", "--repositories", "a,b"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        watchdog = threading.Timer(20, process.kill)
+        watchdog = threading.Timer(60, process.kill)
         watchdog.start()
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         auth = ("Administrator", "password")
         ids = [r["id"] for r in requests.get(url + ACTIVE, auth=auth, timeout=5).json()]
         process.send_signal(signal.SIGTERM)
-        code = process.wait(10)
+        code = process.wait(60)
         watchdog.cancel()
 
     assert (ids, code) == (["a", "b"], 0)
