@@ -186,5 +186,5 @@ def _pack(archive: Path) -> None:
 
 
 def _lines(*command: str) -> list[str]:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     return done.stdout.splitlines()
