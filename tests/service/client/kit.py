@@ -25,7 +25,7 @@ from tests.evil.server import (
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CONNECT = timedelta(seconds=2)
 TOTAL = timedelta(seconds=0.4)
-PATIENCE = timedelta(seconds=3)
+PATIENCE = timedelta(seconds=60)
 OK = answer()
 EMPTY = answer(200, b"[]")
 PROXY_404 = answer(404, b"Service backup not running on this node", Content_Type="text/plain")
