@@ -1,4 +1,4 @@
-"""Guards around every test: no network but loopback, no real home, no inherited settings, no naps.
+"""Guards around every test: no network but loopback, no real home, nothing inherited, no naps.
 
 The borders that are guarded belong to Python, not to us; `unit/test_guards.py` proves that each
 guard bites.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import sys
 import time
@@ -18,9 +19,13 @@ from typing import Any
 import hypothesis
 import pytest
 
-# No deadline for one example: a busy machine is no fault. `--hypothesis-profile=nightly` for more.
-hypothesis.settings.register_profile("suite", deadline=None)
-hypothesis.settings.register_profile("nightly", deadline=None, max_examples=10_000)
+# No deadline for examples: a busy machine is no fault. `--hypothesis-profile=nightly` for more.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(
+    "nightly", hypothesis.settings.get_profile("suite"), max_examples=10_000
+)
 hypothesis.settings.load_profile("suite")
 
 _TESTS = str(Path(__file__).parent)
@@ -36,6 +41,16 @@ _SYSTEMD = (
     "JOURNAL_STREAM",
 )
 _TERMINAL = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TZ")
+
+
+def pytest_configure() -> None:
+    """Have children take the signals that are ignored here, as under `nohup` or in a CI runner.
+
+    A child inherits what is ignored, but not a handler, and this one ignores as well.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def pytest_xdist_auto_num_workers() -> int:

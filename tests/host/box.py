@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 HOME = "/opt/cbmaintd"
 PYTHON = Path("/usr/bin/python3")
 CGROUPS = Path("/sys/fs/cgroup")
-BOOT_WITHIN_S = 60.0
+BOOT_WITHIN_S = 240.0
 LIMITS = "-sys_time,-sys_module,-sys_rawio,-syslog,-wake_alarm,-sys_resource"
 
 LAUNCHER = f"""\
@@ -135,13 +135,13 @@ class Box:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=90,
+            timeout=1200,
         )
         if check and done.returncode:
             raise AssertionError(f"{script}: exit {done.returncode}: {done.stdout}")
         return done.stdout
 
-    def until(self, script: str, holds: Callable[[str], bool], within_s: float = 30.0) -> str:
+    def until(self, script: str, holds: Callable[[str], bool], within_s: float = 120.0) -> str:
         """Run *script* until what it prints is as wanted, and give that."""
         deadline = time.monotonic() + within_s
         while not holds(said := self.run(script, check=False)):
@@ -178,7 +178,7 @@ def _cgroups() -> Path:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
 
 
 @contextlib.contextmanager

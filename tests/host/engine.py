@@ -100,7 +100,7 @@ class Engine:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=150,
+            timeout=600,
         )
         if is_checked and done.returncode:
             raise AssertionError(f"podman {arguments[0]}: exit {done.returncode}: {done.stdout}")
@@ -145,7 +145,7 @@ class Engine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=150,
+            timeout=600,
         )
         if done.returncode:
             raise EngineError(f"no packages: {done.stderr[-500:]}")
@@ -186,5 +186,5 @@ def _pack(archive: Path) -> None:
 
 
 def _lines(*command: str) -> list[str]:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     return done.stdout.splitlines()

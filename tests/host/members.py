@@ -25,7 +25,7 @@ from tests.host.many import Seen, read
 from tests.host.postgres import Postgres, server
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 40.0
+PATIENCE_S = 120.0
 LEASE_S = 3.0
 TIMEOUT = "{connect: 800ms, read: 800ms, total: 1s}"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-START_WITHIN_S = 30.0
+START_WITHIN_S = 120.0
 ROLE = "cb"
 _PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
 _SETTINGS = """\

@@ -21,7 +21,6 @@ from tests.host.proxy import proxy
 pytestmark = [
     pytest.mark.crowded,
     pytest.mark.skipif(bool(unavailable()), reason=unavailable()),
-    pytest.mark.timeout(240),
 ]
 
 
@@ -45,7 +44,6 @@ def wait_for(stage: Crowd, action: str) -> None:
     wait_until(
         lambda: len({(e.cluster, e.repository) for e in stage.posts(action)}) == count,
         f"{action} of all {count}",
-        within_s=90,
     )
 
 

@@ -29,7 +29,7 @@ def promtool(*arguments: str, stdin: bytes = b"") -> str:
         input=stdin,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=300,
         cwd=Path(__file__).parent,
     )
     said = (done.stdout + done.stderr).decode()

@@ -14,10 +14,7 @@ import pytest
 
 from tests.host.box import BootError, Box, booted, unavailable
 
-pytestmark = [
-    pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "all is there"),
-    pytest.mark.timeout(240),
-]
+pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "all is there")
 
 SIMULATOR = """\
 [Service]
@@ -84,7 +81,7 @@ def journal(box: Box) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
-def await_state(box: Box, state: str, within_s: float = 30.0) -> None:
+def await_state(box: Box, state: str, within_s: float = 120.0) -> None:
     """Wait until the simulated repository is in a state."""
     box.until("cat /var/lib/simulated.json", lambda said: f'"{state}"' in orders(said), within_s)
 
@@ -159,12 +156,13 @@ def test_credentials_from_a_folder(box: Box) -> None:
 
 def test_killed_it_comes_back_and_resumes(box: Box) -> None:
     """After kill -9 systemd starts it again, it knows what it holds, and resumes at the end."""
-    write(box, schedules(-5, 15))
+    write(box, schedules(-5, 3600))
     box.run("systemctl start cbmaintd")
     await_state(box, "paused")
     box.run("systemctl kill -s KILL cbmaintd")
     box.until("systemctl show cbmaintd -P NRestarts", lambda said: said == "1\n")
-    await_state(box, "active", 60)
+    write(box, schedules(-5, 3))
+    await_state(box, "active")
 
     assert [e["repository"] for e in journal(box) if e["event"] == "repository.resumed"] == [
         "orders"
@@ -185,14 +183,15 @@ def test_a_hang_is_ended_by_the_watchdog(box: Box) -> None:
 
 def test_a_power_cut_in_a_window(box: Box) -> None:
     """When power comes back after the window's end, what was held is resumed."""
-    write(box, schedules(-5, 12))
+    write(box, schedules(-5, 3600))
     box.run("systemctl enable --now cbmaintd 2>&1")
     await_state(box, "paused")
     box.run("sync")
     box.cut_power()
+    box.place("/etc/cbmaintd/schedules.yaml", schedules(-60, -5))
 
     box.boot()
     box.run("systemctl start simulator cbmaintd")
-    await_state(box, "active", 60)
+    await_state(box, "active")
 
     assert shown(box, "ActiveState") == "active"

@@ -19,7 +19,7 @@ needs_systemd = pytest.mark.skipif(ANALYZE is None, reason="systemd-analyze is n
 def analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run systemd-analyze."""
     return subprocess.run(
-        [str(ANALYZE), *arguments], capture_output=True, text=True, check=False, timeout=60
+        [str(ANALYZE), *arguments], capture_output=True, text=True, check=False, timeout=300
     )
 
 

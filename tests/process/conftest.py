@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from daemon.simulator.server import Simulator
 from tests.evil.canary import canary
 from tests.process.canary import ServiceManager, command_line, files_below, leaks
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 NEVER_ARRIVED = frozenset({"refused", "dns", "tls"})
 """How an attempt fails of which no server can have seen a request."""
 
@@ -212,6 +213,17 @@ class Stage:
         self.keep_password(self.password)
         draft = self.folder / "draft.yaml"
         draft.write_text(f"{top}{self.clusters(**cluster)}windows:\n{windows}")
+        draft.replace(self.config)
+
+    def close_in(self, seconds: float, window: str = ".*") -> None:
+        """Move the end of a window in the file, or of the first one, to seconds from now.
+
+        Tests that are about an end first wait for the pause: a busy machine may take long for it.
+        """
+        found = rf"(  {window}:\n    once: .*end: ')[^']*"
+        text = re.sub(found, rf"\g<1>{moment(seconds)}", self.config.read_text(), count=1)
+        draft = self.folder / "draft.yaml"
+        draft.write_text(text)
         draft.replace(self.config)
 
     def command(self, *arguments: str) -> list[str]:

@@ -11,7 +11,7 @@ from tests.evil.canary import canary
 from tests.process.certificates import HOST, Authority, put
 from tests.process.conftest import Running, Stage, once, wait_until
 
-HELD = once("night", -60, 3600, '{"*": ["*"]}')
+HELD = once("night", -60, 24 * 3600, '{"*": ["*"]}')
 US = "maintenance"
 Clients = tuple[Path, ssl.VerifyMode]
 BY_CERTIFICATE = {"username": "", "password_file": ""}

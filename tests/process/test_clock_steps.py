@@ -18,7 +18,6 @@ from tests.process.conftest import Running, Stage, once, wait_until
 LONG_RESYNC = "resync: 10m\n"
 MINUTE_S = 60.0
 YEAR_S = 366 * 24 * 3600.0
-NOTICED_S = 10.0
 MOST_MEMORY_KIB = 400 * 1024
 
 
@@ -48,7 +47,7 @@ def test_a_step_over_the_end_resumes(
     daemon.wait_for("repository.paused")
 
     clock.step_to(40 * MINUTE_S)
-    wait_until(lambda: prod.state("orders") == "active", "it is resumed", NOTICED_S)
+    wait_until(lambda: prod.state("orders") == "active", "it is resumed")
     stepped = daemon.wait_for("clock.stepped")
     daemon.wait_for("repository.resumed")
 
@@ -66,9 +65,9 @@ def test_a_step_back_opens_the_window_again(
     daemon.wait_for("http.attempted", action="list")
 
     clock.step_to(-20 * MINUTE_S)
-    wait_until(lambda: prod.state("orders") == "paused", "it is paused", NOTICED_S)
+    wait_until(lambda: prod.state("orders") == "paused", "it is paused")
     clock.step_to(0)
-    wait_until(lambda: prod.state("orders") == "active", "it is active", NOTICED_S)
+    wait_until(lambda: prod.state("orders") == "active", "it is active")
     daemon.wait_for("repository.resumed")
 
     assert daemon.stop() == 0
@@ -109,9 +108,9 @@ def test_a_step_of_a_year_costs_nothing(
     daemon.wait_for("repository.paused")
 
     clock.step_to(YEAR_S)
-    wait_until(lambda: prod.state("orders") == "active", "it is resumed", NOTICED_S)
+    wait_until(lambda: prod.state("orders") == "active", "it is resumed")
     clock.step_to(0)
-    wait_until(lambda: prod.state("orders") == "paused", "it is paused again", NOTICED_S)
+    wait_until(lambda: prod.state("orders") == "paused", "it is paused again")
 
     assert peak_kib(daemon) < MOST_MEMORY_KIB
     assert daemon.stop() == 0

@@ -50,7 +50,7 @@ def completed(file: Path, line: str) -> list[str]:
     }
     done = subprocess.run(
         [str(BASH), "--norc", "-c", script],
-        env=environ, capture_output=True, text=True, check=False, timeout=60,
+        env=environ, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.split()

@@ -8,8 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
+from daemon.ledger.ledger import Access
+from daemon.ledger.opening import open_ledger
 from daemon.simulator.server import Simulator
-from tests.process.conftest import ROOT, Running, Stage, moment, once, wait_until
+from tests.process.conftest import ROOT, Running, Stage, once, wait_until
 
 OURS = ("orders", "tenant-a")
 MOMENTS = ("before", "after")
@@ -32,11 +34,10 @@ def play(folder: Path, die: tuple[str, ...] | tuple[str, str, int]) -> list[str]
         stage = Stage(folder, f"canary-{folder.name}-{time.monotonic_ns()}", exits)
         prod = stage.simulate("prod", *OURS, "archive")
         prod.pause("archive")
-        window = once("night", -60, 600)
-        stage.write(window)
+        stage.write(once("night", -60, 600))
         first = start_doomed(stage, prod, die)
         wait_until(lambda: is_dead(first) or len(first.events("repository.paused")) == 2, "paused")
-        stage.write(window.replace(end_of(window), moment(-2)))
+        stage.close_in(-2)
         first.finish()
         first.was_killed = True
         second = finish_with_another(stage)
@@ -67,19 +68,15 @@ def is_dead(running: Running) -> bool:
     return running.process.poll() is not None
 
 
-def end_of(window: str) -> str:
-    """Find the end in the text of a window."""
-    return window.partition("end: '")[2].partition("'")[0]
-
-
 def finish_with_another(stage: Stage) -> Running:
     """Start a daemon, wait until it has done what is to be done, and stop it."""
     second = stage.start()
     second.wait_for("http.attempted", action="list")
-    wait_until(
-        lambda: '"holds": []' in " ".join(stage.ask("status", "--output", "json").stdout.split()),
-        "nothing is held any more",
-    )
+    with open_ledger(stage.ledger, Access.READ) as ledger:
+        wait_until(
+            lambda: not any(record.is_hold for record in ledger.records()),
+            "nothing is held any more",
+        )
     second.stop()
     return second
 

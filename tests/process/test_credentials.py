@@ -16,7 +16,7 @@ from daemon.simulator.server import Simulator
 from tests.evil.canary import canary
 from tests.process.conftest import Running, Stage, once, wait_until
 
-HELD = once("night", -60, 3600, '{"*": ["*"]}')
+HELD = once("night", -60, 24 * 3600, '{"*": ["*"]}')
 OVER = once("night", -60, -5, '{"*": ["*"]}')
 
 
@@ -211,7 +211,7 @@ def test_an_edit_ahead_of_its_secret(stage: Stage) -> None:
     stage.write(HELD)
     daemon.wait_for("config.rejected")
     stage.keep_password(stage.password, "next.password")
-    wait_until(lambda: prod.state("orders") == "paused", "the edit is in force", 10)
+    wait_until(lambda: prod.state("orders") == "paused", "the edit is in force")
     daemon.stop()
 
     assert len(daemon.events("config.applied")) == 2

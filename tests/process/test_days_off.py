@@ -43,9 +43,11 @@ def test_a_lost_calendar_file_changes_nothing_that_was_held(stage: Stage) -> Non
     """A start without the calendar file goes on with the configuration and calendar of before."""
     prod = stage.simulate("prod", "orders")
     closed_today(stage, is_holiday=False)
-    stage.write(once("night", -5, 10) + DAYS_OFF)
+    stage.write(once("night", -5, 600) + DAYS_OFF)
     first = stage.start()
     first.wait_for("repository.paused")
+    stage.close_in(8)
+    first.wait_for("config.applied", 2)
     first.kill()
 
     (stage.folder / "off.ics").unlink()

@@ -39,11 +39,13 @@ def test_an_unplanned_window_from_open_to_close(stage: Stage) -> None:
 def test_a_planned_window_is_extended_and_another_skipped(stage: Stage) -> None:
     """`extend` keeps an opening beyond its end, `skip` keeps another from beginning."""
     prod = stage.simulate("prod", "orders", "tenant-a")
-    stage.write(
-        once("night", -60, 13, "{prod: [orders]}") + once("patch", 12, 60, "{prod: [tenant-a]}")
-    )
+    night = once("night", -60, 600, "{prod: [orders]}")
+    stage.write(night)
     daemon = stage.start()
     daemon.wait_for("repository.paused", repository="orders")
+    stage.write(night + once("patch", 9, 60, "{prod: [tenant-a]}"))
+    stage.close_in(10, "night")
+    daemon.wait_for("config.applied", 2)
 
     skipped = stage.ask("skip", "patch")
     extended = stage.ask("extend", "night", "--for", "2s")

@@ -107,18 +107,12 @@ def test_edits_of_an_open_window(stage: Stage) -> None:
 def test_an_end_that_is_moved_is_kept(stage: Stage) -> None:
     """An opening ends when the last edit says: later than at first, and then at that very time."""
     prod = stage.simulate("prod", "orders", "tenant-a")
-    daemon = holding(
-        stage,
-        once("longer", -60, 10, "{prod: [orders]}")
-        + once("shorter", -60, LONG, "{prod: [tenant-a]}"),
-        2,
-    )
+    longer, shorter = "{prod: [orders]}", "{prod: [tenant-a]}"
+    windows = once("longer", -60, LONG, longer) + once("shorter", -60, LONG, shorter)
+    daemon = holding(stage, windows, 2)
+    edit(stage, daemon, once("longer", -60, 6, longer) + once("shorter", -60, LONG, shorter))
 
-    edit(
-        stage,
-        daemon,
-        once("longer", -60, 12, "{prod: [orders]}") + once("shorter", -60, 9, "{prod: [tenant-a]}"),
-    )
+    edit(stage, daemon, once("longer", -60, 8, longer) + once("shorter", -60, 5, shorter))
     resumed = {
         id_: daemon.wait_for("repository.resumed", repository=id_)[0] for id_ in prod.states()
     }
@@ -341,7 +335,9 @@ def test_the_file_is_lost_and_found(stage: Stage) -> None:
 def test_what_is_no_file_holds_nothing_up(stage: Stage, make: Callable[[Path], None]) -> None:
     """A FIFO or a device in the file's place is rejected, and neither passes nor a stop wait."""
     simulator = stage.simulate("prod", "orders")
-    daemon = holding(stage, once("night", -60, 8))
+    daemon = holding(stage, once("night", -60, LONG))
+    stage.close_in(4)
+    reload(daemon)
 
     stage.config.unlink()
     make(stage.config)
@@ -357,7 +353,9 @@ def test_what_is_no_file_holds_nothing_up(stage: Stage, make: Callable[[Path], N
 def test_a_start_without_the_file(stage: Stage) -> None:
     """A file that is gone when the daemon starts again leaves nothing paused."""
     prod = stage.simulate("prod", "orders")
-    daemon = holding(stage, once("night", -60, 10))
+    daemon = holding(stage, once("night", -60, LONG))
+    stage.close_in(8)
+    reload(daemon)
     daemon.kill()
 
     stage.config.unlink()

@@ -59,7 +59,7 @@ def test_a_full_disk_stops_no_resume(stage: Stage, disk: Path) -> None:
     When there is room again the ledger learns all of it.
     """
     prod = stage.simulate("prod", "orders")
-    stage.write(once("night", -60, 12))
+    stage.write(once("night", -60, 600))
     daemon = stage.start()
     daemon.wait_for("repository.paused", repository="orders")
 
@@ -67,6 +67,7 @@ def test_a_full_disk_stops_no_resume(stage: Stage, disk: Path) -> None:
     prod.create("tenant-new")
     daemon.wait_for("repository.failed", repository="tenant-new", error="ledger")
     failed = daemon.wait_for("ledger.failed")
+    stage.close_in(2)
     daemon.wait_for("repository.resumed", repository="orders")
     (disk / "fill").unlink()
     daemon.wait_for("ledger.recovered")
@@ -130,9 +131,11 @@ def test_a_start_on_a_read_only_disk_resumes(stage: Stage, disk: Path, *, is_kil
 def test_no_descriptors_are_outlived(stage: Stage) -> None:
     """With no file descriptor left the daemon lives on, and goes on when there are some again."""
     prod = stage.simulate("prod", *OURS)
-    stage.write(once("night", -60, 11))
+    stage.write(once("night", -60, 600))
     daemon = stage.start()
     daemon.wait_for("repository.paused", 2)
+    stage.close_in(5)
+    daemon.wait_for("config.applied", 2)
     pid = daemon.process.pid
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
 
@@ -152,16 +155,18 @@ def test_no_descriptors_are_outlived(stage: Stage) -> None:
 def test_a_frozen_host_resumes_on_waking(stage: Stage) -> None:
     """Stopped like a suspended host over a window's end, it resumes as soon as it wakes."""
     prod = stage.simulate("prod", "orders")
-    stage.write(once("night", -60, 9), top="resync: 10m\n")
+    stage.write(once("night", -60, 600), top="resync: 10m\n")
     daemon = stage.start()
     daemon.wait_for("repository.paused")
-    closes = time.monotonic() + 12
+    stage.close_in(5)
+    closes = time.monotonic() + 7
+    daemon.wait_for("config.applied", 2)
 
     daemon.process.send_signal(signal.SIGSTOP)
     wait_until(lambda: time.monotonic() > closes, "the window is over")
     held = prod.state("orders")
     daemon.process.send_signal(signal.SIGCONT)
-    wait_until(lambda: prod.state("orders") == "active", "it is active", 5.0)
+    wait_until(lambda: prod.state("orders") == "active", "it is active")
     daemon.wait_for("repository.resumed")
 
     assert daemon.stop() == 0
@@ -172,7 +177,7 @@ def test_a_host_frozen_in_a_call_goes_on(stage: Stage) -> None:
     """Stopped while a pause is on its way, it finds out on waking what became of it."""
     prod = stage.simulate("prod", "orders")
     prod.fail_next("POST", ".*/pause", delay=1.0)
-    stage.write(once("night", -60, 14))
+    stage.write(once("night", -60, 600))
     daemon = stage.start()
     wait_until(lambda: any(r.method == "POST" for r in prod.requests), "the POST is there")
 
@@ -182,6 +187,7 @@ def test_a_host_frozen_in_a_call_goes_on(stage: Stage) -> None:
     wait_until(lambda: time.monotonic() > frozen_until, "the client's deadlines are over")
     daemon.process.send_signal(signal.SIGCONT)
     daemon.wait_for("repository.paused")
+    stage.close_in(2)
     daemon.wait_for("repository.resumed")
 
     assert daemon.stop() == 0
@@ -191,12 +197,13 @@ def test_a_host_frozen_in_a_call_goes_on(stage: Stage) -> None:
 def test_a_log_on_a_full_disk_stops_nothing(stage: Stage) -> None:
     """Promise 10: with a log that can never be written, it pauses, resumes and ends with 0."""
     prod = stage.simulate("prod", *OURS)
-    stage.write(once("night", 0, 10))
+    stage.write(once("night", 0, 600))
     command = stage.command("run", "--log-format", "json")
     with Path("/dev/full").open("wb") as full:
         process = subprocess.Popen(command, stderr=full, env=stage.environ({}))
 
     wait_until(lambda: set(prod.states().values()) == {"paused"}, "all are paused")
+    stage.close_in(2)
     wait_until(lambda: set(prod.states().values()) == {"active"}, "all are active")
     process.send_signal(signal.SIGTERM)
 
@@ -206,19 +213,21 @@ def test_a_log_on_a_full_disk_stops_nothing(stage: Stage) -> None:
 def test_two_daemons_on_two_ledgers_respect_each_other(stage: Stage, tmp_path: Path) -> None:
     """Promise 3: a daemon never resumes what another one paused, though its own window ends."""
     prod = stage.simulate("prod", "orders")
-    stage.write(once("long", -60, 20))
+    stage.write(once("long", -60, 600))
     first = stage.start()
     first.wait_for("repository.paused")
     (tmp_path / "other").mkdir()
     other = Stage(tmp_path / "other", stage.password, stage.exits, simulators=stage.simulators)
     stage.secret_files |= other.secret_files
-    other.write(once("short", -60, 10))
+    other.write(once("short", -60, 600))
     second = other.start()
     stage.daemons.append(second)
     second.wait_for("repository.left", reason="paused_elsewhere")
+    other.close_in(2)
     second.wait_for("window.closed", window="short")
     after_second = prod.state("orders")
 
+    stage.close_in(2)
     first.wait_for("repository.resumed")
 
     assert (first.stop(), second.stop()) == (0, 0)

@@ -19,12 +19,13 @@ from tests.process.conftest import Stage, once, wait_until
 def test_a_stop_keeps_its_holds(stage: Stage, number: signal.Signals) -> None:
     """Promise 11: SIGTERM and SIGINT end it with exit 0; what is held is resumed by the next."""
     prod = stage.simulate("prod", "orders")
-    stage.write(once("night", -60, 12))
+    stage.write(once("night", -60, 600))
     first = stage.start()
     first.wait_for("repository.paused")
 
     code = first.stop(number)
     after_stop = prod.state("orders")
+    stage.close_in(-2)
     second = stage.start()
     second.wait_for("repository.resumed")
     second.stop()

@@ -49,9 +49,11 @@ def test_an_invalid_edit_changes_nothing(stage: Stage) -> None:
 def test_a_start_with_a_bad_file_uses_the_last_good_one(stage: Stage) -> None:
     """A bad edit and a reboot together leave nothing paused: the last good file is in force."""
     prod = stage.simulate("prod", "orders")
-    stage.write(once("night", -60, 11))
+    stage.write(once("night", -60, 600))
     first = stage.start()
     first.wait_for("repository.paused")
+    stage.close_in(8)
+    first.wait_for("config.applied", 2)
     first.kill()
 
     stage.write(BAD)

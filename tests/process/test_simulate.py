@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LIST = "/api/v1/cluster/self/repository/active"
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from daemon.simulator.server import Simulator
 from tests.process.certificates import HOST, Authority, Files
 from tests.process.conftest import Stage, once
 
-HELD = once("night", -60, 3600, '{"*": ["*"]}')
+HELD = once("night", -60, 24 * 3600, '{"*": ["*"]}')
 OVER = once("night", -60, -5, '{"*": ["*"]}')
 REFUSED = {
     "expired": "certificate has expired",

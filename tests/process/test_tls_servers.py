@@ -13,7 +13,7 @@ from daemon.simulator.server import Simulator
 from tests.process.certificates import HOST, Authority
 from tests.process.conftest import Running, Stage, once
 
-HELD = once("night", -60, 3600, '{"*": ["*"]}')
+HELD = once("night", -60, 24 * 3600, '{"*": ["*"]}')
 LOOPBACK_6 = "::1"
 VERSIONS = {
     "tls-1.1": ssl.TLSVersion.TLSv1_1,

@@ -61,14 +61,16 @@ def in_a_terminal(stage: Stage, *command: str, **environ: str) -> Iterator[Watch
 def test_the_watch_follows_the_daemon(stage: Stage) -> None:
     """A pause and its end are shown without asking again, and Ctrl-C ends it with 130."""
     stage.simulate("prod", "orders")
-    stage.write(once("night", 6, 16))
+    stage.write(once("night", 600, 900))
     daemon = stage.start()
     daemon.wait_for("daemon.started")
 
     with in_a_terminal(stage, "status", "--watch") as watch:
         wait_until(lambda: b"No repository is held" in watch.shown, "nothing is held yet")
+        stage.write(once("night", -60, 600))
         wait_until(lambda: b"prod/orders" in watch.shown, "the hold is shown")
         before = len(watch.shown)
+        stage.close_in(2)
         wait_until(lambda: b"No repository is held" in watch.shown[before:], "it is over")
         watch.process.send_signal(signal.SIGINT)
         code = watch.process.wait(PATIENCE_S)

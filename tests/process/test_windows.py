@@ -22,22 +22,27 @@ def test_two_clusters_through_two_windows(stage: Stage) -> None:
     prod = stage.simulate("prod", "orders", "tenant-a", "tenant-demo", "tenant-old", "archive")
     stage.simulate("test", "orders", "scratch")
     prod.pause("archive")
-    stage.write(
-        once("early", 4, 11, '{prod: ["tenant-*", "!tenant-demo", archive], test: [orders]}')
-        + once("late", 8, 14, "{prod: [orders, tenant-a]}")
-    )
+    early = '{prod: ["tenant-*", "!tenant-demo", archive], test: [orders]}'
+    late = "{prod: [orders, tenant-a]}"
+    stage.write(once("early", 600, 900, early) + once("late", 600, 900, late))
     daemon = stage.start()
+    daemon.wait_for("config.applied")
 
+    opened = once("early", 2, 600, early)
+    stage.write(opened + once("late", 600, 900, late))
     daemon.wait_for("repository.paused", 3)
     assert paused(stage, "prod") == {"tenant-a", "tenant-old", "archive"}
     assert paused(stage, "test") == {"orders"}
     prod.create("tenant-new")
     prod.delete("tenant-old")
     daemon.wait_for("repository.paused", repository="tenant-new")
+    stage.write(opened + once("late", 2, 600, late))
     daemon.wait_for("repository.paused", repository="orders", cluster="prod")
+    stage.close_in(2)
     daemon.wait_for("window.closed", window="early")
     daemon.wait_for("repository.resumed", repository="tenant-new")
     assert "tenant-a" in paused(stage, "prod")
+    stage.close_in(2, "late")
     daemon.wait_for("window.closed", window="late")
     daemon.wait_for("repository.resumed", repository="tenant-a")
     daemon.wait_for("repository.resumed", repository="orders", cluster="prod")
@@ -61,12 +66,13 @@ def test_two_clusters_through_two_windows(stage: Stage) -> None:
 def test_a_person_wins(stage: Stage) -> None:
     """Promise 6: with `report` a repository that a person resumes is left alone for the opening."""
     prod = stage.simulate("prod", "orders", "tenant-a")
-    stage.write(once("night", -60, 12))
+    stage.write(once("night", -60, 600))
     daemon = stage.start()
     daemon.wait_for("repository.paused", 2)
 
     prod.resume("orders")
     drifted = daemon.wait_for("repository.drifted", repository="orders")
+    stage.close_in(2)
     daemon.wait_for("repository.resumed", repository="tenant-a")
     daemon.stop()
 
@@ -77,13 +83,14 @@ def test_a_person_wins(stage: Stage) -> None:
 def test_a_window_that_enforces(stage: Stage) -> None:
     """Promise 6: with `enforce` a repository that a person resumes is paused again."""
     prod = stage.simulate("prod", "orders")
-    stage.write(once("night", -60, 8, more="    on_drift: enforce\n"))
+    stage.write(once("night", -60, 600, more="    on_drift: enforce\n"))
     daemon = stage.start()
     daemon.wait_for("repository.paused")
 
     prod.resume("orders")
     daemon.wait_for("repository.drifted")
     daemon.wait_for("repository.paused", 2)
+    stage.close_in(2)
     daemon.wait_for("repository.resumed")
 
     assert paused(stage, "prod") == set()
@@ -94,21 +101,26 @@ def test_a_hanging_cluster_delays_no_other(stage: Stage) -> None:
     dead = stage.simulate("dead", "orders")
     stage.simulate("prod", "orders")
     dead.fail_next("GET", ".*", count=100, delay=30.0)
-    stage.write(once("night", 4, 9, '{"*": ["*"]}'))
+    limits = {"timeout": "{connect: 6s, read: 6s, total: 6s}", "retry": "{attempts: 1}"}
+    stage.special["dead"] = limits
+    stage.write(once("night", 600, 900, '{"*": ["*"]}'))
     daemon = stage.start()
+    daemon.wait_for("http.attempted", cluster="prod", action="list")
 
+    stage.write(once("night", 3, 6, '{"*": ["*"]}'))
     done = daemon.wait_for("repository.resumed", cluster="prod")[0]
     daemon.wait_for("cluster.unreachable", cluster="dead", error="timeout")
 
-    assert done["after_ms"] < 1500
-    assert daemon.events("repository.paused", cluster="prod")[0]["after_ms"] < 1500
+    # The dead one is waited for six seconds.
+    assert done["after_ms"] < 5000
+    assert daemon.events("repository.paused", cluster="prod")[0]["after_ms"] < 5000
 
 
 def test_a_pause_without_effect_is_not_believed(stage: Stage) -> None:
     """Promise 5: a 200 that has no effect is a failure after ten seconds, and is sent again."""
     prod = stage.simulate("prod", "orders")
     prod.fail_next("POST", ".*/pause", ignore=True)
-    stage.write(once("night", -60, 25))
+    stage.write(once("night", -60, 600))
     daemon = stage.start()
 
     failed = daemon.wait_for("repository.failed", error="unverified")
@@ -123,9 +135,11 @@ def test_a_lost_answer_leads_to_a_resume(stage: Stage) -> None:
     """Promise 4: a pause that was applied but never answered is ours, and is resumed."""
     prod = stage.simulate("prod", "orders")
     prod.fail_next("POST", ".*/pause", count=3, apply_then_reset=True)
-    stage.write(once("night", -60, 9))
+    stage.write(once("night", -60, 600))
     daemon = stage.start()
+    wait_until(lambda: prod.state("orders") == "paused", "the pause is applied")
 
+    stage.close_in(2)
     daemon.wait_for("repository.resumed")
     daemon.stop()
 
@@ -135,9 +149,11 @@ def test_a_lost_answer_leads_to_a_resume(stage: Stage) -> None:
 def test_missed_backups_start_in_turn(stage: Stage) -> None:
     """`catch_up` starts one backup for each repository after its resume, one after the other."""
     prod = stage.simulate("prod", "orders", "tenant-a")
-    stage.write(once("night", -60, 8, more="    catch_up: always\n"))
+    stage.write(once("night", -60, 600, more="    catch_up: always\n"))
     daemon = stage.start()
+    daemon.wait_for("repository.paused", 2)
 
+    stage.close_in(2)
     daemon.wait_for("http.attempted", 2, action="backup")
     daemon.stop()
     wait_until(lambda: set(prod.states().values()) == {"active"}, "all are active")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +13,6 @@ import requests
 from daemon.errors import HostError
 from daemon.simulator.server import Simulator
 
-ROOT = Path(__file__).parents[2]
 USERS = {
     "Administrator": ("password", "admin"),
     "backup": ("pw", "backup_admin"),
@@ -248,20 +243,3 @@ def test_a_port_in_use_is_said_in_one_line() -> None:
 
         with pytest.raises(HostError, match=rf"127.0.0.1:{port} .*--port"):
             Simulator().start(port=port)
-
-
-def test_simulate_prints_its_url_first() -> None:
-    """`cbmaintd simulate` serves until SIGTERM, and the first line of stdout is its URL."""
-    command = [sys.executable, "-m", "daemon", "simulate", "--port", "0", "--repositories", "a,b"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        watchdog = threading.Timer(20, process.kill)
-        watchdog.start()
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
-        auth = ("Administrator", "password")
-        ids = [r["id"] for r in requests.get(url + ACTIVE, auth=auth, timeout=5).json()]
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(10)
-        watchdog.cancel()
-
-    assert (ids, code) == (["a", "b"], 0)

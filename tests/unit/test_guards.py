@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -90,17 +93,47 @@ def test_the_seal_holds_in_a_dirty_environment(tmp_path: Path) -> None:
         "TZ": "Asia/Kathmandu",
     }
 
-    inner = subprocess.run(
+    inner = run_here(test_the_environment_is_sealed.__name__, tmp_path, environ=dirty)
+
+    assert "1 passed" in inner.stdout, inner.stdout + inner.stderr
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGQUIT", "SIGHUP", "SIGTERM"])
+def test_no_child_ignores_a_signal(name: str) -> None:
+    """A process that a test starts ends by a signal that nobody takes."""
+    code = f"import os, signal; os.kill(os.getpid(), signal.{name})"
+
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+
+    assert child.returncode == -signal.Signals[name]
+
+
+def test_a_suite_in_the_background_is_no_other(tmp_path: Path) -> None:
+    """The same test passes when pytest was started with all these signals ignored."""
+    ignoring = ("/bin/sh", "-c", "trap '' INT QUIT HUP TERM; exec \"$@\"", "sh")
+
+    inner = run_here(test_no_child_ignores_a_signal.__name__, tmp_path, ignoring)
+
+    assert "4 passed" in inner.stdout, inner.stdout + inner.stderr
+
+
+def run_here(
+    name: str,
+    folder: Path,
+    prefix: tuple[str, ...] = (),
+    environ: Mapping[str, str] = MappingProxyType({}),
+) -> subprocess.CompletedProcess[str]:
+    """Run a test of this file by a pytest of its own."""
+    return subprocess.run(
         [
+            *prefix,
             *(sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider"),
-            *("--basetemp", str(tmp_path / "inner")),
-            f"{Path(__file__)}::{test_the_environment_is_sealed.__name__}",
+            *("--basetemp", str(folder / "inner")),
+            f"{Path(__file__)}::{name}",
         ],
         cwd=ROOT,
-        env=os.environ | dirty,
+        env={**os.environ, **environ},
         capture_output=True,
         text=True,
         check=False,
     )
-
-    assert "1 passed" in inner.stdout, inner.stdout + inner.stderr

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,9 @@ THEIRS = "legacy"
 LEFT_OUT = "tenant-demo"
 USER = "cbmaintd"
 OPENS_IN = timedelta(seconds=2)
-PATIENCE = timedelta(seconds=20)
+PATIENCE = timedelta(seconds=60)
+"""How long the daemon may take to start, and then for its calls beyond the window's length."""
+
 STOPS_WITHIN = timedelta(seconds=15)
 """How long the daemon may take to stop: ten seconds for its calls, and some for itself."""
 
@@ -69,10 +71,15 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     ):
         simulator.pause(THEIRS)
         _introduce(out, simulator.url, length)
-        _write(Path(name), simulator.url, password, length)
+        _write_password(Path(name), password)
+        _write(Path(name), simulator.url, "{}")
         story = _Story(out)
         with _daemon(Path(name), story, environ) as process:
-            _wait(story, process, OPENS_IN + length + PATIENCE)
+            _wait(lambda: story.has_begun, process, PATIENCE)
+            # Only now: a busy machine may take longer to start a daemon than until the opening.
+            _write(Path(name), simulator.url, _window(length))
+            process.send_signal(signal.SIGHUP)
+            _wait(lambda: story.is_over, process, OPENS_IN + length + PATIENCE)
         _judge(story, simulator)
     out.print("\n[bold green]Every repository of the window was paused and resumed.[/]")
     return 0
@@ -90,25 +97,36 @@ def _sigterm_as_ctrl_c() -> Iterator[None]:
 
 def _introduce(out: Console, url: str, length: timedelta) -> None:
     out.print(f"A simulated Backup Service listens on {url}.")
-    out.print("The window [bold]demo[/] opens in 2 s,", f"for {length.total_seconds():.0f} s.")
+    lasts = f"for {length.total_seconds():.0f} s"
+    out.print(f"The window [bold]demo[/] opens 2 s after the daemon is up, {lasts}.")
     out.print(f"It is for orders, tenant-* and {THEIRS}, but not for {LEFT_OUT};")
     out.print(f"somebody else has paused {THEIRS} before.\n")
 
 
-def _write(folder: Path, url: str, password: str, length: timedelta) -> None:
+def _write_password(folder: Path, password: str) -> None:
     secret = folder / "demo.password"
     secret.touch(mode=0o600)
     secret.write_text(f"{password}\n")
-    # The file takes whole seconds. Rounded up, so that the daemon is there before the window opens.
-    start = (datetime.now(UTC) + OPENS_IN + timedelta(seconds=0.5)).replace(microsecond=0)
-    (folder / "schedules.yaml").write_text(
+
+
+def _write(folder: Path, url: str, windows: str) -> None:
+    draft = folder / "draft.yaml"
+    draft.write_text(
         "resync: 1s\n"
         "clusters:\n"
         f'  demo: {{url: "{url}", username: {USER}, password_file: demo.password}}\n'
-        "windows:\n"
-        "  demo:\n"
+        f"windows: {windows}\n"
+    )
+    draft.replace(folder / "schedules.yaml")
+
+
+def _window(length: timedelta) -> str:
+    # The file takes whole seconds: the first one that is at least so far away.
+    start = (datetime.now(UTC) + OPENS_IN + timedelta(seconds=1)).replace(microsecond=0)
+    return (
+        "\n  demo:\n"
         f'    once: {{start: "{start.isoformat()}", end: "{(start + length).isoformat()}"}}\n'
-        f'    repositories: {{demo: [orders, legacy, "tenant-*", "!{LEFT_OUT}"]}}\n'
+        f'    repositories: {{demo: [orders, legacy, "tenant-*", "!{LEFT_OUT}"]}}'
     )
 
 
@@ -117,8 +135,9 @@ class _Story:
     """What the daemon's log has told so far."""
 
     out: Console
+    has_begun: bool = False
     resumed: set[str] = field(default_factory=set)
-    last: deque[str] = field(default_factory=lambda: deque(maxlen=5))
+    last: deque[str] = field(default_factory=lambda: deque(maxlen=10))
 
     def follow(self, stream: IO[str]) -> None:
         """Print what the log tells until it ends."""
@@ -132,7 +151,9 @@ class _Story:
         if told:
             at = datetime.fromisoformat(line["timestamp"]).astimezone()
             self.out.print(f"[dim]{at:%H:%M:%S.%f}"[:-3] + f"[/]  {told}")
-        if line["event"] == "repository.resumed":
+        if line["event"] == events.DAEMON_STARTED:
+            self.has_begun = True
+        if line["event"] == events.REPOSITORY_RESUMED:
             self.resumed.add(line["repository"])
 
     @property
@@ -184,10 +205,10 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _wait(story: _Story, process: subprocess.Popen[str], within: timedelta) -> None:
-    """Wait for the end of the story, or of the daemon."""
+def _wait(condition: Callable[[], bool], process: subprocess.Popen[str], within: timedelta) -> None:
+    """Wait for a condition; a daemon that is gone has told all that it will."""
     end = time.monotonic() + within.total_seconds()
-    while not story.is_over and process.poll() is None and time.monotonic() < end:
+    while not condition() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.05)
 
 

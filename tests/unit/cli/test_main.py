@@ -64,7 +64,7 @@ def started(*arguments: str, **environ: str) -> Ended:
         check=False,
         cwd=ROOT,
         env=os.environ | environ,
-        timeout=60,
+        timeout=300,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
 
@@ -233,7 +233,7 @@ def test_a_reader_that_leaves_is_no_complaint() -> None:
         stderr=subprocess.PIPE,
         check=False,
         cwd=ROOT,
-        timeout=60,
+        timeout=300,
     )
     os.close(writing)
 
@@ -250,7 +250,7 @@ def redirected(arguments: list[str], to: str, **environ: str) -> Ended:
         check=False,
         cwd=ROOT,
         env=os.environ | environ,
-        timeout=60,
+        timeout=300,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
 

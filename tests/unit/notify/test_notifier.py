@@ -22,7 +22,7 @@ from tests.unit.notify.test_queues import Book
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 AT_ONCE = Pace(timedelta(0), timedelta(0), timedelta(0))
-PATIENCE = timedelta(seconds=10)
+PATIENCE = timedelta(seconds=60)
 NIGHT = "night@2026-11-23T12:00:00Z"
 A, B, C, D = map(Event, "abcd")
 

@@ -20,7 +20,7 @@ from daemon.notify.queues import QUEUE_LIMIT, Pace, Sender, TargetQueue
 from daemon.notify.targets import Kind, Target
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-PATIENCE = timedelta(seconds=10)
+PATIENCE = timedelta(seconds=60)
 PASSING = DeliveryError("server_error", "later", is_passing=True, status=500)
 FINAL = DeliveryError("not_found", "never", is_passing=False, status=404)
 AT_ONCE = Pace(timedelta(0), timedelta(0), timedelta(0), attempts=3)
