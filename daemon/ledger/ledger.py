@@ -282,10 +282,14 @@ def write(
 
 
 def add_config(connection: sa.Connection, config: AppliedConfig) -> None:
-    """Add *config* as the newest; delete older ones unless anything is held."""
+    """Add *config* as the newest; delete older ones unless anything is held.
+
+    There is one copy of each content: a reload or a start with the same file adds nothing.
+    """
     held = sa.select(sa.func.count()).select_from(rows.record)
-    if connection.execute(held).scalar_one() == 0:
-        connection.execute(sa.delete(rows.config))
+    is_held = connection.execute(held).scalar_one() > 0
+    is_obsolete = rows.config.c.digest == config.digest if is_held else sa.true()
+    connection.execute(sa.delete(rows.config).where(is_obsolete))
     connection.execute(sa.insert(rows.config).values(rows.from_config(config)))
 
 
