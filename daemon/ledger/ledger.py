@@ -273,10 +273,11 @@ def write(
 ) -> None:
     """Replace records, and append rows of attempts."""
     kept = [rows.from_record(record, suspicion_format) for record in changed if not record.is_spent]
-    if changed:
-        connection.execute(rows.DELETE_RECORD, [rows.bound(each.key) for each in changed])
+    spent = [rows.bound(record.key) for record in changed if record.is_spent]
+    if spent:
+        connection.execute(rows.DELETE_RECORD, spent)
     if kept:
-        connection.execute(sa.insert(rows.record), kept)
+        connection.execute(rows.UPSERT_RECORD[connection.dialect.name], kept)
     if sent:
         connection.execute(sa.insert(rows.attempt), sent)
 
