@@ -17,12 +17,11 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from urllib.parse import quote
 
-import requests
-
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.repository import ObservedRepository
 from daemon.errors import CbmaintdError, SecretError, TlsFileError
 from daemon.service import answers, discovery, statuses
+from daemon.service.adapter import Answer
 from daemon.service.cluster import ClusterSettings
 from daemon.service.connections import Connection, Connections, Identity
 from daemon.service.failover import Again, Course, Failure, Roots
@@ -322,33 +321,33 @@ class BackupService:
             answer = await access.transport.exchange(call.method, root, call.path, limit=call.limit)
         except WireError as exc:
             return _broken(exc)
-        error = statuses.error_of(answer.status_code)
+        error = statuses.error_of(answer.status)
         if error is not None:
             return self._refused(answer, error, access.identity)
         try:
-            return _Success(call.read(answer.content, root))
+            return _Success(call.read(answer.body, root))
         except ValueError as exc:
             message = statuses.printable(access.identity.censor(str(exc)))
-            return Failure(CallError.UNEXPECTED, message, answer.status_code)
+            return Failure(CallError.UNEXPECTED, message, answer.status)
 
-    def _refused(self, answer: requests.Response, error: CallError, identity: Identity) -> Failure:
-        location = answer.headers.get("Location") if error is CallError.REDIRECT else None
+    def _refused(self, answer: Answer, error: CallError, identity: Identity) -> Failure:
+        location = answer.headers.get("location") if error is CallError.REDIRECT else None
         # Before the host is taken out of it, in lower case.
         location = location and identity.censor(location)
-        message = identity.censor(statuses.message_of(answer.content, location))
-        is_elsewhere = answers.is_elsewhere(answer.status_code, answer.content)
-        if statuses.is_passing(answer.status_code):
+        message = identity.censor(statuses.message_of(answer.body, location))
+        is_elsewhere = answers.is_elsewhere(answer.status, answer.body)
+        if statuses.is_passing(answer.status):
             again = Again.ANYWHERE
         else:
             again = Again.ELSEWHERE if is_elsewhere else Again.NEVER
         return Failure(
             error,
             statuses.printable(message),
-            answer.status_code,
+            answer.status,
             again,
-            is_definite=statuses.is_definite(answer.status_code),
+            is_definite=statuses.is_definite(answer.status),
             moves_on=is_elsewhere or error is CallError.SERVER_ERROR,
-            retry_after=statuses.retry_after(answer.headers.get("Retry-After"), self._now()),
+            retry_after=statuses.retry_after(answer.headers.get("retry-after"), self._now()),
         )
 
     def _attempt(

@@ -204,6 +204,7 @@ class Wire(asyncio.Protocol):
         self.heard = 0.0
         self.idle_since = 0.0
         self.is_usable = True
+        self._has_ended = False
 
     # What asyncio calls
 
@@ -330,7 +331,11 @@ class Wire(asyncio.Protocol):
             self._finish()
 
     def _end(self, exc: Exception | None) -> None:
+        # asyncio tells of the server's end first, and then of the connection's.
+        has_ended, self._has_ended = self._has_ended, True
         self.is_usable = False
+        if has_ended:
+            return
         if exc is not None:
             self.fail(lost(exc))
             return
