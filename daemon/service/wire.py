@@ -122,9 +122,8 @@ class Parser:
 
     def on_message_begin(self) -> None:
         """Begin another answer: an interim one may come before the answer itself."""
-        if self.is_complete:
-            # More than one answer to one request: nothing after it can be trusted.
-            self.is_reusable = False
+        # After more than one answer to one request nothing can be trusted.
+        self.is_reusable = self.is_reusable and not self.is_complete
         self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -332,10 +331,9 @@ class Wire(asyncio.Protocol):
 
     def _end(self, exc: Exception | None) -> None:
         # asyncio tells of the server's end first, and then of the connection's.
-        has_ended, self._has_ended = self._has_ended, True
-        self.is_usable = False
-        if has_ended:
+        if self._has_ended:
             return
+        self._has_ended, self.is_usable = True, False
         if exc is not None:
             self.fail(lost(exc))
             return
@@ -347,10 +345,8 @@ class Wire(asyncio.Protocol):
             if self._parser is not None:
                 self._parser.end()
                 self._finish()
-        except WireError as error:
-            self.fail(error)
         except Exception as error:  # noqa: BLE001  # as in `data_received`
-            self.fail(lost(error))
+            self.fail(error if isinstance(error, WireError) else lost(error))
         if self._secured is not None:
             self.fail(lost(ConnectionResetError()))
 
