@@ -20,7 +20,6 @@ from daemon.core.decide import (
     Reason,
     Resume,
     Resumed,
-    Stray,
     confirm,
     decide,
     fail,
@@ -203,57 +202,6 @@ def test_a_pause_that_shows_after_all_is_no_failure() -> None:
 
     assert isinstance(decision, Adopt)
     assert (decision.record.last_error, decision.record.next_attempt) == (None, None)
-
-
-@pytest.mark.parametrize("enforce", [False, True])
-@pytest.mark.parametrize("record", [None, held(Phase.PAUSING, suspect_pause=LIVE)])
-def test_a_wrong_clock_pauses_nothing(record: Record | None, *, enforce: bool) -> None:
-    """Where `may_pause` is false nothing is paused, what is known stays, and the reason is said."""
-    known = record or Record(KEY)
-
-    decision = decide(KEY, desired(enforce=enforce), seen("active"), record, NOW, may_pause=False)
-
-    assert decision == Leave(known, Reason.CLOCK_DIFFERS)
-
-
-def test_a_wrong_clock_enforces_nothing_but_resumes() -> None:
-    """A wrong clock does not overrule a person either; what is ours is resumed all the same."""
-    ours = held(Phase.PAUSED)
-
-    inside = decide(KEY, desired(enforce=True), seen("active"), ours, NOW, may_pause=False)
-    outside = decide(KEY, None, seen("paused"), ours, NOW, may_pause=False)
-
-    assert inside == Leave(ours, Reason.CLOCK_DIFFERS)
-    assert isinstance(outside, Resume)
-
-
-@pytest.mark.parametrize(
-    ("reached", "expected"),
-    [("there", Stray), ("here", Leave), ("", Leave)],
-    ids=["made elsewhere: looked for there", "made here: gone", "unknown: gone"],
-)
-def test_what_another_address_has_is_not_gone(reached: str, expected: type[Decision]) -> None:
-    """A hold made at another address than the one asked is a stray where it stays missing."""
-    first = held(Phase.PAUSED, reached=reached)
-    second = replace(first, missing_since=NOW.wall - GONE_AFTER)
-
-    early = decide(KEY, desired(), None, first, NOW, here="here")
-    late = decide(KEY, desired(), None, second, NOW, here="here")
-    is_another = decide(
-        KEY, None, replace(seen("paused"), uuid="b"), replace(second, uuid="a"), NOW, here="here"
-    )
-
-    assert early == Keep(replace(first, missing_since=NOW.wall))
-    assert (type(late), type(is_another)) == (expected, expected)
-    assert late.record == (second if expected is Stray else Record(KEY))
-
-
-def test_a_hold_notes_where_it_was_made() -> None:
-    """The intent to pause carries the address, and a hold seen at another one follows it."""
-    intent = decide(KEY, desired(), seen("active"), None, NOW, here="here")
-    moved = decide(KEY, desired(), seen("paused"), held(Phase.PAUSED, reached="x"), NOW, here="y")
-
-    assert (intent.record.reached, moved.record.reached) == ("here", "y")
 
 
 def test_a_hold_follows_the_openings_that_want_it() -> None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 import requests
 
-from daemon.service.adapter import IDLE_AT_MOST, Adapter
+from daemon.service.adapter import IDLE_AT_MOST, Adapter, Written
 from daemon.service.cluster import Timeouts
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
@@ -44,8 +44,8 @@ async def with_server(act: Callable[[Adapter, str], Awaitable[None]]) -> int:
 
 async def get(adapter: Adapter, url: str) -> None:
     """Send one request."""
-    answer = await adapter.send(requests.Request("GET", url).prepare(), limit=100)
-    assert answer.content == b"[]"
+    answer = await adapter.send(Written.of(requests.Request("GET", url).prepare()), limit=100)
+    assert answer.body == b"[]"
 
 
 @pytest.mark.parametrize(
