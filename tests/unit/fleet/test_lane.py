@@ -89,7 +89,7 @@ class Service:
             raise self.bug
         return (ObservedRepository("orders", RepositoryState.PAUSED),)
 
-    def warm(self) -> None:
+    def warm(self, *_calls: int) -> None:
         """Do nothing."""
 
     def close(self) -> None:
