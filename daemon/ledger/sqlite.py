@@ -144,21 +144,21 @@ class SqliteLedger(Ledger):
             # These are from an earlier run; this one finds out by itself.
             connection.execute(sa.delete(rows.meta).where(OF_UNREACHABLE))
             sqlite_file.check_health(connection, self._file)
-            number = connection.execute(meta("ledger_id")).scalar()
-            if number is None:
-                number = str(uuid.uuid4())
-                put_meta(connection, "ledger_id", number)
+            ledger_id = connection.execute(meta("ledger_id")).scalar()
+            if ledger_id is None:
+                ledger_id = str(uuid.uuid4())
+                put_meta(connection, "ledger_id", ledger_id)
         known = self.records()
         self.overrides()
         self._last_config = self._last_config or self.last_good()
         if self._file:
-            sqlite_file.remember_number(self._file, number)
+            sqlite_file.write_ledger_id(self._file, ledger_id)
             self._identity = sqlite_file.identify(self._file)
         return known
 
     def _fill(self, connection: sa.Connection) -> None:
         values = {"schema_version": str(SCHEMA_VERSION)}
-        known = sqlite_file.known_number(self._file) if self._file else None
+        known = sqlite_file.read_ledger_id(self._file) if self._file else None
         if known:
             values["ledger_id"] = known
             self.loss = self.loss or Loss(LossReason.MISSING, None)

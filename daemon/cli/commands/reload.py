@@ -69,7 +69,7 @@ def _next_reading(ledger: Ledger, before: DaemonState) -> DaemonState:
     deadline = time.monotonic() + WITHIN.total_seconds()
     while time.monotonic() < deadline:
         state = ledger.daemon()
-        if state.reading.number != before.reading.number:
+        if state.reading.id != before.reading.id:
             return state
         if not state.running:
             raise HostError("the daemon has ended: look at its log")
