@@ -27,7 +27,7 @@ from daemon.ledger.url import DatabaseUrl
 _MIGRATIONS: dict[int, tuple[str, ...]] = {}
 """The statements that turn each schema version into the next one; PostgreSQL began with 4."""
 
-_SESSION = {
+_SESSION_SETTINGS = {
     "statement_timeout": "3s",
     "lock_timeout": "1s",
     "idle_in_transaction_session_timeout": "5s",
@@ -41,11 +41,11 @@ _NETWORK = {
     "keepalives_count": 3,
     "tcp_user_timeout": 4000,
 }
-_SESSIONS = "cbmaintd "
+_APPLICATION_NAME_PREFIX = "cbmaintd "
 """How the names under which the server lists our connections begin."""
 
-_PREPARING = 0x63626D61
-"""The number of the advisory lock under which one daemon at a time creates the tables."""
+_CREATE_TABLES_LOCK = 0x63626D61
+"""The key of the advisory lock under which one daemon at a time creates the tables."""
 
 # Of the attempts of years, every heartbeat asks for these few.
 _STALE_INDEX = "CREATE INDEX IF NOT EXISTS attempt_stale ON attempt (id) WHERE outcome = 'stale'"
@@ -67,7 +67,7 @@ END_SESSIONS = sa.text(
     " WHERE usename = current_user AND pid <> pg_backend_pid() AND application_name IN"
     " (SELECT :prefix || id FROM member WHERE id <> :me"
     " AND beat < clock_timestamp() - lease_s * interval '1 second')"
-).bindparams(prefix=_SESSIONS)
+).bindparams(prefix=_APPLICATION_NAME_PREFIX)
 """Ends the sessions of members silent for a whole lease, and waits for it (PostgreSQL 14)."""
 
 MEMBERS = sa.select(
@@ -100,7 +100,7 @@ class PostgresqlLedger(SharedLedger):
         self._url = url
         self.user = user or str(uuid.uuid4())
         self._clock = SystemClock()
-        name = f"{_SESSIONS}{self.user}"
+        name = f"{_APPLICATION_NAME_PREFIX}{self.user}"
         self._engine = _engine(url, name, pool, is_read_only=access is Access.READ)
         self._quiet_until = 0.0
 
@@ -133,7 +133,7 @@ class PostgresqlLedger(SharedLedger):
             # Daemons that start at the same time do this one after the other.
             connection.exec_driver_sql("SET LOCAL lock_timeout = '20s'")
             connection.exec_driver_sql("SET LOCAL statement_timeout = '60s'")
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PREPARING)))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATE_TABLES_LOCK)))
             is_new = not sa.inspect(connection).has_table(rows.meta.name)
             rows.METADATA.create_all(connection)
             rows.SHARED.create_all(connection)
@@ -257,7 +257,7 @@ def _is_refusal(exc: sa.exc.SQLAlchemyError) -> bool:
 
 
 def _engine(url: DatabaseUrl, name: str, pool: int, *, is_read_only: bool) -> sa.Engine:
-    session = _SESSION | ({"default_transaction_read_only": "on"} if is_read_only else {})
+    session = _SESSION_SETTINGS | ({"default_transaction_read_only": "on"} if is_read_only else {})
     options = " ".join(f"-c {name}={value}" for name, value in session.items())
     query = dict(url.query)
     given = query.pop("options", "")
