@@ -150,8 +150,8 @@ def _free_name(file: Path) -> Path:
     return next(place for name in names if not (place := file.with_name(name)).exists())
 
 
-# To SQLite, a ledger that was emptied or deleted is a new one. So its id is also kept in a file next
-# to it: if that file is there and the ledger has no id, an earlier ledger was lost.
+# To SQLite, a ledger that was emptied or deleted is a new one. So its id is also kept in a file
+# next to it: if that file is there and the ledger has no id, an earlier ledger was lost.
 
 
 def read_ledger_id(file: Path) -> str | None:
