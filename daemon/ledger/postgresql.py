@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from daemon.errors import LedgerError
 from daemon.host.clock import SystemClock
-from daemon.ledger import tables as rows
+from daemon.ledger import tables
 from daemon.ledger.ledger import SCHEMA_VERSION, Access, SharedLedger, add_config, put_meta
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import DatabaseFormat
@@ -58,8 +58,8 @@ which may resume without it does not wait for it several times."""
 
 NOW = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
 # Before its claims end, so that the others' shares have grown by the time the claims are free.
-_SILENT_FOR = rows.member.c.lease_s * sa.text("interval '1 second'") * 2 / 3
-LIVE = rows.member.c.beat > NOW - _SILENT_FOR
+_SILENT_FOR = tables.member.c.lease_s * sa.text("interval '1 second'") * 2 / 3
+LIVE = tables.member.c.beat > NOW - _SILENT_FOR
 # A process that was stopped in the middle of a transaction keeps its locks: none of the server's
 # timeouts applies to a client that is silent between two messages of one statement's pipeline.
 END_SESSIONS = sa.text(
@@ -71,15 +71,15 @@ END_SESSIONS = sa.text(
 """Ends the sessions of members silent for a whole lease, and waits for it (PostgreSQL 14)."""
 
 MEMBERS = sa.select(
-    rows.member,
+    tables.member,
     LIVE.label("is_live"),
-    sa.func.extract("epoch", NOW - rows.member.c.beat).label("age_s"),
+    sa.func.extract("epoch", NOW - tables.member.c.beat).label("age_s"),
     sa.select(sa.func.count())
-    .select_from(rows.claim)
-    .where(rows.claim.c.owner == rows.member.c.id, rows.claim.c.expires > NOW)
+    .select_from(tables.claim)
+    .where(tables.claim.c.owner == tables.member.c.id, tables.claim.c.expires > NOW)
     .scalar_subquery()
     .label("clusters"),
-).order_by(rows.member.c.since, rows.member.c.id)
+).order_by(tables.member.c.since, tables.member.c.id)
 
 
 class UnreachableError(LedgerError):
@@ -134,9 +134,9 @@ class PostgresqlLedger(SharedLedger):
             connection.exec_driver_sql("SET LOCAL lock_timeout = '20s'")
             connection.exec_driver_sql("SET LOCAL statement_timeout = '60s'")
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATE_TABLES_LOCK)))
-            is_new = not sa.inspect(connection).has_table(rows.meta.name)
-            rows.METADATA.create_all(connection)
-            rows.SHARED.create_all(connection)
+            is_new = not sa.inspect(connection).has_table(tables.meta.name)
+            tables.METADATA.create_all(connection)
+            tables.SHARED.create_all(connection)
             if is_new:
                 put_meta(connection, "schema_version", str(SCHEMA_VERSION))
             self.migrate(connection, _MIGRATIONS)
@@ -159,7 +159,7 @@ class PostgresqlLedger(SharedLedger):
     def members(self) -> list[Member]:
         """List the daemons, including those that died within the last day. Raises LedgerError."""
         with self.transaction() as connection:
-            generation = connection.execute(sa.select(sa.func.max(rows.config.c.id))).scalar()
+            generation = connection.execute(sa.select(sa.func.max(tables.config.c.id))).scalar()
             found = connection.execute(MEMBERS).all()
         return [self.parse(lambda row: _to_member(row, generation), row) for row in found]
 
@@ -238,7 +238,9 @@ class PostgresqlLedger(SharedLedger):
 
 
 NEWEST = (
-    sa.select(rows.config.c.id, rows.config.c.digest).order_by(rows.config.c.id.desc()).limit(1)
+    sa.select(tables.config.c.id, tables.config.c.digest)
+    .order_by(tables.config.c.id.desc())
+    .limit(1)
 )
 
 
@@ -247,7 +249,7 @@ def seed(connection: sa.Connection, config: AppliedConfig) -> None:
     if connection.execute(NEWEST).first() is None:
         connection.exec_driver_sql("LOCK TABLE config IN EXCLUSIVE MODE")
         if connection.execute(NEWEST).first() is None:
-            connection.execute(sa.insert(rows.config).values(rows.from_config(config)))
+            connection.execute(sa.insert(tables.config).values(tables.from_config(config)))
 
 
 def _is_refusal(exc: sa.exc.SQLAlchemyError) -> bool:

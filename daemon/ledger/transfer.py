@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon.errors import AlreadyRunningError, LedgerError
-from daemon.ledger import tables as rows
+from daemon.ledger import tables
 from daemon.ledger.ledger import Ledger, SharedLedger, write
 
 PAGE = 1000
@@ -36,7 +36,7 @@ def copy_ledger(source: Ledger, target: Ledger) -> Copied:
     """
     records = source.records()
     with _alone(source) as origin, _alone(target) as destination:
-        for table in (rows.record, rows.attempt, rows.override, rows.config):
+        for table in (tables.record, tables.attempt, tables.override, tables.config):
             if destination.execute(sa.select(sa.func.count()).select_from(table)).scalar_one():
                 raise LedgerError(
                     f"{target.place}: there is something in this ledger already; name an empty one"
@@ -44,9 +44,9 @@ def copy_ledger(source: Ledger, target: Ledger) -> Copied:
         write(destination, target.suspicion_format(destination), records, ())
         return Copied(
             len(records),
-            _copy_table(origin, destination, rows.attempt),
-            _copy_table(origin, destination, rows.override),
-            _copy_table(origin, destination, rows.config),
+            _copy_table(origin, destination, tables.attempt),
+            _copy_table(origin, destination, tables.override),
+            _copy_table(origin, destination, tables.config),
         )
 
 
