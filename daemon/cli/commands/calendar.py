@@ -12,7 +12,7 @@ from pathlib import Path
 from icalendar import Calendar, Event
 
 from daemon import __version__
-from daemon.cli import agenda, places
+from daemon.cli import places, schedule
 from daemon.cli.instants import read_instant
 from daemon.cli.reports import comparison, cost
 from daemon.cli.reports.chart import ASCII, UNICODE, Period, strip
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     until = _until(start, args.days)
     if args.against:
         return _print_differences(args, settings, environ, (start, until))
-    planned = agenda.planned(args, environ, settings)
+    planned = schedule.read_schedule(args, environ, settings)
     windows = [planned.window(name) for name in args.window or planned.timeline.windows]
     timeline = Timeline(windows, settings.merge_gap)
     if args.impact:

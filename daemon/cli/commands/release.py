@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli import agenda, places
+from daemon.cli import places
+from daemon.cli import schedule as agenda
 from daemon.cli.reports.tables import clock, console, grid
-from daemon.cli.targets import parse_target
+from daemon.cli.repository_names import parse_repository_name as parse_target
 from daemon.config import earlier
 from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from rich.console import Group
 from rich.live import Live
 
-from daemon.cli import agenda, places
+from daemon.cli import places, schedule
 from daemon.cli.reports.status import Status, document, render
 from daemon.cli.reports.tables import console, print_json
 from daemon.errors import UsageError
@@ -56,10 +56,10 @@ def _watch(args: argparse.Namespace, environ: Mapping[str, str]) -> None:
 
 
 def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Status:
-    found = agenda.read_settings(args, environ)
+    found = schedule.read_settings(args, environ)
     with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
         now = datetime.now(UTC)
-        planned = agenda.in_force(ledger, environ)
+        planned = schedule.in_force(ledger, environ)
         coming = (_next(window, now) for window in planned.timeline.windows.values())
         daemon = ledger.daemon()
         return Status(

@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from daemon.cli import agenda, places
-from daemon.cli.agenda import Agenda
+from daemon.cli import places, schedule
 from daemon.cli.instants import read_instant
 from daemon.cli.reports.tables import clock, span
-from daemon.cli.targets import parse_target
+from daemon.cli.repository_names import parse_repository_name
+from daemon.cli.schedule import Schedule
 from daemon.config.settings import Settings, load
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _key(text: str, settings: Settings) -> RepositoryKey:
-    cluster, id_ = parse_target(text, text, "CLUSTER/REPOSITORY, as prod/orders")
+    cluster, id_ = parse_repository_name(text, text, "CLUSTER/REPOSITORY, as prod/orders")
     if cluster not in settings.clusters:
         known = nearest_or_all(cluster, settings.clusters)
         raise UsageError(f"{text}: there is no cluster {cluster}{known}")
@@ -60,17 +60,17 @@ def _key(text: str, settings: Settings) -> RepositoryKey:
 
 def _read(
     args: argparse.Namespace, environ: Mapping[str, str], settings: Settings, key: RepositoryKey
-) -> tuple[Agenda, Record | None]:
+) -> tuple[Schedule, Record | None]:
     """Read people's decisions and the record, if there is a ledger that can be read."""
     url = places.find_ledger(args, environ, settings)
     with suppress(LedgerError), open_ledger(url, Access.READ) as ledger:
         known = (record for record in ledger.records() if record.key == key)
-        return agenda.wanted(settings, ledger, environ), next(known, None)
-    return agenda.plan(settings, ()), None
+        return schedule.wanted(settings, ledger, environ), next(known, None)
+    return schedule.build_schedule(settings, ()), None
 
 
 def _explain(
-    key: RepositoryKey, planned: Agenda, at: datetime, in_file: Container[str]
+    key: RepositoryKey, planned: Schedule, at: datetime, in_file: Container[str]
 ) -> Iterator[str]:
     zone = planned.zone
     timeline = planned.timeline
@@ -153,7 +153,7 @@ def _marks(opening: Opening) -> str:
     return f" ({opening.dst} by a clock change)" if opening.dst else ""
 
 
-def _ledger_lines(record: Record, planned: Agenda, now: datetime) -> Iterator[str]:
+def _ledger_lines(record: Record, planned: Schedule, now: datetime) -> Iterator[str]:
     """Return what the ledger knows about it: that it is held, or that a person resumed it."""
     key = record.key
     if record.is_hold:
