@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from daemon.cli import places, schedule
 from daemon.cli.instants import read_future, read_instant
-from daemon.cli.reports.tables import clock
+from daemon.cli.reports.tables import format_local
 from daemon.cli.schedule import Schedule
 from daemon.errors import HostError, UsageError
 from daemon.ledger.ledger import Access
@@ -61,7 +61,11 @@ def _open_now(window: Window, planned: Schedule, now: datetime) -> list[Opening]
     found = [o for o in window.openings(now, now + timedelta.resolution) if o.start <= now]
     if not found:
         coming = next(ahead(window, now), None)
-        then = f"; it opens {clock(coming.local_start)}: to cancel that, use skip" if coming else ""
+        then = (
+            f"; it opens {format_local(coming.local_start)}: to cancel that, use skip"
+            if coming
+            else ""
+        )
         names = ", ".join(sorted({o.window for o in planned.timeline.covering(now)})) or "none"
         raise HostError(f"{window.name} is not open now{then} (open now: {names})")
     return found
@@ -84,7 +88,9 @@ def _to_skip(window: Window, text: str | None, planned: Schedule, now: datetime)
         return coming
     found = _opening_at(window, text, planned, now)
     if found.start <= now:
-        raise HostError(f"{window.name} opened {clock(found.local_start)}: to end it, use close")
+        raise HostError(
+            f"{window.name} opened {format_local(found.local_start)}: to end it, use close"
+        )
     return found
 
 
@@ -97,12 +103,12 @@ def _opening_at(window: Window, text: str, planned: Schedule, now: datetime) -> 
     else:
         matching = [o for o in found if o.start == at]
     if matching and all(o.start in window.skipped for o in matching):
-        start, by = clock(matching[0].local_start), _who_skipped(matching[0], planned)
+        start, by = format_local(matching[0].local_start), _who_skipped(matching[0], planned)
         raise HostError(f"{window.name} {start} is skipped already, by {by}")
     matching = [o for o in matching if o.start not in window.skipped]
     if len(matching) == 1:
         return matching[0]
-    starts = [clock(o.local_start) for o in matching or _some(window, max(at, now))]
+    starts = [format_local(o.local_start) for o in matching or _some(window, max(at, now))]
     if matching:
         raise UsageError(f"--opening {text}: {window.name} opens {', '.join(starts)}; name a time")
     near = f"; it opens {', '.join(starts)}" if starts else ""
@@ -125,11 +131,11 @@ def _some(window: Window, at: datetime) -> list[Opening]:
 
 def _sentence(decision: Override, planned: Schedule) -> str:
     zone = planned.window(decision.window).zone
-    start = clock(decision.start.astimezone(zone))
+    start = format_local(decision.start.astimezone(zone))
     match decision.kind:
         case OverrideKind.SKIP:
             return f"{decision.window} will not open {start}\n"
         case OverrideKind.EXTEND if decision.end:
-            return f"{decision.window} now ends {clock(decision.end.astimezone(zone))}\n"
+            return f"{decision.window} now ends {format_local(decision.end.astimezone(zone))}\n"
         case _:
             return f"{decision.window} (open since {start}) ends now\n"

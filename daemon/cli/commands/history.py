@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from daemon.cli import places, schedule
 from daemon.cli.instants import read_past
-from daemon.cli.reports.history import Event, document, show, write_csv
+from daemon.cli.reports.history import HistoryEntry, document, show, write_csv
 from daemon.cli.reports.tables import print_json
 from daemon.cli.repository_names import parse_repository_name
 from daemon.core.attempt import Outcome
@@ -40,23 +40,23 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         decisions = tuple(d for d in decisions if d.window in windows)
     if args.failed:
         attempts, decisions = [a for a in attempts if a.outcome is not Outcome.OK], ()
-    events = [Event(a.started, a) for a in attempts]
-    events += [Event(d.made, d) for d in decisions if d.made >= since]
+    entries = [HistoryEntry(a.started, a) for a in attempts]
+    entries += [HistoryEntry(d.made, d) for d in decisions if d.made >= since]
     if until:
-        events = [event for event in events if event.at < until]
+        entries = [entry for entry in entries if entry.at < until]
     if args.window:
-        events = [event for event in events if set(event.windows) & set(args.window)]
-    events.sort(key=lambda event: event.at)
+        entries = [entry for entry in entries if set(entry.windows) & set(args.window)]
+    entries.sort(key=lambda entry: entry.at)
     if args.limit:
-        events = events[-args.limit :]
+        entries = entries[-args.limit :]
     match args.output:
         case "json":
-            print_json([document(event) for event in events])
+            print_json([document(entry) for entry in entries])
         case "csv":
-            write_csv(events)
+            write_csv(entries)
         case _:
             empty = f"{_nothing(args)} since {since.astimezone(planned.zone):%Y-%m-%d %H:%M %Z}"
-            show(events, planned.zone, empty)
+            show(entries, planned.zone, empty)
     return 0
 
 

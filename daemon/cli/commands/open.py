@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from daemon.cli import places, schedule
 from daemon.cli.instants import read_future
-from daemon.cli.reports.tables import clock
+from daemon.cli.reports.tables import format_local
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
 from daemon.config.notation import NAME
@@ -113,7 +113,7 @@ def _sentence(decision: Override, planned: Schedule) -> str:
         for cluster, patterns in decision.targets
         for pattern in patterns.patterns
     )
-    until = clock(decision.end.astimezone(planned.zone))
+    until = format_local(decision.end.astimezone(planned.zone))
     return f"{decision.window} is open until {until}: {targets}\n"
 
 

@@ -18,7 +18,8 @@ from rich.text import Text
 
 from daemon.cli import places
 from daemon.cli import schedule as agenda
-from daemon.cli.reports.tables import clock, console, grid
+from daemon.cli.reports.tables import console, grid
+from daemon.cli.reports.tables import format_local as clock
 from daemon.cli.repository_names import parse_repository_name as parse_target
 from daemon.config import earlier
 from daemon.config.settings import Settings

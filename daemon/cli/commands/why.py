@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from daemon.cli import places, schedule
 from daemon.cli.instants import read_instant
-from daemon.cli.reports.tables import clock, span
+from daemon.cli.reports.tables import format_local, span
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
 from daemon.config.settings import Settings, load
@@ -75,19 +75,19 @@ def _explain(
     zone = planned.zone
     timeline = planned.timeline
     wanted = timeline.desired(key.cluster, [key.id], at).get(key.id)
-    when = clock(at.astimezone(zone))
+    when = format_local(at.astimezone(zone))
     if wanted is None:
         yield f"{key} is not to be paused at {when}."
     else:
         why = "kept over a short hole by" if wanted.bridged else "to be paused by"
-        until = clock(wanted.until.astimezone(zone))
+        until = format_local(wanted.until.astimezone(zone))
         yield f"{key} is {why} {', '.join(wanted.windows)} at {when}, until {until}."
     change = _next_change(timeline, key, at, is_wanted=wanted is not None)
     if change:
         what = "active" if wanted else "paused"
         yield (
-            f"The next change for it: {clock(change.astimezone(zone))} (in {span(change - at)});"
-            f" it is then to be {what}."
+            f"The next change for it: {format_local(change.astimezone(zone))}"
+            f" (in {span(change - at)}); it is then to be {what}."
         )
     yield ""
     for window in timeline.windows.values():
@@ -120,9 +120,9 @@ def _reason(window: Window, key: RepositoryKey, at: datetime) -> str:
     near = window.openings(at, at + window.pause_before + _MOMENT)
     for opening in near:
         if opening.start <= at:
-            return f"matches, and is open until {clock(opening.local_end)}{_marks(opening)}"
+            return f"matches, and is open until {format_local(opening.local_end)}{_marks(opening)}"
         if opening.pause_from <= at:
-            return f"matches, and pauses ahead of {clock(opening.local_start)}"
+            return f"matches, and pauses ahead of {format_local(opening.local_start)}"
     return f"matches, but {_closed(window, at)}"
 
 
@@ -130,7 +130,7 @@ def _closed(window: Window, at: datetime) -> str:
     """Return why a window that matches is closed: its times, or what cancels the opening."""
     taken = _taken_away(window, at)
     coming = next((opening for opening in ahead(window, at) if opening.start > at), None)
-    then = f"opens next {clock(coming.local_start)}" if coming else "does not open again"
+    then = f"opens next {format_local(coming.local_start)}" if coming else "does not open again"
     return f"{taken}; it {then}" if taken else f"is closed; it {then}"
 
 
@@ -162,7 +162,7 @@ def _ledger_lines(record: Record, planned: Schedule, now: datetime) -> Iterator[
         yield f"The ledger: {record.phase}{since} by {', '.join(record.windows)}{trouble}."
     wanted = planned.timeline.desired(key.cluster, [key.id], now).get(key.id)
     if wanted and {opening.id for opening in wanted.openings} <= set(record.yielded):
-        until = clock(wanted.until.astimezone(planned.zone))
+        until = format_local(wanted.until.astimezone(planned.zone))
         yield (
             f"But somebody resumed it meanwhile: it is left alone until {until}, unless on_drift"
             " is enforce."
