@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon.cli import places
-from daemon.config import earlier
+from daemon.config import stored_configs
 from daemon.config.settings import Settings, load
 from daemon.errors import ConfigError, LedgerError, UsageError
 from daemon.ledger.ledger import Access, Ledger
@@ -68,12 +68,12 @@ def read_settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Setti
 
 def in_force(ledger: Ledger, environ: Mapping[str, str]) -> Schedule:
     """Return the schedule that the daemon on *ledger* follows. Raises LedgerError."""
-    return build_schedule(earlier.last_good(ledger, environ), tuple(ledger.overrides()))
+    return build_schedule(stored_configs.last_good(ledger, environ), tuple(ledger.overrides()))
 
 
 def wanted(found: Settings | Path | None, ledger: Ledger, environ: Mapping[str, str]) -> Schedule:
     """Return the file's schedule, or else the one last in force. Raises LedgerError."""
-    settings = found if isinstance(found, Settings) else earlier.last_good(ledger, environ)
+    settings = found if isinstance(found, Settings) else stored_configs.last_good(ledger, environ)
     return build_schedule(settings, tuple(ledger.overrides()))
 
 
