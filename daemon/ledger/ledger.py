@@ -123,7 +123,11 @@ class Ledger(ABC):
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         """Write *records* and append *attempts* in one durable transaction.
 
-        A record that is spent is removed. Raises LedgerError: nothing was written.
+        A record that is spent is removed.
+
+        Raises:
+            LedgerError: nothing was written.
+
         """
         changed, sent = list(records), [tables.from_attempt(attempt) for attempt in attempts]
         with self.writing() as connection:

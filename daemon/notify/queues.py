@@ -23,7 +23,7 @@ from daemon.notify.notices import Notice
 from daemon.notify.targets import Target
 
 Deliver = Callable[[Target, Sequence[Notice]], None]
-"""Sends notices to a target, once; raises DeliveryError."""
+"""Sends notices to a target, once. Raises DeliveryError."""
 
 QUEUE_LIMIT = 1000
 BATCH_LIMIT = 200
