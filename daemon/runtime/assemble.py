@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from daemon.config import earlier
+from daemon.config import stored_configs as earlier
 from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt
 from daemon.core.record import Record

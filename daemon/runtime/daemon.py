@@ -21,7 +21,7 @@ from daemon.fleet.shared_fleet import SharedFleet
 from daemon.fleet.worker import Connect, Equipment, Worker
 from daemon.host.signals import Flags
 from daemon.log import events
-from daemon.log.tee import SharedLog
+from daemon.log.tee import TeeLog
 from daemon.monitoring.monitor import Monitor
 from daemon.notify.notifier import Notifier
 from daemon.notify.queues import Sender
@@ -62,7 +62,7 @@ class Daemon:
             lambda: host.clock().wall,
             lambda window: self._rules.timeline.clusters_of(window),  # noqa: PLW0108  # changes
         )
-        self._log = SharedLog(host.log, host.metrics, self._notifier)
+        self._log = TeeLog(host.log, host.metrics, self._notifier)
         self._notes = LedgerNotes(ledger, self._log)
         self._file = ConfigFile(parts, host.environ)
         self._settings = parts.settings
