@@ -119,7 +119,7 @@ class Stray:
 Decision = Pause | Resume | CatchUp | Adopt | Resumed | Drifted | Leave | Keep | Missing | Stray
 
 
-def decide(
+def decide(  # noqa: PLR0913  # all that a decision depends on
     key: RepositoryKey,
     desired: Desired | None,
     observed: ObservedRepository | None,
@@ -140,7 +140,9 @@ def decide(
         is_gone = isinstance(decision, Leave)
         return Stray(known) if is_gone and known.reached not in {"", here} else decision
     is_paused = observed.state is RepositoryState.PAUSED
-    known = _settle(replace(known, missing_since=None), now, is_paused=is_paused)
+    if known.missing_since is not None:
+        known = replace(known, missing_since=None)
+    known = _settle(known, now, is_paused=is_paused)
     decision = (
         _decide_outside(known, now, is_paused=is_paused)
         if desired is None
@@ -160,7 +162,8 @@ def _settle(record: Record, now: Moment, *, is_paused: bool) -> Record:
         pause = None
     if resume and resume.is_over(now) and (is_paused or record.phase is None):
         resume = None
-    record = replace(record, suspect_pause=pause, suspect_resume=resume)
+    if (pause, resume) != (record.suspect_pause, record.suspect_resume):
+        record = replace(record, suspect_pause=pause, suspect_resume=resume)
     if record.phase is None and pause and is_paused:
         return replace(record, phase=Phase.PAUSING)
     return record
@@ -224,12 +227,12 @@ def _decide_inside(
         return Leave(_unclaimed(record, desired), Reason.PAUSED_ELSEWHERE)
     if _is_yielded(record, desired):
         return _decide_yielded(record, desired, is_paused=is_paused)
-    held = _holding(record, desired, now)
     if not is_paused:
-        return _decide_active(record, held, desired, observed)
+        return _decide_active(record, desired, observed, now)
+    held = _holding(record, desired, now)
     if record.phase is Phase.PAUSING:
         return Adopt(replace(held, phase=Phase.PAUSED, last_error=None, next_attempt=None))
-    return Keep(replace(held, phase=Phase.PAUSED))
+    return Keep(held if held.phase is Phase.PAUSED else replace(held, phase=Phase.PAUSED))
 
 
 def _decide_yielded(record: Record, desired: Desired, *, is_paused: bool) -> Decision:
@@ -243,12 +246,12 @@ def _decide_yielded(record: Record, desired: Desired, *, is_paused: bool) -> Dec
 
 
 def _decide_active(
-    record: Record, held: Record, desired: Desired, observed: ObservedRepository
+    record: Record, desired: Desired, observed: ObservedRepository, now: Moment
 ) -> Decision:
     """Decide on a repository that is active although an opening wants it paused."""
     if desired.bridged:
         return Keep(_unclaimed(record, desired))
-    pause = Pause(_intent(held, observed))
+    pause = Pause(_intent(_holding(record, desired, now), observed))
     # While a resume of ours may still take effect, no person need have resumed it.
     if record.phase is not Phase.PAUSED or record.suspect_resume:
         return pause
@@ -319,10 +322,10 @@ def confirm(decision: Pause | Resume, unresolved: Suspicion | None) -> Record:
     This settles no other call: *unresolved* is an earlier attempt of the same call with an unknown
     outcome, and a suspicion from before this pass stays as it was.
     """
-    record = replace(_resolve(decision, unresolved), last_error=None, next_attempt=None)
+    record = _resolve(decision, unresolved)
     match decision:
         case Pause():
-            return replace(record, phase=Phase.PAUSED)
+            return replace(record, phase=Phase.PAUSED, last_error=None, next_attempt=None)
         case Resume():
             return record.released()
         case _:

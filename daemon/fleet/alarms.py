@@ -46,7 +46,9 @@ class Alarms:
         self._at: datetime | None = None
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
-            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
+            # Two: the library counts a ring as running until the loop's next turn, and would drop
+            # a boundary that comes before that, with all behind it.
+            job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 2},
         )
 
     def start(self) -> None:

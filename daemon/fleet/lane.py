@@ -1,4 +1,4 @@
-"""A lane for each cluster: one task that makes its passes, one after the other, when it is woken."""
+"""A lane for each cluster: one task that makes its passes, one after the other, when woken."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ class Lane:
         return self.settings.name
 
     def _set_alarm(self, due_in: timedelta | None) -> None:
-        """Wake at the next boundary or when a pass is due, and warm up a second before the first."""
+        """Wake at the next boundary or when a pass is due; warm up a second before the first."""
         now = self._parts.clock().wall
         change = self._parts.rules().timeline.next_change(now, self.settings.name)
         due = now + max(due_in, SOONEST) if due_in is not None else None

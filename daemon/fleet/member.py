@@ -213,7 +213,7 @@ class Membership:
     # The task
 
     async def _ask(self, ask: Callable[[], T]) -> T:
-        """Return what *ask* returns on our thread; nothing on the loop waits for it but this task."""
+        """Return what *ask* returns on our thread; nothing on the loop waits but this task."""
         return await self._thread.run(ask)
 
     async def _work(self) -> None:
@@ -232,7 +232,7 @@ class Membership:
             if self._unreachable is None:
                 self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
             self._unreachable = str(exc)
-        except Exception:  # a bug here must not end the beats: holds depend on them
+        except Exception:  # noqa: BLE001  # a bug here must not end the beats: holds hang on them
             self._log.critical(events.PASS_CRASHED, cluster=None, exc_info=True)
             await asyncio.sleep(BEAT_S)
         else:

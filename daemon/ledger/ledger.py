@@ -273,19 +273,24 @@ def write(
 ) -> None:
     """Replace records, and append rows of attempts."""
     kept = [rows.from_record(record, suspicion_format) for record in changed if not record.is_spent]
-    if changed:
-        connection.execute(rows.DELETE_RECORD, [rows.bound(each.key) for each in changed])
+    spent = [rows.bound(record.key) for record in changed if record.is_spent]
+    if spent:
+        connection.execute(rows.DELETE_RECORD, spent)
     if kept:
-        connection.execute(sa.insert(rows.record), kept)
+        connection.execute(rows.UPSERT_RECORD[connection.dialect.name], kept)
     if sent:
         connection.execute(sa.insert(rows.attempt), sent)
 
 
 def add_config(connection: sa.Connection, config: AppliedConfig) -> None:
-    """Add *config* as the newest; delete older ones unless anything is held."""
+    """Add *config* as the newest; delete older ones unless anything is held.
+
+    There is one copy of each content: a reload or a start with the same file adds nothing.
+    """
     held = sa.select(sa.func.count()).select_from(rows.record)
-    if connection.execute(held).scalar_one() == 0:
-        connection.execute(sa.delete(rows.config))
+    is_held = connection.execute(held).scalar_one() > 0
+    is_obsolete = rows.config.c.digest == config.digest if is_held else sa.true()
+    connection.execute(sa.delete(rows.config).where(is_obsolete))
     connection.execute(sa.insert(rows.config).values(rows.from_config(config)))
 
 

@@ -30,7 +30,7 @@ WITHIN = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What the passes over one cluster have to write; by the claim of *lease* if others share it."""
+    """What the passes over one cluster have to write; by the claim of *lease* if it is shared."""
 
     records: list[Record]
     attempts: list[Attempt]
@@ -106,8 +106,8 @@ class LedgerThread:
     def slow(self) -> LedgerError:
         """Return the error of a ledger that does not answer in time."""
         return LedgerError(
-            f"{self._place}: it has not answered for {WITHIN.total_seconds():g} s; somebody else may"
-            " have locked it"
+            f"{self._place}: no answer within {WITHIN.total_seconds():g} s; somebody else may have"
+            " locked it"
         )
 
     async def close(self) -> None:

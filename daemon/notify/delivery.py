@@ -17,7 +17,7 @@ from daemon.notify.messages import Batch, DeliveryError, Mask, Message
 from daemon.notify.notices import Notice
 from daemon.notify.targets import Target
 from daemon.service import statuses
-from daemon.service.adapter import Adapter
+from daemon.service.adapter import Adapter, Answer, Written
 from daemon.service.cluster import Timeouts, Tls
 from daemon.service.tls import tls_context
 from daemon.service.transport import HEADERS
@@ -77,24 +77,24 @@ class Delivery:
                 # It was taken; what else is said is of no interest.
                 return
             raise DeliveryError(exc.error, str(exc), is_passing=True) from None
-        if answer.status_code in _OK:
+        if answer.status in _OK:
             return
-        error = statuses.error_of(answer.status_code) or CallError.UNEXPECTED
-        said = statuses.message_of(answer.content, answer.headers.get("Location"))
+        error = statuses.error_of(answer.status) or CallError.UNEXPECTED
+        said = statuses.message_of(answer.body, answer.headers.get("location"))
         raise DeliveryError(
             error,
             statuses.printable(_without(url, said)),
-            is_passing=statuses.is_passing(answer.status_code),
-            status=answer.status_code,
-            retry_after=statuses.retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)),
+            is_passing=statuses.is_passing(answer.status),
+            status=answer.status,
+            retry_after=statuses.retry_after(answer.headers.get("retry-after"), datetime.now(UTC)),
         )
 
 
-async def _sent(request: requests.PreparedRequest, proxy: str | None) -> requests.Response:
+async def _sent(request: requests.PreparedRequest, proxy: str | None) -> Answer:
     """Send *request* by a connection of its own: nobody else waits on this thread's loop."""
     adapter = Adapter(tls_context(Tls()), TIMEOUTS)
     try:
-        return await adapter.send(request, limit=_PAGE_LIMIT, proxy=proxy)
+        return await adapter.send(Written.of(request, proxy), limit=_PAGE_LIMIT)
     finally:
         adapter.close()
 

@@ -392,4 +392,6 @@ def _errand(decision: Pause | Resume) -> Errand:
 def _with_tasks(record: Record, observed: Observed) -> Record:
     """Note which tasks still run in a repository that we hold: a pause does not end them."""
     seen = observed.get(record.key.id)
-    return replace(record, running=seen.running) if seen and record.is_hold else record
+    if seen is None or not record.is_hold or seen.running == record.running:
+        return record
+    return replace(record, running=seen.running)

@@ -137,8 +137,8 @@ class Daemon:
         self._begin()
         self._monitor.is_ready = True
         while not self._signals.stop:
-            await self._signals.wait(TICK)
             self._tick()
+            await self._signals.wait(TICK)
         return await self._end(self._signals.stop)
 
     def _begin(self) -> None:
@@ -363,11 +363,13 @@ class Daemon:
         self._manager.stopping()
         self._monitor.is_ready = False
         self._alarms.stop()
-        for errand in self._errands.values():
-            errand.cancel()
+        for name in ("file", "overrides"):
+            if name in self._errands:
+                self._errands[name].cancel()
         ended = await self._fleet.stop(STOP_WITHIN)
-        if self._noting:
-            await asyncio.wait(self._noting, timeout=NOTE_WITHIN.total_seconds())
+        last = {*self._noting, *self._errands.values()}
+        if last:
+            await asyncio.wait(last, timeout=NOTE_WITHIN.total_seconds())
         self._monitor.close()
         self._log.info(events.DAEMON_STOPPED, holds=self._fleet.holds)
         # After the last line, which targets may ask for.

@@ -12,15 +12,13 @@ idle for 15 s: a firewall may have forgotten such a one, and swallow what is sen
 from __future__ import annotations
 
 import asyncio
-import io
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import SplitResult, urlsplit
 
 import requests
-from requests.structures import CaseInsensitiveDict
 
 from daemon.core.attempt import CallError
 from daemon.service.cluster import Timeouts
@@ -43,6 +41,45 @@ class _Origin:
     proxy: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A request as it is sent, in one piece: one call of the system, one TLS record."""
+
+    origin: _Origin
+    start: bytes
+    rest: bytes
+
+    @classmethod
+    def of(cls, request: requests.PreparedRequest, proxy: str | None = None) -> Written:
+        """Write a prepared request; plain HTTP goes to a *proxy* with its whole URL."""
+        parts = urlsplit(request.url or "")
+        is_whole = proxy is not None and parts.scheme == "http"
+        target = request.url if is_whole else request.path_url
+        lines = [f" HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}"]
+        lines += [f"{name}: {value}" for name, value in request.headers.items()]
+        body = request.body if isinstance(request.body, bytes) else b""
+        return cls(
+            _origin(parts, proxy),
+            f"{request.method} {target}".encode("latin-1"),
+            "\r\n".join([*lines, "", ""]).encode("latin-1") + body,
+        )
+
+    def with_path(self, below: str) -> bytes:
+        """Return all of it, with a path *below* that of the URL."""
+        if not below:
+            return self.start + self.rest
+        return self.start.rstrip(b"/") + below.encode("ascii") + self.rest
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer; the names of its headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
 class Adapter:
     """The connections to some servers under one identity; for one event loop."""
 
@@ -61,25 +98,20 @@ class Adapter:
         """When the first of the certificates ends that servers showed at their last connection."""
         return min(self._certificates.values(), default=None)
 
-    async def send(
-        self, request: requests.PreparedRequest, *, limit: int, proxy: str | None = None
-    ) -> requests.Response:
-        """Send *request* and receive at most *limit* bytes of an answer.
+    async def send(self, request: Written, *, limit: int, below: str = "") -> Answer:
+        """Send *request*, to a path *below* its own, and receive at most *limit* bytes.
 
         Only a 200 has to be whole: of other answers the status counts and the beginning is shown.
         Raises: WireError.
         """
         loop = asyncio.get_running_loop()
         over = loop.time() + self._timeouts.total.total_seconds()
-        parts = urlsplit(request.url or "")
-        origin = _origin(parts, proxy)
+        origin = request.origin
         wire = self._taken(origin, loop.time()) or await self._connected(origin, over)
         self._busy.add(wire)
         watch = _Watch(wire, over, self._timeouts)
         try:
-            parser = await wire.exchange(
-                _written(request, parts, is_proxied=proxy is not None), limit
-            )
+            parser = await wire.exchange(request.with_path(below), limit)
         except BaseException:
             wire.close()
             raise
@@ -87,7 +119,7 @@ class Adapter:
             watch.cancel()
             self._busy.discard(wire)
         self._give_back(origin, wire, loop)
-        return _response(request, parser.status, parser.headers, bytes(parser.body))
+        return Answer(parser.status, parser.headers, bytes(parser.body))
 
     async def warm(self, url: str, count: int) -> None:
         """Have up to *count* connections to *url* ready; one that fails will fail its request."""
@@ -253,26 +285,3 @@ def _origin(parts: SplitResult, proxy: str | None) -> _Origin:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-def _written(request: requests.PreparedRequest, parts: SplitResult, *, is_proxied: bool) -> bytes:
-    """Write head and body in one piece: one call of the system, one TLS record."""
-    is_whole = is_proxied and parts.scheme == "http"
-    target = request.url if is_whole else request.path_url
-    host = parts.netloc.rpartition("@")[2]
-    lines = [f"{request.method} {target} HTTP/1.1", f"Host: {host}"]
-    lines += [f"{name}: {value}" for name, value in request.headers.items()]
-    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-    return head + (request.body if isinstance(request.body, bytes) else b"")
-
-
-def _response(
-    request: requests.PreparedRequest, status: int, headers: dict[str, str], body: bytes
-) -> requests.Response:
-    response = requests.Response()
-    response.status_code = status
-    response.headers = CaseInsensitiveDict(headers)
-    response.raw = io.BytesIO(body)
-    response.url = request.url or ""
-    response.request = request
-    return response

@@ -12,17 +12,17 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
-import requests
-
-from daemon.core.attempt import Action, Attempt, CallError, Outcome
+from daemon.core.attempt import Action, Attempt, CallError
 from daemon.core.repository import ObservedRepository
 from daemon.errors import CbmaintdError, SecretError, TlsFileError
 from daemon.service import answers, discovery, statuses
+from daemon.service.adapter import Answer
+from daemon.service.call import Call, Success, always, broken, failed_attempt
 from daemon.service.cluster import ClusterSettings
 from daemon.service.connections import Connection, Connections, Identity
 from daemon.service.failover import Again, Course, Failure, Roots
@@ -41,11 +41,6 @@ T = TypeVar("T")
 
 _ACTIVE = "/api/v1/cluster/self/repository/active"
 _PLANS = "/api/v1/plan"
-_POST_LIMIT = 1024 * 1024
-_LIST_LIMIT = 32 * _POST_LIMIT
-_PASSING = frozenset(
-    {CallError.TIMEOUT, CallError.REFUSED, CallError.RESET, CallError.DNS, CallError.PROTOCOL}
-)
 # Forbidden, too: a client certificate says who we are.
 _ABOUT_IDENTITY = frozenset({CallError.UNAUTHORIZED, CallError.FORBIDDEN, CallError.TLS})
 _ADVICE = {
@@ -96,41 +91,9 @@ async def sleep(delay: timedelta) -> bool:
     return True
 
 
-def _always() -> bool:
-    return True
-
-
 def full_jitter(ceiling: float) -> float:
     """Return a random delay of up to *ceiling* seconds, so that clients spread out."""
     return random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, keeps no secret
-
-
-@dataclass(frozen=True, slots=True)
-class _Call(Generic[T]):
-    """What is asked for; `read` takes the body of a 200 and the root that gave it (ValueError)."""
-
-    action: Action
-    method: str
-    path: str
-    windows: tuple[str, ...]
-    read: Callable[[bytes, str], T]
-    repository: str | None = None
-    may_send: MaySend = _always
-
-    @property
-    def changes_state(self) -> bool:
-        """Whether a server that acts on it late makes a difference."""
-        return self.method == "POST"
-
-    @property
-    def limit(self) -> int:
-        """How many bytes of an answer are read at most."""
-        return _LIST_LIMIT if self.method == "GET" else _POST_LIMIT
-
-
-@dataclass(frozen=True, slots=True)
-class _Success(Generic[T]):
-    value: T
 
 
 class BackupService:
@@ -167,7 +130,7 @@ class BackupService:
 
         Raises: ServiceError.
         """
-        call = _Call(
+        call = Call(
             Action.LIST, "GET", _ACTIVE, windows, lambda body, _: answers.repositories(body)
         )
         found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
@@ -177,7 +140,7 @@ class BackupService:
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
     ) -> dict[str, dict[str, timedelta]]:
         """Return how far apart the runs of each plan's tasks are. Raises: ServiceError."""
-        call = _Call(Action.GET, "GET", _PLANS, windows, lambda body, _: answers.periods(body))
+        call = Call(Action.GET, "GET", _PLANS, windows, lambda body, _: answers.periods(body))
         found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
         return found
 
@@ -186,7 +149,7 @@ class BackupService:
         repository: str,
         windows: tuple[str, ...],
         keep_trying: KeepTrying,
-        may_send: MaySend = _always,
+        may_send: MaySend = always,
     ) -> bool:
         """Pause a repository; one that is paused stays so.
 
@@ -200,7 +163,7 @@ class BackupService:
         repository: str,
         windows: tuple[str, ...],
         keep_trying: KeepTrying,
-        may_send: MaySend = _always,
+        may_send: MaySend = always,
     ) -> bool:
         """Resume a repository; one that is active stays so.
 
@@ -214,7 +177,7 @@ class BackupService:
         repository: str,
         windows: tuple[str, ...],
         keep_trying: KeepTrying,
-        may_send: MaySend = _always,
+        may_send: MaySend = always,
     ) -> bool:
         """Start one backup now. An attempt of unknown fate is repeated, so there may be two.
 
@@ -258,7 +221,7 @@ class BackupService:
     ) -> bool:
         path = f"{_ACTIVE}/{quote(repository, safe='')}/{action}"
         # The body of a success is empty for pause and resume, and its shape is promised for none.
-        call = _Call(action, "POST", path, windows, lambda _body, _root: None, repository, may_send)
+        call = Call(action, "POST", path, windows, lambda _body, _root: None, repository, may_send)
         _, is_unresolved = await self._call(
             call, await self._roots(windows, keep_trying), keep_trying
         )
@@ -274,7 +237,7 @@ class BackupService:
     async def _discovered(
         self, windows: tuple[str, ...], keep_trying: KeepTrying
     ) -> tuple[str, ...]:
-        call = _Call(Action.DISCOVER, "GET", discovery.PATH, windows, _read_nodes)
+        call = Call(Action.DISCOVER, "GET", discovery.PATH, windows, _read_nodes)
         roots, _ = await self._call(call, self._configured, keep_trying)
         if not roots:
             raise ServiceError(
@@ -284,7 +247,7 @@ class BackupService:
             )
         return roots
 
-    async def _call(self, call: _Call[T], roots: Roots, keep_trying: KeepTrying) -> tuple[T, bool]:
+    async def _call(self, call: Call[T], roots: Roots, keep_trying: KeepTrying) -> tuple[T, bool]:
         """Make the attempts of one call; return its answer, and whether one is unresolved.
 
         1. Ask the root that answered last. A success ends the call.
@@ -304,72 +267,53 @@ class BackupService:
                     raise failed or WithheldError(f"{self._settings.name}: {call.action} withheld")
                 started, clock = self._now(), time.monotonic()
                 result = await self._try(call, course.root, access)
-            attempt = self._attempt(call, course, started, time.monotonic() - clock)
-            if isinstance(result, _Success):
+            duration = timedelta(seconds=time.monotonic() - clock)
+            attempt = call.attempt(self._settings.name, course, started, duration)
+            if isinstance(result, Success):
                 course.succeed()
                 self._on_attempt(attempt)
                 return result.value, course.is_unresolved
             access, delay = self._after(result, course, access)
             result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
-            self._on_attempt(_failed(attempt, result, delay))
+            self._on_attempt(failed_attempt(attempt, result, delay))
             failed = self._error(result, course)
             if delay is None or not await keep_trying(delay):
                 raise failed
             course.number += 1
 
-    async def _try(self, call: _Call[T], root: str, access: Connection) -> _Success[T] | Failure:
+    async def _try(self, call: Call[T], root: str, access: Connection) -> Success[T] | Failure:
         try:
             answer = await access.transport.exchange(call.method, root, call.path, limit=call.limit)
         except WireError as exc:
-            return _broken(exc)
-        error = statuses.error_of(answer.status_code)
+            return broken(exc)
+        error = statuses.error_of(answer.status)
         if error is not None:
             return self._refused(answer, error, access.identity)
         try:
-            return _Success(call.read(answer.content, root))
+            return Success(call.read(answer.body, root))
         except ValueError as exc:
             message = statuses.printable(access.identity.censor(str(exc)))
-            return Failure(CallError.UNEXPECTED, message, answer.status_code)
+            return Failure(CallError.UNEXPECTED, message, answer.status)
 
-    def _refused(self, answer: requests.Response, error: CallError, identity: Identity) -> Failure:
-        location = answer.headers.get("Location") if error is CallError.REDIRECT else None
+    def _refused(self, answer: Answer, error: CallError, identity: Identity) -> Failure:
+        location = answer.headers.get("location") if error is CallError.REDIRECT else None
         # Before the host is taken out of it, in lower case.
         location = location and identity.censor(location)
-        message = identity.censor(statuses.message_of(answer.content, location))
-        is_elsewhere = answers.is_elsewhere(answer.status_code, answer.content)
-        if statuses.is_passing(answer.status_code):
+        message = identity.censor(statuses.message_of(answer.body, location))
+        is_elsewhere = answers.is_elsewhere(answer.status, answer.body)
+        if statuses.is_passing(answer.status):
             again = Again.ANYWHERE
         else:
             again = Again.ELSEWHERE if is_elsewhere else Again.NEVER
         return Failure(
             error,
             statuses.printable(message),
-            answer.status_code,
+            answer.status,
             again,
-            is_definite=statuses.is_definite(answer.status_code),
+            is_definite=statuses.is_definite(answer.status),
             moves_on=is_elsewhere or error is CallError.SERVER_ERROR,
-            retry_after=statuses.retry_after(answer.headers.get("Retry-After"), self._now()),
-        )
-
-    def _attempt(
-        self, call: _Call[T], course: Course, started: datetime, duration_s: float
-    ) -> Attempt:
-        """Describe the attempt that has just ended as one that succeeded."""
-        return Attempt(
-            self._settings.name,
-            call.repository,
-            call.action,
-            call.windows,
-            call.method,
-            course.root + call.path,
-            course.number,
-            status=200,
-            outcome=Outcome.OK,
-            error=None,
-            message="",
-            started=started,
-            duration=timedelta(seconds=duration_s),
+            retry_after=statuses.retry_after(answer.headers.get("retry-after"), self._now()),
         )
 
     def _after(
@@ -409,29 +353,6 @@ class BackupService:
             retryable=failure.again is Again.ANYWHERE,
             unresolved=course.is_unresolved,
         )
-
-
-def _failed(attempt: Attempt, failure: Failure, delay: timedelta | None) -> Attempt:
-    return replace(
-        attempt,
-        status=failure.status,
-        outcome=Outcome.FAILED if delay is None else Outcome.RETRY,
-        error=failure.error,
-        message=failure.message,
-        retry_in=delay,
-    )
-
-
-def _broken(exc: WireError) -> Failure:
-    return Failure(
-        exc.error,
-        statuses.printable(str(exc)),
-        exc.status,
-        Again.ANYWHERE if exc.error in _PASSING else Again.NEVER,
-        is_definite=not exc.may_have_sent,
-        moves_on=True,
-        is_silent=exc.status is None,
-    )
 
 
 def _read_nodes(body: bytes, root: str) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def reason(exc: OSError) -> str:
         case ssl.SSLCertVerificationError():
             return exc.verify_message
         case ssl.SSLError():
-            return _in_words(exc.reason or "TLS failed")
+            return _in_words(getattr(exc, "reason", None) or "TLS failed")
         case _:
             return exc.strerror or ""
 

@@ -9,7 +9,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from daemon import __version__
-from daemon.service.adapter import Adapter
+from daemon.service.adapter import Adapter, Answer, Written
 from daemon.service.cluster import Timeouts
 
 HEADERS = {
@@ -28,25 +28,23 @@ class Transport:
         """Send as *auth*, a user and a password; bytes, or `requests` would encode as Latin-1."""
         self._adapter = Adapter(tls, timeouts)
         self._auth = None if auth is None else HTTPBasicAuth(*auth)
-        self._prepared: dict[tuple[str, str], requests.PreparedRequest] = {}
+        self._written: dict[tuple[str, str], Written] = {}
 
     @property
     def certificate_ends(self) -> datetime | None:
         """When the first of the certificates ends that servers showed at their last connection."""
         return self._adapter.certificate_ends
 
-    async def exchange(self, method: str, root: str, path: str, *, limit: int) -> requests.Response:
+    async def exchange(self, method: str, root: str, path: str, *, limit: int) -> Answer:
         """Send one request to *root* + *path* and receive at most *limit* bytes of an answer.
 
         A POST carries `{}`: pause and resume take it or nothing, backup insists on it.
         Raises: WireError.
         """
-        prepared = self._prepared.get((method, root))
-        if prepared is None:
-            prepared = self._prepared[method, root] = self._prepare(method, root)
-        request = prepared.copy()
-        request.url = (prepared.url or root).rstrip("/") + path
-        return await self._adapter.send(request, limit=limit)
+        written = self._written.get((method, root))
+        if written is None:
+            written = self._written[method, root] = Written.of(self._prepare(method, root))
+        return await self._adapter.send(written, limit=limit, below=path)
 
     async def warm(self, root: str, count: int) -> None:
         """Have up to *count* connections to *root* ready."""

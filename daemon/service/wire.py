@@ -84,6 +84,13 @@ class Parser:
     def feed(self, data: bytes) -> None:
         """Read what came. Raises: WireError."""
         self.has_begun = True
+        while data:
+            # A head is read no further than one byte over its limit, whatever came together.
+            piece = data[: HEAD_LIMIT - self._head + 1] if self._in_head else data
+            data = data[len(piece) :]
+            self._read(piece)
+
+    def _read(self, data: bytes) -> None:
         if self._in_head:
             self._head += len(data)
         try:
@@ -107,29 +114,23 @@ class Parser:
             raise WireError(CallError.RESET, "the server closed the connection without an answer")
         if self._in_head:
             raise WireError(CallError.PROTOCOL, "the answer ends within its head")
-        if self.status == _OK and ("content-length" in self.headers or self._is_chunked):
-            raise WireError(
-                CallError.PROTOCOL, "the answer ends before it is whole", status=self.status
-            )
+        if self.status == _OK and self.headers.keys() & {"content-length", "transfer-encoding"}:
+            raise WireError(CallError.PROTOCOL, "the answer ends before it is whole", status=_OK)
         self.is_complete, self.is_reusable = True, False
-
-    @property
-    def _is_chunked(self) -> bool:
-        return "transfer-encoding" in self.headers
 
     # What llhttp calls
 
     def on_message_begin(self) -> None:
         """Begin another answer: an interim one may come before the answer itself."""
-        if self.is_complete:
-            # More than one answer to one request: nothing after it can be trusted.
-            self.is_reusable = False
+        # After more than one answer to one request nothing can be trusted.
+        self.is_reusable = self.is_reusable and not self.is_complete
         self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header of the answer."""
-        if not self.is_complete:
-            self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        """Keep a header of the answer, the values of one that is repeated together; no trailer."""
+        if self._in_head and not self.is_complete:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
         """Refuse a success that could not be read; nothing of its body has been kept yet."""
@@ -202,6 +203,7 @@ class Wire(asyncio.Protocol):
         self.heard = 0.0
         self.idle_since = 0.0
         self.is_usable = True
+        self._has_ended = False
 
     # What asyncio calls
 
@@ -328,7 +330,10 @@ class Wire(asyncio.Protocol):
             self._finish()
 
     def _end(self, exc: Exception | None) -> None:
-        self.is_usable = False
+        # asyncio tells of the server's end first, and then of the connection's.
+        if self._has_ended:
+            return
+        self._has_ended, self.is_usable = True, False
         if exc is not None:
             self.fail(lost(exc))
             return
@@ -340,10 +345,8 @@ class Wire(asyncio.Protocol):
             if self._parser is not None:
                 self._parser.end()
                 self._finish()
-        except WireError as error:
-            self.fail(error)
         except Exception as error:  # noqa: BLE001  # as in `data_received`
-            self.fail(lost(error))
+            self.fail(error if isinstance(error, WireError) else lost(error))
         if self._secured is not None:
             self.fail(lost(ConnectionResetError()))
 

@@ -53,8 +53,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             _run(parts, ledger, log, environ, signals)
     finally:
         log.close(FLUSH_WITHIN)
-    # What nobody can interrupt, such as a resolver or a locked ledger, is on threads that would keep
-    # the process alive. The ledger knows what was sent; the next start goes on from there.
+    # What nobody can interrupt, such as a resolver or a locked ledger, is on threads that would
+    # keep the process alive. The ledger knows what was sent; the next start goes on from there.
     os._exit(0)
 
 

@@ -64,7 +64,7 @@ def test_the_given_authority_is_the_only_one(
     async def ask() -> int:
         answered = await transport.exchange("GET", server.url, "/", limit=100)
         transport.close()
-        return answered.status_code
+        return answered.status
 
     assert loop.run(ask()) == 200
     assert len(context.get_ca_certs()) == 1

@@ -20,7 +20,9 @@ def test_only_changes_are_noted() -> None:
     watch = UnreachableClusters()
     refused, other = down("a"), down("a", error="dns")
 
-    looks = ({"a": None}, {"a": None}, {"a": refused}, {"a": refused}, {"a": other}, {})
+    looks: list[dict[str, Unreachable | None]] = [
+        {"a": None}, {"a": None}, {"a": refused}, {"a": refused}, {"a": other}, {}
+    ]  # fmt: skip
     changes = [watch.changes(found) for found in looks]
 
     assert [change for change in changes if change] == [
