@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import argcomplete
 
-from daemon.cli import agenda, places
 from daemon.cli import parser as arguments
+from daemon.cli import places, schedule
 from daemon.cli.verbs.verb import Names
 from daemon.config.settings import Settings
 from daemon.errors import CbmaintdError
@@ -46,13 +46,13 @@ def _quiet(read: Read, environ: Mapping[str, str]) -> Callable[..., list[str]]:
 
 def _windows(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
     """Return the windows of the file, and those that people opened."""
-    found = agenda.read_settings(args, environ)
-    yield from agenda.planned(args, environ, found).timeline.windows
+    found = schedule.read_settings(args, environ)
+    yield from schedule.read_schedule(args, environ, found).timeline.windows
 
 
 def _repositories(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
     """Return the repositories that windows name in full, and those that are held."""
-    found = agenda.read_settings(args, environ)
+    found = schedule.read_settings(args, environ)
     if isinstance(found, Settings):
         for window in found.windows.values():
             for cluster, patterns in window.targets:
@@ -65,7 +65,7 @@ def _repositories(args: argparse.Namespace, environ: Mapping[str, str]) -> Itera
 
 def _targets(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
     """Return the names of the targets under `notify`."""
-    found = agenda.read_settings(args, environ)
+    found = schedule.read_settings(args, environ)
     if isinstance(found, Settings):
         yield from (target.name for target in found.notify)
 

@@ -27,11 +27,11 @@ _FILES = ("ca_file", "client_cert", "client_key")
 
 @dataclass(frozen=True, slots=True)
 class SecretSources:
-    """Where secrets are: in *folder* or *environ*; *check* is whether they must exist."""
+    """Where secrets are, in *folder* or *environ*, and whether they must exist."""
 
     folder: Path
     environ: Mapping[str, str]
-    check: bool
+    must_exist: bool
 
     def path(self, name: str | None) -> Path | None:
         """Return the path that a name in the file refers to."""
@@ -56,7 +56,7 @@ def cluster_settings(
         retry=_retry(place.at("retry"), _given(section.retry), faults),
         labels=tuple(sorted((section.labels or {}).items())),
     )
-    if sources.check:
+    if sources.must_exist:
         _check_secrets(place, settings, sources, faults)
     if section.concurrency is None:
         return settings

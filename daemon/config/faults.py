@@ -92,7 +92,7 @@ class Faults:
         node = place.key or place.node
         self._faults.add(Fault(node.line, node.column, dotted(place.path), message))
 
-    def all(self) -> tuple[Fault, ...]:
+    def in_order(self) -> tuple[Fault, ...]:
         """Return them in the order of the file."""
         return tuple(sorted(self._faults))
 

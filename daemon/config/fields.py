@@ -266,20 +266,20 @@ Resync = Annotated[timedelta, _duration(timedelta(seconds=1), timedelta(minutes=
 LeaseTime = Annotated[timedelta, _duration(SHORTEST_LEASE, _HOUR)]
 Limit = Annotated[timedelta, _duration(_LEAST, _HOUR)]
 
-Words = Annotated[str, Text(str)]
+AnyText = Annotated[str, Text(str)]
 Name = Annotated[str, Text(notation.name, schema=_pattern(notation.NAME))]
 Zone = Annotated[ZoneInfo, Text(notation.zone)]
 Start = Annotated[time, Text(notation.time_of_day, notation.A_TIME, _pattern(notation.TIME))]
 End = Annotated[timedelta, Text(notation.end_of_day, notation.A_TIME, _pattern(notation.END))]
 Day = Annotated[date, Text(notation.day, notation.A_DATE, {"format": "date"})]
-A_DATE_RANGE = Text(notation.date_range, notation.A_DATE_RANGE, _pattern(notation.DATES))
+DateRangeText = Text(notation.date_range, notation.A_DATE_RANGE, _pattern(notation.DATES))
 Local = Annotated[
     datetime, Text(notation.local_time, notation.A_LOCAL_TIME, _pattern(notation.LOCAL_TIME))
 ]
 Instant = Annotated[
     datetime, Text(notation.instant, notation.AN_INSTANT, _pattern(notation.INSTANT))
 ]
-Days = Annotated[frozenset[int], Text(notation.weekdays, notation.A_DAY)]
+Weekdays = Annotated[frozenset[int], Text(notation.weekdays, notation.A_DAY)]
 OnDay = Annotated[MonthDay, DayOfMonth()]
 OnDriftWord = Annotated[OnDrift, _choice(OnDrift)]
 CatchUpWord = Annotated[CatchUp, _choice(CatchUp)]

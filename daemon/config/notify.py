@@ -68,7 +68,7 @@ class Targets:
             template=section.template,
             proxy=section.proxy,
         )
-        if self._sources.check:
+        if self._sources.must_exist:
             self._check_url(place.at(kind.key), target)
         return target
 

@@ -12,7 +12,7 @@ from daemon.config import fields
 from daemon.config.fields import OneOrMore, Section, Whole, optional
 from daemon.windows.rules import Cron, Monthly, Once, Rrule, Rule, Weekly
 
-Weekdays = Annotated[tuple[fields.Days, ...], OneOrMore("day")]
+WeekdayList = Annotated[tuple[fields.Weekdays, ...], OneOrMore("day")]
 MonthDays = Annotated[tuple[fields.OnDay, ...], OneOrMore("day of the month")]
 
 
@@ -34,7 +34,7 @@ class WeeklySection(RuleSection):
     exactly_one = ("end", "duration")
     blamed = "end"
 
-    days: Weekdays | None = optional(
+    days: WeekdayList | None = optional(
         "monday or mon, mon-fri, daily, weekdays, weekend.", ["mon-fri"], "weekend"
     )
     start: fields.Start | None = optional("Time of day.", "23:30")
@@ -81,7 +81,7 @@ class CronSection(RuleSection):
     required = ("expression", "duration")
     blamed = "expression"
 
-    expression: fields.Words | None = optional(
+    expression: fields.AnyText | None = optional(
         "Five fields as in crontab(5), in the window's zone.", "0 22 * * sat"
     )
     duration: fields.Length | None = optional("Elapsed time.", "4h")
@@ -99,7 +99,7 @@ class RruleSection(RuleSection):
     required = ("rule", "from", "duration")
     blamed = "rule"
 
-    rule: fields.Words | None = optional(
+    rule: fields.AnyText | None = optional(
         "RRULE without SECONDLY and MINUTELY.", "FREQ=MONTHLY;INTERVAL=3;BYDAY=-1SU"
     )
     from_: fields.Local | None = optional("DTSTART, local time.", "2026-01-25T02:00", alias="from")

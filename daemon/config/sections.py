@@ -17,8 +17,8 @@ from daemon.notify.kinds.registry import KINDS
 from daemon.windows.dates import DateRange
 
 Urls = Annotated[tuple[fields.Url, ...], OneOrMore("URL")]
-Patterns = Annotated[tuple[fields.RepositoryPattern, ...], OneOrMore("repository or glob")]
-Exclusions = Annotated[tuple[fields.Words, ...], OneOrMore("exclusion or date")]
+PatternList = Annotated[tuple[fields.RepositoryPattern, ...], OneOrMore("repository or glob")]
+ExclusionNames = Annotated[tuple[fields.AnyText, ...], OneOrMore("exclusion or date")]
 
 
 class TlsSection(Section):
@@ -106,13 +106,13 @@ class WindowSection(RuleKeys):
     required = ("repositories",)
     exactly_one = tuple(RuleKeys.model_fields)
 
-    repositories: dict[fields.Words, Patterns] | None = optional(
+    repositories: dict[fields.AnyText, PatternList] | None = optional(
         "By cluster, glob over clusters or labels (env=prod): ids or globs, ! takes away.",
         {"prod": ["*"]},
         {"env=prod": ["orders", "tenant-*", "!tenant-demo"]},
     )
     timezone: fields.Zone | None = optional("IANA zone (default: the file's).", "Europe/Berlin")
-    exclude: Exclusions | None = optional(
+    exclude: ExclusionNames | None = optional(
         "Days on which it does not open: exclusions, dates, A..B.",
         ["year-end-freeze", "2026-11-12"],
     )
@@ -126,7 +126,7 @@ class WindowSection(RuleKeys):
         "Who wins if somebody resumes (default report).", "enforce"
     )
     enabled: bool | None = optional("false: it never opens (default true).", False)
-    description: fields.Words | None = optional("For people.", "Operating system updates")
+    description: fields.AnyText | None = optional("For people.", "Operating system updates")
     valid_from: fields.Day | None = optional("First day on which it may open.", "2026-04-01")
     valid_until: fields.Day | None = optional("Last day on which it may open.", "2028-12-31")
 
@@ -140,12 +140,14 @@ class DaySourceSection(Section):
     ics: fields.FileName | None = optional(
         "iCalendar file: the days of its all-day events.", "days-off.ics"
     )
-    holidays: fields.Words | None = optional("Country by ISO 3166, DE: its public holidays.", "DE")
-    subdivision: fields.Words | None = optional("Part of the country by ISO 3166-2, BY.", "BY")
+    holidays: fields.AnyText | None = optional(
+        "Country by ISO 3166, DE: its public holidays.", "DE"
+    )
+    subdivision: fields.AnyText | None = optional("Part of the country by ISO 3166-2, BY.", "BY")
 
 
-Days = Annotated[
-    tuple[Annotated[DateRange | DaySourceSection, OrText(fields.A_DATE_RANGE)], ...],
+ExclusionDays = Annotated[
+    tuple[Annotated[DateRange | DaySourceSection, OrText(fields.DateRangeText)], ...],
     OneOrMore("date"),
 ]
 
@@ -161,7 +163,7 @@ class UrlSection(Section):
     env: fields.Variable | None = optional("Environment variable with the URL.", "SLACK_URL")
 
 
-Url = Annotated[UrlSection, fields.NoSecret("URL", "{file: NAME} or {env: NAME}")]
+SecretUrl = Annotated[UrlSection, fields.NoSecret("URL", "{file: NAME} or {env: NAME}")]
 
 
 if TYPE_CHECKING:
@@ -172,7 +174,8 @@ else:
         "_WithKinds",
         __base__=Section,
         **{
-            kind.key: (Url | None, optional(kind.description, dict(kind.example))) for kind in KINDS
+            kind.key: (SecretUrl | None, optional(kind.description, dict(kind.example)))
+            for kind in KINDS
         },
     )
 
@@ -186,14 +189,14 @@ class NotifySection(_WithKinds):
     name: fields.Name | None = optional(
         "For the log (default: kind and place in the list).", "pager"
     )
-    events: Annotated[tuple[fields.Words, ...], OneOrMore("event")] | None = optional(
+    events: Annotated[tuple[fields.AnyText, ...], OneOrMore("event")] | None = optional(
         "Events of the log or globs, and overdue (default: what somebody has to look after).",
         ["repository.failed", "overdue", "config.*"],
     )
-    windows: Annotated[tuple[fields.Words, ...], OneOrMore("window or glob")] | None = optional(
+    windows: Annotated[tuple[fields.AnyText, ...], OneOrMore("window or glob")] | None = optional(
         "Only what is about these windows, by name or glob (default: all).", ["sunday-patching"]
     )
-    template: fields.Words | None = optional(
+    template: fields.AnyText | None = optional(
         "JSON body of a webhook, with $summary, $event and more.", '{"text": "$summary"}'
     )
     proxy: fields.Url | None = optional(
@@ -239,7 +242,7 @@ class FileSection(Section):
     clusters: dict[fields.Name, ClusterSection] | None = optional(
         "Clusters by name.", {"prod": {"url": "https://backup1.example.com:18097"}}
     )
-    exclusions: dict[fields.Name, Days] | None = optional(
+    exclusions: dict[fields.Name, ExclusionDays] | None = optional(
         "Sets of days by name.", {"year-end-freeze": ["2026-12-20..2027-01-03", "2027-01-06"]}
     )
     windows: dict[fields.Name, WindowSection] | None = optional(

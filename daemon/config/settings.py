@@ -111,8 +111,8 @@ def parse(
         exclusions = Exclusions(attachments, faults)
         reading = _Reading(Place(document.root), sources, exclusions, faults)
         settings = reading.settings(text, path)
-    if settings is None or faults.all():
-        raise ConfigError(path, faults.all())
+    if settings is None or faults.in_order():
+        raise ConfigError(path, faults.in_order())
     return settings
 
 

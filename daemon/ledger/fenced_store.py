@@ -13,7 +13,7 @@ from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.errors import FencedError
-from daemon.ledger import tables as rows
+from daemon.ledger import tables
 from daemon.ledger.ledger import SharedLedger, write
 from daemon.ledger.postgresql import NOW
 from daemon.ledger.suspicions import DatabaseFormat
@@ -62,7 +62,7 @@ class FencedWriter:
         self, connection: sa.Connection, changes: Sequence[Change]
     ) -> dict[tuple[str, int], datetime]:
         """Return the claims that hold, which are then locked until the end of the transaction."""
-        claim = rows.claim.c
+        claim = tables.claim.c
         pairs = [(each.claimed.cluster, each.claimed.epoch) for each in changes]
         found = connection.execute(
             sa.select(claim.cluster, claim.epoch, NOW.label("now"))
@@ -76,7 +76,7 @@ class FencedWriter:
     def _rows(self, change: Change, *, is_stale: bool) -> list[dict[str, Any]]:
         outcome = {"outcome": Outcome.STALE} if is_stale else {}
         epoch = change.claimed.epoch
-        return [rows.from_attempt(sent, self._me, epoch) | outcome for sent in change.attempts]
+        return [tables.from_attempt(sent, self._me, epoch) | outcome for sent in change.attempts]
 
     def _fenced(self, lease: Lease) -> FencedError:
         lease.drop()
@@ -89,11 +89,11 @@ class FencedWriter:
 def _end_claims(connection: sa.Connection, others: Collection[str]) -> None:
     """End the claims on *others*: whoever claims them next reads the records added here."""
     if others:
-        theirs = rows.claim.c.cluster.in_(others)
+        theirs = tables.claim.c.cluster.in_(others)
         # Wait for what the owner is writing.
-        connection.execute(sa.select(rows.claim.c.cluster).where(theirs).with_for_update())
+        connection.execute(sa.select(tables.claim.c.cluster).where(theirs).with_for_update())
         connection.execute(
-            sa.update(rows.claim)
+            sa.update(tables.claim)
             .where(theirs)
-            .values(owner=None, epoch=rows.claim.c.epoch + 1, expires=NOW)
+            .values(owner=None, epoch=tables.claim.c.epoch + 1, expires=NOW)
         )

@@ -23,7 +23,7 @@ from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
-from daemon.ledger import tables as rows
+from daemon.ledger import tables
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override
@@ -31,7 +31,7 @@ from daemon.windows.overrides import Override
 SCHEMA_VERSION = 4
 
 _UNREACHABLE = "unreachable "
-OF_UNREACHABLE = rows.meta.c.name.startswith(_UNREACHABLE)
+OF_UNREACHABLE = tables.meta.c.name.startswith(_UNREACHABLE)
 """The facts about the ledger that name clusters which do not answer."""
 
 T = TypeVar("T")
@@ -105,7 +105,9 @@ class Ledger(ABC):
 
     def records(self) -> list[Record]:
         """List all records, ordered by cluster and repository. Raises LedgerError."""
-        query = sa.select(rows.record).order_by(rows.record.c.cluster, rows.record.c.repository)
+        query = sa.select(tables.record).order_by(
+            tables.record.c.cluster, tables.record.c.repository
+        )
         with self.transaction() as connection:
             return self.parse_records(connection, connection.execute(query).all())
 
@@ -114,14 +116,20 @@ class Ledger(ABC):
     ) -> list[Record]:
         """Return the records that these rows hold. Raises LedgerError."""
         suspicion_format = self.suspicion_format(connection)
-        return [self.parse(lambda row: rows.to_record(row, suspicion_format), row) for row in found]
+        return [
+            self.parse(lambda row: tables.to_record(row, suspicion_format), row) for row in found
+        ]
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         """Write *records* and append *attempts* in one durable transaction.
 
-        A record that is spent is removed. Raises LedgerError: nothing was written.
+        A record that is spent is removed.
+
+        Raises:
+            LedgerError: nothing was written.
+
         """
-        changed, sent = list(records), [rows.from_attempt(attempt) for attempt in attempts]
+        changed, sent = list(records), [tables.from_attempt(attempt) for attempt in attempts]
         with self.writing() as connection:
             write(connection, self.suspicion_format(connection), changed, sent)
 
@@ -143,9 +151,9 @@ class Ledger(ABC):
 
     def unreachable(self) -> list[Unreachable]:
         """List the clusters that do not answer their daemon. Raises LedgerError."""
-        query = sa.select(rows.meta.c.name, rows.meta.c.value).where(OF_UNREACHABLE)
+        query = sa.select(tables.meta.c.name, tables.meta.c.value).where(OF_UNREACHABLE)
         with self.transaction() as connection:
-            noted = connection.execute(query.order_by(rows.meta.c.name)).all()
+            noted = connection.execute(query.order_by(tables.meta.c.name)).all()
         return [Unreachable.parse(row.name.removeprefix(_UNREACHABLE), row.value) for row in noted]
 
     def save_config(self, config: AppliedConfig) -> None:
@@ -158,44 +166,44 @@ class Ledger(ABC):
 
     def overrides(self) -> list[Override]:
         """List people's decisions, the oldest first. Raises LedgerError."""
-        query = sa.select(rows.override).order_by(rows.override.c.id)
+        query = sa.select(tables.override).order_by(tables.override.c.id)
         with self.transaction() as connection:
-            return [self.parse(rows.to_override, row) for row in connection.execute(query)]
+            return [self.parse(tables.to_override, row) for row in connection.execute(query)]
 
     def count_overrides(self) -> int:
         """Count people's decisions; cheap enough for every tick. Raises LedgerError."""
         with self.transaction() as connection:
-            query = sa.select(sa.func.count()).select_from(rows.override)
+            query = sa.select(sa.func.count()).select_from(tables.override)
             return connection.execute(query).scalar_one()
 
     def add_override(self, override: Override) -> None:
         """Add a decision; the daemon here sees it within a second. Raises LedgerError."""
         with self.transaction() as connection:
-            connection.execute(sa.insert(rows.override).values(rows.from_override(override)))
+            connection.execute(sa.insert(tables.override).values(tables.from_override(override)))
 
     def attempts(self, since: datetime) -> list[Attempt]:
         """List the calls to repositories since then, the oldest first. Raises LedgerError."""
         query = (
-            sa.select(rows.attempt)
-            .where(rows.attempt.c.started >= rows.from_instant(since))
-            .order_by(rows.attempt.c.started, rows.attempt.c.id)
+            sa.select(tables.attempt)
+            .where(tables.attempt.c.started >= tables.from_instant(since))
+            .order_by(tables.attempt.c.started, tables.attempt.c.id)
         )
         with self.transaction() as connection:
-            return [self.parse(rows.to_attempt, row) for row in connection.execute(query)]
+            return [self.parse(tables.to_attempt, row) for row in connection.execute(query)]
 
     def forget_attempts(self, before: datetime, most: int) -> None:
         """Delete up to *most* attempts from before then, the oldest first. Raises LedgerError."""
-        old = rows.attempt.c.started < rows.from_instant(before)
-        oldest = sa.select(rows.attempt.c.id).where(old).order_by(rows.attempt.c.started)
+        old = tables.attempt.c.started < tables.from_instant(before)
+        oldest = sa.select(tables.attempt.c.id).where(old).order_by(tables.attempt.c.started)
         with self.writing() as connection:
-            chosen = rows.attempt.c.id.in_(oldest.limit(most))
-            connection.execute(sa.delete(rows.attempt).where(chosen))
+            chosen = tables.attempt.c.id.in_(oldest.limit(most))
+            connection.execute(sa.delete(tables.attempt).where(chosen))
 
     def configs(self) -> list[AppliedConfig]:
         """List the stored configurations, the newest first. Raises LedgerError."""
-        query = sa.select(rows.config).order_by(rows.config.c.id.desc())
+        query = sa.select(tables.config).order_by(tables.config.c.id.desc())
         with self.transaction() as connection:
-            return [self.parse(rows.to_config, row) for row in connection.execute(query)]
+            return [self.parse(tables.to_config, row) for row in connection.execute(query)]
 
     def last_good(self) -> AppliedConfig | None:
         """Return the last good configuration, if there is one. Raises LedgerError."""
@@ -272,14 +280,16 @@ def write(
     sent: Sequence[dict[str, Any]],
 ) -> None:
     """Replace records, and append rows of attempts."""
-    kept = [rows.from_record(record, suspicion_format) for record in changed if not record.is_spent]
-    spent = [rows.bound(record.key) for record in changed if record.is_spent]
+    kept = [
+        tables.from_record(record, suspicion_format) for record in changed if not record.is_spent
+    ]
+    spent = [tables.bound(record.key) for record in changed if record.is_spent]
     if spent:
-        connection.execute(rows.DELETE_RECORD, spent)
+        connection.execute(tables.DELETE_RECORD, spent)
     if kept:
-        connection.execute(rows.UPSERT_RECORD[connection.dialect.name], kept)
+        connection.execute(tables.UPSERT_RECORD[connection.dialect.name], kept)
     if sent:
-        connection.execute(sa.insert(rows.attempt), sent)
+        connection.execute(sa.insert(tables.attempt), sent)
 
 
 def add_config(connection: sa.Connection, config: AppliedConfig) -> None:
@@ -287,20 +297,20 @@ def add_config(connection: sa.Connection, config: AppliedConfig) -> None:
 
     There is one copy of each content: a reload or a start with the same file adds nothing.
     """
-    held = sa.select(sa.func.count()).select_from(rows.record)
+    held = sa.select(sa.func.count()).select_from(tables.record)
     is_held = connection.execute(held).scalar_one() > 0
-    is_obsolete = rows.config.c.digest == config.digest if is_held else sa.true()
-    connection.execute(sa.delete(rows.config).where(is_obsolete))
-    connection.execute(sa.insert(rows.config).values(rows.from_config(config)))
+    is_obsolete = tables.config.c.digest == config.digest if is_held else sa.true()
+    connection.execute(sa.delete(tables.config).where(is_obsolete))
+    connection.execute(sa.insert(tables.config).values(tables.from_config(config)))
 
 
 def meta(name: str) -> sa.Select[str]:
     """Return the query for one fact about the ledger itself."""
-    return sa.select(rows.meta.c.value).where(rows.meta.c.name == name)
+    return sa.select(tables.meta.c.value).where(tables.meta.c.name == name)
 
 
 def put_meta(connection: sa.Connection, name: str, value: str | None) -> None:
     """Write one fact about the ledger itself; None deletes it."""
-    connection.execute(sa.delete(rows.meta).where(rows.meta.c.name == name))
+    connection.execute(sa.delete(tables.meta).where(tables.meta.c.name == name))
     if value is not None:
-        connection.execute(sa.insert(rows.meta).values(name=name, value=value))
+        connection.execute(sa.insert(tables.meta).values(name=name, value=value))

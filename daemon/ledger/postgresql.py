@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from daemon.errors import LedgerError
 from daemon.host.clock import SystemClock
-from daemon.ledger import tables as rows
+from daemon.ledger import tables
 from daemon.ledger.ledger import SCHEMA_VERSION, Access, SharedLedger, add_config, put_meta
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import DatabaseFormat
@@ -27,7 +27,7 @@ from daemon.ledger.url import DatabaseUrl
 _MIGRATIONS: dict[int, tuple[str, ...]] = {}
 """The statements that turn each schema version into the next one; PostgreSQL began with 4."""
 
-_SESSION = {
+_SESSION_SETTINGS = {
     "statement_timeout": "3s",
     "lock_timeout": "1s",
     "idle_in_transaction_session_timeout": "5s",
@@ -41,11 +41,11 @@ _NETWORK = {
     "keepalives_count": 3,
     "tcp_user_timeout": 4000,
 }
-_SESSIONS = "cbmaintd "
+_APPLICATION_NAME_PREFIX = "cbmaintd "
 """How the names under which the server lists our connections begin."""
 
-_PREPARING = 0x63626D61
-"""The number of the advisory lock under which one daemon at a time creates the tables."""
+_CREATE_TABLES_LOCK = 0x63626D61
+"""The key of the advisory lock under which one daemon at a time creates the tables."""
 
 # Of the attempts of years, every heartbeat asks for these few.
 _STALE_INDEX = "CREATE INDEX IF NOT EXISTS attempt_stale ON attempt (id) WHERE outcome = 'stale'"
@@ -58,8 +58,8 @@ which may resume without it does not wait for it several times."""
 
 NOW = sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))
 # Before its claims end, so that the others' shares have grown by the time the claims are free.
-_SILENT_FOR = rows.member.c.lease_s * sa.text("interval '1 second'") * 2 / 3
-LIVE = rows.member.c.beat > NOW - _SILENT_FOR
+_SILENT_FOR = tables.member.c.lease_s * sa.text("interval '1 second'") * 2 / 3
+LIVE = tables.member.c.beat > NOW - _SILENT_FOR
 # A process that was stopped in the middle of a transaction keeps its locks: none of the server's
 # timeouts applies to a client that is silent between two messages of one statement's pipeline.
 END_SESSIONS = sa.text(
@@ -67,19 +67,19 @@ END_SESSIONS = sa.text(
     " WHERE usename = current_user AND pid <> pg_backend_pid() AND application_name IN"
     " (SELECT :prefix || id FROM member WHERE id <> :me"
     " AND beat < clock_timestamp() - lease_s * interval '1 second')"
-).bindparams(prefix=_SESSIONS)
+).bindparams(prefix=_APPLICATION_NAME_PREFIX)
 """Ends the sessions of members silent for a whole lease, and waits for it (PostgreSQL 14)."""
 
 MEMBERS = sa.select(
-    rows.member,
+    tables.member,
     LIVE.label("is_live"),
-    sa.func.extract("epoch", NOW - rows.member.c.beat).label("age_s"),
+    sa.func.extract("epoch", NOW - tables.member.c.beat).label("age_s"),
     sa.select(sa.func.count())
-    .select_from(rows.claim)
-    .where(rows.claim.c.owner == rows.member.c.id, rows.claim.c.expires > NOW)
+    .select_from(tables.claim)
+    .where(tables.claim.c.owner == tables.member.c.id, tables.claim.c.expires > NOW)
     .scalar_subquery()
     .label("clusters"),
-).order_by(rows.member.c.since, rows.member.c.id)
+).order_by(tables.member.c.since, tables.member.c.id)
 
 
 class UnreachableError(LedgerError):
@@ -100,7 +100,7 @@ class PostgresqlLedger(SharedLedger):
         self._url = url
         self.user = user or str(uuid.uuid4())
         self._clock = SystemClock()
-        name = f"{_SESSIONS}{self.user}"
+        name = f"{_APPLICATION_NAME_PREFIX}{self.user}"
         self._engine = _engine(url, name, pool, is_read_only=access is Access.READ)
         self._quiet_until = 0.0
 
@@ -133,10 +133,10 @@ class PostgresqlLedger(SharedLedger):
             # Daemons that start at the same time do this one after the other.
             connection.exec_driver_sql("SET LOCAL lock_timeout = '20s'")
             connection.exec_driver_sql("SET LOCAL statement_timeout = '60s'")
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PREPARING)))
-            is_new = not sa.inspect(connection).has_table(rows.meta.name)
-            rows.METADATA.create_all(connection)
-            rows.SHARED.create_all(connection)
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATE_TABLES_LOCK)))
+            is_new = not sa.inspect(connection).has_table(tables.meta.name)
+            tables.METADATA.create_all(connection)
+            tables.SHARED.create_all(connection)
             if is_new:
                 put_meta(connection, "schema_version", str(SCHEMA_VERSION))
             self.migrate(connection, _MIGRATIONS)
@@ -159,7 +159,7 @@ class PostgresqlLedger(SharedLedger):
     def members(self) -> list[Member]:
         """List the daemons, including those that died within the last day. Raises LedgerError."""
         with self.transaction() as connection:
-            generation = connection.execute(sa.select(sa.func.max(rows.config.c.id))).scalar()
+            generation = connection.execute(sa.select(sa.func.max(tables.config.c.id))).scalar()
             found = connection.execute(MEMBERS).all()
         return [self.parse(lambda row: _to_member(row, generation), row) for row in found]
 
@@ -238,7 +238,9 @@ class PostgresqlLedger(SharedLedger):
 
 
 NEWEST = (
-    sa.select(rows.config.c.id, rows.config.c.digest).order_by(rows.config.c.id.desc()).limit(1)
+    sa.select(tables.config.c.id, tables.config.c.digest)
+    .order_by(tables.config.c.id.desc())
+    .limit(1)
 )
 
 
@@ -247,7 +249,7 @@ def seed(connection: sa.Connection, config: AppliedConfig) -> None:
     if connection.execute(NEWEST).first() is None:
         connection.exec_driver_sql("LOCK TABLE config IN EXCLUSIVE MODE")
         if connection.execute(NEWEST).first() is None:
-            connection.execute(sa.insert(rows.config).values(rows.from_config(config)))
+            connection.execute(sa.insert(tables.config).values(tables.from_config(config)))
 
 
 def _is_refusal(exc: sa.exc.SQLAlchemyError) -> bool:
@@ -257,7 +259,7 @@ def _is_refusal(exc: sa.exc.SQLAlchemyError) -> bool:
 
 
 def _engine(url: DatabaseUrl, name: str, pool: int, *, is_read_only: bool) -> sa.Engine:
-    session = _SESSION | ({"default_transaction_read_only": "on"} if is_read_only else {})
+    session = _SESSION_SETTINGS | ({"default_transaction_read_only": "on"} if is_read_only else {})
     options = " ".join(f"-c {name}={value}" for name, value in session.items())
     query = dict(url.query)
     given = query.pop("options", "")

@@ -19,8 +19,7 @@ from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError
-from daemon.ledger import sqlite_file
-from daemon.ledger import tables as rows
+from daemon.ledger import sqlite_file, tables
 from daemon.ledger.ledger import (
     OF_UNREACHABLE,
     SCHEMA_VERSION,
@@ -137,34 +136,34 @@ class SqliteLedger(Ledger):
     def _prepare(self) -> list[Record]:
         """Create or migrate the tables, check every row, and return the records."""
         with self.transaction() as connection:
-            is_new = not sa.inspect(connection).has_table(rows.meta.name)
-            rows.METADATA.create_all(connection)
+            is_new = not sa.inspect(connection).has_table(tables.meta.name)
+            tables.METADATA.create_all(connection)
             if is_new:
                 self._fill(connection)
             self.migrate(connection, _MIGRATIONS)
             # These are from an earlier run; this one finds out by itself.
-            connection.execute(sa.delete(rows.meta).where(OF_UNREACHABLE))
+            connection.execute(sa.delete(tables.meta).where(OF_UNREACHABLE))
             sqlite_file.check_health(connection, self._file)
-            number = connection.execute(meta("ledger_id")).scalar()
-            if number is None:
-                number = str(uuid.uuid4())
-                put_meta(connection, "ledger_id", number)
+            ledger_id = connection.execute(meta("ledger_id")).scalar()
+            if ledger_id is None:
+                ledger_id = str(uuid.uuid4())
+                put_meta(connection, "ledger_id", ledger_id)
         known = self.records()
         self.overrides()
         self._last_config = self._last_config or self.last_good()
         if self._file:
-            sqlite_file.remember_number(self._file, number)
+            sqlite_file.write_ledger_id(self._file, ledger_id)
             self._identity = sqlite_file.identify(self._file)
         return known
 
     def _fill(self, connection: sa.Connection) -> None:
         values = {"schema_version": str(SCHEMA_VERSION)}
-        known = sqlite_file.known_number(self._file) if self._file else None
+        known = sqlite_file.read_ledger_id(self._file) if self._file else None
         if known:
             values["ledger_id"] = known
             self.loss = self.loss or Loss(LossReason.MISSING, None)
         for name, value in values.items():
-            connection.execute(sa.insert(rows.meta).values(name=name, value=value))
+            connection.execute(sa.insert(tables.meta).values(name=name, value=value))
 
     def _replace(self) -> None:
         """Rename what is left of the file, and create a new one in its place."""
@@ -185,14 +184,14 @@ class SqliteLedger(Ledger):
         """Write into a new file, in one transaction, everything the lost one had."""
         with self.transaction() as connection:
             if self._known:
-                known = [rows.from_record(record, BOOT_FORMAT) for record in self._known.values()]
-                connection.execute(sa.insert(rows.record), known)
+                known = [tables.from_record(record, BOOT_FORMAT) for record in self._known.values()]
+                connection.execute(sa.insert(tables.record), known)
             if self._decided:
-                decided = [rows.from_override(override) for override in self._decided]
-                connection.execute(sa.insert(rows.override), decided)
+                decided = [tables.from_override(override) for override in self._decided]
+                connection.execute(sa.insert(tables.override), decided)
             if self._last_config:
                 connection.execute(
-                    sa.insert(rows.config).values(rows.from_config(self._last_config))
+                    sa.insert(tables.config).values(tables.from_config(self._last_config))
                 )
         self._is_blank = False
 
@@ -259,7 +258,7 @@ class SqliteLedger(Ledger):
         Asked every second: nothing is written where there is nothing to delete, but a file that is
         gone is noticed.
         """
-        old = sa.exists().where(rows.attempt.c.started < rows.from_instant(before))
+        old = sa.exists().where(tables.attempt.c.started < tables.from_instant(before))
         with self._turn:
             is_sound = self._is_in_place() and not self._is_closed_to_writes
             if is_sound:

@@ -150,27 +150,27 @@ def _free_name(file: Path) -> Path:
     return next(place for name in names if not (place := file.with_name(name)).exists())
 
 
-# To SQLite, a ledger that was emptied or deleted is a new one. So its number is also kept in a file
-# next to it: if that file is there and the ledger has no number, an earlier ledger was lost.
+# To SQLite, a ledger that was emptied or deleted is a new one. So its id is also kept in a file
+# next to it: if that file is there and the ledger has no id, an earlier ledger was lost.
 
 
-def known_number(file: Path) -> str | None:
-    """Return the number of the last ledger here; None if there never was one."""
+def read_ledger_id(file: Path) -> str | None:
+    """Return the id of the last ledger here; None if there never was one."""
     try:
         return _beside(file, ".id").read_text(encoding="ascii").strip() or None
     except (OSError, UnicodeDecodeError):
         return None
 
 
-def remember_number(file: Path, number: str) -> None:
-    """Write the number of the ledger here; a full disk must not stop a start."""
-    if known_number(file) == number:
+def write_ledger_id(file: Path, ledger_id: str) -> None:
+    """Write the id of the ledger here; a full disk must not stop a start."""
+    if read_ledger_id(file) == ledger_id:
         return
     place = _beside(file, ".id")
     draft = place.with_name(f"{place.name}.new")
     with suppress(OSError):
         with draft.open("w", encoding="ascii") as written:
-            written.write(f"{number}\n")
+            written.write(f"{ledger_id}\n")
             written.flush()
             os.fsync(written.fileno())
         draft.replace(place)

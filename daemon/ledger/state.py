@@ -13,9 +13,9 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The last reading of the file: its own number, and the faults of the file."""
+    """The last reading of the file: its own id, and the faults of the file."""
 
-    number: str = ""
+    id: str = ""
     faults: tuple[str, ...] = ()
 
     @classmethod
@@ -26,7 +26,7 @@ class Reading:
 
     def text(self) -> str:
         """Return it as text for the ledger."""
-        return json.dumps({"number": self.number, "faults": self.faults})
+        return json.dumps({"number": self.id, "faults": self.faults})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A log whose lines are heard by others, too: counters, and those who tell people."""
+"""A log whose lines are passed on to listeners, too: the metrics and the notifier."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Listener(Protocol):
         """Take a line."""
 
 
-class SharedLog:
-    """Writes to a log, and lets listeners hear it."""
+class TeeLog:
+    """Writes to a log, and passes each line on to listeners."""
 
     def __init__(self, log: Log, *listeners: Listener) -> None:
         """Write to *log* first."""

@@ -27,7 +27,7 @@ class Message:
 
 
 Post = Callable[[Message], None]
-"""Sends a message, once; raises DeliveryError."""
+"""Sends a message, once. Raises DeliveryError."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class Notice:
 
     @property
     def summary(self) -> str:
-        """Say it in one line for people."""
+        """Return the notice as one line for people."""
         return self.event.words.format_map(_Filled(self))
 
 

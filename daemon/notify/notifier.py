@@ -1,6 +1,6 @@
-"""Hears every line of the log, and gives those that somebody wants to know of to the queues.
+"""Passes log events on to the queues of the targets that asked for them.
 
-Nothing in here waits, sends or fails: a pass that says something goes on at once.
+Nothing in here waits, sends or fails: a pass that logs something goes on at once.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from daemon.notify.runs import WATCHED, Runs
 from daemon.notify.targets import Target
 
 
-class _Desk:
-    """One target: its queue, and what it takes to know what is news to it."""
+class _Subscription:
+    """One target: its queue, and what decides which notices are news to it."""
 
     def __init__(
         self, target: Target, sender: Sender, clusters_of: Callable[[str], frozenset[str]]
@@ -30,7 +30,7 @@ class _Desk:
         self.runs = Runs(clusters_of) if target.kind.follows_runs else None
 
     def hear(self, found: Notice) -> None:
-        """Pass on what the target wants to know."""
+        """Queue *found* if the target asked for it."""
         if self.runs:
             news = self.runs.hear(found) if found.event in WATCHED else []
         else:
@@ -40,7 +40,7 @@ class _Desk:
         self._pass_on(news)
 
     def follow(self, openings: Iterable[str], now: datetime) -> None:
-        """Pass on which runs began or ended."""
+        """Queue notices of the runs that began or ended."""
         if self.runs:
             self._pass_on(self.runs.follow(openings, now))
 
@@ -51,7 +51,7 @@ class _Desk:
 
 
 class Notifier:
-    """The targets of the file in force; any thread may let it hear something."""
+    """The targets of the file in force; any thread may call `hear`."""
 
     def __init__(
         self,
@@ -63,44 +63,49 @@ class Notifier:
         self._sender = sender
         self._clock = clock
         self._clusters_of = clusters_of
-        self._desks: dict[Target, _Desk] = {}
+        self._subscriptions: dict[Target, _Subscription] = {}
         self._turn = threading.Lock()
 
     @property
     def follows_runs(self) -> bool:
-        """Whether any target wants to know of runs."""
-        return any(desk.runs for desk in self._desks.values())
+        """Whether any target follows runs."""
+        return any(subscription.runs for subscription in self._subscriptions.values())
 
     def aim(self, targets: Collection[Target]) -> None:
-        """Tell *targets* from now on; what waits for one that is gone is sent once more."""
+        """Replace the targets; close the queues of those that are gone."""
         with self._turn:
-            gone = [desk for target, desk in self._desks.items() if target not in targets]
-            self._desks = {
-                target: self._desks.get(target) or _Desk(target, self._sender, self._clusters_of)
+            gone = [
+                subscription
+                for target, subscription in self._subscriptions.items()
+                if target not in targets
+            ]
+            self._subscriptions = {
+                target: self._subscriptions.get(target)
+                or _Subscription(target, self._sender, self._clusters_of)
                 for target in targets
             }
-        for desk in gone:
-            desk.queue.close()
+        for subscription in gone:
+            subscription.queue.close()
 
     def hear(self, event: Event, level: Level, keys: Mapping[str, object]) -> None:
         """Take a line of the log."""
         with self._turn:
-            if not self._desks:
+            if not self._subscriptions:
                 return
             found = notice(event, level.name.lower(), self._clock(), keys)
-            for desk in self._desks.values():
-                self._safely(desk, lambda to: to.hear(found))
+            for subscription in self._subscriptions.values():
+                self._safely(subscription, lambda to: to.hear(found))
 
     def follow(self, openings: Collection[str]) -> None:
-        """Take the identities of all openings that are open or held for."""
+        """Take the ids of all openings that are open or held for."""
         with self._turn:
-            for desk in self._desks.values():
-                self._safely(desk, lambda to: to.follow(openings, self._clock()))
+            for subscription in self._subscriptions.values():
+                self._safely(subscription, lambda to: to.follow(openings, self._clock()))
 
     def close(self, within: timedelta) -> None:
-        """Send what waits, but wait no longer than that; what is left is lost, and said to be."""
+        """Send what waits, for at most *within*; the log says how much is lost."""
         end = time.monotonic() + within.total_seconds()
-        queues = [desk.queue for desk in self._desks.values()]
+        queues = [subscription.queue for subscription in self._subscriptions.values()]
         for queue in queues:
             queue.close()
         for queue in queues:
@@ -109,9 +114,9 @@ class Notifier:
                 keys = {"target": queue.target.name, "notices": lost}
                 self._sender.log.error(events.NOTIFICATION_DROPPED, **keys)
 
-    def _safely(self, desk: _Desk, step: Callable[[_Desk], None]) -> None:
+    def _safely(self, subscription: _Subscription, step: Callable[[_Subscription], None]) -> None:
         try:
-            step(desk)
+            step(subscription)
         except Exception:  # noqa: BLE001  # the one edge: a bug in here must not end a pass
-            keys = {"target": desk.target.name, "error": "bug", "exc_info": True}
+            keys = {"target": subscription.target.name, "error": "bug", "exc_info": True}
             self._sender.log.critical(events.NOTIFICATION_FAILED, **keys)

@@ -1,7 +1,7 @@
 """Notices on their way: a bounded queue and a thread for each target, so that none delays another.
 
-A message that is not taken is sent again, at growing distances and for about an hour; one that can
-never be taken, and what a full queue drives out, is given up. The log has a line for each outcome.
+A message that is not taken is sent again, after growing delays and for about an hour; one that can
+never be taken, and what a full queue drops, is given up. The log has a line for each outcome.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 from daemon.durations import milliseconds
 from daemon.log import events
@@ -22,18 +23,26 @@ from daemon.notify.notices import Notice
 from daemon.notify.targets import Target
 
 Deliver = Callable[[Target, Sequence[Notice]], None]
-"""Sends notices to a target, once; raises DeliveryError."""
+"""Sends notices to a target, once. Raises DeliveryError."""
 
 QUEUE_LIMIT = 1000
 BATCH_LIMIT = 200
-OUTCOMES = (SENT, FAILED, DROPPED) = ("sent", "failed", "dropped")
+
+
+class DeliveryOutcome(StrEnum):
+    """What became of a notice, as the metric names it."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long is waited: for what belongs into one message, and before it is sent again.
+    """Delays: to collect notices for one message, and between attempts.
 
-    The n-th distance is `first` * 2ⁿ, at most `longest`; after `attempts` it is given up.
+    The delay after attempt n is `first` * 2**(n-1), at most `longest`; after `attempts` attempts
+    the message is given up.
     """
 
     gather: timedelta = timedelta(seconds=2)
@@ -41,8 +50,8 @@ class Pace:
     longest: timedelta = timedelta(minutes=5)
     attempts: int = 20
 
-    def distance(self, attempt: int) -> timedelta:
-        """Return the distance after that many attempts, without its chance."""
+    def delay(self, attempt: int) -> timedelta:
+        """Return the delay after that many attempts, without jitter."""
         return min(self.first * (1 << min(attempt - 1, 16)), self.longest)
 
 
@@ -66,8 +75,8 @@ class TargetQueue:
         self._queue: deque[Notice] = deque()
         self._turn = threading.Condition()
         self._is_closing = threading.Event()
-        self._driven_out = 0
-        for outcome in OUTCOMES:
+        self._dropped = 0
+        for outcome in DeliveryOutcome:
             # A counter that begins with its first failure would hide that: there is no increase.
             sender.count(target.name, outcome, 0)
         self._thread = threading.Thread(
@@ -80,7 +89,7 @@ class TargetQueue:
         with self._turn:
             if len(self._queue) >= QUEUE_LIMIT:
                 self._queue.popleft()
-                self._driven_out += 1
+                self._dropped += 1
             self._queue.append(notice)
             self._turn.notify()
 
@@ -97,7 +106,7 @@ class TargetQueue:
 
     def _work(self) -> None:
         while batch := self._next_batch():
-            self._say_driven_out()
+            self._log_dropped()
             try:
                 self._deliver(batch)
             except Exception:  # noqa: BLE001  # the one edge: a bug must not end the others
@@ -105,7 +114,7 @@ class TargetQueue:
                 self._sender.log.critical(events.NOTIFICATION_FAILED, **keys)
 
     def _next_batch(self) -> list[Notice]:
-        """Wait for notices; give those of one message, none at the end."""
+        """Wait for notices; return those of one message, none at the end."""
         is_for_people = self.target.kind.is_for_people
         with self._turn:
             while not (self._queue or self._is_closing.is_set()):
@@ -128,33 +137,33 @@ class TargetQueue:
                 if is_last or not exc.is_passing:
                     self._give_up(batch, attempt=attempt, **_said(exc))
                     return
-                distance = max(_by_chance(pace.distance(attempt)), exc.retry_after or timedelta(0))
-                self._say_again(batch, attempt, exc, min(distance, pace.longest))
-                self._is_closing.wait(min(distance, pace.longest).total_seconds())
+                delay = max(_jittered(pace.delay(attempt)), exc.retry_after or timedelta(0))
+                self._log_retry(batch, attempt, exc, min(delay, pace.longest))
+                self._is_closing.wait(min(delay, pace.longest).total_seconds())
             else:
                 took = timedelta(seconds=time.monotonic() - began)
                 keys = {"attempt": attempt, "duration_ms": milliseconds(took)}
                 self._sender.log.info(events.NOTIFICATION_SENT, **self._about(batch), **keys)
-                self._sender.count(self.target.name, SENT, len(batch))
+                self._sender.count(self.target.name, DeliveryOutcome.SENT, len(batch))
                 return
 
-    def _say_again(
-        self, batch: list[Notice], attempt: int, exc: DeliveryError, distance: timedelta
+    def _log_retry(
+        self, batch: list[Notice], attempt: int, exc: DeliveryError, delay: timedelta
     ) -> None:
-        keys = _said(exc) | {"attempt": attempt, "retry_in_ms": milliseconds(distance)}
+        keys = _said(exc) | {"attempt": attempt, "retry_in_ms": milliseconds(delay)}
         self._sender.log.warning(events.NOTIFICATION_FAILED, **self._about(batch), **keys)
 
     def _give_up(self, batch: list[Notice], **keys: object) -> None:
         self._sender.log.error(events.NOTIFICATION_FAILED, **self._about(batch), **keys)
-        self._sender.count(self.target.name, FAILED, len(batch))
+        self._sender.count(self.target.name, DeliveryOutcome.FAILED, len(batch))
 
-    def _say_driven_out(self) -> None:
+    def _log_dropped(self) -> None:
         with self._turn:
-            lost, self._driven_out = self._driven_out, 0
+            lost, self._dropped = self._dropped, 0
         if lost:
             keys = {"target": self.target.name, "notices": lost}
             self._sender.log.error(events.NOTIFICATION_DROPPED, **keys)
-            self._sender.count(self.target.name, DROPPED, lost)
+            self._sender.count(self.target.name, DeliveryOutcome.DROPPED, lost)
 
     def _about(self, batch: list[Notice]) -> dict[str, object]:
         told = sorted({notice.event for notice in batch})
@@ -165,6 +174,6 @@ def _said(exc: DeliveryError) -> dict[str, object]:
     return {"status": exc.status, "error": exc.error, "message": str(exc)}
 
 
-def _by_chance(distance: timedelta) -> timedelta:
+def _jittered(delay: timedelta) -> timedelta:
     """Spread what many daemons would send again at the same time."""
-    return distance * random.uniform(0.5, 1.0)  # noqa: S311  # chance, not secrecy
+    return delay * random.uniform(0.5, 1.0)  # noqa: S311  # chance, not secrecy

@@ -30,7 +30,10 @@ class Runs:
         self._unreachable: dict[str, Notice] = {}
 
     def follow(self, openings: Iterable[str], now: datetime) -> list[Notice]:
-        """Say which runs began and ended, *openings* being those open or held for."""
+        """Return notices of the runs that began and ended.
+
+        *openings* are those open or still held for.
+        """
         running = set(openings)
         ended, begun = self._running - running, running - self._running
         self._running = running
@@ -43,7 +46,7 @@ class Runs:
         return said
 
     def hear(self, found: Notice) -> list[Notice]:
-        """Say which runs *found* lets fail that had not."""
+        """Return notices of the runs that *found* makes fail for the first time."""
         cluster = str(found.keys.get("cluster"))
         match found.event:
             case events.CLUSTER_RECOVERED:

@@ -33,7 +33,7 @@ class Kind(ABC):
 
     @abstractmethod
     def send(self, batch: Batch, post: Post) -> None:
-        """Send one message, by *post* or otherwise. Raises: DeliveryError."""
+        """Send one message, by *post* or otherwise. Raises DeliveryError."""
 
     def check_form(self, url: SplitResult, *, has_host: bool) -> None:
         """Check what a URL looks like, before each message.
@@ -46,10 +46,10 @@ class Kind(ABC):
             raise ValueError("it has no URL that begins with https://")
 
     def check_url(self, url: str) -> None:  # noqa: B027  # most have nothing more to check
-        """Check what takes longer, when the file is checked. Raises: ValueError."""
+        """Check what takes longer, when the file is checked. Raises ValueError."""
 
     def check_template(self, text: str) -> None:  # noqa: ARG002  # a webhook looks at it
-        """Check a body of the user's own. Raises: ValueError."""
+        """Check a body of the user's own. Raises ValueError."""
         raise ValueError("only a webhook has a body of one's own")
 
 

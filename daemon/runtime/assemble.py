@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from daemon.config import earlier
+from daemon.config import stored_configs as earlier
 from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt
 from daemon.errors import ConfigError, SecretError

@@ -24,7 +24,7 @@ from daemon.host.signals import Signals
 from daemon.host.thread import WorkerThread
 from daemon.log import events
 from daemon.log.interface import Log
-from daemon.log.tee import SharedLog
+from daemon.log.tee import TeeLog
 from daemon.monitoring.monitor import Monitor
 from daemon.notify.notifier import Notifier
 from daemon.notify.queues import Sender
@@ -70,7 +70,7 @@ class Daemon:
             lambda: host.clock().wall,
             lambda window: self._rules.timeline.clusters_of(window),  # noqa: PLW0108  # changes
         )
-        self._log = SharedLog(host.log, host.metrics, self._notifier)
+        self._log = TeeLog(host.log, host.metrics, self._notifier)
         self._notes = notes(self._log)
         self._file = ConfigFile(parts, host.environ)
         self._reading = WorkerThread("config")

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from daemon.config.days.attachments import Attachments
-from daemon.config.earlier import Reader
 from daemon.config.file_watch import Content, Watch
 from daemon.config.settings import Settings
+from daemon.config.stored_configs import Reader
 from daemon.errors import ConfigError
 from daemon.runtime.parts import DaemonParts
 

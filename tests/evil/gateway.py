@@ -86,7 +86,7 @@ class _Backend:
         self._is_closed = False
 
     def ask(self, request: Seen) -> bytes:
-        """Return the answer as it is on the wire. Raises: OSError, if none came."""
+        """Return the answer as it is on the wire. Raises OSError if none came."""
         connection = self._borrow()
         try:
             answer = _exchange(connection, request)

@@ -239,10 +239,12 @@ def test_a_role_that_is_lost_and_given_back(stage: Stage) -> None:
     daemon.stop()
 
     pauses = daemon.events("http.attempted", action="pause")
-    assert [line["outcome"] for line in pauses] == ["failed", "failed", "ok"]
+    # How many are refused depends on how long this machine takes to give the role back.
+    *refused, last = [line["outcome"] for line in pauses]
+    assert (set(refused), last) == ({"failed"}, "ok")
     assert pauses[0]["status"] == 403
-    assert [line["next_attempt"] is not None for line in failed] == [True, True]
-    first, second = distances(pauses)
+    assert all(line["next_attempt"] is not None for line in failed)
+    first, second, *_ = distances(pauses)
     assert first >= 1.9
     assert second >= 3.9
     assert [hold["last_error"] for hold in held_without] == ["forbidden"]

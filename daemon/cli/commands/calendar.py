@@ -12,13 +12,13 @@ from pathlib import Path
 from icalendar import Calendar, Event
 
 from daemon import __version__
-from daemon.cli import agenda, places
+from daemon.cli import places, schedule
 from daemon.cli.instants import read_instant
 from daemon.cli.reports import comparison, cost
-from daemon.cli.reports.chart import ASCII, UNICODE, Period, strip
+from daemon.cli.reports.chart import ASCII, UNICODE, Period, draw_chart
 from daemon.cli.reports.tables import (
-    clock,
     console,
+    format_local,
     opening_json,
     print_columns,
     print_json,
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     until = _until(start, args.days)
     if args.against:
         return _print_differences(args, settings, environ, (start, until))
-    planned = agenda.planned(args, environ, settings)
+    planned = schedule.read_schedule(args, environ, settings)
     windows = [planned.window(name) for name in args.window or planned.timeline.windows]
     timeline = Timeline(windows, settings.merge_gap)
     if args.impact:
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case "ics":
             sys.stdout.buffer.write(_ics(openings, timeline))
         case _:
-            _print_strip(openings, Period(start, until, settings.timezone, now))
+            _print_chart(openings, Period(start, until, settings.timezone, now))
             _print_table(openings, args.days)
     return 0
 
@@ -141,13 +141,13 @@ def _print_impact(
     return 1 if failed else 0
 
 
-def _print_strip(openings: list[Opening], period: Period) -> None:
+def _print_chart(openings: list[Opening], period: Period) -> None:
     """Draw them in a terminal; in a pipe the table is enough."""
     terminal = console()
     if not terminal.is_terminal:
         return
     is_wide = terminal.encoding.lower().startswith("utf")
-    lines = strip(openings, period, terminal.width, UNICODE if is_wide else ASCII)
+    lines = draw_chart(openings, period, terminal.width, UNICODE if is_wide else ASCII)
     for line in lines:
         terminal.print(line, no_wrap=True)
     if lines:
@@ -165,10 +165,10 @@ def _row(opening: Opening) -> tuple[str, str, str, str]:
     start, end = opening.local_start, opening.local_end
     short = f"{end:%H:%M %Z}" if end.date() == start.date() else f"{end:%a %H:%M %Z}"
     if end - start >= timedelta(days=6):
-        short = clock(end)
+        short = format_local(end)
     length = span(opening.end - opening.start)
     note = f"{length} ({opening.dst})" if opening.dst else length
-    return opening.window, clock(start), short, note
+    return opening.window, format_local(start), short, note
 
 
 def _ics(openings: list[Opening], timeline: Timeline) -> bytes:

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from daemon.cli import agenda, places
-from daemon.cli.agenda import Agenda
+from daemon.cli import places, schedule
 from daemon.cli.instants import read_future, read_instant
-from daemon.cli.reports.tables import clock
+from daemon.cli.reports.tables import format_local
+from daemon.cli.schedule import Schedule
 from daemon.errors import HostError, UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
@@ -30,19 +30,19 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         HostError: the window is not open, or the ledger cannot be used.
 
     """
-    found = agenda.read_settings(args, environ)
+    found = schedule.read_settings(args, environ)
     with open_ledger(places.find_ledger(args, environ, found), Access.EDIT) as ledger:
-        planned = agenda.wanted(found, ledger, environ)
+        planned = schedule.wanted(found, ledger, environ)
         now = datetime.now(UTC)
-        decisions = _decide(args, planned, now, agenda.person(environ))
+        decisions = _decide(args, planned, now, schedule.person(environ))
         for decision in decisions:
             ledger.add_override(decision)
         sys.stdout.write("".join(_sentence(decision, planned) for decision in decisions))
-        agenda.warn_if_alone(ledger)
+        schedule.warn_if_alone(ledger)
     return 0
 
 
-def _decide(args: argparse.Namespace, planned: Agenda, now: datetime, by: str) -> list[Override]:
+def _decide(args: argparse.Namespace, planned: Schedule, now: datetime, by: str) -> list[Override]:
     window = planned.window(args.name)
     chosen: list[tuple[Opening, datetime | None]]
     match OverrideKind(args.verb):
@@ -57,18 +57,22 @@ def _decide(args: argparse.Namespace, planned: Agenda, now: datetime, by: str) -
     return [Override(kind, o.window, o.start, end, now, by, reason) for o, end in chosen]
 
 
-def _open_now(window: Window, planned: Agenda, now: datetime) -> list[Opening]:
+def _open_now(window: Window, planned: Schedule, now: datetime) -> list[Opening]:
     found = [o for o in window.openings(now, now + timedelta.resolution) if o.start <= now]
     if not found:
         coming = next(ahead(window, now), None)
-        then = f"; it opens {clock(coming.local_start)}: to cancel that, use skip" if coming else ""
+        then = (
+            f"; it opens {format_local(coming.local_start)}: to cancel that, use skip"
+            if coming
+            else ""
+        )
         names = ", ".join(sorted({o.window for o in planned.timeline.covering(now)})) or "none"
         raise HostError(f"{window.name} is not open now{then} (open now: {names})")
     return found
 
 
 def _new_end(
-    args: argparse.Namespace, opening: Opening, planned: Agenda, now: datetime
+    args: argparse.Namespace, opening: Opening, planned: Schedule, now: datetime
 ) -> datetime:
     if args.duration is not None:
         length: timedelta = args.duration
@@ -76,7 +80,7 @@ def _new_end(
     return read_future("--until", args.until, planned.zone, now)
 
 
-def _to_skip(window: Window, text: str | None, planned: Agenda, now: datetime) -> Opening:
+def _to_skip(window: Window, text: str | None, planned: Schedule, now: datetime) -> Opening:
     if text is None:
         coming = next((o for o in ahead(window, now) if o.start > now), None)
         if coming is None:
@@ -84,11 +88,13 @@ def _to_skip(window: Window, text: str | None, planned: Agenda, now: datetime) -
         return coming
     found = _opening_at(window, text, planned, now)
     if found.start <= now:
-        raise HostError(f"{window.name} opened {clock(found.local_start)}: to end it, use close")
+        raise HostError(
+            f"{window.name} opened {format_local(found.local_start)}: to end it, use close"
+        )
     return found
 
 
-def _opening_at(window: Window, text: str, planned: Agenda, now: datetime) -> Opening:
+def _opening_at(window: Window, text: str, planned: Schedule, now: datetime) -> Opening:
     at = read_instant("--opening", text, window.zone if "T" in text else planned.zone)
     is_date = len(text) == len("2026-01-31")
     found = replace(window, skipped=frozenset()).openings(at, at + 2 * _DAY)
@@ -97,19 +103,19 @@ def _opening_at(window: Window, text: str, planned: Agenda, now: datetime) -> Op
     else:
         matching = [o for o in found if o.start == at]
     if matching and all(o.start in window.skipped for o in matching):
-        start, by = clock(matching[0].local_start), _who_skipped(matching[0], planned)
+        start, by = format_local(matching[0].local_start), _who_skipped(matching[0], planned)
         raise HostError(f"{window.name} {start} is skipped already, by {by}")
     matching = [o for o in matching if o.start not in window.skipped]
     if len(matching) == 1:
         return matching[0]
-    starts = [clock(o.local_start) for o in matching or _some(window, max(at, now))]
+    starts = [format_local(o.local_start) for o in matching or _some(window, max(at, now))]
     if matching:
         raise UsageError(f"--opening {text}: {window.name} opens {', '.join(starts)}; name a time")
     near = f"; it opens {', '.join(starts)}" if starts else ""
     raise UsageError(f"--opening {text}: {window.name} does not open then{near}")
 
 
-def _who_skipped(opening: Opening, planned: Agenda) -> str:
+def _who_skipped(opening: Opening, planned: Schedule) -> str:
     return next(
         decision.by
         for decision in planned.overrides
@@ -123,13 +129,13 @@ def _some(window: Window, at: datetime) -> list[Opening]:
     return [opening for opening, _ in zip(found, range(3), strict=False)]
 
 
-def _sentence(decision: Override, planned: Agenda) -> str:
+def _sentence(decision: Override, planned: Schedule) -> str:
     zone = planned.window(decision.window).zone
-    start = clock(decision.start.astimezone(zone))
+    start = format_local(decision.start.astimezone(zone))
     match decision.kind:
         case OverrideKind.SKIP:
             return f"{decision.window} will not open {start}\n"
         case OverrideKind.EXTEND if decision.end:
-            return f"{decision.window} now ends {clock(decision.end.astimezone(zone))}\n"
+            return f"{decision.window} now ends {format_local(decision.end.astimezone(zone))}\n"
         case _:
             return f"{decision.window} (open since {start}) ends now\n"

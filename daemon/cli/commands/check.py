@@ -13,7 +13,7 @@ from daemon.cli import places
 from daemon.cli.reports.advice import advise
 from daemon.cli.reports.impact import Inventory, impact
 from daemon.cli.reports.inventory import take_inventories
-from daemon.cli.reports.tables import clock, clock_with_offset, span
+from daemon.cli.reports.tables import format_local, format_local_with_offset, span
 from daemon.config.settings import Settings, load
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.runtime import certificates
@@ -65,7 +65,7 @@ def _next(window: Window, now: datetime) -> str:
     if first is None:
         return ""
     verb = "open since" if first.start <= now else "opens"
-    shown = clock_with_offset if _is_near_change(first) else clock
+    shown = format_local_with_offset if _is_near_change(first) else format_local
     day = f"{first.local_start:%a %Y-%m-%d} "
     return f"{verb} {shown(first.local_start)}, until {shown(first.local_end).removeprefix(day)}"
 
@@ -136,7 +136,7 @@ def _losses(inventory: Inventory, window: Window, opening: Opening, now: datetim
     start, end = max(opening.pause_from, now), min(opening.end, now + FAR_ENOUGH)
     cost = impact(inventory, Timeline([window]), start, end)
     for run_ in cost.lost[:MOST_RUNS_SHOWN]:
-        at = clock(run_.at.astimezone(opening.zone))
+        at = format_local(run_.at.astimezone(opening.zone))
         yield (
             f"{window.name}: {run_.task_type} {run_.task} of {run_.repository} at {at} falls into"
             " the next opening and will be lost"
@@ -149,7 +149,7 @@ def _losses(inventory: Inventory, window: Window, opening: Opening, now: datetim
         least = "at least " if gap.is_open else ""
         yield (
             f"{window.name}: no backup of {gap.repository}{others} for {least}{span(gap.length)}"
-            f" from {clock(gap.start.astimezone(opening.zone))} (usually {span(gap.usual)})"
+            f" from {format_local(gap.start.astimezone(opening.zone))} (usually {span(gap.usual)})"
         )
 
 

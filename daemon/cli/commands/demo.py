@@ -80,7 +80,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             _write(Path(name), simulator.url, _window(length))
             process.send_signal(signal.SIGHUP)
             _wait(lambda: story.is_over, process, OPENS_IN + length + PATIENCE)
-        _judge(story, simulator)
+        _verify(story, simulator)
     out.print("\n[bold green]Every repository of the window was paused and resumed.[/]")
     return 0
 
@@ -212,7 +212,7 @@ def _wait(condition: Callable[[], bool], process: subprocess.Popen[str], within:
         time.sleep(0.05)
 
 
-def _judge(story: _Story, simulator: Simulator) -> None:
+def _verify(story: _Story, simulator: Simulator) -> None:
     """Check with the service, not the daemon, what was done to which repository."""
     posts = {tuple(r.path.split("/")[-2:]) for r in simulator.requests if r.method == "POST"}
     wanted = {(id_, action) for id_ in OURS for action in ("pause", "resume")}

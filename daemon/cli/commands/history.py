@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from daemon.cli import agenda, places
+from daemon.cli import places, schedule
 from daemon.cli.instants import read_past
-from daemon.cli.reports.history import Event, document, show, write_csv
+from daemon.cli.reports.history import HistoryEntry, document, show, write_csv
 from daemon.cli.reports.tables import print_json
-from daemon.cli.targets import parse_target
+from daemon.cli.repository_names import parse_repository_name
 from daemon.core.attempt import Outcome
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
@@ -26,37 +26,37 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         LedgerError: there is no ledger, or it cannot be read.
 
     """
-    found = agenda.read_settings(args, environ)
+    found = schedule.read_settings(args, environ)
     with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
-        planned, now = agenda.in_force(ledger, environ), datetime.now(UTC)
+        planned, now = schedule.in_force(ledger, environ), datetime.now(UTC)
         since = read_past("--since", args.since, planned.zone, now) if args.since else now - SINCE
         until = read_past("--until", args.until, planned.zone, now) if args.until else None
         attempts, decisions = ledger.attempts(since), planned.overrides
     if args.repository:
         given, form = f"--repository {args.repository}", "CLUSTER/REPOSITORY, as prod/orders"
-        cluster, id_ = parse_target(args.repository, given, form)
+        cluster, id_ = parse_repository_name(args.repository, given, form)
         attempts = [a for a in attempts if (a.cluster, a.repository) == (cluster, id_)]
         windows = {name for attempt in attempts for name in attempt.windows}
         decisions = tuple(d for d in decisions if d.window in windows)
     if args.failed:
         attempts, decisions = [a for a in attempts if a.outcome is not Outcome.OK], ()
-    events = [Event(a.started, a) for a in attempts]
-    events += [Event(d.made, d) for d in decisions if d.made >= since]
+    entries = [HistoryEntry(a.started, a) for a in attempts]
+    entries += [HistoryEntry(d.made, d) for d in decisions if d.made >= since]
     if until:
-        events = [event for event in events if event.at < until]
+        entries = [entry for entry in entries if entry.at < until]
     if args.window:
-        events = [event for event in events if set(event.windows) & set(args.window)]
-    events.sort(key=lambda event: event.at)
+        entries = [entry for entry in entries if set(entry.windows) & set(args.window)]
+    entries.sort(key=lambda entry: entry.at)
     if args.limit:
-        events = events[-args.limit :]
+        entries = entries[-args.limit :]
     match args.output:
         case "json":
-            print_json([document(event) for event in events])
+            print_json([document(entry) for entry in entries])
         case "csv":
-            write_csv(events)
+            write_csv(entries)
         case _:
             empty = f"{_nothing(args)} since {since.astimezone(planned.zone):%Y-%m-%d %H:%M %Z}"
-            show(events, planned.zone, empty)
+            show(entries, planned.zone, empty)
     return 0
 
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Mapping
 
 from daemon.errors import LedgerError
-from daemon.ledger.copy import copy
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import exists, open_ledger
+from daemon.ledger.transfer import copy_ledger
 from daemon.ledger.url import from_argument
 
 
@@ -29,11 +29,11 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         raise LedgerError(f"{source}: there is no ledger here")
     with (
         open_ledger(source, Access.DAEMON) as origin,
-        open_ledger(target, Access.DAEMON) as goal,
+        open_ledger(target, Access.DAEMON) as destination,
     ):
         if origin.loss:
             raise LedgerError(f"{origin.place}: the ledger was damaged or lost; nothing was copied")
-        copied = copy(origin, goal)
+        copied = copy_ledger(origin, destination)
     sys.stdout.write(
         f"Copied: {copied.records} repositories, {copied.attempts} attempts,"
         f" {copied.overrides} decisions, {copied.configs} configurations.\n"

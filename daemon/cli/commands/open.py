@@ -12,11 +12,11 @@ from fnmatch import fnmatchcase
 
 from rich.progress import Progress
 
-from daemon.cli import agenda, places
-from daemon.cli.agenda import Agenda
+from daemon.cli import places, schedule
 from daemon.cli.instants import read_future
-from daemon.cli.reports.tables import clock
-from daemon.cli.targets import parse_target
+from daemon.cli.reports.tables import format_local
+from daemon.cli.repository_names import parse_repository_name
+from daemon.cli.schedule import Schedule
 from daemon.config.notation import NAME
 from daemon.config.settings import Settings, load
 from daemon.core.record import Phase, Record
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     settings = load(places.find_config(args, environ), environ=environ, check_secrets=False)
     with open_ledger(places.find_ledger(args, environ, settings), Access.EDIT) as ledger:
-        planned = agenda.wanted(settings, ledger, environ)
+        planned = schedule.wanted(settings, ledger, environ)
         now = datetime.now(UTC)
         decision = Override(
             kind=OverrideKind.OPEN,
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             start=now.replace(microsecond=0),
             end=_end(args, planned, now),
             made=now,
-            by=agenda.person(environ),
+            by=schedule.person(environ),
             reason=args.reason or "",
             targets=_targets(args.repository, settings),
         )
@@ -65,13 +65,13 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         if decision.end and decision.end - decision.start > settings.max_pause:
             limit = format_duration(settings.max_pause)
             sys.stderr.write(f"cbmaintd: that is longer than max_pause ({limit}) allows\n")
-        agenda.warn_if_alone(ledger)
+        schedule.warn_if_alone(ledger)
         if args.wait:
             _wait(ledger, decision)
     return 0
 
 
-def _name(name: str, planned: Agenda, now: datetime) -> str:
+def _name(name: str, planned: Schedule, now: datetime) -> str:
     if not re.fullmatch(NAME, name):
         raise UsageError(
             f"{name}: not a name for a window: letters, digits, _ . and -, at most 63 of them,"
@@ -85,7 +85,7 @@ def _name(name: str, planned: Agenda, now: datetime) -> str:
     return name
 
 
-def _end(args: argparse.Namespace, planned: Agenda, now: datetime) -> datetime:
+def _end(args: argparse.Namespace, planned: Schedule, now: datetime) -> datetime:
     if args.duration is not None:
         length: timedelta = args.duration
         return now.replace(microsecond=0) + length
@@ -96,7 +96,7 @@ def _targets(wanted: Iterable[str], settings: Settings) -> Targets:
     patterns: dict[str, list[str]] = {}
     for text in wanted:
         form = "CLUSTER/PATTERN, as prod/orders or prod/*"
-        cluster, pattern = parse_target(text, f"--repository {text}", form)
+        cluster, pattern = parse_repository_name(text, f"--repository {text}", form)
         names = [name for name in settings.clusters if fnmatchcase(name, cluster)]
         if not names:
             known = nearest_or_all(cluster, settings.clusters)
@@ -106,14 +106,14 @@ def _targets(wanted: Iterable[str], settings: Settings) -> Targets:
     return tuple((name, Patterns(tuple(found))) for name, found in patterns.items())
 
 
-def _sentence(decision: Override, planned: Agenda) -> str:
+def _sentence(decision: Override, planned: Schedule) -> str:
     assert decision.end is not None  # noqa: S101  # an unplanned window has an end
     targets = ", ".join(
         f"{cluster}/{pattern}"
         for cluster, patterns in decision.targets
         for pattern in patterns.patterns
     )
-    until = clock(decision.end.astimezone(planned.zone))
+    until = format_local(decision.end.astimezone(planned.zone))
     return f"{decision.window} is open until {until}: {targets}\n"
 
 

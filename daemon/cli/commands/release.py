@@ -16,10 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli import agenda, places
-from daemon.cli.reports.tables import clock, console, grid
-from daemon.cli.targets import parse_target
-from daemon.config import earlier
+from daemon.cli import places
+from daemon.cli import schedule as agenda
+from daemon.cli.reports.tables import console, grid
+from daemon.cli.reports.tables import format_local as clock
+from daemon.cli.repository_names import parse_repository_name as parse_target
+from daemon.config import stored_configs as earlier
 from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from datetime import timedelta
 
-from daemon.cli import agenda, places
+from daemon.cli import places, schedule
 from daemon.errors import ConfigError, HostError
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         HostError: no daemon runs here, it may not be signalled, or it does not answer.
 
     """
-    found = agenda.read_settings(args, environ)
+    found = schedule.read_settings(args, environ)
     with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
         before = ledger.daemon()
         pid = _pid_here(before)
@@ -69,7 +69,7 @@ def _next_reading(ledger: Ledger, before: DaemonState) -> DaemonState:
     deadline = time.monotonic() + WITHIN.total_seconds()
     while time.monotonic() < deadline:
         state = ledger.daemon()
-        if state.reading.number != before.reading.number:
+        if state.reading.id != before.reading.id:
             return state
         if not state.running:
             raise HostError("the daemon has ended: look at its log")

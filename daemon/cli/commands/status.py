@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from rich.console import Group
 from rich.live import Live
 
-from daemon.cli import agenda, places
-from daemon.cli.reports.status import Status, document, render
+from daemon.cli import places, schedule
+from daemon.cli.reports.status import StatusReport, document, render
 from daemon.cli.reports.tables import console, print_json
 from daemon.errors import UsageError
 from daemon.ledger.ledger import Access, SharedLedger
@@ -55,14 +55,14 @@ def _watch(args: argparse.Namespace, environ: Mapping[str, str]) -> None:
             time.sleep(LOOK_EVERY_S)
 
 
-def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> Status:
-    found = agenda.read_settings(args, environ)
+def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> StatusReport:
+    found = schedule.read_settings(args, environ)
     with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
         now = datetime.now(UTC)
-        planned = agenda.in_force(ledger, environ)
+        planned = schedule.in_force(ledger, environ)
         coming = (_next(window, now) for window in planned.timeline.windows.values())
         daemon = ledger.daemon()
-        return Status(
+        return StatusReport(
             now,
             daemon,
             ledger.unreachable() if daemon.running else [],

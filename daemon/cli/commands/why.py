@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from daemon.cli import agenda, places
-from daemon.cli.agenda import Agenda
+from daemon.cli import places, schedule
 from daemon.cli.instants import read_instant
-from daemon.cli.reports.tables import clock, span
-from daemon.cli.targets import parse_target
+from daemon.cli.reports.tables import format_local, span
+from daemon.cli.repository_names import parse_repository_name
+from daemon.cli.schedule import Schedule
 from daemon.config.settings import Settings, load
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _key(text: str, settings: Settings) -> RepositoryKey:
-    cluster, id_ = parse_target(text, text, "CLUSTER/REPOSITORY, as prod/orders")
+    cluster, id_ = parse_repository_name(text, text, "CLUSTER/REPOSITORY, as prod/orders")
     if cluster not in settings.clusters:
         known = nearest_or_all(cluster, settings.clusters)
         raise UsageError(f"{text}: there is no cluster {cluster}{known}")
@@ -60,34 +60,34 @@ def _key(text: str, settings: Settings) -> RepositoryKey:
 
 def _read(
     args: argparse.Namespace, environ: Mapping[str, str], settings: Settings, key: RepositoryKey
-) -> tuple[Agenda, Record | None]:
+) -> tuple[Schedule, Record | None]:
     """Read people's decisions and the record, if there is a ledger that can be read."""
     url = places.find_ledger(args, environ, settings)
     with suppress(LedgerError), open_ledger(url, Access.READ) as ledger:
         known = (record for record in ledger.records() if record.key == key)
-        return agenda.wanted(settings, ledger, environ), next(known, None)
-    return agenda.plan(settings, ()), None
+        return schedule.wanted(settings, ledger, environ), next(known, None)
+    return schedule.build_schedule(settings, ()), None
 
 
 def _explain(
-    key: RepositoryKey, planned: Agenda, at: datetime, in_file: Container[str]
+    key: RepositoryKey, planned: Schedule, at: datetime, in_file: Container[str]
 ) -> Iterator[str]:
     zone = planned.zone
     timeline = planned.timeline
     wanted = timeline.desired(key.cluster, [key.id], at).get(key.id)
-    when = clock(at.astimezone(zone))
+    when = format_local(at.astimezone(zone))
     if wanted is None:
         yield f"{key} is not to be paused at {when}."
     else:
         why = "kept over a short hole by" if wanted.bridged else "to be paused by"
-        until = clock(wanted.until.astimezone(zone))
+        until = format_local(wanted.until.astimezone(zone))
         yield f"{key} is {why} {', '.join(wanted.windows)} at {when}, until {until}."
     change = _next_change(timeline, key, at, is_wanted=wanted is not None)
     if change:
         what = "active" if wanted else "paused"
         yield (
-            f"The next change for it: {clock(change.astimezone(zone))} (in {span(change - at)});"
-            f" it is then to be {what}."
+            f"The next change for it: {format_local(change.astimezone(zone))}"
+            f" (in {span(change - at)}); it is then to be {what}."
         )
     yield ""
     for window in timeline.windows.values():
@@ -120,9 +120,9 @@ def _reason(window: Window, key: RepositoryKey, at: datetime) -> str:
     near = window.openings(at, at + window.pause_before + _MOMENT)
     for opening in near:
         if opening.start <= at:
-            return f"matches, and is open until {clock(opening.local_end)}{_marks(opening)}"
+            return f"matches, and is open until {format_local(opening.local_end)}{_marks(opening)}"
         if opening.pause_from <= at:
-            return f"matches, and pauses ahead of {clock(opening.local_start)}"
+            return f"matches, and pauses ahead of {format_local(opening.local_start)}"
     return f"matches, but {_closed(window, at)}"
 
 
@@ -130,7 +130,7 @@ def _closed(window: Window, at: datetime) -> str:
     """Return why a window that matches is closed: its times, or what cancels the opening."""
     taken = _taken_away(window, at)
     coming = next((opening for opening in ahead(window, at) if opening.start > at), None)
-    then = f"opens next {clock(coming.local_start)}" if coming else "does not open again"
+    then = f"opens next {format_local(coming.local_start)}" if coming else "does not open again"
     return f"{taken}; it {then}" if taken else f"is closed; it {then}"
 
 
@@ -153,7 +153,7 @@ def _marks(opening: Opening) -> str:
     return f" ({opening.dst} by a clock change)" if opening.dst else ""
 
 
-def _ledger_lines(record: Record, planned: Agenda, now: datetime) -> Iterator[str]:
+def _ledger_lines(record: Record, planned: Schedule, now: datetime) -> Iterator[str]:
     """Return what the ledger knows about it: that it is held, or that a person resumed it."""
     key = record.key
     if record.is_hold:
@@ -162,7 +162,7 @@ def _ledger_lines(record: Record, planned: Agenda, now: datetime) -> Iterator[st
         yield f"The ledger: {record.phase}{since} by {', '.join(record.windows)}{trouble}."
     wanted = planned.timeline.desired(key.cluster, [key.id], now).get(key.id)
     if wanted and {opening.id for opening in wanted.openings} <= set(record.yielded):
-        until = clock(wanted.until.astimezone(planned.zone))
+        until = format_local(wanted.until.astimezone(planned.zone))
         yield (
             f"But somebody resumed it meanwhile: it is left alone until {until}, unless on_drift"
             " is enforce."

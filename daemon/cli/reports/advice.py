@@ -13,7 +13,7 @@ from functools import cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from daemon.cli.reports.tables import clock_with_offset, span
+from daemon.cli.reports.tables import format_local_with_offset, span
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import LOOK_AHEAD, ahead
 from daemon.windows.window import Opening, Patterns, Window
@@ -114,8 +114,8 @@ def _at_clock_changes(window: Window, now: datetime) -> Iterator[str]:
     for opening in islice(adjusted.values(), MOST_CHANGES):
         yield (
             f"{window.name}: is {opening.dst} by a clock change: opens"
-            f" {clock_with_offset(opening.local_start)},"
-            f" closes {clock_with_offset(opening.local_end)}"
+            f" {format_local_with_offset(opening.local_start)},"
+            f" closes {format_local_with_offset(opening.local_end)}"
         )
 
 

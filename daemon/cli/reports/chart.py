@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
-from daemon.cli.reports.tables import together, wrapped
+from daemon.cli.reports.tables import unbreakable, wrapped
 from daemon.windows.wallclock import start_instant
 from daemon.windows.window import Opening
 
@@ -27,7 +27,7 @@ ROOM_FOR_WEEKDAYS = 100
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The characters of a strip: cells by the share that is open, midnights, and cut names."""
+    """The characters of a chart: cells by the share that is open, midnights, and cut names."""
 
     some: str = "░"
     half: str = "▒"
@@ -115,7 +115,7 @@ class _Scale:
         return found
 
 
-def strip(
+def draw_chart(
     openings: Iterable[Opening], asked: Period, width: int, marks: Marks = UNICODE
 ) -> list[Text]:
     """Draw at most two weeks of what is *asked* in lines of at most *width* characters."""
@@ -185,4 +185,4 @@ def _legend(scale: _Scale, period: Period, width: int, marks: Marks) -> Iterator
     said = [f"{first:%Y-%m-%d} to {last:%Y-%m-%d}, {period.zone.key}"]
     said += ["v is now"] if period.is_current else []
     said += [f"{marks.some} {marks.half} {marks.full}: a little, half, all of the time"]
-    yield from wrapped("; ".join(map(together, said)), width)
+    yield from wrapped("; ".join(map(unbreakable, said)), width)

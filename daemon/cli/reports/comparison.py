@@ -10,20 +10,20 @@ from itertools import zip_longest
 
 from rich.text import Text
 
-from daemon.cli.reports.tables import clock, console, grid, opening_json
+from daemon.cli.reports.tables import console, format_local, grid, opening_json
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
 
 
-class Fate(StrEnum):
-    """What becomes of an opening."""
+class Change(StrEnum):
+    """What an edit does to an opening."""
 
     APPEARS = "appears"
     VANISHES = "vanishes"
     MOVES = "moves"
 
 
-_STYLES = {Fate.APPEARS: "green", Fate.VANISHES: "red", Fate.MOVES: "yellow"}
+_STYLES = {Change.APPEARS: "green", Change.VANISHES: "red", Change.MOVES: "yellow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +34,11 @@ class Difference:
     after: Opening | None
 
     @property
-    def fate(self) -> Fate:
-        """What becomes of it."""
+    def change(self) -> Change:
+        """What the edit does to it."""
         if self.before and self.after:
-            return Fate.MOVES
-        return Fate.APPEARS if self.after else Fate.VANISHES
+            return Change.MOVES
+        return Change.APPEARS if self.after else Change.VANISHES
 
     @property
     def opening(self) -> Opening:
@@ -77,7 +77,7 @@ def document(differences: Sequence[Difference], retargets: Sequence[str]) -> dic
     return {
         "openings": [
             {
-                "change": each.fate,
+                "change": each.change,
                 "before": each.before and opening_json(each.before),
                 "after": each.after and opening_json(each.after),
             }
@@ -92,8 +92,8 @@ def show(differences: Sequence[Difference], retargets: Sequence[str], days: int)
     if differences:
         table = grid("WINDOW", "CHANGE", "BEFORE", "AFTER", title_style="bold")
         for each in differences:
-            fate = Text(each.fate, style=_STYLES[each.fate])
-            table.add_row(Text(each.opening.window), fate, _said(each.before), _said(each.after))
+            change = Text(each.change, style=_STYLES[each.change])
+            table.add_row(Text(each.opening.window), change, _said(each.before), _said(each.after))
         console().print(table)
     else:
         console().print(f"no opening within {days} days is another than before")
@@ -119,6 +119,6 @@ def _said(opening: Opening | None) -> str:
         return "-"
     start, end = opening.local_start, opening.local_end
     if end - start >= timedelta(hours=24):
-        return f"{clock(start)} - {clock(end)}"
+        return f"{format_local(start)} - {format_local(end)}"
     zone = f" {start:%Z}" if start.tzname() != end.tzname() else ""
     return f"{start:%a %Y-%m-%d %H:%M}{zone}-{end:%H:%M %Z}"

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from daemon.cli.reports import inventory
 from daemon.cli.reports.impact import Gap, Impact, LostRun, impact
-from daemon.cli.reports.tables import clock, console, grid, span
+from daemon.cli.reports.tables import console, format_local, grid, span
 from daemon.config.settings import Settings
 from daemon.service.client import ServiceError
 from daemon.windows.timeline import Timeline
@@ -92,7 +92,12 @@ def _lost(runs: Iterable[LostRun], zone: ZoneInfo) -> Table:
     table = grid("LOST RUN", "REPOSITORY", "TASK", "WINDOWS")
     for run in runs:
         task = f"{run.task} ({run.task_type})"
-        cells = (clock(run.at.astimezone(zone)), str(run.repository), task, ", ".join(run.windows))
+        cells = (
+            format_local(run.at.astimezone(zone)),
+            str(run.repository),
+            task,
+            ", ".join(run.windows),
+        )
         table.add_row(*map(Text, cells))
     return table
 
@@ -100,7 +105,7 @@ def _lost(runs: Iterable[LostRun], zone: ZoneInfo) -> Table:
 def _gaps(gaps: Iterable[Gap], zone: ZoneInfo) -> Table:
     table = grid("NO BACKUP OF", "FROM", "FOR", "USUALLY")
     for gap in gaps:
-        start = clock(gap.start.astimezone(zone))
+        start = format_local(gap.start.astimezone(zone))
         length = span(gap.length)
         said = f"{length} at least" if gap.is_open else length
         table.add_row(Text(str(gap.repository)), start, said, span(gap.usual))

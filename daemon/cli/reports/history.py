@@ -1,4 +1,4 @@
-"""What `history` prints of each event: for programs, for spreadsheets and for people."""
+"""What `history` prints of each entry: for programs, for spreadsheets and for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from daemon.cli.reports.tables import Row, console, laid_out, room
+from daemon.cli.reports.tables import Row, console, lay_out, line_width
 from daemon.core.attempt import Attempt, Outcome
 from daemon.durations import milliseconds
 from daemon.windows.overrides import Override, OverrideKind
@@ -19,7 +19,7 @@ COLUMNS = (
     *("at", "cluster", "repository", "action", "windows", "attempt", "outcome", "status", "error"),
     *("message", "duration_ms", "start", "end", "by", "reason"),
 )
-"""The columns for spreadsheets; what an event does not have is empty."""
+"""The columns for spreadsheets; what an entry does not have is empty."""
 
 _STYLES = {
     Outcome.OK: "",
@@ -30,7 +30,7 @@ _STYLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class HistoryEntry:
     """A request to a repository, or what a person decided about a window."""
 
     at: datetime
@@ -42,10 +42,10 @@ class Event:
         return self.what.windows if isinstance(self.what, Attempt) else (self.what.window,)
 
 
-def document(event: Event) -> dict[str, object]:
+def document(entry: HistoryEntry) -> dict[str, object]:
     """Return it as one JSON object, times in UTC."""
-    at = event.at.isoformat()
-    match event.what:
+    at = entry.at.isoformat()
+    match entry.what:
         case Attempt() as attempt:
             return {
                 "at": at,
@@ -72,22 +72,22 @@ def document(event: Event) -> dict[str, object]:
             }
 
 
-def write_csv(events: Iterable[Event]) -> None:
-    """Write a line of titles and one for each event; windows are separated by spaces."""
+def write_csv(entries: Iterable[HistoryEntry]) -> None:
+    """Write a line of titles and one for each entry; windows are separated by spaces."""
     writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for event in events:
-        writer.writerow(document(event) | {"windows": " ".join(event.windows)})
+    for entry in entries:
+        writer.writerow(document(entry) | {"windows": " ".join(entry.windows)})
 
 
-def show(events: Sequence[Event], zone: ZoneInfo, empty: str) -> None:
-    """Print a row for each event, or *empty* if there is none."""
+def show(entries: Sequence[HistoryEntry], zone: ZoneInfo, empty: str) -> None:
+    """Print a row for each entry, or *empty* if there is none."""
     out = console()
-    if not events:
+    if not entries:
         out.print(empty)
         return
     titles = ("TIME", "REPOSITORY", "WHAT", "WINDOWS", "RESULT")
-    rows = laid_out(titles, (_row(event, zone) for event in events), room())
+    rows = lay_out(titles, (_row(entry, zone) for entry in entries), line_width())
     lines = [line for row in rows for line in row]
     if out.is_terminal and len(lines) >= out.height:
         # As git does: keep colours, and end by itself if it fits on a page.
@@ -98,10 +98,10 @@ def show(events: Sequence[Event], zone: ZoneInfo, empty: str) -> None:
         out.print(*lines, sep="\n", soft_wrap=True)
 
 
-def _row(event: Event, zone: ZoneInfo) -> Row:
-    at = event.at.astimezone(zone)
-    time, windows = f"{at:%Y-%m-%d %H:%M:%S}", ", ".join(event.windows)
-    match event.what:
+def _row(entry: HistoryEntry, zone: ZoneInfo) -> Row:
+    at = entry.at.astimezone(zone)
+    time, windows = f"{at:%Y-%m-%d %H:%M:%S}", ", ".join(entry.windows)
+    match entry.what:
         case Attempt() as attempt:
             key = f"{attempt.cluster}/{attempt.repository}"
             return Row(

@@ -8,7 +8,15 @@ from datetime import datetime
 
 from rich.text import Text
 
-from daemon.cli.reports.tables import Row, clock, console, laid_out, opening_json, room, span
+from daemon.cli.reports.tables import (
+    Row,
+    console,
+    format_local,
+    lay_out,
+    line_width,
+    opening_json,
+    span,
+)
 from daemon.core.record import Record
 from daemon.core.shares import LONGEST_SKEW
 from daemon.core.unreachable import Unreachable
@@ -25,7 +33,7 @@ _Table = Sequence[tuple[Sequence[Text], int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StatusReport:
     """The current state; `unplanned` has the decisions that opened windows, by window.
 
     `members` are the daemons that share the ledger, None if it is for one daemon alone.
@@ -35,13 +43,13 @@ class Status:
     daemon: DaemonState
     unreachable: list[Unreachable]
     unplanned: Mapping[str, Override]
-    open: list[Opening]
-    next: list[Opening]
+    open_now: list[Opening]
+    upcoming: list[Opening]
     holds: list[Record]
     members: list[Member] | None
 
 
-def document(status: Status) -> dict[str, object]:
+def document(status: StatusReport) -> dict[str, object]:
     """Return it as one JSON document."""
     daemon = status.daemon
     return {
@@ -52,8 +60,8 @@ def document(status: Status) -> dict[str, object]:
             "since": _text(daemon.since),
             "config": daemon.config,
         },
-        "open": [opening_json(opening) for opening in status.open],
-        "next": [opening_json(opening) for opening in status.next],
+        "open": [opening_json(opening) for opening in status.open_now],
+        "next": [opening_json(opening) for opening in status.upcoming],
         "holds": [
             {
                 "cluster": hold.key.cluster,
@@ -71,7 +79,7 @@ def document(status: Status) -> dict[str, object]:
     }
 
 
-def _special(status: Status) -> dict[str, object]:
+def _special(status: StatusReport) -> dict[str, object]:
     """Return the keys that are not always there: the members, and clusters that do not answer."""
     special: dict[str, object] = {}
     if status.members is not None:
@@ -110,9 +118,9 @@ def _text(instant: datetime | None) -> str | None:
     return instant.isoformat() if instant else None
 
 
-def render(status: Status, height: int | None = None) -> list[Text]:
+def render(status: StatusReport, height: int | None = None) -> list[Text]:
     """Return the lines; tables that are too long for *height* are cut at their end."""
-    width = room()
+    width = line_width()
     lines = [line for part in _daemon_lines(status) for line in _wrapped(part, width)]
     openings, holds = _openings(status, width), _holds(status, width)
     if status.members:
@@ -153,7 +161,7 @@ def _cut(table: _Table, height: int | None) -> Iterator[Text]:
     yield Text(f"and {missing} more", "dim")
 
 
-def _daemon_lines(status: Status) -> Iterator[str | Text]:
+def _daemon_lines(status: StatusReport) -> Iterator[str | Text]:
     daemon = status.daemon
     if daemon.running:
         since = f", for {span(status.now - daemon.since)}" if daemon.since else ""
@@ -197,21 +205,21 @@ def _problems_of(member: Member) -> Iterator[str]:
         yield f"its clock is {member.skew.total_seconds():+.0f} s off, so it pauses nothing new"
 
 
-def _openings(status: Status, width: int | None) -> _Table:
+def _openings(status: StatusReport, width: int | None) -> _Table:
     rows = []
-    for opening in status.open:
-        when = f"ends in {span(opening.end - status.now)}, {clock(opening.local_end)}"
+    for opening in status.open_now:
+        when = f"ends in {span(opening.end - status.now)}, {format_local(opening.local_end)}"
         if decision := status.unplanned.get(opening.window):
             when += f"; opened by {decision.by}"
             when += f": {decision.reason}" if decision.reason else ""
         rows.append(Row((opening.window, "open", when), style="bold"))
-    for opening in status.next:
-        when = f"opens in {span(opening.start - status.now)}, {clock(opening.local_start)}"
+    for opening in status.upcoming:
+        when = f"opens in {span(opening.start - status.now)}, {format_local(opening.local_start)}"
         rows.append(Row((opening.window, "next", when)))
     return _table(("WINDOW", "", "WHEN"), [(row, 1) for row in rows], width)
 
 
-def _holds(status: Status, width: int | None) -> _Table:
+def _holds(status: StatusReport, width: int | None) -> _Table:
     """Return a row for each hold, or one for many in the same state; trouble first."""
     alike: dict[tuple[object, ...], list[Record]] = {}
     for hold in status.holds:
@@ -245,7 +253,7 @@ def _about(hold: Record, now: datetime) -> tuple[str, str, str]:
 
 def _table(titles: Sequence[str], rows: Sequence[tuple[Row, int]], width: int | None) -> _Table:
     """Lay rows out, each with how many things it is about; nothing if there are none."""
-    lines = laid_out(titles, [row for row, _ in rows], width)
+    lines = lay_out(titles, [row for row, _ in rows], width)
     return list(zip(lines, [0, *(count for _, count in rows)], strict=True)) if rows else []
 
 

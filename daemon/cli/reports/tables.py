@@ -1,7 +1,7 @@
 """How openings, spans of time and tables are shown, to programs and to people.
 
 Every report gets its tables here: from `print_columns` if there may be very many rows, from
-`laid_out` if rows have notes and should be whole for `grep`, from `grid` if any cell may be long.
+`lay_out` if rows have notes and should be whole for `grep`, from `grid` if any cell may be long.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def print_columns(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def laid_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> list[list[Text]]:
+def lay_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> list[list[Text]]:
     """Return the lines of each row, those of the titles first.
 
     What does not fit into *width* goes on below, indented, and so does a note. A word is broken
@@ -114,7 +114,7 @@ def _lines(row: Row, widths: Sequence[int], width: int | None) -> Iterator[str]:
         yield "  ".join([*map(str.ljust, row.cells, widths), note]).rstrip()
         return
     longest = width - len(_INDENT)
-    kept = (together(cell) if len(cell) <= longest else cell for cell in row.cells)
+    kept = (unbreakable(cell) if len(cell) <= longest else cell for cell in row.cells)
     yield from wrapped(_padded(kept, widths), width)
     if note:
         yield from wrapped(f"{_INDENT}{note}", width)
@@ -135,7 +135,7 @@ def wrapped(text: str, width: int) -> list[str]:
     return [line.replace(_NO_BREAK, " ") for line in lines]
 
 
-def together(words: str) -> str:
+def unbreakable(words: str) -> str:
     """Return *words* so that `wrapped` keeps them on one line."""
     return words.replace(" ", _NO_BREAK)
 
@@ -153,7 +153,7 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=False)
 
 
-def room() -> int | None:
+def line_width() -> int | None:
     """Return how wide a line may be; None in a pipe without COLUMNS: `grep` wants rows whole."""
     out = console()
     return out.width if out.is_terminal or "COLUMNS" in os.environ else None
@@ -172,11 +172,11 @@ def span(length: timedelta) -> str:
     return " ".join(parts[:2])
 
 
-def clock(instant: datetime) -> str:
+def format_local(instant: datetime) -> str:
     """Return a local time as people read it, with its weekday and zone."""
     return f"{instant:%a %Y-%m-%d %H:%M %Z}"
 
 
-def clock_with_offset(instant: datetime) -> str:
-    """Return a local time as `clock` does, with its offset from UTC, for zones few people know."""
-    return f"{clock(instant)} ({instant.isoformat()[-6:]})"
+def format_local_with_offset(instant: datetime) -> str:
+    """Return a local time with its offset from UTC, too, for zones few people know."""
+    return f"{format_local(instant)} ({instant.isoformat()[-6:]})"

@@ -31,7 +31,7 @@ class _Apprise(Kind):
             raise DeliveryError("apprise", said, is_passing=True)
 
     def check_form(self, url: SplitResult, *, has_host: bool) -> None:  # noqa: ARG002  # or none
-        """Check that it has a scheme, which names a service. Raises: ValueError."""
+        """Check that it has a scheme, which names a service. Raises ValueError."""
         if not url.scheme:
             raise ValueError("it has no URL of the apprise library, as mailto://…")
 
@@ -50,7 +50,7 @@ APPRISE: Final = _Apprise()
 
 
 def _send(url: str, title: str, text: str) -> bool:
-    """Send *text*; return whether it was delivered. Raises as `check_url`."""
+    """Send *text*; return whether it was delivered. Raises ValueError."""
     apprise = _library()
     client = apprise.Apprise()
     if not client.add(url):

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.log import events
-from daemon.log.tee import SharedLog
+from daemon.log.tee import TeeLog
 from daemon.monitoring.metrics import ClusterState, Metrics, State
 
 ROOT = Path(__file__).parents[3]
@@ -81,7 +81,7 @@ def test_requests_are_counted_by_what_became_of_them() -> None:
 def test_events_are_counted_from_the_start() -> None:
     """Each event has a counter before it happens, so that its first time is an increase."""
     metrics = Metrics()
-    log = SharedLog(Silence(), metrics)
+    log = TeeLog(Silence(), metrics)
 
     before = samples(metrics)
     log.warning(events.REPOSITORY_DRIFTED, cluster="prod")

@@ -11,7 +11,7 @@ import pytest
 from daemon.log import events
 from daemon.log.events import Event, Level
 from daemon.log.interface import Log
-from daemon.log.tee import SharedLog
+from daemon.log.tee import TeeLog
 from daemon.notify.kinds.ping import PING
 from daemon.notify.kinds.webhook import WEBHOOK
 from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Notice
@@ -148,14 +148,14 @@ def test_a_bug_ends_no_pass(notifier: Notifier, mail: Mailbox, book: Book) -> No
 
 
 def test_every_line_of_the_log_is_heard(notifier: Notifier, mail: Mailbox, book: Book) -> None:
-    """A shared log writes each line and lets others hear it, with its level."""
+    """A tee writes each line and passes it on to its listeners, with its level."""
     notifier.aim([target("all", events=frozenset({A, B, C, D}))])
-    shared: Log = SharedLog(book, notifier)
+    tee: Log = TeeLog(book, notifier)
 
-    shared.info(A)
-    shared.warning(B)
-    shared.error(C)
-    shared.critical(D)
+    tee.info(A)
+    tee.warning(B)
+    tee.error(C)
+    tee.critical(D)
     notifier.close(PATIENCE)
 
     assert [event for _, event in mail.got] == ["a", "b", "c", "d"]

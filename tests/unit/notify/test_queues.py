@@ -262,12 +262,12 @@ def test_a_bug_ends_one_message_only(make: Make, book: Book) -> None:
     assert book.said == [("critical", "notification.failed"), ("info", "notification.sent")]
 
 
-def test_the_distances_grow_for_an_hour() -> None:
-    """The distance doubles up to five minutes, and all attempts together take about an hour."""
+def test_the_delays_grow_for_an_hour() -> None:
+    """The delay doubles up to five minutes, and all attempts together take about an hour."""
     pace = Pace()
 
-    distances = [pace.distance(attempt) for attempt in range(1, pace.attempts)]
+    delays = [pace.delay(attempt) for attempt in range(1, pace.attempts)]
 
-    assert distances[:3] == [timedelta(seconds=seconds) for seconds in (1, 2, 4)]
-    assert distances[-1] == timedelta(minutes=5)
-    assert timedelta(minutes=45) < sum(distances, timedelta()) < timedelta(minutes=90)
+    assert delays[:3] == [timedelta(seconds=seconds) for seconds in (1, 2, 4)]
+    assert delays[-1] == timedelta(minutes=5)
+    assert timedelta(minutes=45) < sum(delays, timedelta()) < timedelta(minutes=90)

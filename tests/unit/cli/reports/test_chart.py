@@ -1,4 +1,4 @@
-"""The strip that `calendar` draws in a terminal: a row for each window, time across."""
+"""The chart that `calendar` draws in a terminal: a row for each window, time across."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from daemon.cli.reports.chart import ASCII, MOST_ROWS, UNICODE, Marks, Period, strip
+from daemon.cli.reports.chart import ASCII, MOST_ROWS, UNICODE, Marks, Period, draw_chart
 from daemon.windows.rules import Once, Weekly
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Patterns, Window
@@ -39,7 +39,7 @@ def drawn(
     """Draw windows from *start* on; now is six hours later."""
     period = Period(start, start + days * DAY, BERLIN, start + timedelta(hours=6))
     openings = Timeline(windows).openings(period.start, period.end)
-    return [line.plain.rstrip() for line in strip(openings, period, width, marks)]
+    return [line.plain.rstrip() for line in draw_chart(openings, period, width, marks)]
 
 
 def test_each_opening_is_where_it_is() -> None:
@@ -90,7 +90,7 @@ def test_two_weeks_at_most() -> None:
 
 
 def test_nothing_to_draw() -> None:
-    """Without openings in the next two weeks there is no strip."""
+    """Without openings in the next two weeks there is no chart."""
     later = Once(datetime(2026, 12, 30, 2), duration=DAY)  # noqa: DTZ001  # local time
 
     assert drawn(window("later", later), days=60) == []

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from daemon.cli.reports.tables import Row, grid, laid_out, print_columns, span, wrapped
+from daemon.cli.reports.tables import Row, grid, lay_out, print_columns, span, wrapped
 
 HOUR = timedelta(hours=1)
 
@@ -33,7 +33,7 @@ def test_spans_have_two_units(seconds: int, text: str) -> None:
 
 def laid(width: int | None, *rows: Row) -> list[str]:
     """Return the lines of a table of two columns, without its titles."""
-    _, *lines = laid_out(("A", "B"), rows, width)
+    _, *lines = lay_out(("A", "B"), rows, width)
     return [line.plain for row in lines for line in row]
 
 

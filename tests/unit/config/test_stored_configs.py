@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daemon.config.earlier import read_again
+from daemon.config.stored_configs import read_again
 from tests.unit.config.config_files import CLUSTERS, ENVIRON, read
 
 CALENDAR = (

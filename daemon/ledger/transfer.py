@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from daemon.errors import AlreadyRunningError, LedgerError
-from daemon.ledger import tables as rows
+from daemon.ledger import tables
 from daemon.ledger.ledger import Ledger, SharedLedger, write
 
 PAGE = 1000
@@ -26,7 +26,7 @@ class Copied:
     configs: int
 
 
-def copy(source: Ledger, target: Ledger) -> Copied:
+def copy_ledger(source: Ledger, target: Ledger) -> Copied:
     """Copy everything; *target* must be empty.
 
     Raises:
@@ -35,18 +35,18 @@ def copy(source: Ledger, target: Ledger) -> Copied:
 
     """
     records = source.records()
-    with _alone(source) as origin, _alone(target) as goal:
-        for table in (rows.record, rows.attempt, rows.override, rows.config):
-            if goal.execute(sa.select(sa.func.count()).select_from(table)).scalar_one():
+    with _alone(source) as origin, _alone(target) as destination:
+        for table in (tables.record, tables.attempt, tables.override, tables.config):
+            if destination.execute(sa.select(sa.func.count()).select_from(table)).scalar_one():
                 raise LedgerError(
                     f"{target.place}: there is something in this ledger already; name an empty one"
                 )
-        write(goal, target.suspicion_format(goal), records, ())
+        write(destination, target.suspicion_format(destination), records, ())
         return Copied(
             len(records),
-            _copy_table(origin, goal, rows.attempt),
-            _copy_table(origin, goal, rows.override),
-            _copy_table(origin, goal, rows.config),
+            _copy_table(origin, destination, tables.attempt),
+            _copy_table(origin, destination, tables.override),
+            _copy_table(origin, destination, tables.config),
         )
 
 
@@ -66,13 +66,13 @@ def _alone(ledger: Ledger) -> Iterator[sa.Connection]:
         yield connection
 
 
-def _copy_table(origin: sa.Connection, goal: sa.Connection, table: sa.Table) -> int:
+def _copy_table(origin: sa.Connection, destination: sa.Connection, table: sa.Table) -> int:
     """Copy the rows in their order; they get new ids."""
     count, last = 0, 0
     while page := _page(origin, table, last):
         last = page[-1].id
         count += len(page)
-        goal.execute(sa.insert(table), [_without_id(row) for row in page])
+        destination.execute(sa.insert(table), [_without_id(row) for row in page])
     return count
 
 

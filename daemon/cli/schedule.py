@@ -13,7 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon.cli import places
-from daemon.config import earlier
+from daemon.config import stored_configs
 from daemon.config.settings import Settings, load
 from daemon.errors import ConfigError, LedgerError, UsageError
 from daemon.ledger.ledger import Access, Ledger
@@ -26,8 +26,8 @@ from daemon.wording import nearest_or_all
 
 
 @dataclass(frozen=True, slots=True)
-class Agenda:
-    """What is planned; `settings` is None where neither the file nor the ledger has any."""
+class Schedule:
+    """What is scheduled; `settings` is None where neither the file nor the ledger has any."""
 
     settings: Settings | None
     overrides: tuple[Override, ...]
@@ -47,12 +47,12 @@ class Agenda:
             raise UsageError(f"there is no window {name}{known}") from None
 
 
-def plan(settings: Settings | None, decided: tuple[Override, ...]) -> Agenda:
+def build_schedule(settings: Settings | None, decided: tuple[Override, ...]) -> Schedule:
     """Combine what the file says with what people decided."""
     if settings is None:
-        return Agenda(None, decided, Timeline(overrides.in_force((), decided, ZoneInfo("UTC"))))
+        return Schedule(None, decided, Timeline(overrides.in_force((), decided, ZoneInfo("UTC"))))
     windows = overrides.in_force(settings.windows.values(), decided, settings.timezone)
-    return Agenda(settings, decided, Timeline(windows, settings.merge_gap))
+    return Schedule(settings, decided, Timeline(windows, settings.merge_gap))
 
 
 def read_settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Settings | Path | None:
@@ -66,27 +66,27 @@ def read_settings(args: argparse.Namespace, environ: Mapping[str, str]) -> Setti
         return file
 
 
-def in_force(ledger: Ledger, environ: Mapping[str, str]) -> Agenda:
-    """Return the plan that the daemon on *ledger* follows. Raises LedgerError."""
-    return plan(earlier.last_good(ledger, environ), tuple(ledger.overrides()))
+def in_force(ledger: Ledger, environ: Mapping[str, str]) -> Schedule:
+    """Return the schedule that the daemon on *ledger* follows. Raises LedgerError."""
+    return build_schedule(stored_configs.last_good(ledger, environ), tuple(ledger.overrides()))
 
 
-def wanted(found: Settings | Path | None, ledger: Ledger, environ: Mapping[str, str]) -> Agenda:
-    """Return the file's plan, or else the one that was last in force. Raises LedgerError."""
-    settings = found if isinstance(found, Settings) else earlier.last_good(ledger, environ)
-    return plan(settings, tuple(ledger.overrides()))
+def wanted(found: Settings | Path | None, ledger: Ledger, environ: Mapping[str, str]) -> Schedule:
+    """Return the file's schedule, or else the one last in force. Raises LedgerError."""
+    settings = found if isinstance(found, Settings) else stored_configs.last_good(ledger, environ)
+    return build_schedule(settings, tuple(ledger.overrides()))
 
 
-def planned(
+def read_schedule(
     args: argparse.Namespace, environ: Mapping[str, str], found: Settings | Path | None
-) -> Agenda:
-    """Return the file's plan with people's decisions, if there is a ledger that can be read."""
+) -> Schedule:
+    """Return the file's schedule with people's decisions, if there is a ledger that can be read."""
     with (
         suppress(LedgerError),
         open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger,
     ):
         return wanted(found, ledger, environ)
-    return plan(found if isinstance(found, Settings) else None, ())
+    return build_schedule(found if isinstance(found, Settings) else None, ())
 
 
 def person(environ: Mapping[str, str]) -> str:

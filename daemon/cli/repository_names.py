@@ -5,7 +5,7 @@ from __future__ import annotations
 from daemon.errors import UsageError
 
 
-def parse_target(text: str, given: str, form: str) -> tuple[str, str]:
+def parse_repository_name(text: str, given: str, form: str) -> tuple[str, str]:
     """Return the cluster and the repository, or the patterns, that *text* names.
 
     Raises:
