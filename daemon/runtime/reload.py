@@ -18,7 +18,7 @@ from daemon.errors import ConfigError
 from daemon.runtime.parts import DaemonParts
 
 SWITCH_S = 0.0005
-"""How long the event loop waits for the interpreter during a reload, instead of 5 ms."""
+"""How long a thread waits for the interpreter while another computes, instead of 5 ms."""
 
 
 @contextmanager

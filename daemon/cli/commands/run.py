@@ -24,6 +24,7 @@ from daemon.log.log import Log
 from daemon.log.render import LogFormat
 from daemon.runtime.assemble import assemble, parts_of
 from daemon.runtime.parts import DaemonParts
+from daemon.runtime.reload import SWITCH_S
 
 FLUSH_WITHIN = timedelta(seconds=2)
 RESOLVERS = 4
@@ -65,6 +66,9 @@ def _run(
         signals.attach()
         await assemble(parts, ledger, log, environ, signals).run()
 
+    # SQLite gives the interpreter away at each row, and while passes compute the ledger's thread got
+    # it back 5 ms later: for a few thousand rows the passes gave up waiting.
+    sys.setswitchinterval(SWITCH_S)
     loop = asyncio.new_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(RESOLVERS, "resolver"))
     loop.run_until_complete(run_on_loop())
