@@ -66,8 +66,8 @@ def _run(
         signals.attach()
         await assemble(parts, ledger, log, environ, signals).run()
 
-    # SQLite gives the interpreter away at each row, and while passes compute the ledger's thread got
-    # it back 5 ms later: for a few thousand rows the passes gave up waiting.
+    # SQLite gives the interpreter away at each row; while passes compute, the ledger's thread would
+    # get it back 5 ms later, and be too slow for a few thousand rows.
     sys.setswitchinterval(SWITCH_S)
     loop = asyncio.new_event_loop()
     loop.set_default_executor(ThreadPoolExecutor(RESOLVERS, "resolver"))
