@@ -279,7 +279,8 @@ class Lane:
         self._parts.alarms.set(f"{self._alarm} warm", warm_at, self._warm)
 
     def _warm(self) -> None:
-        self._service.warm()
+        # One is for the look; more than there are repositories would only burden the service.
+        self._service.warm(max(len(self.controller.known_ids), 1))
 
     def _adopt_settings(self) -> None:
         settings, self._next_settings = self._next_settings, None

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 MOST_AT_ONCE = 100
 WITHIN = timedelta(seconds=2)
-"""How long a pass waits for the ledger: what is ours and over is resumed without it after that."""
+"""How long a pass waits for a ledger that writes nothing: then what is ours is resumed without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,14 @@ class LedgerThread:
         self._waiting: deque[_Ticket] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._began: float | None = None
+        self._wrote: float | None = None
 
     @property
-    def stands_still(self) -> bool:
-        """Whether what the thread does now takes longer than anybody waits for it."""
-        began = self._began
+    def patience_s(self) -> float:
+        """How much longer anybody waits for it: as long as it writes, a queue is no standstill."""
         now = asyncio.get_running_loop().time()
-        return began is not None and now - began >= WITHIN.total_seconds()
+        began = min((at for at in (self._began, self._wrote) if at is not None), default=now)
+        return began + WITHIN.total_seconds() - now
 
     async def run(self, ask: Callable[[], T]) -> T:
         """Return what *ask* returns on the thread. Raises what it raises."""
@@ -100,6 +101,7 @@ class LedgerThread:
         ticket.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._waiting.append(ticket)
         if self._writer is None:
+            self._wrote = asyncio.get_running_loop().time()
             self._writer = asyncio.create_task(self._write_all(), name="ledger")
         return ticket.done
 
@@ -123,7 +125,7 @@ class LedgerThread:
                     for ticket in tickets:
                         await self._try([ticket])
         finally:
-            self._writer = None
+            self._writer = self._wrote = None
 
     def _next(self) -> list[_Ticket]:
         """Take what is written next: one that concerns another's cluster goes by itself.
@@ -148,6 +150,8 @@ class LedgerThread:
             if len(tickets) > 1:
                 return False
             errors = [exc]
+        else:
+            self._wrote = asyncio.get_running_loop().time()
         for ticket, error in zip(tickets, errors, strict=True):
             if error is None:
                 ticket.done.set_result(None)
@@ -181,7 +185,7 @@ class LaneStore:
 
         Raises:
             FencedError: the cluster is another daemon's; only the attempts were kept.
-            LedgerError: nothing was written, or it was not known to be within two seconds.
+            LedgerError: nothing was written, or the ledger has written nothing for two seconds.
 
         """
         new = list(attempts)
@@ -200,7 +204,8 @@ class LaneStore:
         written.result()
 
     async def _wait(self, written: asyncio.Future[None]) -> None:
-        if not (written.done() or self._thread.stands_still):
-            await asyncio.wait({written}, timeout=WITHIN.total_seconds())
-        if not written.done():
-            raise self._thread.slow()
+        while not written.done():
+            patience_s = self._thread.patience_s
+            if patience_s <= 0:
+                raise self._thread.slow()
+            await asyncio.wait({written}, timeout=patience_s)

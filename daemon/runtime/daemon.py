@@ -36,7 +36,7 @@ from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.health import Health, InForce, Snapshots
 from daemon.runtime.ledger_notes import Notes
 from daemon.runtime.parts import DaemonParts, HostParts
-from daemon.runtime.reload import ConfigFile, giving_way
+from daemon.runtime.reload import ConfigFile, no_garbage_collection
 from daemon.runtime.rules import rules_at
 from daemon.runtime.unreachable import UnreachableClusters
 from daemon.service.cluster import ClusterSettings
@@ -255,7 +255,7 @@ class Daemon:
         self._manager.ready(self._health.status_line())
 
     def _read(self, content: Content) -> tuple[Settings, Rules]:
-        with giving_way():
+        with no_garbage_collection():
             settings = self._file.parse(content)
             rules = self._rules_of(settings, self._overrides, may_pause=self._may_pause)
         return settings, rules

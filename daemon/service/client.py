@@ -191,15 +191,16 @@ class BackupService:
         """When the first certificate of a node ends (UTC); None where none was verified yet."""
         return self._connections.certificate_ends
 
-    def warm(self) -> None:
-        """Have connections ready for calls that are about to come, as far as that can be done."""
+    def warm(self, calls: int) -> None:
+        """Have connections ready for so many calls, as far as they may be made at once."""
         if self._services is not None and self._warming is None:
-            self._warming = asyncio.create_task(self._warm(self._services.preferred))
+            count = min(calls, self._settings.concurrency)
+            self._warming = asyncio.create_task(self._warm(self._services.preferred, count))
 
-    async def _warm(self, root: str) -> None:
+    async def _warm(self, root: str, count: int) -> None:
         try:
             transport = self._connections.current().transport
-            await transport.warm(root, self._settings.concurrency)
+            await transport.warm(root, count)
         except SecretError:
             # The call that needs it will say so.
             return

@@ -29,6 +29,13 @@ FLUSH_WITHIN = timedelta(seconds=2)
 RESOLVERS = 4
 """How many names are looked up at once; addresses need no looking up."""
 
+SWITCH_S = 0.0005
+"""How long a thread waits for the interpreter while another computes, instead of 5 ms.
+
+The loop would wait as long as that behind a reload, and at each row SQLite gives the interpreter
+away, so that the ledger would be too slow for a few thousand of them.
+"""
+
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run until SIGTERM or SIGINT.
@@ -43,6 +50,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     url = places.find_ledger(args, environ, found if isinstance(found, Settings) else file)
     if isinstance(found, ConfigError) and not exists(url):
         raise found
+    sys.setswitchinterval(SWITCH_S)
     signals = Signals()
     # Never closed: closing gives signals their defaults back, and one more SIGTERM would kill.
     loop = asyncio.new_event_loop()
