@@ -95,23 +95,8 @@ class Daemon:
         self._unreachable = UnreachableClusters()
         self._announcer = Announcer(self._log, host.clock().wall)
         self._guard = ClockGuard(host.clock())
-        self._health = Health(
-            clock=host.clock,
-            fleet=self._fleet,
-            alarms=self._alarms,
-            guard=self._guard,
-            file=self._file,
-            unreachable=self._unreachable,
-            in_force=lambda: InForce(self._settings, self._rules.timeline, self._applied),
-            lost_lines=host.lost_lines,
-        )
-        snapshots = Snapshots(self._health)
-        self._monitor = Monitor(
-            host.metrics,
-            lambda: snapshots.get().state,
-            lambda: snapshots.get().problems,
-            self._health.stalls,
-        )
+        self._health = self._make_health(host)
+        self._monitor = self._make_monitor(host)
         self._changing = asyncio.Lock()
         self._errands: dict[str, asyncio.Task[None]] = {}
         self._noting: set[asyncio.Task[None]] = set()
@@ -124,6 +109,27 @@ class Daemon:
         if parts.membership is None:
             return OwnFleet(lanes, parts.records)
         return SharedFleet(lanes, parts.membership, self._clock, self._signals.wake)
+
+    def _make_health(self, host: HostParts) -> Health:
+        return Health(
+            clock=host.clock,
+            fleet=self._fleet,
+            alarms=self._alarms,
+            guard=self._guard,
+            file=self._file,
+            unreachable=self._unreachable,
+            in_force=lambda: InForce(self._settings, self._rules.timeline, self._applied),
+            lost_lines=host.lost_lines,
+        )
+
+    def _make_monitor(self, host: HostParts) -> Monitor:
+        snapshots = Snapshots(self._health)
+        return Monitor(
+            host.metrics,
+            lambda: snapshots.get().state,
+            lambda: snapshots.get().problems,
+            self._health.stalls,
+        )
 
     async def run(self) -> bool:
         """Run until a signal says stop; return whether every call in flight ended in time.
@@ -245,14 +251,14 @@ class Daemon:
     async def _reload(self, content: Content) -> None:
         """Put *content* in force, or keep what is in force and log why."""
         self._manager.reloading()
-        async with self._changing:
-            try:
+        try:
+            async with self._changing:
                 settings, rules = await self._reading.run(lambda: self._read(content))
-            except ConfigError as exc:
-                self._log_rejected(exc)
-            else:
                 self._put_in_force(settings, rules)
-        self._manager.ready(self._health.status_line())
+        except ConfigError as exc:
+            self._log_rejected(exc)
+        finally:
+            self._manager.ready(self._health.status_line())
 
     def _read(self, content: Content) -> tuple[Settings, Rules]:
         with no_garbage_collection():
