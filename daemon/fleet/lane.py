@@ -245,7 +245,7 @@ class Lane:
             with suppress(TimeoutError):
                 async with asyncio.timeout(left.total_seconds()):
                     await self._interrupted.wait()
-        self.wake()
+        self.wake(hurry=True)
 
     async def _retire(self, successor: str) -> None:
         """Let everything go on under the cluster's new name; there is nothing to look for here."""

@@ -45,13 +45,16 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if isinstance(found, ConfigError) and not exists(url):
         raise found
     signals = Signals()
+    # Never closed: closing gives signals their defaults back, and one more SIGTERM would kill.
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(RESOLVERS, "resolver"))
     log = _log(args, environ)
     try:
         with open_to_look(url) if args.dry_run else open_ledger(url, Access.DAEMON) as ledger:
             if ledger.loss:
                 _log_loss(log, ledger.loss)
             parts = parts_of(file, found, ledger, environ, dry_run=args.dry_run)
-            _run(parts, ledger, log, environ, signals)
+            loop.run_until_complete(_run(parts, ledger, log, environ, signals))
     finally:
         log.close(FLUSH_WITHIN)
     # What nobody can interrupt, such as a resolver or a locked ledger, is on threads that would
@@ -59,19 +62,14 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     os._exit(0)
 
 
-def _run(
+async def _run(
     parts: DaemonParts, ledger: Ledger, log: Log, environ: Mapping[str, str], signals: Signals
 ) -> None:
-    async def run_on_loop() -> None:
-        signals.attach()
-        await assemble(parts, ledger, log, environ, signals).run()
-
     # SQLite gives the interpreter away at each row; while passes compute, the ledger's thread would
     # get it back 5 ms later, and be too slow for a few thousand rows.
     sys.setswitchinterval(SWITCH_S)
-    loop = asyncio.new_event_loop()
-    loop.set_default_executor(ThreadPoolExecutor(RESOLVERS, "resolver"))
-    loop.run_until_complete(run_on_loop())
+    signals.attach()
+    await assemble(parts, ledger, log, environ, signals).run()
 
 
 def _read(file: Path, environ: Mapping[str, str]) -> Settings | ConfigError:
