@@ -19,7 +19,7 @@ from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
 from daemon.host.thread import WorkerThread
-from daemon.ledger.ledger import Ledger
+from daemon.ledger.ledger import DamagedError, Ledger
 
 T = TypeVar("T")
 
@@ -123,7 +123,8 @@ class LedgerThread:
                 tickets = self._next()
                 if not await self._try(tickets):
                     for ticket in tickets:
-                        await self._try([ticket])
+                        if not ticket.done.done():
+                            await self._try([ticket])
         finally:
             self._writer = self._wrote = None
 
@@ -146,6 +147,10 @@ class LedgerThread:
         changes = [ticket.change for ticket in tickets]
         try:
             errors = await self.run(lambda: self._write(changes))
+        except DamagedError as exc:
+            # A new file is in its place, which takes the others' changes: one has to hear of it.
+            tickets[0].done.set_exception(exc)
+            return len(tickets) == 1
         except Exception as exc:  # noqa: BLE001  # raised where the item is waited for
             if len(tickets) > 1:
                 return False

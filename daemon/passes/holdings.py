@@ -38,8 +38,8 @@ class Holdings:
         self._attempts: deque[Attempt] = deque(maxlen=HISTORY_IN_MEMORY)
 
     def __bool__(self) -> bool:
-        """Check whether there are records, or any that are still to be written."""
-        return bool(self._records or self._unsaved)
+        """Check whether there are records, or anything that is still to be written."""
+        return bool(self._records or self._unsaved or self._attempts)
 
     def ids(self) -> frozenset[str]:
         """Return the ids of the repositories that have a record."""

@@ -15,6 +15,7 @@ from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
+from daemon.ledger.ledger import DamagedError
 from daemon.ledger.thread import MOST_AT_ONCE, WITHIN, Change, LaneStore, LedgerThread
 from tests.unit.ledger.ledger_samples import NOW, sent
 
@@ -118,6 +119,50 @@ def test_nobody_fails_for_anothers_fault(disk: Disk) -> None:
 
     assert found == [None, disk.refused["bad"], None]
     assert disk.tried == [["first"], ["a", "bad", "b"], ["a"], ["bad"], ["b"]]
+
+
+def test_one_hears_of_a_lost_file(disk: Disk) -> None:
+    """The new file takes what the others wrote; whose change came first says what happened."""
+    lost = DamagedError("another file")
+
+    async def act() -> list[BaseException | None]:
+        thread = LedgerThread(disk.write, "x")
+        await busy(thread, disk)
+        waiting = [thread.write(change(id_)) for id_ in ("a", "b", "c")]
+        disk.refused["a"] = lost
+        disk.gate.set()
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    found = asyncio.run(act())
+
+    assert found == [lost, None, None]
+    assert disk.tried == [["first"], ["a", "b", "c"], ["b"], ["c"]]
+
+
+def test_a_queue_is_no_standstill(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for longer than two seconds is served, as long as others are meanwhile."""
+
+    async def act() -> None:
+        loop = asyncio.get_running_loop()
+        real, passed = loop.time, 0.0
+        monkeypatch.setattr(loop, "time", lambda: real() + passed)
+        thread = LedgerThread(disk.write, "x")
+        first = await busy(thread, disk)
+        others = [thread.write(change(str(number))) for number in range(MOST_AT_ONCE)]
+        saving = asyncio.create_task(LaneStore(thread).save([hold("last")]))
+        await asyncio.sleep(0)
+        for done in (first, others[-1]):
+            passed += WITHIN.total_seconds() * 0.75
+            disk.begun.clear()
+            disk.gate.set()
+            await done
+            disk.gate.clear()
+        disk.gate.set()
+        await saving
+
+    asyncio.run(act())
+
+    assert disk.tried[-1] == ["last"]
 
 
 def test_an_item_has_an_error_of_its_own(disk: Disk) -> None:
