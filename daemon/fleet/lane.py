@@ -78,7 +78,9 @@ class Lane:
         self._woken = asyncio.Event()
         self._interrupted = asyncio.Event()
         self._is_stopping = False
+        self._is_passing = False
         self._was_short = False
+        self._arrivals: list[Callable[[], None]] = []
         self._service = parts.connect(settings, holdings.remember_attempt)
         self._journal = Journal(settings.name, parts.log)
         self.controller = Controller(
@@ -111,6 +113,11 @@ class Lane:
         return self._task is not None and self._task.done() and not self._is_stopping
 
     @property
+    def is_needed(self) -> bool:
+        """Whether something is still to be remembered or done; a pass may yet find something."""
+        return self._is_passing or bool(self._arrivals) or self.controller.is_needed
+
+    @property
     def unrecorded(self) -> list[Attempt]:
         """The attempts that the ledger has not taken."""
         return self._holdings.unrecorded()
@@ -133,11 +140,15 @@ class Lane:
 
     def adopt(self, records: list[Record]) -> None:
         """Go on with *records*, which another name handed over; the ledger has them."""
-        self._holdings.take_in(records)
+        self._arrivals.append(lambda: self._holdings.take_in(records))
         self.wake(hurry=True)
 
     def suspect(self, repository: str, action: Action) -> None:
         """Look for the effect of a call that another daemon sent when it should not have."""
+        self._arrivals.append(lambda: self._note_suspicion(repository, action))
+        self.wake(hurry=True)
+
+    def _note_suspicion(self, repository: str, action: Action) -> None:
         record = self._holdings.get(repository) or Record(
             RepositoryKey(self.settings.name, repository)
         )
@@ -150,7 +161,12 @@ class Lane:
             case _:
                 return
         self._holdings.note(record)
-        self.wake(hurry=True)
+
+    def _take_arrivals(self) -> None:
+        """Learn what came meanwhile: a pass under way would overwrite it by what it decided."""
+        arrivals, self._arrivals = self._arrivals, []
+        for learn in arrivals:
+            learn()
 
     def hand_over_to(self, successor: str | None) -> None:
         """Make no more passes: the cluster is called *successor* now, and what is held goes there.
@@ -205,12 +221,15 @@ class Lane:
                 break
             # A pass may wait for a repository beyond the next boundary, which concerns others.
             self._set_alarm(None)
+            self._is_passing = True
             due_in = await self._make_pass(is_urgent=is_urgent)
+            self._is_passing = False
             if due_in is AFTER_A_BUG:
                 await self._rest()
             self._set_alarm(due_in)
         self._parts.alarms.set(self._alarm, None, self.wake)
         self._service.close()
+        self._take_arrivals()
         if self.lease:
             # Whoever comes next should not have to guess what became of the last calls.
             with suppress(LedgerError):
@@ -218,6 +237,7 @@ class Lane:
 
     async def _make_pass(self, *, is_urgent: bool) -> timedelta | None:
         try:
+            self._take_arrivals()
             self._parts.before_pass()
             self._adopt_settings()
             self._was_short = False

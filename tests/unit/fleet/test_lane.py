@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -253,5 +253,29 @@ def test_what_the_ledger_does_not_take_is_not_handed_over() -> None:
         assert [record.key.cluster for record in stage.handed] == ["new"]
         stage.lane.stop()
         await stage.lane.join()
+
+    play(act())
+
+
+def test_what_is_adopted_during_a_pass_is_not_overwritten() -> None:
+    """A hold that comes while the pass decides is kept, though the pass saw it as another's."""
+
+    async def act() -> None:
+        stage = Stage()
+        held = [replace(HOLD, key=RepositoryKey("prod", f"r{n:03}")) for n in range(300)]
+        listed = tuple(ObservedRepository(r.key.id, RepositoryState.PAUSED) for r in held)
+
+        async def repositories(*_: object) -> tuple[ObservedRepository, ...]:
+            # It comes when the pass gives way for the first time.
+            asyncio.get_running_loop().call_soon(stage.lane.adopt, held)
+            return listed
+
+        stage.service.repositories = repositories  # type: ignore[method-assign]
+        stage.lane.start()
+        await settled()
+        stage.lane.stop()
+        await stage.lane.join()
+
+        assert {record.key for record in held} <= {each.key for each in stage.holdings.holds()}
 
     play(act())
