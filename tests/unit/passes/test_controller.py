@@ -1,0 +1,121 @@
+"""One pass: what comes first, and what has to be durable before something else may happen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+
+from daemon.core.attempt import Action
+from daemon.core.record import Phase, Record, Suspicion
+from daemon.core.repository import RepositoryKey
+from daemon.ledger.ledger import Access, Ledger
+from daemon.ledger.opening import MEMORY, open_ledger
+from daemon.passes.backups import EVERY
+from daemon.passes.controller import Controller, Rules
+from daemon.passes.dispatch import Clocks, Route
+from daemon.passes.holdings import Holdings
+from daemon.passes.journal import Journal
+from daemon.windows.timeline import Timeline
+from tests.unit.passes.protocol_machine import once
+from tests.unit.passes.protocol_world import BEGIN, FaultyStore, ModelService, Silence, World
+
+OPEN = BEGIN + timedelta(minutes=15)
+
+
+class Service(ModelService):
+    """The modelled service; an earlier attempt of each POST may be of unknown fate."""
+
+    has_lost_attempt = False
+
+    def __init__(self, world: World, ledger: Ledger) -> None:
+        """Serve *world*."""
+        super().__init__(world, ledger, lambda _attempt: None)
+        self.marks: list[Suspicion | None] = []
+        self.backups: list[tuple[str, list[Record]]] = []
+
+    async def backup(
+        self, repository: str, _windows: object, _keep: object, _may_send: object
+    ) -> bool:
+        """Start a backup, and note what the ledger has at that moment."""
+        self.backups.append((repository, self.ledger.records()))
+        return False
+
+    def _post(self, action: Action, repository: str) -> bool:
+        for record in self.ledger.records():
+            is_pause = action is Action.PAUSE
+            self.marks.append(record.suspect_pause if is_pause else record.suspect_resume)
+        super()._post(action, repository)
+        return self.has_lost_attempt
+
+
+@dataclass
+class Log(Silence):
+    """Notes what is said, and the phases of the ledger's holds at that moment."""
+
+    ledger: Ledger
+    said: list[tuple[str, list[Phase]]] = field(default_factory=list)
+
+    def info(self, event: str, **_keys: object) -> None:
+        """Note it."""
+        phases = [record.phase for record in self.ledger.records() if record.phase]
+        self.said.append((event, phases))
+
+
+class Stage:
+    """A world within an opening of the window "night", and the real parts of a pass."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Put the parts together."""
+        self.world = World(wall=OPEN)
+        self.ledger = ledger
+        self.service = Service(self.world, ledger)
+        self.log = Log(ledger)
+
+    def make_passes(self, *records: Record, pattern: str = "", count: int = 1) -> None:
+        """Make passes 10 s apart, going on from *records*; *pattern* is to be paused."""
+        self.ledger.save(records)
+        controller = Controller(
+            "prod",
+            Holdings(FaultyStore(self.world, self.ledger), records),
+            Route(self.service, 1),
+            Journal("prod", self.log),
+            Clocks(self.world.now, self.world.wait),
+        )
+        windows = [once("night", 10, 40, pattern=pattern)] if pattern else []
+        rules = Rules(Timeline(windows), timedelta(seconds=30), timedelta(days=1))
+
+        async def act() -> None:
+            for _ in range(count):
+                await controller.run_pass(rules)
+                self.world.advance(EVERY)
+
+        asyncio.run(act())
+
+    def until(self, span: timedelta) -> Suspicion:
+        """Return a suspicion that begins now."""
+        return Suspicion.starting(self.world.now(), span)
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """Set the stage."""
+    with open_ledger(MEMORY, Access.DAEMON) as ledger:
+        yield Stage(ledger)
+
+
+def hold(id_: str, phase: Phase, suspect_pause: Suspicion | None = None) -> Record:
+    """Return a hold."""
+    return Record(RepositoryKey("prod", id_), phase, since=OPEN, suspect_pause=suspect_pause)
+
+
+def test_resumes_go_before_pauses(stage: Stage) -> None:
+    """What must end is sent first, whatever the repositories are called."""
+    stage.world.paused_by["tenant-a"] = "daemon"
+
+    stage.make_passes(hold("tenant-a", Phase.PAUSED), pattern="orders")
+
+    assert stage.world.sent == [(Action.RESUME, "tenant-a"), (Action.PAUSE, "orders")]
