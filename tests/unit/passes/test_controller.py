@@ -10,13 +10,13 @@ from datetime import timedelta
 import pytest
 
 from daemon.core.attempt import Action
-from daemon.core.record import Phase, Record, Suspicion
+from daemon.core.record import LATE, Phase, Record, Suspicion
 from daemon.core.repository import RepositoryKey
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import MEMORY, open_ledger
 from daemon.passes.backups import EVERY
 from daemon.passes.controller import Controller, Rules
-from daemon.passes.dispatch import Clocks, Route
+from daemon.passes.dispatch import SEND_WITHIN, Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
 from daemon.windows.timeline import Timeline
@@ -119,3 +119,16 @@ def test_resumes_go_before_pauses(stage: Stage) -> None:
     stage.make_passes(hold("tenant-a", Phase.PAUSED), pattern="orders")
 
     assert stage.world.sent == [(Action.RESUME, "tenant-a"), (Action.PAUSE, "orders")]
+
+
+@pytest.mark.parametrize("phase", [None, Phase.PAUSED], ids=["pause", "resume"])
+def test_a_mark_outlasts_the_last_moment_of_its_call(stage: Stage, phase: Phase | None) -> None:
+    """A call that leaves as late as it may is covered until the service can no longer act on it."""
+    mark = stage.until(SEND_WITHIN + LATE)
+    if phase:
+        stage.world.paused_by["orders"] = "daemon"
+        stage.make_passes(hold("orders", phase))
+    else:
+        stage.make_passes(pattern="orders")
+
+    assert stage.service.marks == [mark]
