@@ -132,3 +132,25 @@ def test_a_mark_outlasts_the_last_moment_of_its_call(stage: Stage, phase: Phase 
         stage.make_passes(pattern="orders")
 
     assert stage.service.marks == [mark]
+
+
+@pytest.mark.parametrize(
+    ("phase", "pattern", "expected", "is_pause"),
+    [(None, "orders", Phase.PAUSED, True), (Phase.PAUSED, "", None, False)],
+    ids=["pause", "resume"],
+)
+def test_a_success_settles_no_earlier_attempt(
+    stage: Stage, phase: Phase | None, pattern: str, expected: Phase | None, *, is_pause: bool
+) -> None:
+    """An attempt that was lost before one succeeded may still land, and stays suspected."""
+    stage.service.has_lost_attempt = True
+    lost = stage.until(LATE)
+    if phase:
+        stage.world.paused_by["orders"] = "daemon"
+
+    stage.make_passes(*([hold("orders", phase)] if phase else []), pattern=pattern)
+
+    (record,) = stage.ledger.records()
+    assert record.phase is expected
+    assert record.suspect_pause == (lost if is_pause else None)
+    assert record.suspect_resume == (None if is_pause else lost)
