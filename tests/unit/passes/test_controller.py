@@ -14,6 +14,7 @@ from daemon.core.record import LATE, Phase, Record, Suspicion
 from daemon.core.repository import RepositoryKey
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import MEMORY, open_ledger
+from daemon.log import events
 from daemon.passes.backups import EVERY
 from daemon.passes.controller import Controller, Rules
 from daemon.passes.dispatch import SEND_WITHIN, Clocks, Route
@@ -154,3 +155,31 @@ def test_a_success_settles_no_earlier_attempt(
     assert record.phase is expected
     assert record.suspect_pause == (lost if is_pause else None)
     assert record.suspect_resume == (None if is_pause else lost)
+
+
+@pytest.mark.parametrize(
+    ("phase", "is_paused", "pattern", "expected"),
+    [
+        (None, False, "orders", (events.REPOSITORY_PAUSED, [Phase.PAUSED])),
+        (Phase.PAUSED, True, "", (events.REPOSITORY_RESUMED, [])),
+        (Phase.PAUSING, True, "orders", (events.REPOSITORY_PAUSED, [Phase.PAUSED])),
+        (Phase.RESUMING, False, "", (events.REPOSITORY_RESUMED, [])),
+    ],
+    ids=["paused", "resumed", "found paused", "found resumed"],
+)
+def test_nothing_is_said_before_it_is_durable(
+    stage: Stage,
+    phase: Phase | None,
+    pattern: str,
+    expected: tuple[str, list[Phase]],
+    *,
+    is_paused: bool,
+) -> None:
+    """When a line says that a repository was paused or resumed, the ledger has it so."""
+    if is_paused:
+        stage.world.paused_by["orders"] = "daemon"
+    suspicion = stage.until(LATE) if phase is Phase.PAUSING else None
+
+    stage.make_passes(*([hold("orders", phase, suspicion)] if phase else []), pattern=pattern)
+
+    assert stage.log.said == [expected]
