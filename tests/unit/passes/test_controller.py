@@ -183,3 +183,13 @@ def test_nothing_is_said_before_it_is_durable(
     stage.make_passes(*([hold("orders", phase, suspicion)] if phase else []), pattern=pattern)
 
     assert stage.log.said == [expected]
+
+
+def test_a_backup_starts_only_when_the_ledger_no_longer_owes_it(stage: Stage) -> None:
+    """A daemon that died after the start would start it again; so it waits for the ledger."""
+    stage.world.fault = ("before-save", "full")
+    owing = Record(RepositoryKey("prod", "orders"), backup_due=OPEN)
+
+    stage.make_passes(owing, count=2)
+
+    assert stage.service.backups == [("orders", [])]
