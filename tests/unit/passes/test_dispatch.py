@@ -192,3 +192,30 @@ def test_whether_a_call_may_leave_is_asked_last(
     assert answer is not None
     assert (answer.was_sent, answer.error) == (is_sent, None)
     assert service.sent == (["orders"] if is_sent else [])
+
+
+class Busy(Service):
+    """A cluster that is asked only after a long wait."""
+
+    async def resume(
+        self, id_: str, windows: tuple[str, ...], trying: KeepTrying, may_send: MaySend
+    ) -> bool:
+        """Resume one, unless the wait is too long."""
+        if not await trying(SEND_WITHIN + SECOND):
+            raise ServiceError("prod", CallError.THROTTLED, "not now", retryable=True)
+        return await super().resume(id_, windows, trying, may_send)
+
+
+def test_a_wait_that_outlasts_the_mark_is_not_begun() -> None:
+    """A call that could not leave after its wait ends at once, so that the next pass has it."""
+    time, service = Time(), Busy()
+
+    async def act() -> Answer | None:
+        clocks = Clocks(time.now, time.wait)
+        dispatch = Dispatch(Route(service, 1), clocks, [Call(Resume(HOLD), OPEN)])
+        return await dispatch.take(timedelta(seconds=10))
+
+    answer = asyncio.run(act())
+
+    assert answer is not None
+    assert (answer.error, time.passed, service.sent) == (CallError.THROTTLED, timedelta(0), [])
