@@ -51,9 +51,8 @@ class Stale:
 class Heartbeat:
     """What the database answers to one heartbeat.
 
-    `renewed` has the epochs of our claims, None if it was not time to renew them; `members` counts
-    those whose file is the configuration in force, whose generation and digest are here;
-    `recorded` are the clusters that have records.
+    `members` counts those whose file is the configuration in force, whose generation and digest are
+    here; `recorded` are the clusters that have records.
     """
 
     now: datetime
@@ -84,8 +83,8 @@ class Claims:
         self._mine = tables.claim.c.owner == me
 
     def beat(self, report: MemberReport, lease: timedelta) -> Heartbeat:
-        """Write our report, renew our claims if *renew*, and return what the others do."""
-        # A short transaction of its own: our workers' writes wait for its locks.
+        """Write our report, and return what the others do."""
+        # A short transaction of its own: the writes of our passes wait for its locks.
         with self._ledger.transaction() as connection:
             seed(connection, report.config)
             newest = connection.execute(NEWEST).one()
