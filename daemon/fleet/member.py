@@ -62,7 +62,7 @@ class Membership:
         """
         self._ledger = ledger
         self.id = ledger.user
-        # On a connection of its own: no heartbeat has to wait for the workers' writes.
+        # On a connection of its own: no heartbeat has to wait for the writes of passes.
         self._claims = Claims(ledger.another_connection(), self.id)
         self._writer = LedgerThread(
             FencedWriter(ledger, self.id, clock).write_together, ledger.place
@@ -153,11 +153,11 @@ class Membership:
         return LaneStore(self._writer, lease)
 
     def let_go(self, cluster: str) -> None:
-        """Note that its worker ends; the claim is renewed until it has."""
+        """Note that its lane ends; the claim is renewed until it has."""
         self._leases.let_go(cluster)
 
     def ended(self, lease: Lease, unrecorded: Iterable[Attempt]) -> None:
-        """Give a cluster back whose worker has ended; what it could not record is kept as stale."""
+        """Give a cluster back whose lane has ended; what it could not record is kept as stale."""
         self._leases.end(lease, unrecorded)
         self._woken.set()
 
