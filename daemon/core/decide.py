@@ -7,10 +7,12 @@ No clock, no file, no network, no log: values in, values out. No other module de
 3. A call of unknown outcome is suspected until a list taken after its deadline shows no effect;
    a later success settles only itself.
 4. A person who resumes during an opening wins for the openings that hold it then (`report`), or is
-   overruled (`enforce`).
+   overruled (`enforce`). What is held for another opening meanwhile is resumed with that one's end.
 5. Between two openings less than `merge_gap` apart, what is held stays held, nothing new is paused.
 6. A hold follows what was recorded, never what the globs match today.
 7. A repository with the id of an earlier one is not that earlier one.
+8. What was paused at another address of the cluster's name is looked for there, not called gone.
+9. While the clock is known to be wrong, nothing new is paused.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Reason(StrEnum):
     GONE = "gone"
     NEVER_PAUSED = "never_paused"
     DRY_RUN = "dry_run"
+    CLOCK_DIFFERS = "clock_differs"
     LEDGER_LOST = "ledger_lost"
 
 
@@ -116,26 +119,40 @@ class Stray:
 Decision = Pause | Resume | CatchUp | Adopt | Resumed | Drifted | Leave | Keep | Missing | Stray
 
 
-def decide(
+def decide(  # noqa: PLR0913  # all that a decision depends on
     key: RepositoryKey,
     desired: Desired | None,
     observed: ObservedRepository | None,
     record: Record | None,
     now: Moment,
+    *,
+    here: str = "",
+    may_pause: bool = True,
 ) -> Decision:
     """Decide what to do with one repository.
 
     *desired* is None outside every opening, *observed* is None if the list does not have it,
-    *record* is None if the ledger does not.
+    *record* is None if the ledger does not. *here* is the address that was asked.
     """
     known = record or Record(key)
     if observed is None or is_another(known, observed):
-        return _decide_missing(known, desired, now)
+        decision = _decide_missing(known, desired, now)
+        is_gone = isinstance(decision, Leave)
+        return Stray(known) if is_gone and known.reached not in {"", here} else decision
     is_paused = observed.state is RepositoryState.PAUSED
-    known = _settle(replace(known, missing_since=None), now, is_paused=is_paused)
-    if desired is None:
-        return _decide_outside(known, now, is_paused=is_paused)
-    return _decide_inside(known, desired, observed, now, is_paused=is_paused)
+    if known.missing_since is not None:
+        known = replace(known, missing_since=None)
+    known = _settle(known, now, is_paused=is_paused)
+    decision = (
+        _decide_outside(known, now, is_paused=is_paused)
+        if desired is None
+        else _decide_inside(known, desired, observed, now, is_paused=is_paused)
+    )
+    if isinstance(decision, Pause) and not may_pause:
+        return Leave(known, Reason.CLOCK_DIFFERS)
+    if decision.record.is_hold and decision.record.reached != here:
+        return replace(decision, record=replace(decision.record, reached=here))
+    return decision
 
 
 def _settle(record: Record, now: Moment, *, is_paused: bool) -> Record:
@@ -145,7 +162,8 @@ def _settle(record: Record, now: Moment, *, is_paused: bool) -> Record:
         pause = None
     if resume and resume.is_over(now) and (is_paused or record.phase is None):
         resume = None
-    record = replace(record, suspect_pause=pause, suspect_resume=resume)
+    if (pause, resume) != (record.suspect_pause, record.suspect_resume):
+        record = replace(record, suspect_pause=pause, suspect_resume=resume)
     if record.phase is None and pause and is_paused:
         return replace(record, phase=Phase.PAUSING)
     return record
@@ -205,25 +223,35 @@ def _decide_idle(record: Record, now: Moment) -> Decision:
 def _decide_inside(
     record: Record, desired: Desired, observed: ObservedRepository, now: Moment, *, is_paused: bool
 ) -> Decision:
-    held = _holding(record, desired, now)
-    if not is_paused:
-        return _decide_active(record, held, desired, observed)
-    if not _is_ours(record):
+    if is_paused and not _is_ours(record):
         return Leave(_unclaimed(record, desired), Reason.PAUSED_ELSEWHERE)
+    if _is_yielded(record, desired):
+        return _decide_yielded(record, desired, is_paused=is_paused)
+    if not is_paused:
+        return _decide_active(record, desired, observed, now)
+    held = _holding(record, desired, now)
     if record.phase is Phase.PAUSING:
-        return Adopt(replace(held, phase=Phase.PAUSED))
-    return Keep(replace(held, phase=Phase.PAUSED))
+        return Adopt(replace(held, phase=Phase.PAUSED, last_error=None, next_attempt=None))
+    return Keep(held if held.phase is Phase.PAUSED else replace(held, phase=Phase.PAUSED))
+
+
+def _decide_yielded(record: Record, desired: Desired, *, is_paused: bool) -> Decision:
+    """Decide where a person has overruled every opening that is still there."""
+    if is_paused:
+        # It was held for another opening, which has ended.
+        return Resume(replace(record, phase=Phase.RESUMING))
+    if record.phase is Phase.RESUMING:
+        return Resumed(_unclaimed(record, desired))
+    return Leave(_unclaimed(record, desired), Reason.YIELDED)
 
 
 def _decide_active(
-    record: Record, held: Record, desired: Desired, observed: ObservedRepository
+    record: Record, desired: Desired, observed: ObservedRepository, now: Moment
 ) -> Decision:
     """Decide on a repository that is active although an opening wants it paused."""
     if desired.bridged:
         return Keep(_unclaimed(record, desired))
-    if record.phase is None and _is_yielded(record, desired):
-        return Leave(record, Reason.YIELDED)
-    pause = Pause(_intent(held, observed))
+    pause = Pause(_intent(_holding(record, desired, now), observed))
     # While a resume of ours may still take effect, no person need have resumed it.
     if record.phase is not Phase.PAUSED or record.suspect_resume:
         return pause
@@ -238,7 +266,7 @@ def _ids(desired: Desired) -> tuple[str, ...]:
 
 def _is_yielded(record: Record, desired: Desired) -> bool:
     """Check whether a person overruled every opening that wants the repository paused now."""
-    return set(_ids(desired)) <= set(record.yielded)
+    return not desired.bridged and set(_ids(desired)) <= set(record.yielded)
 
 
 def _holding(record: Record, desired: Desired, now: Moment) -> Record:
@@ -249,14 +277,17 @@ def _holding(record: Record, desired: Desired, now: Moment) -> Record:
         since=record.since or now.wall,
         until=desired.until,
         catch_up=desired.catch_up,
-        yielded=(),
+        yielded=_still_yielded(record, desired),
     )
 
 
 def _unclaimed(record: Record, desired: Desired) -> Record:
     """Drop the hold; keep what a person decided for the openings that still want it."""
-    still = tuple(opening for opening in record.yielded if opening in _ids(desired))
-    return replace(record.released(), yielded=still)
+    return replace(record.released(), yielded=_still_yielded(record, desired))
+
+
+def _still_yielded(record: Record, desired: Desired) -> tuple[str, ...]:
+    return tuple(opening for opening in record.yielded if opening in _ids(desired))
 
 
 def _intent(record: Record, observed: ObservedRepository) -> Record:
@@ -291,10 +322,10 @@ def confirm(decision: Pause | Resume, unresolved: Suspicion | None) -> Record:
     This settles no other call: *unresolved* is an earlier attempt of the same call with an unknown
     outcome, and a suspicion from before this pass stays as it was.
     """
-    record = replace(_resolve(decision, unresolved), last_error=None, next_attempt=None)
+    record = _resolve(decision, unresolved)
     match decision:
         case Pause():
-            return replace(record, phase=Phase.PAUSED)
+            return replace(record, phase=Phase.PAUSED, last_error=None, next_attempt=None)
         case Resume():
             return record.released()
         case _:

@@ -33,7 +33,7 @@ def shortest_lease(total: timedelta) -> timedelta:
 class Lease:
     """A claim on a cluster: its epoch, and until when it is valid on CLOCK_BOOTTIME.
 
-    Read by the threads of a worker and renewed by another; once dropped it stays dropped.
+    Once dropped it stays dropped.
     """
 
     def __init__(self, cluster: str, epoch: int, until: timedelta) -> None:

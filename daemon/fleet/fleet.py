@@ -1,209 +1,169 @@
-"""The workers of all clusters: those in the file, and those that still wait for a resume."""
+"""Which clusters are spoken to: all that the file names, and those that we still owe a resume."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from daemon.config.settings import Settings
 from daemon.core.record import Record
-from daemon.core.shares import Lease
-from daemon.core.unreachable import Unreachable
-from daemon.fleet.worker import Worker
-from daemon.monitoring.metrics import ClusterState
+from daemon.fleet.lanes import Lanes, ended
 from daemon.service.cluster import ClusterSettings
 
-OVERDUE_AFTER = timedelta(seconds=30)
-"""A resume that takes longer than this counts as overdue."""
-
 CUT_WITHIN = timedelta(seconds=2)
-"""How long calls that were cut off may take to log that."""
-
-MakeWorker = Callable[[ClusterSettings, Iterable[Record], Lease | None], Worker]
+"""How long calls that were cut may take to say so in the log."""
 
 
-class Fleet:
-    """One worker for each cluster that is wanted, held or both."""
+class Fleet(ABC):
+    """The lanes of a daemon, and who decides which there are."""
 
-    def __init__(self, make_worker: MakeWorker, records: Iterable[Record]) -> None:
-        """Make workers with *make_worker*; *records* are those of the ledger at the start."""
-        self._make_worker = make_worker
-        self._records: dict[str, list[Record]] = {}
-        for record in records:
-            self._records.setdefault(record.key.cluster, []).append(record)
-        self._workers: dict[str, Worker] = {}
-        self._named: frozenset[str] = frozenset()
-        self._fresh: Mapping[str, str] = {}
+    def __init__(self, lanes: Lanes) -> None:
+        """Open and close *lanes*."""
+        self.lanes = lanes
 
     @property
+    @abstractmethod
     def may_pause(self) -> bool:
-        """Whether the clock can be trusted."""
-        return True
+        """Whether the clock is one to go by."""
 
     @property
+    @abstractmethod
     def differs(self) -> bool:
-        """Whether another configuration than ours is in force on a shared ledger."""
-        return False
+        """Whether others, on the same ledger, go by another configuration."""
 
+    @abstractmethod
     def problems(self) -> list[str]:
-        """Return what keeps this daemon from managing clusters at all."""
-        return []
+        """Return what is in the way of speaking to clusters at all."""
 
-    def follow_others(self) -> None:
-        """Follow what other daemons on the same ledger do: there are none."""
+    @abstractmethod
+    def prepare(self, settings: Settings) -> None:
+        """Be ready for *settings*; called before their rules are in force."""
+
+    @abstractmethod
+    def assign(
+        self, clusters: Mapping[str, ClusterSettings], earlier: Mapping[str, ClusterSettings]
+    ) -> None:
+        """Speak to *clusters* from now on; *earlier* says how others were reached."""
+
+    @abstractmethod
+    def adopt(self, records: Iterable[Record], earlier: Mapping[str, ClusterSettings]) -> None:
+        """Go on with records that were handed over to another name."""
+
+    @abstractmethod
+    def keep_up(self) -> None:
+        """Let go of lanes that are no longer ours or needed, and open those that are by now."""
+
+    @abstractmethod
+    async def stop(self, within: timedelta) -> bool:
+        """Start no new call, wait for those in flight, then cut them; return whether all ended."""
 
     @property
-    def orphans(self) -> frozenset[str]:
-        """The clusters that have records from an earlier run and no worker."""
-        return frozenset(self._records)
+    @abstractmethod
+    def waiting(self) -> tuple[Record, ...]:
+        """The records of clusters that nobody can reach."""
 
     @property
     def holds(self) -> int:
         """How many repositories may be paused by us."""
-        waiting = sum(record.is_hold for records in self._records.values() for record in records)
-        return waiting + sum(len(worker.controller.holds) for worker in self._workers.values())
+        return sum(record.is_hold for record in self.waiting) + sum(1 for _ in self.lanes.holds())
 
     @property
     def openings(self) -> frozenset[str]:
-        """The ids of the openings for which anything is held."""
-        waiting = [record for records in self._records.values() for record in records]
-        return frozenset(
-            id_ for record in (*waiting, *self._held()) if record.is_hold for id_ in record.openings
-        )
+        """The identities of the openings for which anything is held."""
+        held = (*(record for record in self.waiting if record.is_hold), *self.lanes.holds())
+        return frozenset(id_ for record in held for id_ in record.openings)
+
+
+class OwnFleet(Fleet):
+    """All clusters of the file are ours: there is one daemon on the ledger."""
+
+    may_pause = True
+    differs = False
+
+    def __init__(self, lanes: Lanes, records: Iterable[Record]) -> None:
+        """Go on from *records*, which are what the ledger had at the start."""
+        super().__init__(lanes)
+        self._records: dict[str, list[Record]] = {}
+        for record in records:
+            self._records.setdefault(record.key.cluster, []).append(record)
+        self._named: frozenset[str] = frozenset()
 
     @property
-    def certificates(self) -> dict[str, datetime | None]:
-        """When the first certificate of each cluster ends (UTC), where one was verified."""
-        return {name: worker.certificate_ends for name, worker in self._workers.items()}
+    def waiting(self) -> tuple[Record, ...]:
+        """The records of clusters that nobody can reach."""
+        return tuple(record for records in self._records.values() for record in records)
 
-    @property
-    def unreachable(self) -> dict[str, Unreachable | None]:
-        """Why each cluster does not answer as it should, None where it does."""
-        return {name: worker.unreachable for name, worker in self._workers.items()}
+    def problems(self) -> list[str]:
+        """Return what is in the way of speaking to clusters at all."""
+        return []
 
-    def overdue(self, now: datetime) -> int:
-        """Count the repositories whose resume is overdue at *now*."""
-        ends = (hold.until for hold in self._held() if hold.until)
-        return sum(now - end > OVERDUE_AFTER for end in ends)
+    def prepare(self, settings: Settings) -> None:
+        """Let what is held go on under the new name where *settings* call a cluster otherwise.
 
-    def states(self, now: datetime) -> tuple[ClusterState, ...]:
-        """Return the state of each cluster at *now*."""
-        return tuple(_state(name, worker, now) for name, worker in list(self._workers.items()))
-
-    def held_since(self, instant: datetime) -> list[str]:
-        """Name the repositories that have been held since before *instant*."""
-        return sorted(str(hold.key) for hold in self._held() if hold.since and hold.since < instant)
-
-    def _held(self) -> Iterator[Record]:
-        """Return the holds of all workers; safe from any thread, while workers come and go."""
-        for worker in list(self._workers.values()):
-            yield from worker.controller.holds
+        Called before the rules change: by the new ones the old name would resume it.
+        """
+        successors = self._successors(settings.clusters)
+        for lane in self.lanes:
+            is_named = lane.settings.name in settings.clusters
+            lane.hand_over_to(None if is_named else successors.get(lane.settings.address))
 
     def assign(
         self, clusters: Mapping[str, ClusterSettings], earlier: Mapping[str, ClusterSettings]
     ) -> None:
-        """Assign a worker to each of *clusters*, and to those of *earlier* that have records.
+        """Have a lane for each of *clusters*, and for those of *earlier* that records remain of.
 
-        One of *earlier* that has another name in *clusters* now hands its records over to that.
-        Every worker is woken: what failed before may succeed now.
+        Every lane is woken: whatever failed before may go well now.
         """
-        # First: a worker that starts below looks up whether its cluster has a new name.
         self._named = frozenset(clusters)
-        self._fresh = self._without_worker(clusters)
-        needed = {name: earlier[name] for name in self.orphans & earlier.keys()} | dict(clusters)
-        for name, settings in needed.items():
-            worker = self._workers.get(name)
-            if worker:
-                worker.reconfigure(settings)
-            else:
-                self._start(settings)
-        # Before they wake, or the next pass would still wait for the last failure's next attempt.
-        for worker in self._workers.values():
-            worker.controller.forget_failures()
-        self.wake(hurry=True)
-
-    def prepare(self, settings: Settings) -> None:
-        """Hand over what is held on a cluster that has a new name in *settings*.
-
-        To be called before the rules change: by the new ones the old name's worker would resume it.
-        """
-        clusters = settings.clusters
-        self._fresh = self._without_worker(clusters)
-        for name, worker in self._workers.items():
-            if name not in clusters and worker.settings.address in self._fresh:
-                worker.hand_over_to(self._fresh[worker.settings.address])
+        successors = self._successors(clusters)
+        orphans = {name: earlier[name] for name in self._records.keys() & earlier.keys()}
+        for name, settings in {**orphans, **clusters}.items():
+            lane = self.lanes.get(name)
+            if lane:
+                lane.reconfigure(settings)
+                continue
+            lane = self.lanes.open(settings, self._records.pop(name, ()))
+            if name not in clusters:
+                lane.hand_over_to(successors.get(settings.address))
+            lane.start()
+        for lane in self.lanes:
+            lane.controller.forget_failures()
+        self.lanes.wake(hurry=True)
 
     def adopt(self, records: Iterable[Record], earlier: Mapping[str, ClusterSettings]) -> None:
-        """Go on with records that were handed over to another cluster's name."""
+        """Go on with records that were handed over to another name."""
         of_cluster: dict[str, list[Record]] = {}
         for record in records:
             of_cluster.setdefault(record.key.cluster, []).append(record)
         for name, found in of_cluster.items():
-            if name in self._workers:
-                self._workers[name].adopt(found)
+            lane = self.lanes.get(name)
+            if lane:
+                lane.adopt(found)
                 continue
             self._records.setdefault(name, []).extend(found)
             if name in earlier:
-                self._start(earlier[name])
+                self.lanes.open(earlier[name], self._records.pop(name)).start()
 
-    def _without_worker(self, clusters: Mapping[str, ClusterSettings]) -> dict[str, str]:
-        """Return, by address, the names of clusters that have neither worker nor records."""
-        known = self._workers.keys() | self._records.keys()
-        return {each.address: name for name, each in clusters.items() if name not in known}
+    def keep_up(self) -> None:
+        """Let go of clusters that the file no longer names, once nothing is owed to them."""
+        for lane in self.lanes:
+            controller, name = lane.controller, lane.settings.name
+            if name not in self._named and controller.has_looked and not controller.is_needed:
+                self.lanes.take_out(name)
 
-    def _start(self, settings: ClusterSettings) -> None:
-        name = settings.name
-        worker = self._workers[name] = self._make_worker(
-            settings, self._records.pop(name, ()), None
-        )
-        if name not in self._named and settings.address in self._fresh:
-            worker.hand_over_to(self._fresh[settings.address])
-        worker.start()
-
-    def wake(self, *, hurry: bool = False) -> None:
-        """Ask every cluster for a pass."""
-        for worker in self._workers.values():
-            worker.wake(hurry=hurry)
-
-    def remove_idle(self) -> None:
-        """Stop the workers of clusters that the file no longer names, once nothing is held."""
-        for name in self._workers.keys() - self._named:
-            if (
-                self._workers[name].controller.has_looked
-                and not self._workers[name].controller.is_needed
-            ):
-                self._workers.pop(name).stop()
-
-    def known_ids(self) -> dict[str, frozenset[str]]:
-        """Return the ids of the repositories of each cluster that was listed or unreachable."""
-        return {
-            name: worker.controller.known_ids
-            for name, worker in list(self._workers.items())
-            if worker.controller.has_looked
-        }
-
-    def stop(self, within: timedelta) -> bool:
+    async def stop(self, within: timedelta) -> bool:
         """Start no new call, wait for those in flight, then cut them; return whether all ended."""
-        workers = self._workers.values()
-        for worker in workers:
-            worker.stop()
-        if self._join(within):
+        for lane in self.lanes:
+            lane.stop()
+        if await ended(self.lanes, within):
             return True
-        for worker in workers:
-            worker.cut()
-        return self._join(CUT_WITHIN)
+        for lane in self.lanes:
+            lane.cut()
+        return await ended(self.lanes, CUT_WITHIN)
 
-    def _join(self, within: timedelta) -> bool:
-        end = time.monotonic() + within.total_seconds()
-        ended = [
-            worker.join(timedelta(seconds=max(end - time.monotonic(), 0)))
-            for worker in self._workers.values()
-        ]
-        return all(ended)
-
-
-def _state(name: str, worker: Worker, now: datetime) -> ClusterState:
-    holds, contact = worker.controller.holds, worker.controller.last_contact
-    late = [(now - hold.until).total_seconds() for hold in holds if hold.until]
-    return ClusterState(name, len(holds), max([0.0, *late]), contact, worker.certificate_ends)
+    def _successors(self, clusters: Mapping[str, ClusterSettings]) -> dict[str, str]:
+        """Name, by address, the clusters of which nothing is known yet."""
+        known = {lane.settings.name for lane in self.lanes if lane.controller.is_needed}
+        known |= self._records.keys()
+        return {each.address: name for name, each in clusters.items() if name not in known}

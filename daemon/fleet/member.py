@@ -1,35 +1,39 @@
-"""One of several daemons on a shared ledger: a thread that tells of itself, renews and claims.
+"""One of several daemons on a shared ledger: a task that reports itself, renews and claims.
 
-The daemon's main loop never waits for the database: it reads here what the thread found, and what
-it has to say is said by the thread at its next beat.
+What it asks of the database is asked on a thread of its own, which no lane's writes hold up; what
+it knows is known on the event loop alone.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
-import threading
-import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from daemon import __version__
 from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
-from daemon.core.record import Record
 from daemon.core.shares import LONGEST_SKEW, Lease, Rebalance, plan_rebalance, renewal_of
 from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
 from daemon.fleet.leases import Leases
+from daemon.host.thread import WorkerThread
 from daemon.ledger.claims import Claims, Grant, Heartbeat, MemberReport, Stale
-from daemon.ledger.fenced_store import FencedStore, FencedWriter
+from daemon.ledger.fenced_store import FencedWriter
 from daemon.ledger.ledger import SharedLedger
 from daemon.ledger.state import AppliedConfig, Reading
+from daemon.ledger.thread import LaneStore, LedgerThread
 from daemon.log import events
 from daemon.log.interface import Log
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
+
+T = TypeVar("T")
 
 BEAT_S = 0.3
 """How often it is looked who lives and what is free."""
@@ -58,17 +62,19 @@ class Membership:
         """
         self._ledger = ledger
         self.id = ledger.user
-        # On a connection of its own: no heartbeat has to wait for the workers' writes.
+        # On a connection of its own: no heartbeat has to wait for the writes of passes.
         self._claims = Claims(ledger.another_connection(), self.id)
-        self._writer = FencedWriter(self._ledger, self.id, clock)
+        self._writer = LedgerThread(
+            FencedWriter(ledger, self.id, clock).write_together, ledger.place
+        )
         self._log = log
         self._clock = clock
         self._find = find
         self._since = datetime.now(UTC)
-        self._turn = threading.RLock()
-        self._woken = threading.Event()
+        self._woken = asyncio.Event()
+        self._thread = WorkerThread("membership")
         self._on_news: Callable[[], None] = lambda: None
-        self._thread = threading.Thread(target=self._work, name="membership", daemon=True)
+        self._task: asyncio.Task[None] | None = None
         self._is_leaving = self._is_closing = False
         self._config: AppliedConfig | None = None
         self._named: frozenset[str] = frozenset()
@@ -93,18 +99,17 @@ class Membership:
 
     def aim(self, config: AppliedConfig, clusters: Collection[str], lease: timedelta) -> None:
         """Speak to *clusters* from now on, by *config*, as far as that is what is in force."""
-        with self._turn:
-            if self._config is None or config.digest != self._config.digest:
-                self._config = config
-            self._named, self._lease, self._renewed = frozenset(clusters), lease, None
-            self._sought.clear()
+        if self._config is None or config.digest != self._config.digest:
+            self._config = config
+        self._named, self._lease, self._renewed = frozenset(clusters), lease, None
+        self._sought.clear()
         self._woken.set()
 
     def start(self, on_news: Callable[[], None]) -> None:
-        """Begin; *on_news* is called, on our thread, when there is something for the main loop."""
+        """Begin; *on_news* is called when there is something for the daemon's loop to do."""
         self._on_news = on_news
-        if not self._thread.is_alive():
-            self._thread.start()
+        if self._task is None:
+            self._task = asyncio.create_task(self._work(), name="membership")
 
     @property
     def agrees(self) -> bool:
@@ -136,24 +141,23 @@ class Membership:
 
     def to_look_at(self) -> list[Stale]:
         """Take the late calls of others that were found since the last time."""
-        with self._turn:
-            found, self._stale = self._stale, []
+        found, self._stale = self._stale, []
         return found
 
     def settings_of(self, cluster: str) -> ClusterSettings | None:
         """Return how to reach a cluster that the file no longer names."""
         return self._found.get(cluster)
 
-    def store(self, lease: Lease) -> FencedStore:
-        """Return the worker of a claimed cluster where to write."""
-        return FencedStore(self._writer, lease)
+    def store(self, lease: Lease) -> LaneStore:
+        """Return where the lane of a claimed cluster writes."""
+        return LaneStore(self._writer, lease)
 
     def let_go(self, cluster: str) -> None:
-        """Note that its worker ends; the claim is renewed until it has."""
+        """Note that its lane ends; the claim is renewed until it has."""
         self._leases.let_go(cluster)
 
     def ended(self, lease: Lease, unrecorded: Iterable[Attempt]) -> None:
-        """Give a cluster back whose worker has ended; what it could not record is kept as stale."""
+        """Give a cluster back whose lane has ended; what it could not record is kept as stale."""
         self._leases.end(lease, unrecorded)
         self._woken.set()
 
@@ -180,21 +184,14 @@ class Membership:
         self._is_leaving = True
         self._woken.set()
 
-    def close(self, within: timedelta) -> None:
+    async def close(self, within: timedelta) -> None:
         """Wait until what was given back is free, and end."""
         self._is_closing = True
         self._woken.set()
-        if self._thread.is_alive():
-            self._thread.join(within.total_seconds())
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=within.total_seconds())
 
-    # The ledger of the daemon's main loop
-
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Refuse: only who has claimed a cluster writes records of it."""
-        raise AssertionError("records are written by claims", records, attempts)
-
-    def save_config(self, config: AppliedConfig) -> None:
-        """Leave it to `aim`: what is in force for all is not for one to say."""
+    # The notes of the daemon
 
     def note_reading(self, faults: Sequence[str]) -> None:
         """Note that the file was read, and what was wrong with it."""
@@ -207,60 +204,61 @@ class Membership:
 
     def note_unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
         """Note which clusters do not answer, and which do again, at the next beat."""
-        with self._turn:
-            self._changed_reach.update(changes)
-
-    def count_overrides(self) -> int:
-        """Count what people decided beside the file."""
-        return len(self._overrides)
+        self._changed_reach.update(changes)
 
     def overrides(self) -> list[Override]:
         """List what people decided beside the file."""
         return list(self._overrides)
 
-    # The thread
+    # The task
 
-    def _work(self) -> None:
+    async def _ask(self, ask: Callable[[], T]) -> T:
+        """Return what *ask* returns on our thread; nothing on the loop waits but this task."""
+        return await self._thread.run(ask)
+
+    async def _work(self) -> None:
         while not self._is_closing:
-            self._step_safely(self._step)
-            self._woken.wait(BEAT_S)
+            await self._step_safely(self._step)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await self._woken.wait()
             self._woken.clear()
-        self._step_safely(self._say_goodbye)
+        await self._step_safely(self._say_goodbye)
 
-    def _step_safely(self, step: Callable[[], None]) -> None:
+    async def _step_safely(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
-            step()
+            await step()
         except LedgerError as exc:
             if self._unreachable is None:
                 self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
             self._unreachable = str(exc)
         except Exception:  # noqa: BLE001  # a bug here must not end the beats: holds hang on them
             self._log.critical(events.PASS_CRASHED, cluster=None, exc_info=True)
-            time.sleep(BEAT_S)
+            await asyncio.sleep(BEAT_S)
         else:
             if self._unreachable is not None:
                 self._log.info(events.LEDGER_RECOVERED, cluster=None)
             self._unreachable = None
 
-    def _step(self) -> None:
+    async def _step(self) -> None:
         """Make one beat.
 
-        1. Tell of ourselves, renew what is due, and see how things stand.
+        1. Report ourselves, renew what is due, and see how things stand.
         2. Give back what was let go of, and keep what came too late as stale.
         3. Claim what is our share.
         4. Do the chores.
         """
         if self._is_leaving:
-            self._claims.leave()
-            self._give_back()
-            self._renew_alone()
+            await self._ask(self._claims.leave)
+            await self._give_back()
+            await self._renew_alone()
             return
-        heartbeat = self._beat()
-        self._give_back()
-        self._seek(heartbeat)
-        self._claim(heartbeat)
-        self._note_looks(heartbeat)
-        self._do_chores(heartbeat)
+        heartbeat = await self._beat()
+        await self._give_back()
+        await self._seek(heartbeat)
+        await self._claim(heartbeat)
+        await self._note_looks(heartbeat)
+        await self._do_chores(heartbeat)
 
     def _report(self, config: AppliedConfig) -> MemberReport:
         return MemberReport(
@@ -274,18 +272,19 @@ class Membership:
             reading=self._reading,
         )
 
-    def _beat(self) -> Heartbeat:
-        with self._turn:
-            config, lease = self._config, self._lease
+    async def _beat(self) -> Heartbeat:
+        config, lease = self._config, self._lease
         if config is None:
             raise AssertionError("a member is aimed before it starts")
-        before = self._clock()
-        heartbeat = self._claims.beat(self._report(config), lease, renew=self._is_due(before))
+        before, report = self._clock(), self._report(config)
+        is_due = self._is_due(before)
+        if is_due:
+            # On its own, and first: what is renewed counts, whatever becomes of the rest.
+            self._take_renewed(await self._ask(lambda: self._claims.renew(lease)), before, lease)
+            before = self._clock()
+        heartbeat = await self._ask(lambda: self._claims.beat(report, lease))
         after = self._clock()
-        with self._turn:
-            self._heartbeat = heartbeat
-            if heartbeat.renewed is not None:
-                self._take_renewed(heartbeat.renewed, before, lease)
+        self._heartbeat = heartbeat
         if after.uptime - before.uptime < SURE_WITHIN:
             self._compare_clocks(before.wall + (after.wall - before.wall) / 2 - heartbeat.now)
         self._say_agreement(heartbeat, config)
@@ -301,11 +300,13 @@ class Membership:
         if lost:
             self._log.warning(events.CLUSTERS_LOST, clusters=lost)
 
-    def _renew_alone(self) -> None:
+    async def _renew_alone(self) -> None:
         """Keep what still ends; who leaves is no member any more."""
         now = self._clock()
         if self._leases.names and self._is_due(now):
-            self._take_renewed(self._claims.renew(self._lease), now, self._lease)
+            lease = self._lease
+            renewed = await self._ask(lambda: self._claims.renew(lease))
+            self._take_renewed(renewed, now, lease)
 
     def _compare_clocks(self, skew: timedelta) -> None:
         could_pause, self._skew = self.may_pause, skew
@@ -328,32 +329,33 @@ class Membership:
             self._log.error(events.CONFIG_DIFFERS, **keys)
         self._on_news()
 
-    def _give_back(self) -> None:
+    async def _give_back(self) -> None:
         found = self._leases.to_return()
         if found.late:
-            self._claims.keep_stale(found.late)
+            await self._ask(lambda: self._claims.keep_stale(found.late))
             self._leases.kept(len(found.late))
         if found.epochs:
-            self._claims.give_back(found.epochs)
+            await self._ask(lambda: self._claims.give_back(found.epochs))
             released = self._leases.returned(found.epochs)
             if released:
                 self._log.info(events.CLUSTERS_RELEASED, clusters=released)
 
-    def _seek(self, heartbeat: Heartbeat) -> None:
+    async def _seek(self, heartbeat: Heartbeat) -> None:
         """Find how to reach clusters that have records and that the file does not name."""
         strangers = set(heartbeat.recorded) - self._named - self._found.keys() - self._sought
         if strangers:
             self._sought |= strangers
-            self._found |= self._find(strangers)
+            self._found |= await self._ask(lambda: self._find(strangers))
             for name in sorted(strangers - self._found.keys()):
                 self._log.error(events.CLUSTER_UNKNOWN, cluster=name, holds=None)
 
-    def _claim(self, heartbeat: Heartbeat) -> None:
+    async def _claim(self, heartbeat: Heartbeat) -> None:
         plan, wanted, lease = self.rebalance, self._wanted(heartbeat), self._lease
         if plan.must_go or plan.excess:
             self._on_news()
         sent = self._clock()
-        grants = self._claims.claim(wanted, self._leases.names, plan.claim, lease)
+        names = self._leases.names
+        grants = await self._ask(lambda: self._claims.claim(wanted, names, plan.claim, lease))
         if grants:
             self._leases.take(grants, sent.uptime + lease)
             self._log.info(
@@ -361,38 +363,36 @@ class Membership:
             )
             self._on_news()
 
-    def _note_looks(self, heartbeat: Heartbeat) -> None:
+    async def _note_looks(self, heartbeat: Heartbeat) -> None:
         """Have late calls looked at, each once."""
         new = [each for each in heartbeat.stale if each.id > self._looked.get(each.cluster, 0)]
-        with self._turn:
-            self._stale += [each for each in new if each.cluster in self._leases.names]
+        self._stale += [each for each in new if each.cluster in self._leases.names]
         last = {each.cluster: each.id for each in new}
         if last:
-            self._claims.looked(last)
+            await self._ask(lambda: self._claims.looked(last))
             self._looked |= last
             self._on_news()
 
-    def _do_chores(self, heartbeat: Heartbeat) -> None:
-        with self._turn:
-            changed = dict(self._changed_reach)
+    async def _do_chores(self, heartbeat: Heartbeat) -> None:
+        changed = dict(self._changed_reach)
         if changed:
-            self._ledger.note_unreachable(changed)
-            with self._turn:
-                # What changed again meanwhile is for the next beat.
-                self._changed_reach = dict(self._changed_reach.items() - changed.items())
+            await self._ask(lambda: self._ledger.note_unreachable(changed))
+            # What changed again meanwhile is for the next beat.
+            self._changed_reach = dict(self._changed_reach.items() - changed.items())
         if heartbeat.overrides != len(self._overrides):
-            self._overrides = tuple(self._claims.overrides())
+            self._overrides = tuple(await self._ask(self._claims.overrides))
             self._on_news()
         now = self._clock().uptime
         if self._chore and now - self._chores_done >= CHORES_EVERY:
             self._chores_done = now
-            self._claims.forget(*self._chore)
+            before, most = self._chore
+            await self._ask(lambda: self._claims.forget(before, most))
         if "standby" not in self._said:
-            self._said["standby"] = warning = self._ledger.standby_warning()
+            self._said["standby"] = warning = await self._ask(self._ledger.standby_warning)
             if warning and self._config:
                 self._log.warning(events.CONFIG_WARNED, path=self._config.path, warning=warning)
 
-    def _say_goodbye(self) -> None:
+    async def _say_goodbye(self) -> None:
         self._leases.end_untaken()
-        self._claims.leave()
-        self._give_back()
+        await self._ask(self._claims.leave)
+        await self._give_back()

@@ -1,8 +1,8 @@
-"""The workers of the clusters that this daemon has claimed on a shared ledger."""
+"""The clusters that this daemon has claimed, of all that several daemons share."""
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -10,57 +10,58 @@ from daemon.config.settings import Settings
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.shares import Lease, leaving
-from daemon.fleet.fleet import CUT_WITHIN, Fleet, MakeWorker
+from daemon.fleet.fleet import CUT_WITHIN, Fleet
+from daemon.fleet.lane import Lane
+from daemon.fleet.lanes import Lanes
 from daemon.fleet.member import Membership
-from daemon.fleet.worker import Worker
 from daemon.service.cluster import ClusterSettings
 
-LOOK_EVERY_S = 0.02
 HAND_OVER_WITHIN = timedelta(seconds=3)
 _NONE = timedelta(0)
 
 
 class SharedFleet(Fleet):
-    """One worker for each claimed cluster; the membership decides what to claim and release."""
+    """One lane for each claimed cluster; the membership says what to claim and what to let go."""
 
     def __init__(
         self,
-        make_worker: MakeWorker,
+        lanes: Lanes,
         membership: Membership,
         clock: Callable[[], Moment],
         on_news: Callable[[], None],
     ) -> None:
-        """Make workers for what *membership* claims; it calls *on_news* when something changed."""
-        super().__init__(make_worker, ())
+        """Open lanes for what *membership* claims; it calls *on_news* when it has."""
+        super().__init__(lanes)
         self._membership = membership
         self._clock = clock
         self._on_news = on_news
         self._clusters: Mapping[str, ClusterSettings] = {}
-        self._leaving: dict[str, Worker] = {}
+        self._leaving: dict[str, Lane] = {}
+
+    waiting = ()
 
     @property
     def may_pause(self) -> bool:
-        """Whether the clock is near enough to the database's to be trusted."""
+        """Whether the clock is near enough to the database's to go by."""
         return self._membership.may_pause
 
     @property
     def differs(self) -> bool:
-        """Whether another configuration than ours is in force."""
+        """Whether the configuration in force is another than ours."""
         return not self._membership.agrees
 
     def problems(self) -> list[str]:
-        """Return what keeps this daemon from managing clusters at all."""
+        """Return what is in the way of speaking to clusters at all."""
         return self._membership.problems()
 
     def prepare(self, settings: Settings) -> None:
-        """Go by *settings* alone from now on; let go of all clusters if they are not in force.
+        """Speak by *settings* alone from now on: if they are not in force, let go of everything.
 
-        A cluster that has a new name keeps the old one until its holds are resumed.
+        A cluster that has another name now goes on under the old one, until its holds are resumed.
         """
-        applied = settings.applied(datetime.now(UTC))
-        self._membership.aim(applied, settings.clusters, settings.lease)
+        self._membership.aim(settings.applied(datetime.now(UTC)), settings.clusters, settings.lease)
         if not self._membership.agrees:
-            self._let_go(list(self._workers))
+            self._let_go(self.lanes.names())
 
     def assign(
         self, clusters: Mapping[str, ClusterSettings], earlier: Mapping[str, ClusterSettings]
@@ -68,85 +69,90 @@ class SharedFleet(Fleet):
         """Reach claimed clusters by *clusters* from now on, and claim our share of them."""
         del earlier
         self._clusters = clusters
-        self._named = frozenset(clusters)
-        for name, worker in self._workers.items():
-            worker.reconfigure(clusters.get(name, worker.settings))
-            worker.controller.forget_failures()
-        self.wake(hurry=True)
+        for lane in self.lanes:
+            lane.reconfigure(clusters.get(lane.settings.name, lane.settings))
+            lane.controller.forget_failures()
+        self.lanes.wake(hurry=True)
         self._membership.start(self._on_news)
 
     def adopt(self, records: Iterable[Record], earlier: Mapping[str, ClusterSettings]) -> None:
-        """Leave it to the membership, which finds what was handed over to another name."""
+        """Leave it to the membership: whoever claims the other name reads them with it."""
 
-    def remove_idle(self) -> None:
-        """Leave it to the membership, which lets go of clusters without a name and records."""
+    def keep_up(self) -> None:
+        """Begin with what was claimed, end what is lost or too much, look where a call came late.
 
-    def follow_others(self) -> None:
-        """Stop workers whose claims are lost or too many, start those of new claims.
-
-        Where a stale call was found, its effect is looked for. Workers whose claims are lost are
-        cut off: the cluster's new owner must not meet a call of ours.
+        What was lost is cut off: whoever has it now must not meet a call of ours.
         """
         uptime = self._clock().uptime
-        lost = [n for n, w in self._workers.items() if w.lease and w.lease.left(uptime) <= _NONE]
-        self._let_go(lost, cut=True)
+        self._let_go(
+            [
+                lane.settings.name
+                for lane in self.lanes
+                if lane.lease and lane.lease.left(uptime) <= _NONE
+            ],
+            cut=True,
+        )
         plan = self._membership.rebalance
         if plan.must_go or plan.excess:
-            busy = {name for name, worker in self._workers.items() if worker.controller.is_needed}
-            self._let_go(leaving(self._workers, busy, plan))
-        # Before new claims: one may be of a cluster whose worker has just ended.
+            busy = {lane.settings.name for lane in self.lanes if lane.controller.is_needed}
+            self._let_go(leaving(self.lanes.names(), busy, plan))
         self._return_ended()
         for lease, grant in self._membership.granted():
             self._take_on(lease, grant.records)
         for late in self._membership.to_look_at():
-            if late.cluster in self._workers:
-                self._workers[late.cluster].suspect(late.repository, late.action)
+            lane = self.lanes.get(late.cluster)
+            if lane:
+                lane.suspect(late.repository, late.action)
 
-    def stop(self, within: timedelta) -> bool:
-        """Start no new call, and give each cluster back as soon as its calls have ended.
+    async def stop(self, within: timedelta) -> bool:
+        """Start no new call, and hand each cluster over as soon as its calls have ended.
 
         Calls that take longer than *within* are cut off; return whether all ended.
         """
         self._membership.leave()
-        self._let_go(list(self._workers))
-        has_ended = self._wait_for_ends(within)
+        self._let_go(self.lanes.names())
+        has_ended = await self._wait_for_ends(within)
         if not has_ended:
-            for worker in self._leaving.values():
-                worker.cut()
-            has_ended = self._wait_for_ends(CUT_WITHIN)
-        self._membership.close(HAND_OVER_WITHIN)
+            for lane in self._leaving.values():
+                lane.cut()
+            has_ended = await self._wait_for_ends(CUT_WITHIN)
+        await self._membership.close(HAND_OVER_WITHIN)
         return has_ended
 
-    def _wait_for_ends(self, within: timedelta) -> bool:
-        end = time.monotonic() + within.total_seconds()
-        while True:
+    async def _wait_for_ends(self, within: timedelta) -> bool:
+        """Give each cluster back the moment that its lane has ended."""
+
+        async def give_back(lane: Lane) -> None:
+            await lane.join()
             self._return_ended()
-            if not self._leaving or time.monotonic() > end:
-                return not self._leaving
-            time.sleep(LOOK_EVERY_S)
+
+        waits = [asyncio.create_task(give_back(lane)) for lane in self._leaving.values()]
+        if waits:
+            _, pending = await asyncio.wait(waits, timeout=within.total_seconds())
+            for wait in pending:
+                wait.cancel()
+        return not self._leaving
 
     def _take_on(self, lease: Lease, records: Iterable[Record]) -> None:
         settings = self._clusters.get(lease.cluster) or self._membership.settings_of(lease.cluster)
         if settings is None or lease.is_dropped:
-            # There was a reload since.
+            # A reload came between.
             self._membership.ended(lease, ())
             return
-        worker = self._workers[lease.cluster] = self._make_worker(settings, records, lease)
-        worker.start()
+        self.lanes.open(settings, records, lease).start()
 
     def _let_go(self, names: Iterable[str], *, cut: bool = False) -> None:
         for name in names:
-            worker = self._workers.pop(name, None)
-            if worker:
+            lane = self.lanes.take_out(name)
+            if lane:
                 self._membership.let_go(name)
-                worker.stop()
-                self._leaving[name] = worker
-                if cut and worker.lease:
-                    worker.lease.drop()
-                    worker.cut()
+                self._leaving[name] = lane
+                if cut and lane.lease:
+                    lane.lease.drop()
+                    lane.cut()
 
     def _return_ended(self) -> None:
-        for name, worker in list(self._leaving.items()):
-            if worker.join(_NONE) and worker.lease:
+        for name, lane in list(self._leaving.items()):
+            if lane.has_ended and lane.lease:
                 del self._leaving[name]
-                self._membership.ended(worker.lease, worker.unrecorded)
+                self._membership.ended(lane.lease, lane.unrecorded)

@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-import threading
-from dataclasses import dataclass, field
+from contextlib import suppress
+from datetime import timedelta
+
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
-@dataclass(slots=True)
-class Flags:
-    """What signals asked for; a handler sets a flag and nothing else."""
+class Signals:
+    """What signals asked for: until the event loop runs by flags alone, then by its own means."""
 
-    wake: threading.Event = field(default_factory=threading.Event)
-    stop: str | None = None
-    reload: bool = False
+    def __init__(self) -> None:
+        """Take SIGTERM, SIGINT and SIGHUP from now on."""
+        self.stop: str | None = None
+        self.reload = False
+        self._woken: asyncio.Event | None = None
+        for number in (*_STOPS, signal.SIGHUP):
+            signal.signal(number, lambda number, _: self._ask(number))
 
-    def listen(self) -> None:
-        """Handle SIGTERM, SIGINT and SIGHUP; a second request to stop ends the process at once."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+    def attach(self) -> None:
+        """Hear signals on the running event loop: a handler interrupts nothing there."""
+        loop = asyncio.get_running_loop()
+        self._woken = asyncio.Event()
+        for number in (*_STOPS, signal.SIGHUP):
+            loop.add_signal_handler(number, self._ask, number)
 
-    def _on_signal(self, number: int, _: object) -> None:
+    def wake(self) -> None:
+        """End a `wait`."""
+        if self._woken is not None:
+            self._woken.set()
+
+    async def wait(self, within: timedelta) -> None:
+        """Wait for a signal, or for somebody to `wake`."""
+        if self._woken is None:
+            raise AssertionError("attached before")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within.total_seconds()):
+                await self._woken.wait()
+        self._woken.clear()
+
+    def _ask(self, number: int) -> None:
         if number == signal.SIGHUP:
             self.reload = True
         elif self.stop:
-            # Every step is crash-safe: the next start goes on from here.
+            # A second request: crash-safe anyway, the next start goes on where this one was.
             os._exit(0)
         else:
             self.stop = signal.Signals(number).name
-        self.wake.set()
+        self.wake()

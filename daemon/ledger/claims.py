@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Record
-from daemon.ledger import tables as rows
+from daemon.ledger import tables
 from daemon.ledger.ledger import SharedLedger
 from daemon.ledger.postgresql import END_SESSIONS, LIVE, NEWEST, NOW, seed
 from daemon.ledger.state import AppliedConfig, Reading
@@ -51,13 +51,11 @@ class Stale:
 class Heartbeat:
     """What the database answers to one heartbeat.
 
-    `renewed` has the epochs of our claims, None if it was not time to renew them; `members` counts
-    those whose file is the configuration in force, whose generation and digest are here;
-    `recorded` are the clusters that have records.
+    `members` counts those whose file is the configuration in force, whose generation and digest are
+    here; `recorded` are the clusters that have records.
     """
 
     now: datetime
-    renewed: Mapping[str, int] | None
     generation: int
     digest: str
     members: int
@@ -82,30 +80,28 @@ class Claims:
         """Claim on *ledger* in the name of *me*."""
         self._ledger = ledger
         self._me = me
-        self._mine = rows.claim.c.owner == me
+        self._mine = tables.claim.c.owner == me
 
-    def beat(self, report: MemberReport, lease: timedelta, *, renew: bool) -> Heartbeat:
-        """Write our report, renew our claims if *renew*, and return what the others do."""
-        # A short transaction of its own: our workers' writes wait for its locks.
-        renewed = self.renew(lease) if renew else None
+    def beat(self, report: MemberReport, lease: timedelta) -> Heartbeat:
+        """Write our report, and return what the others do."""
+        # A short transaction of its own: the writes of our passes wait for its locks.
         with self._ledger.transaction() as connection:
             seed(connection, report.config)
             newest = connection.execute(NEWEST).one()
             agrees = newest.digest == report.config.digest
             now = self._write_report(connection, report, lease, newest.id if agrees else None)
-            members = sa.select(sa.func.count()).select_from(rows.member)
-            agreeing = members.where(LIVE, rows.member.c.generation == newest.id)
+            members = sa.select(sa.func.count()).select_from(tables.member)
+            agreeing = members.where(LIVE, tables.member.c.generation == newest.id)
             return Heartbeat(
                 now=now,
-                renewed=renewed,
                 generation=newest.id,
                 digest=newest.digest,
                 members=connection.execute(agreeing).scalar_one(),
                 recorded=frozenset(
-                    connection.execute(sa.select(rows.record.c.cluster).distinct()).scalars()
+                    connection.execute(sa.select(tables.record.c.cluster).distinct()).scalars()
                 ),
                 overrides=connection.execute(
-                    sa.select(sa.func.count()).select_from(rows.override)
+                    sa.select(sa.func.count()).select_from(tables.override)
                 ).scalar_one(),
                 stale=self._stale(connection),
             )
@@ -114,10 +110,10 @@ class Claims:
         """Renew our claims, and return the epochs of those that are still ours."""
         with self._ledger.transaction() as connection:
             found = connection.execute(
-                sa.update(rows.claim)
-                .where(self._mine, rows.claim.c.expires > NOW)
+                sa.update(tables.claim)
+                .where(self._mine, tables.claim.c.expires > NOW)
                 .values(expires=NOW + lease)
-                .returning(rows.claim.c.cluster, rows.claim.c.epoch)
+                .returning(tables.claim.c.cluster, tables.claim.c.epoch)
             ).all()
         return {row.cluster: row.epoch for row in found}
 
@@ -141,7 +137,7 @@ class Claims:
             "reading": report.reading.text(),
         }
         statement = (
-            insert(rows.member)
+            insert(tables.member)
             .values(id=report.id, **values)
             .on_conflict_do_update(index_elements=["id"], set_=values)
             .returning(NOW)
@@ -151,11 +147,11 @@ class Claims:
 
     def _stale(self, connection: sa.Connection) -> tuple[Stale, ...]:
         query = (
-            sa.select(rows.attempt)
-            .join(rows.claim, rows.claim.c.cluster == rows.attempt.c.cluster)
+            sa.select(tables.attempt)
+            .join(tables.claim, tables.claim.c.cluster == tables.attempt.c.cluster)
             .where(self._mine, sa.text("attempt.outcome = 'stale'"))
-            .where(rows.attempt.c.id > rows.claim.c.looked)
-            .order_by(rows.attempt.c.id)
+            .where(tables.attempt.c.id > tables.claim.c.looked)
+            .order_by(tables.attempt.c.id)
             .limit(STALE_AT_ONCE)
         )
         return tuple(
@@ -169,7 +165,10 @@ class Claims:
         """Claim up to *most* free clusters of those called *names*, but none of *except_*."""
         if not most:
             return []
-        claim, free = rows.claim, sa.or_(rows.claim.c.owner.is_(None), rows.claim.c.expires < NOW)
+        claim, free = (
+            tables.claim,
+            sa.or_(tables.claim.c.owner.is_(None), tables.claim.c.expires < NOW),
+        )
         with self._ledger.transaction() as connection:
             known = set(connection.execute(sa.select(claim.c.cluster)).scalars())
             new = [{"cluster": name, "expires": NOW} for name in sorted(set(names) - known)]
@@ -197,7 +196,7 @@ class Claims:
     def _records(
         self, connection: sa.Connection, clusters: Sequence[str]
     ) -> dict[str, list[Record]]:
-        query = sa.select(rows.record).where(rows.record.c.cluster.in_(clusters))
+        query = sa.select(tables.record).where(tables.record.c.cluster.in_(clusters))
         records: dict[str, list[Record]] = {}
         for record in self._ledger.parse_records(connection, connection.execute(query).all()):
             records.setdefault(record.key.cluster, []).append(record)
@@ -205,10 +204,10 @@ class Claims:
 
     def give_back(self, epochs: Mapping[str, int]) -> None:
         """Free the claims on these clusters that are still ours, by these epochs."""
-        pairs = sa.tuple_(rows.claim.c.cluster, rows.claim.c.epoch)
+        pairs = sa.tuple_(tables.claim.c.cluster, tables.claim.c.epoch)
         with self._ledger.transaction() as connection:
             connection.execute(
-                sa.update(rows.claim)
+                sa.update(tables.claim)
                 .where(self._mine, pairs.in_(list(epochs.items())))
                 .values(owner=None, expires=NOW)
             )
@@ -217,29 +216,29 @@ class Claims:
         """Note the last stale attempt of each of our clusters whose effect is being checked."""
         with self._ledger.transaction() as connection:
             for cluster, number in last.items():
-                mine = sa.and_(self._mine, rows.claim.c.cluster == cluster)
-                connection.execute(sa.update(rows.claim).where(mine).values(looked=number))
+                mine = sa.and_(self._mine, tables.claim.c.cluster == cluster)
+                connection.execute(sa.update(tables.claim).where(mine).values(looked=number))
 
     def keep_stale(self, attempts: Sequence[tuple[int, Attempt]]) -> None:
         """Write attempts that were recorded too late as stale, each with its claim's epoch."""
         late = [
-            rows.from_attempt(replace(attempt, outcome=Outcome.STALE), self._me, epoch)
+            tables.from_attempt(replace(attempt, outcome=Outcome.STALE), self._me, epoch)
             for epoch, attempt in attempts
         ]
         with self._ledger.transaction() as connection:
-            connection.execute(sa.insert(rows.attempt), late)
+            connection.execute(sa.insert(tables.attempt), late)
 
     def leave(self) -> None:
         """Delete our membership; claims stay until they are given back or expire."""
         with self._ledger.transaction() as connection:
-            connection.execute(sa.delete(rows.member).where(rows.member.c.id == self._me))
+            connection.execute(sa.delete(tables.member).where(tables.member.c.id == self._me))
 
     def forget(self, before: datetime, most: int) -> None:
         """Delete up to *most* attempts from before then, and members that died long ago."""
         self._ledger.forget_attempts(before, most)
         with self._ledger.transaction() as connection:
-            old = rows.member.c.beat < NOW - sa.text(f"interval '{OBSOLETE}'")
-            connection.execute(sa.delete(rows.member).where(old))
+            old = tables.member.c.beat < NOW - sa.text(f"interval '{OBSOLETE}'")
+            connection.execute(sa.delete(tables.member).where(old))
 
     def overrides(self) -> list[Override]:
         """List people's decisions, the oldest first."""

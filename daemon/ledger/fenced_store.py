@@ -1,83 +1,33 @@
-"""Writes of the workers of claimed clusters: only what their claims still cover."""
+"""What is written about claimed clusters: only what their claims still cover."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from daemon.core.attempt import Attempt, Outcome
+from daemon.core.attempt import Outcome
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.errors import FencedError
-from daemon.ledger import tables as rows
-from daemon.ledger.group_commit import GroupCommit
+from daemon.ledger import tables
 from daemon.ledger.ledger import SharedLedger, write
 from daemon.ledger.postgresql import NOW
 from daemon.ledger.suspicions import DatabaseFormat
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What the worker of one cluster writes under its claim."""
-
-    lease: Lease
-    records: list[Record]
-    attempts: list[Attempt]
-
-    @property
-    def claim(self) -> tuple[str, int]:
-        """The cluster and the epoch."""
-        return self.lease.cluster, self.lease.epoch
-
-    @property
-    def others(self) -> frozenset[str]:
-        """The names of other clusters that records were handed over to."""
-        return frozenset(record.key.cluster for record in self.records) - {self.lease.cluster}
-
-
-class FencedStore:
-    """What the worker of one claimed cluster writes to."""
-
-    def __init__(self, writer: FencedWriter, lease: Lease) -> None:
-        """Write by *writer*, under the claim of *lease*."""
-        self._writer = writer
-        self._lease = lease
-
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write everything in one durable transaction, or only the attempts, as stale.
-
-        Raises:
-            FencedError: the claim has ended; nothing more is sent to the cluster.
-            LedgerError: nothing was written.
-
-        """
-        self._writer.write(Change(self._lease, list(records), list(attempts)))
+from daemon.ledger.thread import Change
 
 
 class FencedWriter:
-    """Writes for all workers of a daemon; simultaneous writes share a transaction."""
+    """Writes for all lanes of a daemon, under its claims."""
 
     def __init__(self, ledger: SharedLedger, me: str, clock: Callable[[], Moment]) -> None:
         """Write to *ledger* under the claims of *me*."""
         self._ledger = ledger
         self._me = me
         self._clock = clock
-        self._group = GroupCommit(self.write_together)
-
-    def write(self, change: Change) -> None:
-        """Write *change*; raises what `FencedStore.save` raises."""
-        if not change.others:
-            self._group.add(change)
-            return
-        # Not in a group: it waits for the other name's owner, who may be writing in our next one.
-        for error in self.write_together([change]):
-            if error:
-                raise error
 
     def write_together(self, changes: Sequence[Change]) -> list[FencedError | None]:
         """Write them in one durable transaction; return an error for each whose claim has ended.
@@ -97,9 +47,10 @@ class FencedWriter:
             errors: list[FencedError | None] = []
             others: set[str] = set()
             for change in changes:
-                is_held = change.claim in held
+                lease = change.claimed
+                is_held = (lease.cluster, lease.epoch) in held
                 sent += self._rows(change, is_stale=not is_held)
-                errors.append(None if is_held else self._fenced(change.lease))
+                errors.append(None if is_held else self._fenced(lease))
                 if is_held:
                     records += change.records
                     others |= change.others
@@ -111,11 +62,12 @@ class FencedWriter:
         self, connection: sa.Connection, changes: Sequence[Change]
     ) -> dict[tuple[str, int], datetime]:
         """Return the claims that hold, which are then locked until the end of the transaction."""
-        claim = rows.claim.c
+        claim = tables.claim.c
+        pairs = [(each.claimed.cluster, each.claimed.epoch) for each in changes]
         found = connection.execute(
             sa.select(claim.cluster, claim.epoch, NOW.label("now"))
             .where(claim.owner == self._me)
-            .where(sa.tuple_(claim.cluster, claim.epoch).in_([each.claim for each in changes]))
+            .where(sa.tuple_(claim.cluster, claim.epoch).in_(pairs))
             # Renewals change no key and need not wait for it; a new owner does.
             .with_for_update(read=True, key_share=True)
         )
@@ -123,8 +75,8 @@ class FencedWriter:
 
     def _rows(self, change: Change, *, is_stale: bool) -> list[dict[str, Any]]:
         outcome = {"outcome": Outcome.STALE} if is_stale else {}
-        epoch = change.lease.epoch
-        return [rows.from_attempt(sent, self._me, epoch) | outcome for sent in change.attempts]
+        epoch = change.claimed.epoch
+        return [tables.from_attempt(sent, self._me, epoch) | outcome for sent in change.attempts]
 
     def _fenced(self, lease: Lease) -> FencedError:
         lease.drop()
@@ -137,11 +89,11 @@ class FencedWriter:
 def _end_claims(connection: sa.Connection, others: Collection[str]) -> None:
     """End the claims on *others*: whoever claims them next reads the records added here."""
     if others:
-        theirs = rows.claim.c.cluster.in_(others)
+        theirs = tables.claim.c.cluster.in_(others)
         # Wait for what the owner is writing.
-        connection.execute(sa.select(rows.claim.c.cluster).where(theirs).with_for_update())
+        connection.execute(sa.select(tables.claim.c.cluster).where(theirs).with_for_update())
         connection.execute(
-            sa.update(rows.claim)
+            sa.update(tables.claim)
             .where(theirs)
-            .values(owner=None, epoch=rows.claim.c.epoch + 1, expires=NOW)
+            .values(owner=None, epoch=tables.claim.c.epoch + 1, expires=NOW)
         )

@@ -283,19 +283,24 @@ def write(
     kept = [
         tables.from_record(record, suspicion_format) for record in changed if not record.is_spent
     ]
-    if changed:
-        connection.execute(tables.DELETE_RECORD, [tables.bound(each.key) for each in changed])
+    spent = [tables.bound(record.key) for record in changed if record.is_spent]
+    if spent:
+        connection.execute(tables.DELETE_RECORD, spent)
     if kept:
-        connection.execute(sa.insert(tables.record), kept)
+        connection.execute(tables.UPSERT_RECORD[connection.dialect.name], kept)
     if sent:
         connection.execute(sa.insert(tables.attempt), sent)
 
 
 def add_config(connection: sa.Connection, config: AppliedConfig) -> None:
-    """Add *config* as the newest; delete older ones unless anything is held."""
+    """Add *config* as the newest; delete older ones unless anything is held.
+
+    There is one copy of each content: a reload or a start with the same file adds nothing.
+    """
     held = sa.select(sa.func.count()).select_from(tables.record)
-    if connection.execute(held).scalar_one() == 0:
-        connection.execute(sa.delete(tables.config))
+    is_held = connection.execute(held).scalar_one() > 0
+    is_obsolete = tables.config.c.digest == config.digest if is_held else sa.true()
+    connection.execute(sa.delete(tables.config).where(is_obsolete))
     connection.execute(sa.insert(tables.config).values(tables.from_config(config)))
 
 

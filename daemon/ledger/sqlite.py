@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -250,6 +251,27 @@ class SqliteLedger(Ledger):
         with self._turn:
             self._decided = super().overrides()
         return self._decided
+
+    def forget_attempts(self, before: datetime, most: int) -> None:
+        """Delete up to *most* attempts from before then, the oldest first. Raises LedgerError.
+
+        Asked every second: nothing is written where there is nothing to delete, but a file that is
+        gone is noticed.
+        """
+        old = sa.exists().where(tables.attempt.c.started < tables.from_instant(before))
+        with self._turn:
+            is_sound = self._is_in_place() and not self._is_closed_to_writes
+            if is_sound:
+                with self.transaction() as connection:
+                    if not connection.execute(sa.select(old)).scalar():
+                        return
+            super().forget_attempts(before, most)
+
+    def _is_in_place(self) -> bool:
+        try:
+            return self._file is None or sqlite_file.identify(self._file) == self._identity
+        except DamagedError:
+            return False
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.record import Phase, Record, Suspicion
@@ -147,6 +148,17 @@ DELETE_RECORD = sa.delete(record).where(
     record.c.cluster == sa.bindparam("in_cluster"), record.c.repository == sa.bindparam("with_id")
 )
 """To be executed with what `bound` returns."""
+
+
+def _upsert(insert: Any) -> Any:
+    statement = insert(record)
+    keys = [record.c.cluster, record.c.repository]
+    changed = {c.name: statement.excluded[c.name] for c in record.c if c not in set(keys)}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+UPSERT_RECORD = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
+"""Puts a record into the place of the one there was, by dialect."""
 
 
 def bound(key: RepositoryKey) -> dict[str, str]:

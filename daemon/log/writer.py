@@ -11,7 +11,8 @@ import contextlib
 import os
 import select
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -22,6 +23,9 @@ Entry = dict[str, object]
 LIMIT: Final = 10_000
 """Entries that may wait: some seconds of the busiest fleet, a few megabytes."""
 
+_BATCH: Final = 500
+_GATHER_S: Final = 0.002
+_NEWLINE: Final = ord("\n")
 _REPORT_EVERY_S: Final = 1.0
 """How soon losses are reported when no further line comes along."""
 
@@ -65,7 +69,7 @@ class LogWriter:
     def submit(self, entry: Entry) -> None:
         """Queue the entry, or count it as lost; return at once either way."""
         if self._closed or self._queue.qsize() >= self._limit:
-            self._lose()
+            self._lose(1)
         else:
             self._queue.put(entry)
 
@@ -85,44 +89,70 @@ class LogWriter:
             pass
 
     def _write_next(self) -> bool:
-        """Write one entry, and what is to be said of losses before it; False after the last."""
+        """Write what waits, and what is to be said of losses before it; False after the last."""
         wait_s = _REPORT_EVERY_S if self._lost > self._reported else None
         with contextlib.suppress(Empty):
-            entry = self._queue.get(timeout=wait_s)
+            entries = [self._queue.get(timeout=wait_s)]
+            if entries[0] is not None:
+                # What comes in a moment is written with it: one call of the system for all.
+                time.sleep(_GATHER_S)
+            with contextlib.suppress(Empty):
+                while entries[-1] is not None and len(entries) < _BATCH:
+                    entries.append(self._queue.get_nowait())
+            is_last = entries[-1] is None
+            lines = self._rendered(entry for entry in entries if entry is not None)
             # Half empty, not merely one place free: else each line of a storm costs a second one.
-            if entry is None or self._queue.qsize() < self._limit // 2:
+            if is_last or self._queue.qsize() < self._limit // 2:
                 self._report_losses()
-            if entry is not None and not self._write(entry):
-                self._lose()
-            return entry is not None
+            self._lose(self._write(lines))
+            if is_last:
+                self._report_losses()
+            return not is_last
         self._report_losses()
         return True
 
     def _report_losses(self) -> None:
         lost = self._lost
-        if lost > self._reported and self._write(self._report(lost - self._reported)):
-            self._reported = lost
+        if lost > self._reported:
+            report = self._render(self._report(lost - self._reported)).encode() + b"\n"
+            if not self._write([report]):
+                self._reported = lost
 
-    def _write(self, entry: Entry) -> bool:
-        try:
-            line = self._render(entry).encode("utf-8", "backslashreplace")
-            self._write_all(line + b"\n")
-        except (OSError, TypeError, ValueError, RecursionError):
-            # Closed pipe, full device, a value that has no text: there is no log to say so in.
-            return False
-        return True
-
-    def _write_all(self, line: bytes) -> None:
-        """Write the whole line, however long the reader takes; close off a torn one before it."""
-        rest = memoryview(b"\n" + line if self._torn else line)
-        while rest:
+    def _rendered(self, entries: Iterable[Entry]) -> list[bytes]:
+        """Return the lines of *entries*; one with a value that has no text counts as lost."""
+        lines = []
+        for entry in entries:
             try:
-                written = os.write(self._fd, rest)
-            except BlockingIOError:
-                self._await_reader()
-            else:
-                rest = rest[written:]
-                self._torn = bool(rest)
+                lines.append(self._render(entry).encode("utf-8", "backslashreplace") + b"\n")
+            except (TypeError, ValueError, RecursionError):
+                self._lose(1)
+        return lines
+
+    def _write(self, lines: Sequence[bytes]) -> int:
+        """Write *lines*; return how many of them could not be."""
+        text = b"".join(lines)
+        return len(lines) - text.count(b"\n", 0, self._write_all(text))
+
+    def _write_all(self, text: bytes) -> int:
+        """Write whole lines, however long the reader takes; close off a torn one before them.
+
+        Return how many bytes of *text* were written: a closed pipe or a full device ends it.
+        """
+        torn = b"\n" if self._torn else b""
+        rest = memoryview(torn + text)
+        try:
+            while rest:
+                try:
+                    written = os.write(self._fd, rest)
+                except BlockingIOError:
+                    self._await_reader()
+                else:
+                    self._torn = rest[written - 1] != _NEWLINE if written else self._torn
+                    rest = rest[written:]
+        except OSError:
+            # There is no log to say so in.
+            pass
+        return max(len(text) - len(rest), 0)
 
     def _await_reader(self) -> None:
         """Wait for room: another process with the same terminal or pipe made it non-blocking."""
@@ -130,6 +160,6 @@ class LogWriter:
         readiness.register(self._fd, select.POLLOUT)
         readiness.poll()
 
-    def _lose(self) -> None:
+    def _lose(self, lines: int) -> None:
         with self._counting:
-            self._lost += 1
+            self._lost += lines

@@ -1,27 +1,29 @@
 """The little HTTP server for monitoring: a few pages, read-only, and nobody is waited for.
 
-What is asked for is answered from memory. Whoever takes longer than two seconds from its first byte
-to our last is cut off, and holds one of a few threads at most; the passes never notice.
+It has a thread and an event loop of its own, so that no reader costs the passes anything. What is
+asked for is answered from memory. Whoever takes longer than two seconds from its first byte to our
+last is cut off, and so is the oldest of too many at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+
+import httptools
 
 from daemon.errors import HostError
-from daemon.service.deadlines import Deadlines
 
 PATIENCE = timedelta(seconds=2)
 AT_ONCE = 8
+HEAD_LIMIT = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,98 +44,125 @@ class Endpoint:
     def __init__(self, address: tuple[str, int], pages: Pages) -> None:
         """Listen at *address*, host and port; 0 takes a free one. Raises HostError."""
         host, port = address
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
-            self._server = _Server(address, pages)
+            self._listener = socket.create_server(address, family=family)
         except OSError as exc:
             raise HostError(
                 f"listen: cannot listen at {host}:{port} ({exc.strerror}); choose another"
             ) from exc
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.1,), name="endpoint", daemon=True
-        )
+        self.port: int = self._listener.getsockname()[1]
+        self._pages = pages
+        self._names = frozenset({"localhost", host.lower(), socket.gethostname().lower()})
+        self._readers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._loop = asyncio.new_event_loop()
+        self._closing = asyncio.Event()
+        self._thread = threading.Thread(target=self._work, name="endpoint", daemon=True)
         self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """The port that it listens at."""
-        port: int = self._server.server_address[1]
-        return port
 
     def close(self) -> None:
         """Listen no more; answers under way are cut off."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._server.deadlines.close()
+        self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join()
 
+    def _work(self) -> None:
+        with contextlib.closing(self._loop):
+            self._loop.run_until_complete(self._serve())
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._answer, sock=self._listener, limit=HEAD_LIMIT)
+        await self._closing.wait()
+        server.close()
+        for reader in list(self._readers):
+            reader.cancel()
+        await asyncio.gather(*self._readers, return_exceptions=True)
 
-    def __init__(self, address: tuple[str, int], pages: Pages) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.pages = pages
-        self.names = frozenset({"localhost", address[0].lower(), socket.gethostname().lower()})
-        self.deadlines = Deadlines(PATIENCE)
-        self._slots = threading.BoundedSemaphore(AT_ONCE)
-        super().__init__(address, _Handler)
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise AssertionError("a reader is a task")
+        if len(self._readers) >= AT_ONCE:
+            next(iter(self._readers)).cancel()
+        self._readers[task] = writer
+        # Readers that vanish, dawdle or speak something else are no event.
+        with contextlib.suppress(TimeoutError, OSError, ValueError, asyncio.CancelledError):
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                await self._exchange(reader, writer)
+        del self._readers[task]
+        writer.transport.abort()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._slots.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            with self.deadlines.start() as deadline:
-                deadline.guard(request)
-                super().process_request_thread(request, client_address)
-        finally:
-            self._slots.release()
+            head = await reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            return
+        request = _Request.read(head)
+        page = self._page(request)
+        lines = (
+            f"HTTP/1.0 {page.status} {HTTPStatus(page.status).phrase}",
+            f"Content-Type: {page.kind}",
+            f"Content-Length: {len(page.body)}",
+            "Cache-Control: no-store",
+        )
+        writer.write("\r\n".join([*lines, "", ""]).encode("ascii"))
+        if request.method != "HEAD":
+            writer.write(page.body)
+        await writer.drain()
+        writer.write_eof()
+        # Closed before all was read there, a connection may be reset and the answer lost with it.
+        while await reader.read(HEAD_LIMIT):
+            pass
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of readers that vanish or dawdle."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.0"
-    server: _Server
-
-    def do_GET(self) -> None:  # the base's name
-        self._send(self._page())
-
-    do_HEAD = do_GET  # noqa: N815  # the base's name
-
-    def _page(self) -> Page:
-        if not self._is_for_us():
+    def _page(self, request: _Request) -> Page:
+        if request.method not in {"GET", "HEAD"}:
+            return Page(HTTPStatus.NOT_IMPLEMENTED, b"only GET and HEAD\n")
+        if not self._is_for_us(request.host):
             return Page(HTTPStatus.MISDIRECTED_REQUEST, b"this host is called otherwise\n")
-        page = self.server.pages.get(self.path.partition("?")[0])
+        page = self._pages.get(request.target.partition("?")[0])
         if page is None:
-            known = ", ".join(self.server.pages)
+            known = ", ".join(self._pages)
             return Page(HTTPStatus.NOT_FOUND, f"there are: {known}\n".encode())
         return page()
 
-    def _is_for_us(self) -> bool:
+    def _is_for_us(self, host: str) -> bool:
         """Refuse names that are not ours: a page in a browser may have made them lead here."""
-        host = self.headers.get("Host", "")
         name = host.rpartition(":")[0] if host.count(":") == 1 else host
         name = name.partition("]")[0].removeprefix("[").lower()
-        if not host or name in self.server.names:
+        if not host or name in self._names:
             return True
         with contextlib.suppress(ValueError):
             ipaddress.ip_address(name)
             return True
         return False
 
-    def _send(self, page: Page) -> None:
-        self.send_response(page.status)
-        self.send_header("Content-Type", page.kind)
-        self.send_header("Content-Length", str(len(page.body)))
-        self.send_header("Cache-Control", "no-store")
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(page.body)
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
-        """Say nothing: a scrape is no event."""
+@dataclass(slots=True)
+class _Request:
+    """What is asked for; filled in by the parser."""
+
+    method: str = ""
+    target: str = ""
+    host: str = ""
+    _seen: list[bytes] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, head: bytes) -> _Request:
+        """Read the head of a request. Raises: ValueError."""
+        request = cls()
+        parser = httptools.HttpRequestParser(request)
+        try:
+            parser.feed_data(head)
+        except httptools.HttpParserError as exc:
+            raise ValueError("no sound HTTP") from exc
+        request.method = parser.get_method().decode("ascii")
+        request.target = b"".join(request._seen).decode("latin-1")
+        return request
+
+    def on_url(self, url: bytes) -> None:
+        """Keep a piece of the target."""
+        self._seen.append(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep the name by which the reader knows us."""
+        if name.lower() == b"host":
+            self.host = value.decode("latin-1")

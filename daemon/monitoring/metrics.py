@@ -81,18 +81,24 @@ class Metrics:
             ("target", "outcome"),
             registry=self._registry,
         )
-        for event in events.COUNTED:
-            self._events.labels(event)
+        self._of_attempts: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
+        self._of_events = {str(event): self._events.labels(event) for event in events.COUNTED}
 
     def attempted(self, attempt: Attempt) -> None:
         """Count a request."""
         labels = (attempt.cluster, attempt.action, attempt.outcome, attempt.error or "")
-        self._attempts.labels(*labels).inc()
-        self._durations.labels(attempt.action).observe(attempt.duration.total_seconds())
+        counters = self._of_attempts.get(labels)
+        if counters is None:
+            # Looked up once: the library checks and joins labels at each look.
+            counters = (self._attempts.labels(*labels), self._durations.labels(attempt.action))
+            self._of_attempts[labels] = counters
+        counter, histogram = counters
+        counter.inc()
+        histogram.observe(attempt.duration.total_seconds())
 
     def hear(self, event: str, _level: object, _keys: object) -> None:
         """Count a line of the log."""
-        self._events.labels(event).inc()
+        (self._of_events.get(event) or self._events.labels(event)).inc()
 
     def notified(self, target: str, outcome: str, notices: int) -> None:
         """Count what became of notices to a target."""

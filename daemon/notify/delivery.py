@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+import requests
 
 from daemon.core.attempt import CallError
 from daemon.errors import SecretError
@@ -14,10 +17,11 @@ from daemon.notify.messages import Batch, DeliveryError, Mask, Message
 from daemon.notify.notices import Notice
 from daemon.notify.targets import Target
 from daemon.service import statuses
+from daemon.service.adapter import Adapter, Answer, Written
 from daemon.service.cluster import Timeouts, Tls
-from daemon.service.deadlines import Deadlines
 from daemon.service.tls import tls_context
-from daemon.service.transport import Transport, TransportError
+from daemon.service.transport import HEADERS
+from daemon.service.wire import WireError
 
 TIMEOUTS = Timeouts(timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=20))
 _OK = range(200, 300)
@@ -45,10 +49,6 @@ class Delivery:
         self._mask = mask
         self._redact = redact
         self._urls: dict[str, str] = {}
-        self._watch = Deadlines(TIMEOUTS.total)
-        self._transport = Transport(
-            tls=tls_context(Tls()), auth=None, timeouts=TIMEOUTS, connections=4, watch=self._watch
-        )
 
     def deliver(self, target: Target, notices: Sequence[Notice]) -> None:
         """Tell *target* of *notices*, of which there is at least one. Raises: DeliveryError."""
@@ -62,33 +62,41 @@ class Delivery:
         batch = Batch(url, notices, self._host, self._mask, target.template)
         target.kind.send(batch, lambda message: self._post(message, url, target.proxy))
 
-    def close(self) -> None:
-        """Cut off what is under way."""
-        self._watch.close()
-        self._transport.close()
-
     def _post(self, message: Message, url: str, proxy: str | None) -> None:
+        headers = HEADERS | {"Content-Type": message.content_type}
         try:
-            answer = self._transport.post(
-                message.url, message.body, message.content_type, limit=_PAGE_LIMIT, proxy=proxy
-            )
-        except TransportError as exc:
+            request = requests.Request("POST", message.url, headers, data=message.body).prepare()
+        except ValueError:
+            # Its text would quote the URL, which is a secret.
+            said = "the URL cannot be used"
+            raise DeliveryError(CallError.BAD_REQUEST, said, is_passing=False) from None
+        try:
+            answer = asyncio.run(_sent(request, proxy))
+        except WireError as exc:
             if exc.status in _OK:
                 # It was taken; what else is said is of no interest.
                 return
-            is_passing = exc.error is not CallError.BAD_REQUEST
-            raise DeliveryError(exc.error, str(exc), is_passing=is_passing) from None
+            raise DeliveryError(exc.error, str(exc), is_passing=True) from None
         if answer.status in _OK:
             return
         error = statuses.error_of(answer.status) or CallError.UNEXPECTED
-        said = statuses.message_of(answer.body, answer.headers.get("Location"))
+        said = statuses.message_of(answer.body, answer.headers.get("location"))
         raise DeliveryError(
             error,
             statuses.printable(_without(url, said)),
             is_passing=statuses.is_passing(answer.status),
             status=answer.status,
-            retry_after=statuses.retry_after(answer.headers.get("Retry-After"), datetime.now(UTC)),
+            retry_after=statuses.retry_after(answer.headers.get("retry-after"), datetime.now(UTC)),
         )
+
+
+async def _sent(request: requests.PreparedRequest, proxy: str | None) -> Answer:
+    """Send *request* by a connection of its own: nobody else waits on this thread's loop."""
+    adapter = Adapter(tls_context(Tls()), TIMEOUTS)
+    try:
+        return await adapter.send(Written.of(request, proxy), limit=_PAGE_LIMIT)
+    finally:
+        adapter.close()
 
 
 def url_of(target: Target, environ: Mapping[str, str]) -> str:

@@ -16,11 +16,12 @@ from daemon.core.record import Record
 from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
-from daemon.service.client import ServiceError
+from daemon.service.client import ServiceError, WithheldError
 
 EVERY = timedelta(seconds=10)
 """How far apart two of them start on one cluster."""
 
+NOTHING = timedelta(0)
 AGAIN = timedelta(minutes=1)
 """How long after a failure that surely started nothing it is tried again."""
 
@@ -33,29 +34,37 @@ class Backups:
         self._holdings = holdings
         self._journal = journal
         self._clocks = clocks
+        self._started: timedelta | None = None
+        self._has_waiting = False
 
     def owe(self, before: Record, after: Record, now: Moment) -> Record:
         """Return *after*, the record of a repository just resumed, with the backup it is owed."""
         if not before.wants_catch_up(now.wall):
             return after
-        turn = now.wall + len(self._holdings.owed()) * EVERY
+        turn = now.wall + self._holdings.owed * EVERY
         return replace(after, windows=before.windows, backup_due=turn)
 
-    def take_turns(self, due: Sequence[Record], now: Moment) -> Record | None:
-        """Return the one of those *due* to start; the others get a later turn."""
-        in_turn = sorted(due, key=_turn)
-        for place, record in enumerate(in_turn[1:], start=1):
-            self._holdings.note(replace(record, backup_due=now.wall + place * EVERY))
-        return in_turn[0] if in_turn else None
+    def choose(self, due: Sequence[Record], now: Moment) -> Record | None:
+        """Choose of those that are *due* the one to start now; None while it is too early."""
+        self._has_waiting = len(due) > 1 or (bool(due) and self._rest(now) > NOTHING)
+        if not due or self._rest(now) > NOTHING:
+            return None
+        self._started = now.uptime
+        return min(due, key=_turn)
 
-    def start(self, record: Record, route: Route) -> None:
+    def _rest(self, now: Moment) -> timedelta:
+        """Return how long the cluster is left in peace after the last start."""
+        return NOTHING if self._started is None else self._started + EVERY - now.uptime
+
+    async def start(self, record: Record, route: Route) -> None:
         """Start the backup of *record*, which no longer owes it on disk."""
-        if not self._clocks.wait(timedelta(0)):
-            self._holdings.note(record)
-            return
         try:
             # Sent once: a backup too many loads a cluster that just left its maintenance.
-            route.service.backup(record.key.id, record.windows, lambda _: False)
+            await route.service.backup(
+                record.key.id, record.windows, _never_again, self._clocks.may_send
+            )
+        except WithheldError:
+            self._holdings.note(record)
         except ServiceError as exc:
             now = self._clocks.now().wall
             again = now + AGAIN if exc.retryable and not exc.unresolved else None
@@ -66,11 +75,18 @@ class Backups:
     def next_due(self, now: Moment) -> timedelta | None:
         """Return how long it is until the next turn; None if there is none.
 
-        A turn that has passed was for a repository that an opening wants paused again.
+        A turn that has passed was for a repository that an opening wants paused again, or waits
+        for the one before it.
         """
-        turns = (record.backup_due for record in self._holdings.owed())
-        coming = [turn for turn in turns if turn and turn > now.wall]
-        return min(coming) - now.wall if coming else None
+        coming = self._holdings.next_backup(now.wall)
+        waits = [coming - now.wall] if coming else []
+        if self._has_waiting:
+            waits.append(max(self._rest(now), NOTHING))
+        return min(waits, default=None)
+
+
+async def _never_again(_delay: timedelta) -> bool:
+    return False
 
 
 def _turn(record: Record) -> tuple[str, str]:

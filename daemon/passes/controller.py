@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -9,17 +10,13 @@ from daemon.core.attempt import Action
 from daemon.core.decide import (
     GONE_AFTER,
     CatchUp,
-    Decision,
-    Leave,
     Pause,
-    Reason,
     Resume,
     Resumed,
     Stray,
     confirm,
     decide,
     fail,
-    is_another,
     mark,
 )
 from daemon.core.moment import Moment
@@ -32,10 +29,13 @@ from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided, Journal
 from daemon.passes.pacing import Errand, Pacing
 from daemon.service.client import ServiceError
-from daemon.windows.timeline import Desired, Timeline
+from daemon.windows.timeline import Timeline
 
 VERIFY_WITHIN = timedelta(seconds=10)
 """How long after a 200 its effect may take to show before the call counts as failed."""
+
+GIVE_WAY_EVERY = 200
+"""After how many decisions other clusters have their turn."""
 
 LOOK_EVERY = timedelta(seconds=1)
 FIRST_LOOK = timedelta(milliseconds=100)
@@ -67,7 +67,7 @@ class Rules:
 class Controller:
     """What is known of one cluster, and the passes that bring it to the wanted state.
 
-    Not safe for two passes at once; the scheduler makes them one after the other.
+    Passes are made one after the other, never two at once.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Controller:
         """Send failed calls again at the next pass: something changed that may cure them."""
         self._pacing.forget()
 
-    def run_pass(self, rules: Rules, *, is_urgent: bool = True) -> timedelta | None:
+    async def run_pass(self, rules: Rules, *, is_urgent: bool = True) -> timedelta | None:
         """Make one pass; return the time after which another is due, None when nothing waits.
 
         1. Ask whether anything is wanted, ours or suspected; an idle cluster is left in peace
@@ -133,26 +133,26 @@ class Controller:
         if not is_urgent and self._pacing.is_distant(CLUSTER, now.uptime):
             return self._pacing.distance(CLUSTER, now.uptime)
         try:
-            observed = self._look(self._held_windows())
+            observed = await self._look(self._held_windows())
         except ServiceError as exc:
-            return self._give_up(exc, rules)
+            return await self._give_up(exc, rules)
         if rules.has_lost_ledger and not self._has_reported:
             self._report_paused(observed)
-        decisions = self._decide(observed, rules)
+        decisions = await self._decide(observed, rules)
         if rules.dry_run:
             self._rehearse(decisions)
             return None
         owed = self._choose_backup(decisions)
-        self._finish(self._begin(decisions, observed, rules), rules)
-        self._start_backup(owed)
-        self._flush()
+        await self._finish(await self._begin(decisions, observed, rules), rules)
+        await self._start_backup(owed)
+        await self._flush()
         self._warn_overdue(rules)
         return self._next_due()
 
     # 2. What is there
 
-    def _look(self, windows: tuple[str, ...]) -> Observed:
-        seen = self._route.service.repositories(windows, self._clocks.wait)
+    async def _look(self, windows: tuple[str, ...]) -> Observed:
+        seen = await self._route.service.repositories(windows, self._clocks.wait)
         self.has_looked = True
         self._pacing.succeeded(CLUSTER)
         self.known_ids = frozenset(repository.id for repository in seen)
@@ -171,7 +171,7 @@ class Controller:
         held = {window for record in self._holdings.holds() for window in record.windows}
         return tuple(sorted(held))
 
-    def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
+    async def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
         now = self._clocks.now()
         self.has_looked = True
         distance = self._pacing.failed(
@@ -182,38 +182,35 @@ class Controller:
             if record.phase is not Phase.PAUSED or (record.until and record.until <= now.wall):
                 due = now.wall + distance
                 self._holdings.note(replace(record, last_error=exc.error, next_attempt=due))
-        self._flush()
+        await self._flush()
         self._warn_overdue(rules)
         return distance
 
     # 3. What to do
 
-    def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
+    async def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
+        """Decide on all that is wanted or known; give way to other clusters now and then."""
         now = self._clocks.now()
         known = self._holdings.ids()
         ids = observed.keys() | known | rules.timeline.plain_ids(self.cluster)
         desired = rules.timeline.desired(self.cluster, ids, now.wall)
-        decisions = [
-            self._decide_one(id_, desired.get(id_), observed.get(id_), now)
-            for id_ in sorted(desired.keys() | known)
-        ]
+        decisions = []
+        for number, id_ in enumerate(sorted(desired.keys() | known), start=1):
+            before, wanted = self._holdings.get(id_), desired.get(id_)
+            decision = decide(
+                RepositoryKey(self.cluster, id_),
+                wanted,
+                observed.get(id_),
+                before,
+                now,
+                here=self._route.address,
+                may_pause=rules.may_pause,
+            )
+            decisions.append(Decided(decision, wanted, before))
+            if number % GIVE_WAY_EVERY == 0:
+                await asyncio.sleep(0)
         self.strays = [d.record for d in decisions if isinstance(d.decision, Stray)]
-        barred = Stray if rules.may_pause else Stray | Pause
-        return [decided for decided in decisions if not isinstance(decided.decision, barred)]
-
-    def _decide_one(
-        self, id_: str, desired: Desired | None, observed: ObservedRepository | None, now: Moment
-    ) -> Decided:
-        before = self._holdings.get(id_)
-        key = RepositoryKey(self.cluster, id_)
-        decision = decide(key, desired, observed, before, now)
-        if before and _is_gone(decision) and before.reached not in {"", self._route.address}:
-            # Another cluster answers to this name now: that it lacks the repository proves nothing.
-            decision = Stray(before)
-        elif decision.record.is_hold and observed and not is_another(decision.record, observed):
-            here = replace(decision.record, reached=self._route.address)
-            decision = replace(decision, record=here)
-        return Decided(decision, desired, before)
+        return [decided for decided in decisions if not isinstance(decided.decision, Stray)]
 
     def _rehearse(self, decisions: list[Decided]) -> None:
         for decided in decisions:
@@ -224,8 +221,10 @@ class Controller:
 
     # 4. What must be durable before anything leaves
 
-    def _begin(self, decisions: list[Decided], observed: Observed, rules: Rules) -> list[Call]:
-        """Record what was decided with the marks of all calls; return those that may be sent."""
+    async def _begin(
+        self, decisions: list[Decided], observed: Observed, rules: Rules
+    ) -> list[Call]:
+        """Record what was decided with the marks of all calls; give those that may be sent."""
         now = self._clocks.now()
         calls = []
         sending = (d.decision for d in decisions if isinstance(d.decision, Pause | Resume))
@@ -239,7 +238,7 @@ class Controller:
             elif not self._pacing.is_distant(_errand(decision), now.uptime):
                 calls.append(Call(decision, now))
                 self._holdings.note(mark(decision, now, SEND_WITHIN + LATE))
-        is_durable = self._flush()
+        is_durable = await self._flush()
         for decided in decisions:
             self._journal.decided(decided, now.wall)
             self._journal.busy(decided, observed.get(decided.record.key.id), now.wall)
@@ -255,9 +254,9 @@ class Controller:
                 self._fail(call, call.decision.record, UNRECORDED, rules, is_transient=True)
         return [call for call in calls if call.action is Action.RESUME]
 
-    def _flush(self) -> bool:
+    async def _flush(self) -> bool:
         try:
-            self._holdings.flush()
+            await self._holdings.flush()
         except LedgerError as exc:
             self._journal.ledger_failed(str(exc))
             return False
@@ -266,26 +265,32 @@ class Controller:
 
     # 5. and 6. Calls, and looks until they show
 
-    def _finish(self, calls: list[Call], rules: Rules) -> None:
+    async def _finish(self, calls: list[Call], rules: Rules) -> None:
         """Take each call to its end: seen, failed, or left marked for the next pass."""
-        dispatch = Dispatch(self._route, self._clocks, calls)
         awaiting: dict[str, Answer] = {}
         looked = self._clocks.now().uptime
-        while dispatch.in_flight:
-            self._take(dispatch, awaiting, rules)
-            if awaiting and self._clocks.now().uptime - looked > LOOK_EVERY:
-                self._verify(awaiting, rules)
-                looked = self._clocks.now().uptime
+        dispatch = Dispatch(self._route, self._clocks, calls)
+        try:
+            while dispatch.in_flight:
+                await self._take(dispatch, awaiting, rules)
+                if awaiting and self._clocks.now().uptime - looked > LOOK_EVERY:
+                    await self._verify(awaiting, rules)
+                    looked = self._clocks.now().uptime
+        finally:
+            await dispatch.close()
+        if dispatch.bug:
+            # All that is known of the other calls is noted, and written by the next pass.
+            raise dispatch.bug
         step = FIRST_LOOK
         while awaiting:
-            self._verify(awaiting, rules)
-            if awaiting and not self._clocks.wait(step):
+            await self._verify(awaiting, rules)
+            if awaiting and not await self._clocks.wait(step):
                 return
             step = min(step * 2, LOOK_EVERY)
 
-    def _take(self, dispatch: Dispatch, awaiting: dict[str, Answer], rules: Rules) -> None:
-        answer = dispatch.take(LOOK_EVERY)
-        if answer is None:
+    async def _take(self, dispatch: Dispatch, awaiting: dict[str, Answer], rules: Rules) -> None:
+        answer = await dispatch.take(LOOK_EVERY)
+        if answer is None or not answer.is_known:
             return
         call = answer.call
         if not answer.was_sent:
@@ -296,11 +301,11 @@ class Controller:
             record = fail(call.decision, answer.unresolved, answer.error)
             self._fail(call, record, answer.error, rules, is_transient=answer.is_transient)
 
-    def _verify(self, awaiting: dict[str, Answer], rules: Rules) -> None:
+    async def _verify(self, awaiting: dict[str, Answer], rules: Rules) -> None:
         """Look once for the effects of accepted calls; record, then say, what shows."""
         windows = {w for answer in awaiting.values() for w in answer.call.decision.record.windows}
         try:
-            observed = self._look(tuple(sorted(windows)))
+            observed = await self._look(tuple(sorted(windows)))
         except ServiceError:
             observed = {}
         now = self._clocks.now()
@@ -309,7 +314,7 @@ class Controller:
             del awaiting[answer.call.id]
             self._pacing.succeeded(_errand(answer.call.decision))
             self._holdings.note(self._confirmed(answer, observed, now))
-        self._flush()
+        await self._flush()
         for answer in shown:
             self._say_done(answer.call, now)
         late = [a for a in awaiting.values() if now.uptime - a.at.uptime > VERIFY_WITHIN]
@@ -342,16 +347,16 @@ class Controller:
         """Return the repository whose turn it is; the others keep their turn."""
         due = {d.record.key.id: d for d in decisions if isinstance(d.decision, CatchUp)}
         owing = [decided.before for decided in due.values() if decided.before]
-        chosen = self._backups.take_turns(owing, self._clocks.now())
-        for id_ in due.keys() - ({chosen.key.id} if chosen else set()):
-            decisions.remove(due[id_])
-        return due[chosen.key.id] if chosen else None
+        chosen = self._backups.choose(owing, self._clocks.now())
+        first = due[chosen.key.id] if chosen else None
+        decisions[:] = [d for d in decisions if d is first or not isinstance(d.decision, CatchUp)]
+        return first
 
-    def _start_backup(self, owed: Decided | None) -> None:
+    async def _start_backup(self, owed: Decided | None) -> None:
         """Start it, unless the ledger does not know that it is no longer owed."""
         if owed and owed.before:
             if self._holdings.is_saved(owed.record.key.id):
-                self._backups.start(owed.before, self._route)
+                await self._backups.start(owed.before, self._route)
             else:
                 self._holdings.note(owed.before)
 
@@ -379,10 +384,6 @@ class Controller:
         return due
 
 
-def _is_gone(decision: Decision) -> bool:
-    return isinstance(decision, Leave) and decision.reason is Reason.GONE
-
-
 def _errand(decision: Pause | Resume) -> Errand:
     action = Action.PAUSE if isinstance(decision, Pause) else Action.RESUME
     return decision.record.key.id, action
@@ -391,4 +392,6 @@ def _errand(decision: Pause | Resume) -> Errand:
 def _with_tasks(record: Record, observed: Observed) -> Record:
     """Note which tasks still run in a repository that we hold: a pause does not end them."""
     seen = observed.get(record.key.id)
-    return replace(record, running=seen.running) if seen and record.is_hold else record
+    if seen is None or not record.is_hold or seen.running == record.running:
+        return record
+    return replace(record, running=seen.running)

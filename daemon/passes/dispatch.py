@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from queue import Empty, SimpleQueue
 from typing import Protocol, assert_never
 
 from daemon.core.attempt import Action, CallError
@@ -16,7 +14,7 @@ from daemon.core.decide import Pause, Resume
 from daemon.core.moment import Moment
 from daemon.core.record import LATE, Suspicion
 from daemon.core.repository import ObservedRepository, RepositoryState
-from daemon.service.client import KeepTrying, ServiceError
+from daemon.service.client import KeepTrying, MaySend, ServiceError, WithheldError
 
 SEND_WITHIN = timedelta(minutes=2)
 """How long after the durable mark a call may still leave; later ones wait for the next pass.
@@ -26,39 +24,49 @@ The mark's suspicion has to outlast the last moment at which the service may act
 
 
 class Service(Protocol):
-    """The part of a cluster's Backup Service that a pass uses."""
+    """The part of a cluster's Backup Service that a pass uses.
 
-    def repositories(
+    A POST returns whether an earlier attempt of it is of unknown fate. It raises ServiceError, and
+    WithheldError if nothing left.
+    """
+
+    async def repositories(
         self, windows: tuple[str, ...], keep_trying: KeepTrying
     ) -> tuple[ObservedRepository, ...]:
         """List the active and paused repositories; raises ServiceError."""
 
-    def pause(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
-        """Pause one; True when an earlier attempt's fate is unknown; raises ServiceError."""
+    async def pause(
+        self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying, may_send: MaySend
+    ) -> bool:
+        """Pause one."""
 
-    def resume(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
-        """Resume one, as `pause` does."""
+    async def resume(
+        self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying, may_send: MaySend
+    ) -> bool:
+        """Resume one."""
 
-    def backup(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
-        """Start a one-off backup, as `pause` does."""
+    async def backup(
+        self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying, may_send: MaySend
+    ) -> bool:
+        """Start a one-off backup."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way to a cluster: its service, the threads for calls and how many of them, its place."""
+    """The way to a cluster: its service, how many calls are made at once, its address."""
 
     service: Service
-    executor: Executor
     concurrency: int
     address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """The clocks, and a wait that is False when the pass should end early."""
+    """The clocks, a wait that is False when the pass should end early, and whether it should."""
 
     now: Callable[[], Moment]
     wait: KeepTrying
+    may_send: MaySend = lambda: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,8 @@ class Call:
 class Answer:
     """What became of a call: accepted (`error` None), failed, or never sent.
 
-    `unresolved` says until when an attempt of unknown fate may still take effect.
+    `unresolved` says until when an attempt of unknown fate may still take effect. Where a bug of
+    ours ended the call, nothing `is_known` of it, and its durable mark stands.
     """
 
     call: Call
@@ -111,49 +120,65 @@ class Answer:
     error: CallError | None = None
     is_transient: bool = True
     unresolved: Suspicion | None = None
+    is_known: bool = True
 
 
 class Dispatch:
-    """The calls of one pass that have left or will; answers are taken one by one."""
+    """The calls of one pass, `concurrency` at a time; each is awaited, whatever ends another."""
 
     def __init__(self, route: Route, clocks: Clocks, calls: Sequence[Call]) -> None:
-        """Send *calls* on *line*, in their order, until *time* no longer waits."""
+        """Send *calls* on *route*, in their order, until *clocks* no longer waits."""
         self._service = route.service
         self._now = clocks.now
         self._wait = clocks.wait
+        self._may_send = clocks.may_send
         self._calls = deque(calls)
-        self._answers: SimpleQueue[Answer | BaseException] = SimpleQueue()
+        self._answers: asyncio.Queue[Answer] = asyncio.Queue()
         self.in_flight = len(calls)
-        for _ in range(min(route.concurrency, len(calls))):
-            route.executor.submit(self._work)
+        self.bug: BaseException | None = None
+        self._workers = [
+            asyncio.create_task(self._work()) for _ in range(min(route.concurrency, len(calls)))
+        ]
 
-    def take(self, timeout: timedelta) -> Answer | None:
-        """Take the next answer, waiting at most *timeout*; a bug in a worker is raised here."""
-        try:
-            answer = self._answers.get(timeout=timeout.total_seconds())
-        except Empty:
-            return None
+    async def take(self, within: timedelta) -> Answer | None:
+        """Return the next answer; None if none comes *within* that time."""
+        if self._answers.empty():
+            try:
+                async with asyncio.timeout(within.total_seconds()):
+                    answer = await self._answers.get()
+            except TimeoutError:
+                return None
+        else:
+            answer = self._answers.get_nowait()
         self.in_flight -= 1
-        if isinstance(answer, BaseException):
-            raise answer
         return answer
 
-    def _work(self) -> None:
-        with suppress(IndexError):
-            while True:
-                self._answer(self._calls.popleft())
+    async def close(self) -> None:
+        """End the calls that are under way, and wait until they have ended."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
 
-    def _answer(self, call: Call) -> None:
-        try:
-            self._answers.put(self._call(call))
-        except BaseException as exc:  # noqa: BLE001  # raised again by take(), on the pass's thread
-            self._answers.put(exc)
+    async def _work(self) -> None:
+        while self._calls:
+            call = self._calls.popleft()
+            try:
+                answer = await self._call(call)
+            except asyncio.CancelledError:
+                raise
+            except BaseException as exc:  # noqa: BLE001  # raised by the pass, after its other calls
+                # Nothing more leaves, and what is under way is awaited.
+                self.bug = self.bug or exc
+                answer = Answer(call, self._now(), was_sent=True, is_known=False)
+            self._answers.put_nowait(answer)
 
-    def _call(self, call: Call) -> Answer:
-        if not (self._wait(timedelta(0)) and call.may_leave(self._now())):
+    async def _call(self, call: Call) -> Answer:
+        if self.bug is not None:
             return Answer(call, self._now(), was_sent=False)
         try:
-            unresolved = self._post(call)
+            unresolved = await self._post(call)
+        except WithheldError:
+            return Answer(call, self._now(), was_sent=False)
         except ServiceError as exc:
             now = self._now()
             suspicion = Suspicion.starting(now, LATE) if exc.unresolved else None
@@ -162,13 +187,12 @@ class Dispatch:
         suspicion = Suspicion.starting(now, LATE) if unresolved else None
         return Answer(call, now, was_sent=True, unresolved=suspicion)
 
-    def _post(self, call: Call) -> bool:
-        def keep_trying(delay: timedelta) -> bool:
-            return call.may_leave(self._now(), delay) and self._wait(delay)
+    async def _post(self, call: Call) -> bool:
+        def may_send() -> bool:
+            return self.bug is None and self._may_send() and call.may_leave(self._now())
 
-        windows = call.decision.record.windows
-        match call.action:
-            case Action.PAUSE:
-                return self._service.pause(call.id, windows, keep_trying)
-            case _:
-                return self._service.resume(call.id, windows, keep_trying)
+        async def keep_trying(delay: timedelta) -> bool:
+            return call.may_leave(self._now(), delay) and await self._wait(delay)
+
+        post = self._service.pause if call.action is Action.PAUSE else self._service.resume
+        return await post(call.id, call.decision.record.windows, keep_trying, may_send)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Protocol
 
 from daemon.core.attempt import Attempt
@@ -21,8 +22,8 @@ HISTORY_IN_MEMORY = 10_000
 class Store(Protocol):
     """The part of the ledger that a pass uses."""
 
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write everything in one durable transaction; raises LedgerError."""
+    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write all of it in one durable transaction; raises LedgerError."""
 
 
 class Holdings:
@@ -32,12 +33,13 @@ class Holdings:
         """Go on from the *records* that *store* had at the start."""
         self._store = store
         self._records = {record.key.id: record for record in records}
+        self._owed = {id_: r.backup_due for id_, r in self._records.items() if r.backup_due}
         self._unsaved: dict[str, Record] = {}
         self._attempts: deque[Attempt] = deque(maxlen=HISTORY_IN_MEMORY)
 
     def __bool__(self) -> bool:
-        """Check whether there are records, or any that are still to be written."""
-        return bool(self._records or self._unsaved)
+        """Check whether there are records, or anything that is still to be written."""
+        return bool(self._records or self._unsaved or self._attempts)
 
     def ids(self) -> frozenset[str]:
         """Return the ids of the repositories that have a record."""
@@ -51,12 +53,17 @@ class Holdings:
         """List the records of repositories that may be paused by us."""
         return [record for record in self._records.values() if record.is_hold]
 
-    def owed(self) -> list[Record]:
-        """List the records of repositories of which a backup is still to be started."""
-        return [record for record in self._records.values() if record.backup_due]
+    @property
+    def owed(self) -> int:
+        """How many repositories are owed a backup that is still to be started."""
+        return len(self._owed)
+
+    def next_backup(self, now: datetime) -> datetime | None:
+        """Return when the next backup is due after *now*, if one is."""
+        return min((turn for turn in self._owed.values() if turn > now), default=None)
 
     def remember_attempt(self, attempt: Attempt) -> None:
-        """Keep an attempt on a repository for the history; safe from any thread."""
+        """Keep an attempt on a repository for the history."""
         if attempt.repository is not None:
             self._attempts.append(attempt)
 
@@ -70,23 +77,31 @@ class Holdings:
             self._records.pop(repository, None)
         else:
             self._records[repository] = record
+        if record.backup_due:
+            self._owed[repository] = record.backup_due
+        else:
+            self._owed.pop(repository, None)
 
-    def hand_over(self, renamed: Mapping[str, Record]) -> None:
-        """Replace records by those of another cluster's name, in one durable transaction.
+    async def hand_over(self, renamed: Mapping[str, Record]) -> None:
+        """Return repositories up for records of another cluster's name, on disk in one transaction.
 
         Raises:
             LedgerError: nothing was handed over.
 
         """
         gone = [Record(self._records[repository].key) for repository in renamed]
-        self._store.save([*gone, *renamed.values()])
+        await self._store.save([*gone, *renamed.values()])
         for repository in renamed:
             self._records.pop(repository)
+            self._owed.pop(repository, None)
             self._unsaved.pop(repository, None)
 
     def take_in(self, records: Iterable[Record]) -> None:
         """Go on with *records* that another name handed over; the ledger has them."""
-        self._records |= {record.key.id: record for record in records}
+        for record in records:
+            self._records[record.key.id] = record
+            if record.backup_due:
+                self._owed[record.key.id] = record.backup_due
 
     def records(self) -> list[Record]:
         """List all records."""
@@ -96,7 +111,7 @@ class Holdings:
         """Check whether the ledger has the latest record of a repository."""
         return repository not in self._unsaved
 
-    def flush(self) -> None:
+    async def flush(self) -> None:
         """Write what was noted in one durable transaction.
 
         Raises:
@@ -104,20 +119,20 @@ class Holdings:
             FencedError: the cluster is another daemon's; only the attempts were kept.
 
         """
-        attempts = list(self._attempts)
-        if not (self._unsaved or attempts):
+        records, attempts = self._unsaved, list(self._attempts)
+        if not (records or attempts):
             return
+        self._unsaved = {}
         try:
-            self._store.save(self._unsaved.values(), attempts)
+            await self._store.save(records.values(), attempts)
         except FencedError:
             # The records are another's by now; the attempts were kept.
             self._recorded(attempts)
             raise
         except LedgerError:
             # It may be another file that takes records again: then it has to learn all of them.
-            self._unsaved = {**self._records, **self._unsaved}
+            self._unsaved = {**records, **self._records, **self._unsaved}
             raise
-        self._unsaved.clear()
         self._recorded(attempts)
 
     def unrecorded(self) -> list[Attempt]:

@@ -10,7 +10,7 @@ from daemon.core.decide import Reason
 from daemon.core.repository import ObservedRepository
 from daemon.log import events
 from daemon.passes.dispatch import Service
-from daemon.service.client import KeepTrying, ServiceError
+from daemon.service.client import KeepTrying, MaySend, ServiceError
 
 
 class Fate(StrEnum):
@@ -33,35 +33,37 @@ class RecordingService:
         self.blindness = ""
         self.refusals: dict[str, str] = {}
 
-    def repositories(
+    async def repositories(
         self, windows: tuple[str, ...], keep_trying: KeepTrying
     ) -> tuple[ObservedRepository, ...]:
         """List the active and paused repositories; raises ServiceError."""
         try:
-            found = self._service.repositories(windows, keep_trying)
+            found = await self._service.repositories(windows, keep_trying)
         except ServiceError as exc:
             self.blindness = _words(exc)
             raise
         self.has_looked, self.blindness = True, ""
         return found
 
-    def pause(
-        self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying
+    async def pause(
+        self, repository: str, _windows: tuple[str, ...], _keep: KeepTrying, _may_send: MaySend
     ) -> NoReturn:
         """Refuse: a rescue pauses nothing."""
         raise AssertionError(f"a rescue was about to pause {repository}")
 
-    def resume(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
+    async def resume(
+        self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying, may_send: MaySend
+    ) -> bool:
         """Resume one; raises ServiceError."""
         self.refusals.pop(repository, None)
         try:
-            return self._service.resume(repository, windows, keep_trying)
+            return await self._service.resume(repository, windows, keep_trying, may_send)
         except ServiceError as exc:
             self.refusals[repository] = _words(exc)
             raise
 
-    def backup(
-        self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying
+    async def backup(
+        self, repository: str, _windows: tuple[str, ...], _keep: KeepTrying, _may_send: MaySend
     ) -> NoReturn:
         """Refuse for now: it stays owed, for a daemon to start when the emergency is over."""
         raise ServiceError("", CallError.THROTTLED, f"not now: {repository}", retryable=True)

@@ -6,10 +6,8 @@ any pass, so that a daemon, or another rescue, goes on from wherever this one en
 
 from __future__ import annotations
 
-import threading
-import time
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -56,7 +54,7 @@ Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], Connection]
 
 
 class Rescue:
-    """Resumes the holds of one cluster on a thread of its own."""
+    """Resumes the holds of one cluster."""
 
     def __init__(
         self,
@@ -76,59 +74,34 @@ class Rescue:
         self._service = RecordingService(self._connection)
         self._voice = RecordingLog()
         self._clocks = clocks
-        self.bug: Exception | None = None
-        # Thread.join takes a thread for ended when Ctrl-C strikes in it (Python 3.11, bpo-45274).
-        self._has_ended = threading.Event()
-        self._has_ended.set()
 
     @property
     def ledger_error(self) -> str | None:
         """Why the ledger did not take what was done; None if it has all of it."""
         return self._voice.ledger_error
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._has_ended.clear()
-        threading.Thread(target=self._work, name=self.cluster, daemon=True).start()
-
-    def join(self, timeout: timedelta) -> bool:
-        """Wait for the end; return whether it came."""
-        return self._has_ended.wait(max(timeout.total_seconds(), 0))
-
     def cut(self) -> None:
         """End the calls in flight: their connections are closed."""
         self._connection.close()
 
-    def _work(self) -> None:
-        try:
-            self.run()
-        except Exception as exc:  # noqa: BLE001  # raised again by `carry_out`, after the others
-            self.bug = exc
-        finally:
-            self._has_ended.set()
-
-    def run(self) -> None:
+    async def run(self) -> None:
         """Make passes while they make progress; what a list lacks gets the second look it needs."""
-        with ThreadPoolExecutor(self._concurrency, self.cluster) as executor:
-            controller = Controller(
-                self.cluster,
-                self._holdings,
-                Route(self._service, executor, self._concurrency, self._address),
-                Journal(self.cluster, self._voice),
-                self._clocks,
-            )
-            self._make_passes(controller)
-
-    def _make_passes(self, controller: Controller) -> None:
+        controller = Controller(
+            self.cluster,
+            self._holdings,
+            Route(self._service, self._concurrency, self._address),
+            Journal(self.cluster, self._voice),
+            self._clocks,
+        )
         may_wait = True
         while True:
             held = len(controller.holds)
-            controller.run_pass(_RULES)
+            await controller.run_pass(_RULES)
             has_progress = len(controller.holds) < held
             is_missing = any(record.missing_since for record in self._holdings.holds())
             if not (controller.holds and (has_progress or (is_missing and may_wait))):
                 return
-            if not self._clocks.wait(timedelta(0) if has_progress else GONE_AFTER):
+            if not await self._clocks.wait(timedelta(0) if has_progress else GONE_AFTER):
                 return
             may_wait = has_progress
 
@@ -187,10 +160,10 @@ class _Page:
         self._store = store
         self._yielded = {record.key: record.yielded for record in before}
 
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write everything in one durable transaction; raises LedgerError."""
+    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write all of it in one durable transaction; raises LedgerError."""
         kept = [replace(record, yielded=self._yielded[record.key]) for record in records]
-        self._store.save(kept, attempts)
+        await self._store.save(kept, attempts)
 
 
 def _left(suspicion: Suspicion, now: Moment) -> timedelta:
@@ -199,33 +172,23 @@ def _left(suspicion: Suspicion, now: Moment) -> timedelta:
     return until - now.uptime
 
 
-def carry_out(rescues: Sequence[Rescue], stopping: threading.Event) -> None:
+async def carry_out(rescues: Sequence[Rescue], stop: Callable[[], None]) -> None:
     """Make all rescues at once, so that a cluster that hangs delays no other; end in any case.
 
-    *stopping* is what their clocks heed. Whoever interrupts waits a few seconds: what was sent and
+    *stop* ends the waits of their clocks. Whoever interrupts waits a few seconds: what was sent and
     not answered is in the ledger as such.
     """
+    tasks = [asyncio.create_task(rescue.run(), name=rescue.cluster) for rescue in rescues]
+    if not tasks:
+        return
     try:
-        for rescue in rescues:
-            rescue.start()
-        _join(rescues, GIVE_UP_AFTER)
+        await asyncio.wait(tasks, timeout=GIVE_UP_AFTER.total_seconds())
     finally:
-        stopping.set()
-        _end(rescues)
-    for bug in filter(None, (rescue.bug for rescue in rescues)):
-        raise bug
-
-
-def _end(rescues: Sequence[Rescue]) -> None:
-    try:
-        _join(rescues, STOP_WITHIN)
-    finally:
+        stop()
+        await asyncio.wait(tasks, timeout=STOP_WITHIN.total_seconds())
         for rescue in rescues:
             rescue.cut()
-        _join(rescues, CUT_WITHIN)
-
-
-def _join(rescues: Sequence[Rescue], within: timedelta) -> None:
-    end = time.monotonic() + within.total_seconds()
-    for rescue in rescues:
-        rescue.join(timedelta(seconds=end - time.monotonic()))
+        await asyncio.wait(tasks, timeout=CUT_WITHIN.total_seconds())
+    for task in tasks:
+        if task.done():
+            task.result()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,36 +20,28 @@ KnownIds = Mapping[str, frozenset[str]]
 
 
 class Announcer:
-    """Compares what is open with what was logged; safe from any thread."""
+    """Compares what is open with what was logged."""
 
     def __init__(self, log: Log, started: datetime) -> None:
         """Begin with nothing logged at *started*."""
         self._log = log
         self._started = started
         self._logged: dict[str, Opening] = {}
-        self._turn = threading.Lock()
 
-    def announce(
-        self,
-        timeline: Callable[[], Timeline],
-        clock: Callable[[], datetime],
-        known_ids: Callable[[], KnownIds],
-    ) -> None:
+    def is_news(self, timeline: Timeline, now: datetime) -> bool:
+        """Check whether an opening began or ended since the last call of `announce`."""
+        return {opening.id: opening for opening in timeline.covering(now)} != self._logged
+
+    def announce(self, timeline: Timeline, now: datetime, known: KnownIds) -> None:
         """Log which openings began and ended since the last call."""
-        with self._turn:
-            # Under the lock: a thread that waited for it must not judge by an earlier time.
-            line, now = timeline(), clock()
-            covering = {opening.id: opening for opening in line.covering(now)}
-            if covering == self._logged:
-                return
-            known = known_ids()
-            for opening in [o for id_, o in self._logged.items() if id_ not in covering]:
-                # A person, or an edit, may have ended it before its time.
-                ended = replace(opening, end=min(opening.end, now))
-                self._log_change(events.WINDOW_CLOSED, ended, line, known)
-                del self._logged[opening.id]
-            for opening in covering.values():
-                self._open(opening, line, known, now)
+        covering = {opening.id: opening for opening in timeline.covering(now)}
+        for opening in [o for id_, o in self._logged.items() if id_ not in covering]:
+            # A person, or an edit, may have ended it before its time.
+            ended = replace(opening, end=min(opening.end, now))
+            self._log_change(events.WINDOW_CLOSED, ended, timeline, known)
+            del self._logged[opening.id]
+        for opening in covering.values():
+            self._open(opening, timeline, known, now)
 
     def _open(self, opening: Opening, timeline: Timeline, known: KnownIds, now: datetime) -> None:
         if opening.id not in self._logged:

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from daemon.config import stored_configs as earlier
 from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt
-from daemon.core.record import Record
-from daemon.core.unreachable import Unreachable
 from daemon.errors import ConfigError, SecretError
+from daemon.fleet.lane import Connect
 from daemon.fleet.member import Membership
-from daemon.fleet.worker import Connect
 from daemon.host.clock import SystemClock
 from daemon.host.secrets import read_password
+from daemon.host.signals import Signals
 from daemon.host.systemd import ServiceManager
 from daemon.ledger.ledger import Ledger, SharedLedger
-from daemon.ledger.state import AppliedConfig
+from daemon.log.interface import Log as LogInterface
 from daemon.log.log import Log, attempt_event
 from daemon.monitoring.metrics import Metrics
 from daemon.notify.delivery import Delivery
 from daemon.runtime.daemon import Daemon
-from daemon.runtime.parts import DaemonLedger, DaemonParts, HostParts
+from daemon.runtime.ledger_notes import DryNotes, Notes, OwnNotes, SharedNotes
+from daemon.runtime.parts import DaemonParts, HostParts
 from daemon.service.client import BackupService
 from daemon.service.cluster import ClusterSettings
-from daemon.windows.overrides import Override
 
 
 def parts_of(
@@ -66,13 +64,22 @@ def parts_of(
     )
 
 
-def assemble(parts: DaemonParts, ledger: Ledger, log: Log, environ: Mapping[str, str]) -> Daemon:
-    """Return the daemon, which runs on *ledger*: alone, as one of several, or without writing."""
-    used: DaemonLedger = ledger
-    if parts.dry_run:
-        used = _ReadOnlyLedger(ledger)
-    elif isinstance(ledger, SharedLedger):
-        used = membership = _join(ledger, log, environ)
+def assemble(
+    parts: DaemonParts, ledger: Ledger, log: Log, environ: Mapping[str, str], signals: Signals
+) -> Daemon:
+    """Return the daemon, which runs on *ledger*: alone, as one of several, or without writing.
+
+    Called on the event loop on which it runs.
+    """
+
+    def notes(shared_log: LogInterface) -> Notes:
+        if parts.dry_run:
+            return DryNotes(ledger)
+        return SharedNotes(membership) if membership else OwnNotes(ledger, shared_log)
+
+    membership = None
+    if isinstance(ledger, SharedLedger) and not parts.dry_run:
+        membership = _join(ledger, log, environ)
         # Records belong to whoever has the claim, and are read with each claim.
         parts = replace(parts, records=(), membership=membership)
     metrics = Metrics()
@@ -85,7 +92,7 @@ def assemble(parts: DaemonParts, ledger: Ledger, log: Log, environ: Mapping[str,
         Delivery(socket.gethostname(), environ, log.mask, log.redact),
         environ,
     )
-    return Daemon(parts, used, _connector(log, metrics, environ), host)
+    return Daemon(parts, notes, _connector(log, metrics, environ), host, signals)
 
 
 def _join(ledger: SharedLedger, log: Log, environ: Mapping[str, str]) -> Membership:
@@ -108,31 +115,3 @@ def _connector(log: Log, metrics: Metrics, environ: Mapping[str, str]) -> Connec
         return BackupService(settings, environ=environ, on_attempt=on_attempt, now=SystemClock.wall)
 
     return connect
-
-
-class _ReadOnlyLedger(DaemonLedger):
-    """The ledger of a dry run: it is read, and nothing is written."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        pass
-
-    def save_config(self, config: AppliedConfig) -> None:
-        pass
-
-    def note_reading(self, faults: Sequence[str]) -> None:
-        pass
-
-    def note_unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
-        pass
-
-    def forget_attempts(self, before: datetime, most: int) -> None:
-        pass
-
-    def count_overrides(self) -> int:
-        return self._ledger.count_overrides()
-
-    def overrides(self) -> list[Override]:
-        return self._ledger.overrides()

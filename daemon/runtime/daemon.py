@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
-from queue import Empty, SimpleQueue
+from typing import Any
 
 from daemon import __version__
 from daemon.config.file_watch import Content
@@ -16,11 +16,14 @@ from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.errors import ConfigError, HostError, LedgerError
 from daemon.fleet.alarms import Alarms
-from daemon.fleet.fleet import Fleet
+from daemon.fleet.fleet import Fleet, OwnFleet
+from daemon.fleet.lane import Connect, Lane, LaneParts
+from daemon.fleet.lanes import Lanes
 from daemon.fleet.shared_fleet import SharedFleet
-from daemon.fleet.worker import Connect, Equipment, Worker
-from daemon.host.signals import Flags
+from daemon.host.signals import Signals
+from daemon.host.thread import WorkerThread
 from daemon.log import events
+from daemon.log.interface import Log
 from daemon.log.tee import TeeLog
 from daemon.monitoring.monitor import Monitor
 from daemon.notify.notifier import Notifier
@@ -30,64 +33,85 @@ from daemon.passes.holdings import Holdings
 from daemon.runtime.announcer import Announcer
 from daemon.runtime.certificates import CertificateWatch
 from daemon.runtime.clock_guard import ClockGuard
-from daemon.runtime.health import Health, InForce
-from daemon.runtime.ledger_notes import LedgerNotes
-from daemon.runtime.parts import DaemonLedger, DaemonParts, HostParts
-from daemon.runtime.reload import ConfigFile, giving_way
+from daemon.runtime.health import Health, InForce, Snapshots
+from daemon.runtime.ledger_notes import Notes
+from daemon.runtime.parts import DaemonParts, HostParts
+from daemon.runtime.reload import ConfigFile, no_garbage_collection
 from daemon.runtime.rules import rules_at
 from daemon.runtime.unreachable import UnreachableClusters
 from daemon.service.cluster import ClusterSettings
+from daemon.windows.overrides import Override
 
-TICK = timedelta(milliseconds=250)
+TICK = timedelta(milliseconds=500)
 POLL_EVERY = timedelta(seconds=1)
 STOP_WITHIN = timedelta(seconds=10)
 NOTIFY_WITHIN = timedelta(seconds=3)
+NOTE_WITHIN = timedelta(seconds=1)
 
 
 class Daemon:
-    """Runs until a signal; what it decides by is replaced as a whole, never changed in place."""
+    """Runs until a signal; all of it is on one event loop, and decides by immutable values."""
 
     def __init__(
-        self, parts: DaemonParts, ledger: DaemonLedger, connect: Connect, host: HostParts
+        self,
+        parts: DaemonParts,
+        notes: Callable[[Log], Notes],
+        connect: Connect,
+        host: HostParts,
+        signals: Signals,
     ) -> None:
-        """Prepare everything; nothing is sent and no thread starts before `run`."""
+        """Prepare everything on the running event loop; nothing is sent before `run`."""
         self._parts = parts
-        self._ledger = ledger
+        self._signals = signals
         self._clock = host.clock
         self._manager = host.manager
-        self._delivery = host.delivery
-        self._wake: Callable[[], None] = lambda: None
         self._notifier = Notifier(
             Sender(host.delivery.deliver, host.log, host.metrics.notified),
             lambda: host.clock().wall,
             lambda window: self._rules.timeline.clusters_of(window),  # noqa: PLW0108  # changes
         )
         self._log = TeeLog(host.log, host.metrics, self._notifier)
-        self._notes = LedgerNotes(ledger, self._log)
+        self._notes = notes(self._log)
         self._file = ConfigFile(parts, host.environ)
+        self._reading = WorkerThread("config")
         self._settings = parts.settings
         self._applied: datetime | None = None
         self._earlier = parts.earlier
         self._overrides = parts.overrides
         self._may_pause = True
-        self._rules = self._rules_of(parts.settings)
-        self._alarms = Alarms()
-        self._handed_over: SimpleQueue[list[Record]] = SimpleQueue()
-        self._equipment = Equipment(
+        self._rules = self._rules_of(parts.settings, parts.overrides, may_pause=True)
+        self._alarms = Alarms(lambda: host.clock().wall)
+        self._lane_parts = LaneParts(
             connect,
             self._log,
             host.clock,
             self._alarms,
             lambda: self._rules,
             self._announce,
-            self._handed_over.put,
+            lambda records: self._fleet.adopt(records, self._earlier),
         )
         self._fleet = self._make_fleet(parts)
         self._certificates = CertificateWatch(self._log)
-        self._unreachable = UnreachableClusters(self._notes.unreachable)
+        self._unreachable = UnreachableClusters()
         self._announcer = Announcer(self._log, host.clock().wall)
         self._guard = ClockGuard(host.clock())
-        self._health = Health(
+        self._health = self._make_health(host)
+        self._monitor = self._make_monitor(host)
+        self._changing = asyncio.Lock()
+        self._errands: dict[str, asyncio.Task[None]] = {}
+        self._noting: set[asyncio.Task[None]] = set()
+        self._polled = timedelta(0)
+        self._status = ""
+        self._watchdog_fed = timedelta(0)
+
+    def _make_fleet(self, parts: DaemonParts) -> Fleet:
+        lanes = Lanes(self._make_lane)
+        if parts.membership is None:
+            return OwnFleet(lanes, parts.records)
+        return SharedFleet(lanes, parts.membership, self._clock, self._signals.wake)
+
+    def _make_health(self, host: HostParts) -> Health:
+        return Health(
             clock=host.clock,
             fleet=self._fleet,
             alarms=self._alarms,
@@ -97,42 +121,31 @@ class Daemon:
             in_force=lambda: InForce(self._settings, self._rules.timeline, self._applied),
             lost_lines=host.lost_lines,
         )
-        self._monitor = Monitor(
-            host.metrics, self._health.state, self._health.problems, self._health.stalls
-        )
-        self._polled = timedelta(0)
-        self._status = ""
-        self._watchdog_fed = timedelta(0)
 
-    def _make_fleet(self, parts: DaemonParts) -> Fleet:
-        if parts.membership is None:
-            return Fleet(self._make_worker, parts.records)
-        return SharedFleet(
-            self._make_worker,
-            parts.membership,
-            self._clock,
-            lambda: self._wake(),  # noqa: PLW0108  # changes
+    def _make_monitor(self, host: HostParts) -> Monitor:
+        snapshots = Snapshots(self._health)
+        return Monitor(
+            host.metrics,
+            lambda: snapshots.get().state,
+            lambda: snapshots.get().problems,
+            self._health.stalls,
         )
 
-    def run(self, flags: Flags) -> bool:
-        """Run until *flags* say stop; return whether every call in flight ended in time.
+    async def run(self) -> bool:
+        """Run until a signal says stop; return whether every call in flight ended in time.
 
         1. Log what is in force, and store it as the last good configuration.
-        2. Start the passes, each cluster on its own thread, and report to the service manager.
+        2. Start the passes, a lane for each cluster, and report to the service manager.
         3. Until told to stop: notice a stepped clock, a changed file, an opening or its end.
         4. Start nothing new, wait for calls in flight; holds stay for the next start.
         """
-        self._wake = flags.wake.set
+        asyncio.get_running_loop().set_exception_handler(self._log_bug)
         self._begin()
         self._monitor.is_ready = True
-        while not flags.stop:
-            flags.wake.wait(TICK.total_seconds())
-            flags.wake.clear()
-            if flags.reload:
-                flags.reload = False
-                self._reload(self._file.read())
+        while not self._signals.stop:
             self._tick()
-        return self._end(flags.stop)
+            await self._signals.wait(TICK)
+        return await self._end(self._signals.stop)
 
     def _begin(self) -> None:
         settings = self._settings
@@ -153,12 +166,12 @@ class Daemon:
         else:
             self._apply(settings, before=None)
         self._warn(settings)
-        # Before the workers, whose passes set alarms.
+        # Before the lanes, whose passes set alarms.
         self._alarms.start()
         self._fleet.prepare(settings)
         self._fleet.assign(settings.clusters, self._earlier)
-        # After the workers: what has none by now belongs to a cluster that nobody can reach.
-        for name in sorted(self._fleet.orphans):
+        # After the lanes: what has none by now belongs to a cluster that nobody can reach.
+        for name in sorted({record.key.cluster for record in self._fleet.waiting}):
             self._log.error(events.CLUSTER_UNKNOWN, cluster=name, holds=self._fleet.holds)
         self._alarms.beat(settings.resync, self._beat)
         self._manager.ready(self._health.status_line())
@@ -167,11 +180,11 @@ class Daemon:
         now = self._clock()
         # First: after a step of the clock, everything below is judged by a new time.
         self._guard_clock(now)
-        with suppress(Empty):
-            self._fleet.adopt(self._handed_over.get_nowait(), self._earlier)
-        # Before people's decisions: it learns of them, and whether the clock may be trusted.
-        self._fleet.follow_others()
-        self._look_for_overrides()
+        # Before people's decisions: it learns whether the clock may be trusted.
+        self._fleet.keep_up()
+        self._errand("overrides", self._look_for_overrides)
+        if self._signals.reload:
+            self._errand("file", self._reload_on_request)
         if now.uptime - self._polled >= POLL_EVERY:
             self._polled = now.uptime
             self._poll(now)
@@ -179,16 +192,22 @@ class Daemon:
         self._announce()
 
     def _poll(self, now: Moment) -> None:
-        content = self._file.poll()
-        if content:
-            self._reload(content)
-        self._fleet.remove_idle()
+        self._errand("file", self._reload_if_changed)
         self._follow_runs(now)
-        self._unreachable.look(self._fleet.unreachable)
-        self._certificates.look(self._fleet.certificates, now.wall)
-        self._notes.forget_attempts(now.wall - self._settings.keep_history)
+        changes = self._unreachable.changes(self._fleet.lanes.unreachable())
+        if changes:
+            self._note(lambda: self._notes.unreachable(changes))
+        self._certificates.look(self._fleet.lanes.certificates(), now.wall)
+        before = now.wall - self._settings.keep_history
+        self._errand("forget", lambda: self._notes.forget_attempts(before))
         # Last: the status names what was found above.
         self._report(now)
+
+    def _errand(self, name: str, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something that waits for a disk or a thread beside the loop, one of a name at once."""
+        task = self._errands.get(name)
+        if task is None or task.done():
+            self._errands[name] = asyncio.create_task(make(), name=name)
 
     def _guard_clock(self, now: Moment) -> None:
         """Make passes at once after a step of the clock, or a sleep that no alarm rang through."""
@@ -198,16 +217,16 @@ class Daemon:
         if stepped:
             self._log.warning(events.CLOCK_STEPPED, by_s=round(stepped.total_seconds(), 3))
         self._alarms.beat(self._settings.resync, self._beat)
-        self._fleet.wake(hurry=True)
+        self._fleet.lanes.wake(hurry=True)
 
     def _beat(self) -> None:
         self._guard.beat(self._clock())
-        self._fleet.wake()
+        self._fleet.lanes.wake()
 
     def _announce(self) -> None:
-        self._announcer.announce(
-            lambda: self._rules.timeline, lambda: self._clock().wall, self._fleet.known_ids
-        )
+        timeline, now = self._rules.timeline, self._clock().wall
+        if self._announcer.is_news(timeline, now):
+            self._announcer.announce(timeline, now, self._fleet.lanes.known_ids())
 
     def _aim(self, settings: Settings) -> None:
         self._notifier.aim(() if self._parts.dry_run else settings.notify)
@@ -220,44 +239,66 @@ class Daemon:
 
     # The file
 
-    @giving_way()
-    def _reload(self, content: Content) -> None:
+    async def _reload_on_request(self) -> None:
+        self._signals.reload = False
+        await self._reload(await self._reading.run(self._file.read))
+
+    async def _reload_if_changed(self) -> None:
+        content = await self._reading.run(self._file.poll)
+        if content:
+            await self._reload(content)
+
+    async def _reload(self, content: Content) -> None:
         """Put *content* in force, or keep what is in force and log why."""
         self._manager.reloading()
         try:
-            settings = self._file.parse(content)
+            async with self._changing:
+                settings, rules = await self._reading.run(lambda: self._read(content))
+                self._put_in_force(settings, rules)
         except ConfigError as exc:
             self._log_rejected(exc)
-        else:
-            self._put_in_force(settings)
-        self._manager.ready(self._health.status_line())
+        finally:
+            self._manager.ready(self._health.status_line())
 
-    def _put_in_force(self, settings: Settings) -> None:
+    def _read(self, content: Content) -> tuple[Settings, Rules]:
+        with no_garbage_collection():
+            settings = self._file.parse(content)
+            rules = self._rules_of(settings, self._overrides, may_pause=self._may_pause)
+        return settings, rules
+
+    def _put_in_force(self, settings: Settings, rules: Rules) -> None:
         before, self._settings = self._settings, settings
         moved = (cluster.formerly() for cluster in before.clusters.values())
         self._earlier = {**self._earlier, **before.clusters} | {c.name: c for c in moved}
         # Before anything is logged: new targets learn of this configuration's warnings.
         self._aim(settings)
-        # Before the rules: by the new ones a renamed cluster's old worker would resume its holds.
+        # Before the rules: by the new ones a renamed cluster's old lane would resume its holds.
         self._fleet.prepare(settings)
-        self._rules = self._rules_of(settings)
+        self._rules = rules
         self._apply(settings, before)
         self._warn(settings)
         self._listen(settings)
         self._alarms.beat(settings.resync, self._beat)
-        # Last: it wakes every worker, and their passes need the new rules.
+        # Last: it wakes every lane, and their passes need the new rules.
         self._fleet.assign(settings.clusters, self._earlier)
 
     def _apply(self, settings: Settings, before: Settings | None) -> None:
         self._applied = datetime.now(UTC)
-        self._notes.applied(settings.applied(self._applied))
+        applied = settings.applied(self._applied)
+        self._note(lambda: self._notes.applied(applied))
         changes = difference(before, settings)
         self._log.info(events.CONFIG_APPLIED, path=settings.path, **changes)
 
     def _log_rejected(self, exc: ConfigError) -> None:
         faults = [fault.render(exc.file) for fault in exc.faults]
-        self._notes.read_with(faults)
+        self._note(lambda: self._notes.read_with(faults))
         self._log.error(events.CONFIG_REJECTED, path=exc.file, faults=faults)
+
+    def _note(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Note something beside the loop; the ledger's thread keeps the order."""
+        task = asyncio.create_task(make())
+        self._noting.add(task)
+        task.add_done_callback(self._noting.discard)
 
     def _warn(self, settings: Settings) -> None:
         for warning in settings.warnings:
@@ -272,37 +313,39 @@ class Daemon:
 
     # Decisions
 
-    def _look_for_overrides(self) -> None:
+    async def _look_for_overrides(self) -> None:
         """Put in force what people decided by `open`, `close`, `extend` and `skip`."""
-        may_pause, self._may_pause = self._may_pause, self._fleet.may_pause
         try:
-            if (
-                self._ledger.count_overrides() == len(self._overrides)
-                and may_pause == self._may_pause
-            ):
-                return
-            found = tuple(self._ledger.overrides())
+            found = await self._notes.overrides(len(self._overrides))
         except LedgerError:
             # The passes write all the time, and log what is wrong with the ledger.
             return
-        new, self._overrides = found[len(self._overrides) :], found
-        self._rules = self._rules_of(self._settings)
+        may_pause = self._fleet.may_pause
+        if found is None and may_pause == self._may_pause:
+            return
+        async with self._changing:
+            decisions = self._overrides if found is None else found
+            new, settings = decisions[len(self._overrides) :], self._settings
+            self._overrides, self._may_pause = decisions, may_pause
+            self._rules = await self._reading.run(
+                lambda: self._rules_of(settings, decisions, may_pause=may_pause)
+            )
         for override in new:
             self._log.info(events.WINDOW_CHANGED, **override.shown())
-        self._fleet.wake(hurry=True)
+        self._fleet.lanes.wake(hurry=True)
 
     # The clusters
 
-    def _make_worker(
+    def _make_lane(
         self, settings: ClusterSettings, records: Iterable[Record], lease: Lease | None
-    ) -> Worker:
-        membership = self._parts.membership
-        store = membership.store(lease) if membership and lease else self._ledger
-        return Worker(settings, Holdings(store, records), self._equipment, lease)
+    ) -> Lane:
+        holdings = Holdings(self._notes.store(lease), records)
+        return Lane(settings, holdings, self._lane_parts, lease)
 
-    def _rules_of(self, settings: Settings) -> Rules:
-        now = self._clock().wall
-        return rules_at(now, settings, self._overrides, self._parts, may_pause=self._may_pause)
+    def _rules_of(
+        self, settings: Settings, decisions: Iterable[Override], *, may_pause: bool
+    ) -> Rules:
+        return rules_at(self._clock().wall, settings, decisions, self._parts, may_pause=may_pause)
 
     # The service manager
 
@@ -316,15 +359,25 @@ class Daemon:
             self._watchdog_fed = now.uptime
             self._manager.watchdog()
 
-    def _end(self, signal_name: str) -> bool:
+    def _log_bug(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log what nobody waited for: a bug of ours, which ends nothing else."""
+        exc = context.get("exception") or RuntimeError(str(context.get("message")))
+        self._log.critical(events.PASS_CRASHED, cluster=None, exc_info=exc)
+
+    async def _end(self, signal_name: str) -> bool:
         self._log.info(events.DAEMON_STOPPING, signal=signal_name)
         self._manager.stopping()
         self._monitor.is_ready = False
         self._alarms.stop()
-        ended = self._fleet.stop(STOP_WITHIN)
+        for name in ("file", "overrides"):
+            if name in self._errands:
+                self._errands[name].cancel()
+        ended = await self._fleet.stop(STOP_WITHIN)
+        last = {*self._noting, *self._errands.values()}
+        if last:
+            await asyncio.wait(last, timeout=NOTE_WITHIN.total_seconds())
         self._monitor.close()
         self._log.info(events.DAEMON_STOPPED, holds=self._fleet.holds)
         # After the last line, which targets may ask for.
         self._notifier.close(NOTIFY_WITHIN)
-        self._delivery.close()
         return ended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,10 @@ from daemon.runtime.unreachable import UnreachableClusters
 from daemon.windows.timeline import Timeline
 
 STALE = timedelta(seconds=10)
-"""How long the main loop may stand still before the daemon counts as unhealthy."""
+"""How long the event loop may stand still before the daemon counts as unhealthy."""
+
+ANSWER_WITHIN_S = 1.0
+"""How long a reader waits for the event loop to say how things stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +35,16 @@ class InForce:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """How things stood at one moment; frozen, so that any thread may read it."""
+
+    state: State
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
-    """The parts of a daemon whose health is asked for, from any thread."""
+    """The parts of a daemon whose health is asked for, on the event loop."""
 
     clock: Callable[[], Moment]
     fleet: Fleet
@@ -43,11 +55,14 @@ class Health:
     in_force: Callable[[], InForce]
     lost_lines: Callable[[], int]
 
-    def state(self) -> State:
-        """Return what the metrics show."""
+    def snapshot(self) -> Snapshot:
+        """Return how things stand now."""
+        return Snapshot(self._state(), tuple(self.problems()))
+
+    def _state(self) -> State:
         now, in_force = self.clock().wall, self.in_force()
         return State(
-            clusters=self.fleet.states(now),
+            clusters=self.fleet.lanes.states(now),
             open_windows=tuple(opening.window for opening in in_force.timeline.covering(now)),
             is_config_good=not self.file.is_rejected,
             config_applied=in_force.applied,
@@ -61,17 +76,23 @@ class Health:
         problems = self.stalls()
         if self.file.is_rejected:
             problems.append("the file was rejected; the last good configuration is in force")
-        too_long = self.fleet.held_since(self.clock().wall - self.in_force().settings.max_pause)
-        problems += [f"{key}: held longer than max_pause" for key in too_long]
+        oldest = self.clock().wall - self.in_force().settings.max_pause
+        problems += [
+            f"{key}: held longer than max_pause" for key in self.fleet.lanes.held_since(oldest)
+        ]
         return problems + self.fleet.problems()
 
     def stalls(self) -> list[str]:
-        """Return what has stopped within this process, which only a restart repairs."""
+        """Return what has stopped within this process, which only a restart repairs.
+
+        Any thread may ask: a loop that stands still could not answer.
+        """
         stalls = []
         if self.clock().uptime - self.guard.ticked > STALE:
             stalls.append("the main loop stands still")
         if not self.alarms.is_alive:
             stalls.append("the scheduler has died")
+        stalls += [f"{name}: its lane has died" for name in self.fleet.lanes.dead()]
         return stalls
 
     def status_line(self) -> str:
@@ -79,8 +100,34 @@ class Health:
         now, in_force = self.clock().wall, self.in_force()
         status = Status(
             self.fleet.holds,
-            self.fleet.overdue(now),
+            self.fleet.lanes.overdue(now),
             (self.unreachable.in_short(), *self.fleet.problems()),
             is_rejected=self.file.is_rejected,
         )
         return in_one_line(status, in_force.timeline, now.astimezone(in_force.settings.timezone))
+
+
+class Snapshots:
+    """Snapshots for readers on other threads: made when one is asked for, so that none costs idle.
+
+    A loop that is busy for longer than a reader waits lets it have the last one.
+    """
+
+    def __init__(self, health: Health) -> None:
+        """Ask *health* on the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._health = health
+        self._last = health.snapshot()
+
+    def get(self) -> Snapshot:
+        """Return how things stand, from any other thread."""
+
+        async def take() -> Snapshot:
+            return self._health.snapshot()
+
+        made = asyncio.run_coroutine_threadsafe(take(), self._loop)
+        try:
+            self._last = made.result(ANSWER_WITHIN_S)
+        except TimeoutError:
+            made.cancel()
+        return self._last

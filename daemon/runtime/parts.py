@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Protocol
 
 from daemon.config.settings import Settings
-from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
 from daemon.core.record import Record
-from daemon.core.unreachable import Unreachable
 from daemon.errors import ConfigError
 from daemon.fleet.member import Membership
 from daemon.host.systemd import ServiceManager
-from daemon.ledger.state import AppliedConfig
 from daemon.log.interface import Log
 from daemon.monitoring.metrics import Metrics
 from daemon.notify.delivery import Delivery
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
-
-
-class DaemonLedger(Protocol):
-    """The part of the ledger that the daemon uses."""
-
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write everything in one durable transaction; raises LedgerError."""
-
-    def save_config(self, config: AppliedConfig) -> None:
-        """Store the last good configuration; raises LedgerError."""
-
-    def note_reading(self, faults: Sequence[str]) -> None:
-        """Note that the file was read, and its faults; raises LedgerError."""
-
-    def note_unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
-        """Note which clusters do not answer; None: one answers again; raises LedgerError."""
-
-    def forget_attempts(self, before: datetime, most: int) -> None:
-        """Delete up to *most* attempts from before then; raises LedgerError."""
-
-    def count_overrides(self) -> int:
-        """Count people's decisions; raises LedgerError."""
-
-    def overrides(self) -> list[Override]:
-        """List people's decisions, the oldest first; raises LedgerError."""
 
 
 @dataclass(frozen=True, slots=True)

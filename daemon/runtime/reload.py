@@ -1,9 +1,11 @@
-"""Reading the file again: after a change, on request, and when missing secrets have come."""
+"""Reading the file again: after a change, on request, and when missing secrets have come.
+
+All of it happens on a thread of its own: a disk may stall, and a large file takes seconds.
+"""
 
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -14,24 +16,15 @@ from daemon.config.stored_configs import Reader
 from daemon.errors import ConfigError
 from daemon.runtime.parts import DaemonParts
 
-SWITCH_S = 0.0005
-"""How long other threads wait for the interpreter during a reload, instead of 5 ms."""
-
 
 @contextmanager
-def giving_way() -> Iterator[None]:
-    """Let other threads run soon, and collect no garbage, which would stop all of them.
-
-    A reload computes for seconds on one thread, while the passes have to be on time.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
+def no_garbage_collection() -> Iterator[None]:
+    """Collect no garbage meanwhile: that would stop all threads, and passes have to be on time."""
     gc.disable()
     try:
         yield
     finally:
         gc.enable()
-        sys.setswitchinterval(before)
 
 
 class ConfigFile:

@@ -24,6 +24,7 @@ _PERIODS = {
     ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"),
     timedelta(weeks=1),
 )
+_STATES = frozenset(state.value for state in RepositoryState)
 _MOST_PERIODS = 10_000
 # Wider than the service's own rule, so that a looser one of tomorrow does not blind the daemon to a
 # whole cluster; still nothing that would break a path, a line of the log or a terminal.
@@ -79,7 +80,7 @@ def _task_periods(tasks: object) -> Iterator[tuple[str, timedelta]]:
 def _repository(item: object) -> ObservedRepository:
     match item:
         case {"id": str(name), "state": str(state), **rest} if _ID.fullmatch(name):
-            if state not in set(RepositoryState):
+            if state not in _STATES:
                 raise ValueError(f"repository {name} is in the unknown state {state}")
             return ObservedRepository(
                 name,

@@ -8,36 +8,39 @@ lists the repositories afterwards.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
-from daemon.core.attempt import Action, Attempt, CallError, Outcome
+from daemon.core.attempt import Action, Attempt, CallError
 from daemon.core.repository import ObservedRepository
 from daemon.errors import CbmaintdError, SecretError, TlsFileError
 from daemon.service import answers, discovery, statuses
+from daemon.service.adapter import Answer
+from daemon.service.call import Call, Success, always, broken, failed_attempt
 from daemon.service.cluster import ClusterSettings
 from daemon.service.connections import Connection, Connections, Identity
-from daemon.service.deadlines import Deadlines
 from daemon.service.failover import Again, Course, Failure, Roots
-from daemon.service.transport import Answer, TransportError
+from daemon.service.wire import WireError
 
-KeepTrying = Callable[[timedelta], bool]
+KeepTrying = Callable[[timedelta], Awaitable[bool]]
 """Waits as long as it is told and says whether another attempt is still wanted after that."""
+
+MaySend = Callable[[], bool]
+"""Says whether an attempt may leave now; asked last of all, right before it does.
+
+What came before, a discovery or other calls, may have taken long.
+"""
 
 T = TypeVar("T")
 
 _ACTIVE = "/api/v1/cluster/self/repository/active"
 _PLANS = "/api/v1/plan"
-_POST_LIMIT = 1024 * 1024
-_LIST_LIMIT = 32 * _POST_LIMIT
-_PASSING = frozenset(
-    {CallError.TIMEOUT, CallError.REFUSED, CallError.RESET, CallError.DNS, CallError.PROTOCOL}
-)
 # Forbidden, too: a client certificate says who we are.
 _ABOUT_IDENTITY = frozenset({CallError.UNAUTHORIZED, CallError.FORBIDDEN, CallError.TLS})
 _ADVICE = {
@@ -78,9 +81,13 @@ class ServiceError(CbmaintdError):
         self.unresolved = unresolved
 
 
-def sleep(delay: timedelta) -> bool:
-    """Wait for *delay* and go on: the KeepTrying of callers that wait for nothing else."""
-    time.sleep(delay.total_seconds())
+class WithheldError(CbmaintdError):
+    """Raised when no attempt of a call left, because none was wanted any more."""
+
+
+async def sleep(delay: timedelta) -> bool:
+    """Wait for *delay* and go on: the KeepTrying of those who have nothing else to heed."""
+    await asyncio.sleep(delay.total_seconds())
     return True
 
 
@@ -89,35 +96,8 @@ def full_jitter(ceiling: float) -> float:
     return random.uniform(0.0, ceiling)  # noqa: S311 - spreads load, keeps no secret
 
 
-@dataclass(frozen=True, slots=True)
-class _Call(Generic[T]):
-    """What is asked for; `read` takes the body of a 200 and the root that gave it (ValueError)."""
-
-    action: Action
-    method: str
-    path: str
-    windows: tuple[str, ...]
-    read: Callable[[bytes, str], T]
-    repository: str | None = None
-
-    @property
-    def changes_state(self) -> bool:
-        """Whether a server that acts on it late makes a difference."""
-        return self.method == "POST"
-
-    @property
-    def limit(self) -> int:
-        """How many bytes of an answer are read at most."""
-        return _LIST_LIMIT if self.method == "GET" else _POST_LIMIT
-
-
-@dataclass(frozen=True, slots=True)
-class _Success(Generic[T]):
-    value: T
-
-
 class BackupService:
-    """The Backup Service of one cluster; up to `concurrency` threads may call it at once."""
+    """The Backup Service of one cluster, for one event loop."""
 
     def __init__(
         self,
@@ -130,89 +110,135 @@ class BackupService:
     ) -> None:
         """Prepare to reach the cluster; passwords and files are read at the first call.
 
-        *on_attempt* is called once for each HTTP request, on the thread of its call; *now* gives
-        the time in UTC; *jitter* chooses a delay in seconds from nothing to its argument.
+        *on_attempt* is called once for each HTTP request; *now* gives the time in UTC; *jitter*
+        chooses a delay in seconds from nothing to its argument.
         """
         self._settings = settings
         self._on_attempt = on_attempt
         self._now = now
         self._jitter = jitter
-        self._deadlines = Deadlines(settings.timeout.total)
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._warming: asyncio.Task[None] | None = None
         self._configured = Roots(settings.discover or settings.urls)
         self._services = None if settings.discover else self._configured
-        self._connections = Connections(settings, environ, self._deadlines)
+        self._connections = Connections(settings, environ)
 
-    def repositories(
+    async def repositories(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
     ) -> tuple[ObservedRepository, ...]:
         """List the repositories under `active`, which has the paused ones, too.
 
         Raises: ServiceError.
         """
-        call = _Call(
+        call = Call(
             Action.LIST, "GET", _ACTIVE, windows, lambda body, _: answers.repositories(body)
         )
-        found, _ = self._call(call, self._roots(windows, keep_trying), keep_trying)
+        found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
         return found
 
-    def periods(
+    async def periods(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
     ) -> dict[str, dict[str, timedelta]]:
         """Return how far apart the runs of each plan's tasks are. Raises: ServiceError."""
-        call = _Call(Action.GET, "GET", _PLANS, windows, lambda body, _: answers.periods(body))
-        found, _ = self._call(call, self._roots(windows, keep_trying), keep_trying)
+        call = Call(Action.GET, "GET", _PLANS, windows, lambda body, _: answers.periods(body))
+        found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
         return found
 
-    def pause(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
+    async def pause(
+        self,
+        repository: str,
+        windows: tuple[str, ...],
+        keep_trying: KeepTrying,
+        may_send: MaySend = always,
+    ) -> bool:
         """Pause a repository; one that is paused stays so.
 
-        True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
+        True if an earlier attempt of this call may yet be acted upon.
+        Raises: ServiceError; WithheldError, if nothing left.
         """
-        return self._post(Action.PAUSE, repository, windows, keep_trying)
+        return await self._post(Action.PAUSE, repository, windows, keep_trying, may_send)
 
-    def resume(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
+    async def resume(
+        self,
+        repository: str,
+        windows: tuple[str, ...],
+        keep_trying: KeepTrying,
+        may_send: MaySend = always,
+    ) -> bool:
         """Resume a repository; one that is active stays so.
 
-        True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
+        True if an earlier attempt of this call may yet be acted upon.
+        Raises: ServiceError; WithheldError, if nothing left.
         """
-        return self._post(Action.RESUME, repository, windows, keep_trying)
+        return await self._post(Action.RESUME, repository, windows, keep_trying, may_send)
 
-    def backup(self, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying) -> bool:
+    async def backup(
+        self,
+        repository: str,
+        windows: tuple[str, ...],
+        keep_trying: KeepTrying,
+        may_send: MaySend = always,
+    ) -> bool:
         """Start one backup now. An attempt of unknown fate is repeated, so there may be two.
 
-        True if an earlier attempt of this call may yet be acted upon. Raises: ServiceError.
+        True if an earlier attempt of this call may yet be acted upon.
+        Raises: ServiceError; WithheldError, if nothing left.
         """
-        return self._post(Action.BACKUP, repository, windows, keep_trying)
+        return await self._post(Action.BACKUP, repository, windows, keep_trying, may_send)
 
     @property
     def certificate_ends(self) -> datetime | None:
         """When the first certificate of a node ends (UTC); None where none was verified yet."""
         return self._connections.certificate_ends
 
+    def warm(self, calls: int) -> None:
+        """Have connections ready for so many calls, as far as they may be made at once."""
+        if self._services is not None and self._warming is None:
+            count = min(calls, self._settings.concurrency)
+            self._warming = asyncio.create_task(self._warm(self._services.preferred, count))
+
+    async def _warm(self, root: str, count: int) -> None:
+        try:
+            transport = self._connections.current().transport
+            await transport.warm(root, count)
+        except SecretError:
+            # The call that needs it will say so.
+            return
+        finally:
+            self._warming = None
+
     def close(self) -> None:
         """Cut off the calls in flight and close all connections."""
-        self._deadlines.close()
         self._connections.close()
 
-    def _post(
-        self, action: Action, repository: str, windows: tuple[str, ...], keep_trying: KeepTrying
+    async def _post(
+        self,
+        action: Action,
+        repository: str,
+        windows: tuple[str, ...],
+        keep_trying: KeepTrying,
+        may_send: MaySend,
     ) -> bool:
         path = f"{_ACTIVE}/{quote(repository, safe='')}/{action}"
         # The body of a success is empty for pause and resume, and its shape is promised for none.
-        call = _Call(action, "POST", path, windows, lambda _body, _root: None, repository)
-        _, is_unresolved = self._call(call, self._roots(windows, keep_trying), keep_trying)
+        call = Call(action, "POST", path, windows, lambda _body, _root: None, repository, may_send)
+        _, is_unresolved = await self._call(
+            call, await self._roots(windows, keep_trying), keep_trying
+        )
         return is_unresolved
 
-    def _roots(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> Roots:
-        """Return the service's roots, discovered again when none of the known ones answers."""
+    async def _roots(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> Roots:
+        """Return the service's roots, discovered anew when none of the discovered ones answers."""
         services = self._services
         if services is None or (services is not self._configured and services.are_all_silent):
-            services = self._services = Roots(self._discovered(windows, keep_trying))
+            services = self._services = Roots(await self._discovered(windows, keep_trying))
         return services
 
-    def _discovered(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> tuple[str, ...]:
-        call = _Call(Action.DISCOVER, "GET", discovery.PATH, windows, _read_nodes)
-        roots, _ = self._call(call, self._configured, keep_trying)
+    async def _discovered(
+        self, windows: tuple[str, ...], keep_trying: KeepTrying
+    ) -> tuple[str, ...]:
+        call = Call(Action.DISCOVER, "GET", discovery.PATH, windows, _read_nodes)
+        roots, _ = await self._call(call, self._configured, keep_trying)
         if not roots:
             raise ServiceError(
                 self._settings.name,
@@ -221,7 +247,7 @@ class BackupService:
             )
         return roots
 
-    def _call(self, call: _Call[T], roots: Roots, keep_trying: KeepTrying) -> tuple[T, bool]:
+    async def _call(self, call: Call[T], roots: Roots, keep_trying: KeepTrying) -> tuple[T, bool]:
         """Make the attempts of one call; return its answer, and whether one is unresolved.
 
         1. Ask the root that answered last. A success ends the call.
@@ -230,41 +256,48 @@ class BackupService:
         4. Silence and a server's own trouble send the next attempt to the next root: at once if
            this call has not asked it yet, otherwise after a back-off.
         5. Each attempt is reported before the wait for the next one.
+        6. An attempt takes one of the cluster's slots, and is withheld if it is wanted no more.
         """
         access = self._entered()
         course = Course(roots, self._settings.retry, self._jitter)
+        failed: ServiceError | None = None
         while True:
-            started, clock = self._now(), time.monotonic()
-            result = self._try(call, course.root, access)
-            attempt = self._attempt(call, course, started, time.monotonic() - clock)
-            if isinstance(result, _Success):
+            async with self._slots:
+                if not call.may_send():
+                    raise failed or WithheldError(f"{self._settings.name}: {call.action} withheld")
+                started, clock = self._now(), time.monotonic()
+                result = await self._try(call, course.root, access)
+            duration = timedelta(seconds=time.monotonic() - clock)
+            attempt = call.attempt(self._settings.name, course, started, duration)
+            if isinstance(result, Success):
                 course.succeed()
                 self._on_attempt(attempt)
                 return result.value, course.is_unresolved
             access, delay = self._after(result, course, access)
             result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
-            self._on_attempt(_failed(attempt, result, delay))
-            if delay is None or not keep_trying(delay):
-                raise self._error(result, course)
+            self._on_attempt(failed_attempt(attempt, result, delay))
+            failed = self._error(result, course)
+            if delay is None or not await keep_trying(delay):
+                raise failed
             course.number += 1
 
-    def _try(self, call: _Call[T], root: str, access: Connection) -> _Success[T] | Failure:
+    async def _try(self, call: Call[T], root: str, access: Connection) -> Success[T] | Failure:
         try:
-            answer = access.transport.exchange(call.method, root, call.path, limit=call.limit)
-        except TransportError as exc:
-            return _broken(exc)
+            answer = await access.transport.exchange(call.method, root, call.path, limit=call.limit)
+        except WireError as exc:
+            return broken(exc)
         error = statuses.error_of(answer.status)
         if error is not None:
             return self._refused(answer, error, access.identity)
         try:
-            return _Success(call.read(answer.body, root))
+            return Success(call.read(answer.body, root))
         except ValueError as exc:
             message = statuses.printable(access.identity.censor(str(exc)))
             return Failure(CallError.UNEXPECTED, message, answer.status)
 
     def _refused(self, answer: Answer, error: CallError, identity: Identity) -> Failure:
-        location = answer.headers.get("Location") if error is CallError.REDIRECT else None
+        location = answer.headers.get("location") if error is CallError.REDIRECT else None
         # Before the host is taken out of it, in lower case.
         location = location and identity.censor(location)
         message = identity.censor(statuses.message_of(answer.body, location))
@@ -280,27 +313,7 @@ class BackupService:
             again,
             is_definite=statuses.is_definite(answer.status),
             moves_on=is_elsewhere or error is CallError.SERVER_ERROR,
-            retry_after=statuses.retry_after(answer.headers.get("Retry-After"), self._now()),
-        )
-
-    def _attempt(
-        self, call: _Call[T], course: Course, started: datetime, duration_s: float
-    ) -> Attempt:
-        """Describe the attempt that has just ended as one that succeeded."""
-        return Attempt(
-            self._settings.name,
-            call.repository,
-            call.action,
-            call.windows,
-            call.method,
-            course.root + call.path,
-            course.number,
-            status=200,
-            outcome=Outcome.OK,
-            error=None,
-            message="",
-            started=started,
-            duration=timedelta(seconds=duration_s),
+            retry_after=statuses.retry_after(answer.headers.get("retry-after"), self._now()),
         )
 
     def _after(
@@ -324,7 +337,7 @@ class BackupService:
 
     def _entered(self) -> Connection:
         try:
-            return self._connections.access()
+            return self._connections.current()
         except SecretError as exc:
             message = statuses.printable(str(exc))
             is_tls = isinstance(exc, TlsFileError)
@@ -340,29 +353,6 @@ class BackupService:
             retryable=failure.again is Again.ANYWHERE,
             unresolved=course.is_unresolved,
         )
-
-
-def _failed(attempt: Attempt, failure: Failure, delay: timedelta | None) -> Attempt:
-    return replace(
-        attempt,
-        status=failure.status,
-        outcome=Outcome.FAILED if delay is None else Outcome.RETRY,
-        error=failure.error,
-        message=failure.message,
-        retry_in=delay,
-    )
-
-
-def _broken(exc: TransportError) -> Failure:
-    return Failure(
-        exc.error,
-        statuses.printable(str(exc)),
-        exc.status,
-        Again.ANYWHERE if exc.error in _PASSING else Again.NEVER,
-        is_definite=not exc.may_have_sent,
-        moves_on=True,
-        is_silent=exc.status is None,
-    )
 
 
 def _read_nodes(body: bytes, root: str) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +11,6 @@ from daemon.errors import SecretError, TlsFileError
 from daemon.host.masking import pattern_of, spellings
 from daemon.host.secrets import Secret, check_file, read_password
 from daemon.service.cluster import ClusterSettings
-from daemon.service.deadlines import Deadlines
 from daemon.service.tls import tls_context
 from daemon.service.transport import Transport
 
@@ -51,58 +49,52 @@ class Connection:
 
 
 class Connections:
-    """The one current access to a cluster; any number of threads may ask for it."""
+    """The connections to a cluster under the identity that is in force."""
 
-    def __init__(
-        self, settings: ClusterSettings, environ: Mapping[str, str], watch: Deadlines
-    ) -> None:
-        """Read no file yet: that is done when access is first asked for."""
+    def __init__(self, settings: ClusterSettings, environ: Mapping[str, str]) -> None:
+        """Read no file yet: that is done when a connection is first asked for."""
         self._settings = settings
         self._environ = environ
-        self._watch = watch
-        self._access: Connection | None = None
+        self._current: Connection | None = None
+        self._replaced: list[Connection] = []
         self.problem = ""
-        self._lock = threading.Lock()
 
-    def access(self) -> Connection:
-        """Return the access in force. Raises: SecretError, for as long as there is none."""
-        with self._lock:
-            if self._access is None:
-                self._access = self._enter(self._identity())
-            return self._access
+    def current(self) -> Connection:
+        """Return the connection in force. Raises: SecretError, for as long as there is none."""
+        if self._current is None:
+            self._current = self._enter(self._identity())
+        return self._current
 
     def renewed(self, used: Connection) -> Connection | None:
         """Read all files again after *used* was refused; None if they have not changed.
 
         A file that is missing or half-written changes nothing, and `problem` says so: the next
-        refusal looks again. The old connections are dropped, not closed, since other threads may be
-        using them.
+        refusal looks again. Calls that are under way on the old connections go on.
         """
-        with self._lock:
-            self.problem = ""
-            if self._access is not used:
-                return self._access
-            try:
-                identity = self._identity()
-                if identity == used.identity:
-                    return None
-                self._access = self._enter(identity)
-            except SecretError as exc:
-                self.problem = str(exc)
+        self.problem = ""
+        if self._current is not used:
+            return self._current
+        try:
+            identity = self._identity()
+            if identity == used.identity:
                 return None
-            return self._access
+            self._current = self._enter(identity)
+        except SecretError as exc:
+            self.problem = str(exc)
+            return None
+        self._replaced.append(used)
+        return self._current
 
     @property
     def certificate_ends(self) -> datetime | None:
         """When the first certificate of a server ends; None where none was verified yet."""
-        access = self._access
-        return access.transport.certificate_ends if access else None
+        return self._current.transport.certificate_ends if self._current else None
 
     def close(self) -> None:
-        """Close the idle connections."""
-        with self._lock:
-            if self._access is not None:
-                self._access.transport.close()
+        """Cut off what is under way and close all connections."""
+        for connection in (*self._replaced, self._current):
+            if connection is not None:
+                connection.transport.close()
 
     def _identity(self) -> Identity:
         settings, password = self._settings, None
@@ -127,7 +119,5 @@ class Connections:
             tls=tls_context(self._settings.tls),
             auth=identity.auth,
             timeouts=self._settings.timeout,
-            connections=self._settings.concurrency,
-            watch=self._watch,
         )
         return Connection(transport, identity)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +20,6 @@ class Roots:
         self._roots = roots
         self._preferred = roots[0]
         self._silent: set[str] = set()
-        self._lock = threading.Lock()
 
     @property
     def preferred(self) -> str:
@@ -31,26 +29,23 @@ class Roots:
     @property
     def are_all_silent(self) -> bool:
         """Whether no root has answered since the last one that did."""
-        with self._lock:
-            return self._silent.issuperset(self._roots)
+        return self._silent.issuperset(self._roots)
 
     def after(self, root: str) -> str:
         """Return the root whose turn it is after *root*."""
         return self._roots[(self._roots.index(root) + 1) % len(self._roots)]
 
     def answered(self, root: str) -> None:
-        """Note that *root* answered: it is asked first from now on."""
-        with self._lock:
-            self._preferred = root
-            self._silent.clear()
+        """Ask *root* first from now on."""
+        self._preferred = root
+        self._silent.clear()
 
     def failed(self, root: str, *, is_silent: bool) -> None:
-        """Note that *root* failed: another is asked first; *is_silent*: no answer came at all."""
-        with self._lock:
-            if self._preferred == root:
-                self._preferred = self.after(root)
-            if is_silent:
-                self._silent.add(root)
+        """Ask another root than *root* first; *is_silent* says that no answer came at all."""
+        if self._preferred == root:
+            self._preferred = self.after(root)
+        if is_silent:
+            self._silent.add(root)
 
 
 class Again(Enum):

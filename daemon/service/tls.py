@@ -6,16 +6,7 @@ import ssl
 from functools import cache
 
 from daemon.errors import TlsFileError
-from daemon.service import deadlines
 from daemon.service.cluster import Tls
-
-
-class _GuardedSocket(ssl.SSLSocket):
-    """A TLS socket that is guarded during its handshake, too: wrapping detaches the plain one."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        deadlines.current().guard(self)
-        super().do_handshake(block)
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
@@ -37,7 +28,6 @@ def _without_files(verify: bool) -> ssl.SSLContext:
 def _built(tls: Tls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _GuardedSocket
     _load_authorities(context, tls)
     _load_identity(context, tls)
     if not tls.verify:
@@ -75,7 +65,7 @@ def reason(exc: OSError) -> str:
         case ssl.SSLCertVerificationError():
             return exc.verify_message
         case ssl.SSLError():
-            return _in_words(exc.reason or "TLS failed")
+            return _in_words(getattr(exc, "reason", None) or "TLS failed")
         case _:
             return exc.strerror or ""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -68,11 +68,10 @@ def first_posts(*, quick: bool) -> list[Row]:
         site.write([*openings.windows(), *fillers(1000 - count)])
         # Half a second apart, so that neither of the two meets the other at its own boundary.
         times = {url: openings.at(n) + 0.5 for n, url in enumerate(theirs.pauses())}
-        script = threading.Thread(target=rivals.script_at, args=(times,))
-        with site.run():
-            script.start()
+        with site.run(), ThreadPoolExecutor(1) as executor:
+            script = executor.submit(rivals.script_at, times)
             wait_until(lambda: time.time() > openings.end, "the last opening", count + 60)
-            script.join()
+            script.result()
         late = openings.lateness(ours, range(count))
         reached = theirs.seen()
         script_late = [

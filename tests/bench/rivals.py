@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.bench.site import PASSWORD, USER, in_seconds
 
+_PATIENCE_S = 600.0
 _PEERS = Path(__file__).parent / "peers"
 _CURL = ("-sS", "-f", "-u", f"{USER}:{PASSWORD}", "-H", "Content-Type: application/json", "-d{}")
 
@@ -85,7 +86,10 @@ class Rivals:
     def _python(self, peer: str, *arguments: str) -> dict[str, Any]:
         command = [sys.executable, _peer(peer), *arguments]
         with (self.folder / "peer.log").open("wb") as log:
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=log)
+            # A script that has missed a time by more than a second waits for it for ever.
+            done = subprocess.run(
+                command, check=True, stdout=subprocess.PIPE, stderr=log, timeout=_PATIENCE_S
+            )
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 

@@ -37,7 +37,8 @@ class Proxy:
                 with contextlib.suppress(OSError):
                     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     end.shutdown(socket.SHUT_RD)
-                    end.close()
+                # One whose peer is gone already cannot be shut down, and is closed all the same.
+                end.close()
 
     def heal(self) -> None:
         """Forward again; what was swallowed is gone with its connections."""

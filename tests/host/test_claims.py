@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.core.attempt import Outcome
+from daemon.core.attempt import Attempt, Outcome
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
 from daemon.host.clock import SystemClock
 from daemon.ledger.claims import Claims, Grant, MemberReport
-from daemon.ledger.fenced_store import Change, FencedStore, FencedWriter
+from daemon.ledger.fenced_store import FencedWriter
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.postgresql import PostgresqlLedger
 from daemon.ledger.state import Reading
+from daemon.ledger.thread import Change, LaneStore, LedgerThread
 from tests.host.postgres import Postgres, server, unavailable
 from tests.unit.ledger.ledger_samples import CONFIG, FULL, NOW, sent
 
@@ -46,10 +48,21 @@ def ledger(postgres: Postgres) -> Iterator[PostgresqlLedger]:
         yield ledger
 
 
-def store(ledger: PostgresqlLedger, who: str, epoch: int) -> FencedStore:
+def save(
+    ledger: PostgresqlLedger,
+    who: str,
+    epoch: int,
+    records: Sequence[Record],
+    attempts: Sequence[Attempt] = (),
+) -> None:
     """Write of `prod` in the name of somebody, by a claim that may have ended."""
-    lease = Lease("prod", epoch, timedelta.max)
-    return FencedStore(FencedWriter(ledger, who, SystemClock()), lease)
+    writer = FencedWriter(ledger, who, SystemClock())
+
+    async def write() -> None:
+        thread = LedgerThread(writer.write_together, ledger.place)
+        await LaneStore(thread, Lease("prod", epoch, timedelta.max)).save(records, attempts)
+
+    asyncio.run(write())
 
 
 def report(who: str) -> MemberReport:
@@ -76,7 +89,7 @@ def test_a_claim_comes_with_what_was_recorded(ledger: PostgresqlLedger) -> None:
     """Whoever claims a cluster knows what its last owner wrote."""
     a, b = Claims(ledger, "a"), Claims(ledger, "b")
     (granted,) = a.claim({"prod"}, (), 1, LEASE)
-    store(ledger, "a", granted.epoch).save([PLAIN])
+    save(ledger, "a", granted.epoch, [PLAIN])
     a.give_back({"prod": granted.epoch})
 
     (found,) = b.claim({"prod"}, (), 1, LEASE)
@@ -88,13 +101,12 @@ def test_a_late_word_changes_no_record(ledger: PostgresqlLedger) -> None:
     """Once another has the cluster, attempts are kept as stale, records as they are."""
     a, b = Claims(ledger, "a"), Claims(ledger, "b")
     (granted,) = a.claim({"prod"}, (), 1, LEASE)
-    mine = store(ledger, "a", granted.epoch)
-    mine.save([PLAIN])
+    save(ledger, "a", granted.epoch, [PLAIN])
     a.give_back({"prod": granted.epoch})
     b.claim({"prod"}, (), 1, LEASE)
 
     with pytest.raises(FencedError, match="another daemon's"):
-        mine.save([Record(PLAIN.key)], [sent(NOW)])
+        save(ledger, "a", granted.epoch, [Record(PLAIN.key)], [sent(NOW)])
 
     assert ledger.records() == [PLAIN]
     assert [each.outcome for each in ledger.attempts(NOW)] == [Outcome.STALE]
@@ -105,11 +117,11 @@ def test_a_late_word_leads_to_a_look(ledger: PostgresqlLedger) -> None:
     b = Claims(ledger, "b")
     b.claim({"prod"}, (), 1, LEASE)
     with pytest.raises(FencedError):
-        store(ledger, "a", 1).save([], [sent(NOW)])
+        save(ledger, "a", 1, [], [sent(NOW)])
 
-    (late,) = b.beat(report("b"), LEASE, renew=True).stale
+    (late,) = b.beat(report("b"), LEASE).stale
     b.looked({"prod": late.id})
-    after = b.beat(report("b"), LEASE, renew=True).stale
+    after = b.beat(report("b"), LEASE).stale
 
     assert (late.cluster, late.repository, late.action) == ("prod", "orders", "pause")
     assert after == ()
@@ -121,7 +133,7 @@ def test_only_what_still_holds_is_renewed(ledger: PostgresqlLedger) -> None:
     a.claim({"prod"}, (), 1, timedelta(seconds=-1))
     a.claim({"test"}, (), 1, LEASE)
 
-    renewed = a.beat(report("a"), LEASE, renew=True).renewed
+    renewed = a.renew(LEASE)
 
     assert renewed == {"test": 1}
 
@@ -129,8 +141,8 @@ def test_only_what_still_holds_is_renewed(ledger: PostgresqlLedger) -> None:
 def test_members_are_counted_while_they_agree(ledger: PostgresqlLedger) -> None:
     """The first configuration is in force; who has another file takes no share."""
     other = replace(report("b"), config=replace(CONFIG, text=b"windows: {b: 1}\n"))
-    Claims(ledger, "a").beat(report("a"), LEASE, renew=True)
-    heartbeat = Claims(ledger, "b").beat(other, LEASE, renew=True)
+    Claims(ledger, "a").beat(report("a"), LEASE)
+    heartbeat = Claims(ledger, "b").beat(other, LEASE)
     members = {each.id: (each.is_live, each.agrees) for each in ledger.members()}
 
     assert (heartbeat.members, heartbeat.digest) == (1, CONFIG.digest)
@@ -142,9 +154,9 @@ def test_records_under_another_name_end_its_claim(ledger: PostgresqlLedger) -> N
     Claims(ledger, "b").claim({"prod at x"}, (), 1, LEASE)
     Claims(ledger, "a").claim({"prod"}, (), 1, LEASE)
     moved = replace(PLAIN, key=RepositoryKey("prod at x", "orders"))
-    store(ledger, "a", 1).save([Record(PLAIN.key), moved])
+    save(ledger, "a", 1, [Record(PLAIN.key), moved])
 
-    renewed = Claims(ledger, "b").beat(report("b"), LEASE, renew=True).renewed
+    renewed = Claims(ledger, "b").renew(LEASE)
     (found,) = Claims(ledger, "b").claim({"prod at x"}, (), 1, LEASE)
 
     assert renewed == {}
@@ -156,7 +168,7 @@ def test_a_stopped_member_holds_no_lock_beyond_its_lease(
 ) -> None:
     """Stopped in the middle of a transaction, it keeps nobody from taking over its clusters."""
     lease = timedelta(seconds=0.5)
-    Claims(ledger, ledger.user).beat(report(ledger.user), lease, renew=False)
+    Claims(ledger, ledger.user).beat(report(ledger.user), lease)
     Claims(ledger, ledger.user).claim({"prod"}, (), 1, lease)
     found: list[Grant] = []
 
@@ -186,8 +198,8 @@ def test_clusters_written_together_are_fenced_one_by_one(ledger: PostgresqlLedge
     writer = FencedWriter(ledger, "a", SystemClock())
     theirs = replace(PLAIN, key=RepositoryKey("test", "orders"))
     changes = [
-        Change(Lease("prod", 1, timedelta.max), [PLAIN], [sent(NOW)]),
-        Change(Lease("test", 1, timedelta.max), [theirs], [replace(sent(NOW), cluster="test")]),
+        Change([PLAIN], [sent(NOW)], Lease("prod", 1, timedelta.max)),
+        Change([theirs], [replace(sent(NOW), cluster="test")], Lease("test", 1, timedelta.max)),
     ]
 
     errors = writer.write_together(changes)
@@ -196,4 +208,4 @@ def test_clusters_written_together_are_fenced_one_by_one(ledger: PostgresqlLedge
     assert [type(error) for error in errors] == [type(None), FencedError]
     assert ledger.records() == [PLAIN]
     assert kept == {"prod": sent(NOW).outcome, "test": Outcome.STALE}
-    assert [change.lease.is_dropped for change in changes] == [False, True]
+    assert [change.claimed.is_dropped for change in changes] == [False, True]

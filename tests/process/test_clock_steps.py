@@ -69,6 +69,8 @@ def test_a_step_back_opens_the_window_again(
     clock.step_to(0)
     wait_until(lambda: prod.state("orders") == "active", "it is active")
     daemon.wait_for("repository.resumed")
+    # A pass may notice first.
+    daemon.wait_for("clock.stepped", 2)
 
     assert daemon.stop() == 0
     assert len(daemon.events("clock.stepped")) == 2

@@ -43,8 +43,8 @@ def test_a_planned_window_is_extended_and_another_skipped(stage: Stage) -> None:
     stage.write(night)
     daemon = stage.start()
     daemon.wait_for("repository.paused", repository="orders")
-    stage.write(night + once("patch", 9, 60, "{prod: [tenant-a]}"))
-    stage.close_in(10, "night")
+    stage.write(night + once("patch", 19, 60, "{prod: [tenant-a]}"))
+    stage.close_in(20, "night")
     daemon.wait_for("config.applied", 2)
 
     skipped = stage.ask("skip", "patch")

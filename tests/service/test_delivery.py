@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -54,11 +54,9 @@ class Sender:
 
 
 @pytest.fixture
-def sender(tmp_path: Path) -> Iterator[Sender]:
+def sender(tmp_path: Path) -> Sender:
     """Return a sender."""
-    made = Sender(tmp_path, {"HTTP_PROXY": "http://127.0.0.1:9"})
-    with closing(made.delivery):
-        yield made
+    return Sender(tmp_path, {"HTTP_PROXY": "http://127.0.0.1:9"})
 
 
 Serve = Callable[..., EvilServer]

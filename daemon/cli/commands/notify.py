@@ -6,7 +6,6 @@ import argparse
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime
 
 from daemon.cli import places
@@ -35,8 +34,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         if name not in targets:
             raise UsageError(f"there is no target {shown(name)}{nearest_or_all(name, targets)}")
     chosen = [targets[name] for name in args.targets or targets]
-    with closing(Delivery(socket.gethostname(), environ)) as delivery:
-        outcomes = [_test(delivery, target) for target in chosen]
+    delivery = Delivery(socket.gethostname(), environ)
+    outcomes = [_test(delivery, target) for target in chosen]
     return 0 if all(outcomes) else 1
 
 

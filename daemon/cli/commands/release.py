@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from threading import Event
 
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +31,7 @@ from daemon.errors import LedgerError, UsageError
 from daemon.host.clock import SystemClock
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.opening import open_without_daemons
+from daemon.ledger.thread import LaneStore, LedgerThread, writer_of
 from daemon.passes.dispatch import Clocks
 from daemon.passes.recorders import Fate
 from daemon.passes.rescue import GIVE_UP_AFTER, Rescue, Result, carry_out
@@ -128,26 +129,44 @@ def _release(
     found: Settings | Path | None,
     environ: Mapping[str, str],
 ) -> _Ended:
-    stopping, clock_ = Event(), SystemClock()
-    clocks = Clocks(clock_, lambda delay: not stopping.wait(delay.total_seconds()))
-
-    def connect(cluster: ClusterSettings, remember: Callable[[Attempt], None]) -> BackupService:
-        return BackupService(cluster, environ=environ, on_attempt=remember, now=clock_.wall)
-
     clusters = _clusters({record.key.cluster for record in records}, ledger, found, environ)
-    rescues = []
-    for name, cluster in clusters.items():
-        mine = [record for record in records if record.key.cluster == name]
-        rescues.append(Rescue(cluster, mine, ledger, connect, clocks))
-    names = ", ".join(clusters)
+    rescues: list[Rescue] = []
+    clock_ = SystemClock()
     try:
-        with Console(stderr=True).status(f"resuming on {names}"):
-            carry_out(rescues, stopping)
+        with Console(stderr=True).status(f"resuming on {', '.join(clusters)}"):
+            asyncio.run(_rescue(clusters, records, ledger, environ, rescues))
     finally:
         # Also after an interrupt: what was resumed until then is good to know.
         ended = _ended(records, clusters, rescues, clock_())
         _print(ended)
     return ended
+
+
+async def _rescue(
+    clusters: Mapping[str, ClusterSettings],
+    records: Sequence[Record],
+    ledger: Ledger,
+    environ: Mapping[str, str],
+    rescues: list[Rescue],
+) -> None:
+    """Resume what is held on all clusters at once; *rescues* is filled for whoever interrupts."""
+    stopping, clock_ = asyncio.Event(), SystemClock()
+
+    async def wait(delay: timedelta) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay.total_seconds()):
+                await stopping.wait()
+        return not stopping.is_set()
+
+    def connect(cluster: ClusterSettings, remember: Callable[[Attempt], None]) -> BackupService:
+        return BackupService(cluster, environ=environ, on_attempt=remember, now=clock_.wall)
+
+    clocks = Clocks(clock_, wait, lambda: not stopping.is_set())
+    thread = LedgerThread(writer_of(ledger), ledger.place)
+    for name, cluster in clusters.items():
+        mine = [record for record in records if record.key.cluster == name]
+        rescues.append(Rescue(cluster, mine, LaneStore(thread), connect, clocks))
+    await carry_out(rescues, stopping.set)
 
 
 def _clusters(

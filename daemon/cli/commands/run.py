@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,16 +15,26 @@ from daemon.cli import places
 from daemon.config.settings import Settings, load
 from daemon.errors import ConfigError
 from daemon.host.clock import SystemClock
-from daemon.host.signals import Flags
-from daemon.ledger.ledger import Access, Loss
+from daemon.host.signals import Signals
+from daemon.ledger.ledger import Access, Ledger, Loss
 from daemon.ledger.opening import exists, open_ledger, open_to_look
 from daemon.log import events
 from daemon.log.events import Level
 from daemon.log.log import Log
 from daemon.log.render import LogFormat
 from daemon.runtime.assemble import assemble, parts_of
+from daemon.runtime.parts import DaemonParts
 
 FLUSH_WITHIN = timedelta(seconds=2)
+RESOLVERS = 4
+"""How many names are looked up at once; addresses need no looking up."""
+
+SWITCH_S = 0.0005
+"""How long a thread waits for the interpreter while another computes, instead of 5 ms.
+
+The loop would wait as long as that behind a reload, and at each row SQLite gives the interpreter
+away, so that the ledger would be too slow for a few thousand of them.
+"""
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -38,22 +50,30 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     url = places.find_ledger(args, environ, found if isinstance(found, Settings) else file)
     if isinstance(found, ConfigError) and not exists(url):
         raise found
-    flags = Flags()
-    flags.listen()
+    sys.setswitchinterval(SWITCH_S)
+    signals = Signals()
+    # Never closed: closing gives signals their defaults back, and one more SIGTERM would kill.
+    loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(RESOLVERS, "resolver"))
     log = _log(args, environ)
     try:
         with open_to_look(url) if args.dry_run else open_ledger(url, Access.DAEMON) as ledger:
             if ledger.loss:
                 _log_loss(log, ledger.loss)
             parts = parts_of(file, found, ledger, environ, dry_run=args.dry_run)
-            has_ended = assemble(parts, ledger, log, environ).run(flags)
+            loop.run_until_complete(_run(parts, ledger, log, environ, signals))
     finally:
         log.close(FLUSH_WITHIN)
-    if not has_ended:
-        # A call that outlasts its ten seconds runs on a thread that would keep the process alive.
-        # The ledger knows what it may still do; the next start goes on from there.
-        os._exit(0)
-    return 0
+    # What nobody can interrupt, such as a resolver or a locked ledger, is on threads that would
+    # keep the process alive. The ledger knows what was sent; the next start goes on from there.
+    os._exit(0)
+
+
+async def _run(
+    parts: DaemonParts, ledger: Ledger, log: Log, environ: Mapping[str, str], signals: Signals
+) -> None:
+    signals.attach()
+    await assemble(parts, ledger, log, environ, signals).run()
 
 
 def _read(file: Path, environ: Mapping[str, str]) -> Settings | ConfigError:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from threading import Event
+from datetime import UTC, datetime
 
 from daemon.cli.reports.impact import Inventory, Periods
 from daemon.service.client import BackupService, ServiceError
@@ -25,29 +23,36 @@ def take_inventories(
 
     A cluster may fail to return its plans: they only say how often tasks run.
     """
-    stopping = Event()
+    return asyncio.run(_take_all(clusters, environ))
 
-    def keep_trying(delay: timedelta) -> bool:
-        return not stopping.wait(delay.total_seconds())
 
-    def ask(name: str, service: BackupService) -> Inventory | ServiceError:
-        try:
-            found = service.repositories(keep_trying=keep_trying)
-        except ServiceError as exc:
-            return exc
-        try:
-            periods: Periods = service.periods(keep_trying=keep_trying)
-        except ServiceError:
-            periods = {}
-        return Inventory(name, found, periods, service.certificate_ends)
+async def _take_all(
+    clusters: Mapping[str, ClusterSettings], environ: Mapping[str, str]
+) -> dict[str, Inventory | ServiceError]:
+    turns = asyncio.Semaphore(AT_ONCE)
 
-    with ThreadPoolExecutor(AT_ONCE) as pool, ExitStack() as stack:
-        services = {
-            name: stack.enter_context(closing(service_for(cluster, environ)))
-            for name, cluster in clusters.items()
-        }
-        stack.callback(stopping.set)
-        return dict(zip(services, pool.map(ask, services, services.values()), strict=True))
+    async def ask(cluster: ClusterSettings) -> Inventory | ServiceError:
+        async with turns:
+            service = service_for(cluster, environ)
+            try:
+                return await _take(cluster.name, service)
+            finally:
+                service.close()
+
+    asked = await asyncio.gather(*map(ask, clusters.values()))
+    return dict(zip(clusters, asked, strict=True))
+
+
+async def _take(name: str, service: BackupService) -> Inventory | ServiceError:
+    try:
+        found = await service.repositories()
+    except ServiceError as exc:
+        return exc
+    try:
+        periods: Periods = await service.periods()
+    except ServiceError:
+        periods = {}
+    return Inventory(name, found, periods, service.certificate_ends)
 
 
 def service_for(cluster: ClusterSettings, environ: Mapping[str, str]) -> BackupService:

@@ -23,8 +23,10 @@ from tests.service.client.kit import (
     CONNECT,
     NOW,
     TOTAL,
+    Blocking,
     Client,
     Connect,
+    Loop,
     Serve,
 )
 
@@ -47,7 +49,15 @@ def serve(cleanup: ExitStack) -> Serve:
 
 
 @pytest.fixture
-def connect(cleanup: ExitStack) -> Connect:
+def loop(cleanup: ExitStack) -> Loop:
+    """Run an event loop, closed after the clients and before the servers."""
+    made = Loop()
+    cleanup.callback(made.close)
+    return made
+
+
+@pytest.fixture
+def connect(cleanup: ExitStack, loop: Loop) -> Connect:
     """Make a client for the given roots with short limits, one attempt and full back-off."""
 
     def make(*urls: str, attempts: int = 1, **keys: Any) -> Client:
@@ -64,8 +74,9 @@ def connect(cleanup: ExitStack) -> Connect:
         service = BackupService(
             settings, environ={}, on_attempt=reported.append, now=lambda: NOW, jitter=lambda s: s
         )
-        cleanup.callback(service.close)
-        return Client(service, reported)
+        blocking = Blocking(service, loop)
+        cleanup.callback(blocking.close)
+        return Client(blocking, reported)
 
     return make
 

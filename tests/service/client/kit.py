@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import socket
 import ssl
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import trustme
 
 from daemon.core.attempt import Attempt, CallError, Outcome
-from daemon.service.client import BackupService, ServiceError
+from daemon.core.repository import ObservedRepository
+from daemon.service.client import BackupService, KeepTrying, ServiceError, sleep
 from daemon.service.cluster import Tls
 from tests.evil.server import (
     EvilServer,
     answer,
 )
 
+T = TypeVar("T")
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CONNECT = timedelta(seconds=2)
 TOTAL = timedelta(seconds=0.4)
@@ -32,16 +36,81 @@ PROXY_404 = answer(404, b"Service backup not running on this node", Content_Type
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
+class Loop:
+    """An event loop on a thread of its own, for tests that call as threads do."""
+
+    def __init__(self) -> None:
+        """Begin."""
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run *coroutine* on the loop and return what it returns."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
+
+    def close(self) -> None:
+        """End."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.loop.close()
+
+
+class Blocking:
+    """A client whose calls are waited for."""
+
+    def __init__(self, service: BackupService, loop: Loop) -> None:
+        """Call *service* on *loop*."""
+        self._service = service
+        self._loop = loop
+
+    def repositories(
+        self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
+    ) -> tuple[ObservedRepository, ...]:
+        """List the repositories."""
+        return self._loop.run(self._service.repositories(windows, keep_trying))
+
+    def periods(self) -> dict[str, dict[str, timedelta]]:
+        """Ask for the plans."""
+        return self._loop.run(self._service.periods())
+
+    def pause(self, *arguments: Any) -> bool:
+        """Pause a repository."""
+        return self._loop.run(self._service.pause(*arguments))
+
+    def resume(self, *arguments: Any) -> bool:
+        """Resume a repository."""
+        return self._loop.run(self._service.resume(*arguments))
+
+    def backup(self, *arguments: Any) -> bool:
+        """Start a backup."""
+        return self._loop.run(self._service.backup(*arguments))
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """When the first certificate ends."""
+        return self._service.certificate_ends
+
+    def close(self) -> None:
+        """Cut off what is under way, and wait until that has come to its end."""
+
+        async def close() -> None:
+            self._service.close()
+
+        self._loop.run(close())
+
+
 @dataclass
 class Client:
     """One client, what it reported, and the waits that it asked for (nobody really waits)."""
 
-    service: BackupService
+    service: Blocking
     attempts: list[Attempt]
     waits: list[timedelta] = field(default_factory=list)
     patience: int = 100
 
-    def keep_trying(self, delay: timedelta) -> bool:
+    async def keep_trying(self, delay: timedelta) -> bool:
         """Note the wait; go on until the patience is used up."""
         self.waits.append(delay)
         return len(self.waits) <= self.patience

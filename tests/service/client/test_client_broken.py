@@ -53,6 +53,16 @@ def test_a_broken_answer_is_tried_again_and_of_unknown_fate(
     assert [attempt.attempt for attempt in client.attempts] == [1, 2]
 
 
+def test_a_refusal_after_a_broken_answer_settles_nothing(serve: Serve, connect: Connect) -> None:
+    """What is known of the second attempt says nothing about the first."""
+    client = connect(serve(cut(), answer(429), OK).url, attempts=3)
+
+    unresolved = client.pause()
+
+    assert unresolved
+    assert client.errors == [CallError.RESET, CallError.THROTTLED, None]
+
+
 def test_a_body_over_the_limit_is_not_read(serve: Serve, connect: Connect) -> None:
     """A POST's answer over 1 MiB ends the call as too large, with its status and once."""
     client = connect(serve(flooding(HEAD + b"\r\n", b" " * 65536)).url, attempts=3)

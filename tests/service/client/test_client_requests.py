@@ -14,7 +14,6 @@ from daemon import __version__
 from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.repository import RepositoryState
 from daemon.service.cluster import Timeouts, Tls
-from daemon.service.deadlines import Deadlines
 from daemon.service.tls import tls_context
 from daemon.service.transport import Transport
 from tests.evil.server import (
@@ -26,6 +25,7 @@ from tests.service.client.kit import (
     OK,
     PATIENCE,
     Connect,
+    Loop,
     Serve,
     basic,
 )
@@ -66,21 +66,21 @@ def test_pause_is_one_post_with_an_empty_object(
     )
 
 
-def test_each_server_is_reached_again_by_its_own_connections(serve: Serve) -> None:
-    """Connections are kept by server, also for more of them than the library would keep."""
+def test_each_server_is_reached_again_by_its_own_connections(serve: Serve, loop: Loop) -> None:
+    """Connections are kept by server, for any number of them."""
     servers = [serve(OK) for _ in range(12)]
-    limits = Timeouts()
-    watch = Deadlines(limits.total)
-    transport = Transport(
-        tls=tls_context(Tls()), auth=None, timeouts=limits, connections=1, watch=watch
-    )
+    transport = Transport(tls=tls_context(Tls()), auth=None, timeouts=Timeouts())
 
-    answers = [transport.exchange("GET", each.url, "/", limit=100) for each in servers * 2]
+    async def ask() -> set[int]:
+        answers = [
+            await transport.exchange("GET", each.url, "/", limit=100) for each in servers * 2
+        ]
+        transport.close()
+        return {answer.status for answer in answers}
 
-    transport.close()
-    watch.close()
-    assert {answer.status for answer in answers} == {200}
+    assert loop.run(ask()) == {200}
     assert [len(each.seen) for each in servers] == [2] * 12
+    assert [each.connections for each in servers] == [1] * 12
 
 
 def test_head_and_body_leave_in_one_piece(connect: Connect, password_file: Path) -> None:

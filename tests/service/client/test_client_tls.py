@@ -10,12 +10,12 @@ import trustme
 
 from daemon.core.attempt import CallError, Outcome
 from daemon.service.cluster import Timeouts, Tls
-from daemon.service.deadlines import Deadlines
 from daemon.service.tls import tls_context
 from daemon.service.transport import Transport
 from tests.service.client.kit import (
     OK,
     Connect,
+    Loop,
     Serve,
     server_context,
     trusting,
@@ -54,20 +54,19 @@ def test_an_untrusted_server_gets_nothing(
 
 
 def test_the_given_authority_is_the_only_one(
-    serve: Serve, authority: trustme.CA, tmp_path: Path
+    serve: Serve, loop: Loop, authority: trustme.CA, tmp_path: Path
 ) -> None:
     """A CA file replaces all other authorities, also those that a library brings along."""
     server = serve(OK, tls=server_context(authority))
     context = tls_context(trusting(authority, tmp_path))
-    limits = Timeouts()
-    watch = Deadlines(limits.total)
-    transport = Transport(tls=context, auth=None, timeouts=limits, connections=1, watch=watch)
+    transport = Transport(tls=context, auth=None, timeouts=Timeouts())
 
-    answered = transport.exchange("GET", server.url, "/", limit=100)
+    async def ask() -> int:
+        answered = await transport.exchange("GET", server.url, "/", limit=100)
+        transport.close()
+        return answered.status
 
-    transport.close()
-    watch.close()
-    assert answered.status == 200
+    assert loop.run(ask()) == 200
     assert len(context.get_ca_certs()) == 1
 
 

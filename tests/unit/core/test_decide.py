@@ -172,6 +172,38 @@ def test_a_new_opening_asks_again_after_a_person_won() -> None:
     assert isinstance(decision, Pause)
 
 
+def test_a_word_for_a_long_opening_outlives_a_short_one() -> None:
+    """A person's resume counts for the long opening after a short one came and went inside it."""
+    long, both = desired("sunday"), desired("sunday", "nightly")
+
+    intent = decide(KEY, both, seen("active"), YIELDED, NOW)
+    kept = decide(KEY, both, seen("paused"), replace(intent.record, suspect_pause=LIVE), NOW)
+    end = decide(KEY, long, seen("paused"), kept.record, NOW)
+    unconfirmed = decide(KEY, long, seen("active"), end.record, NOW)
+    confirmed = confirm(Resume(end.record), unresolved=None)
+    after = decide(KEY, long, seen("active"), confirmed, NOW)
+
+    found = [type(each) for each in (intent, kept, end, unconfirmed, after)]
+    assert found == [Pause, Adopt, Resume, Resumed, Leave]
+    word = (opening("sunday").id,)
+    steps = (intent.record, kept.record, end.record, unconfirmed.record, confirmed, after.record)
+    assert [record.yielded for record in steps] == [word] * 6
+    assert not unconfirmed.record.is_hold
+    assert after == Leave(confirmed, Reason.YIELDED)
+
+
+def test_a_pause_that_shows_after_all_is_no_failure() -> None:
+    """With a pause that is adopted, the failure of its call and the next try are forgotten."""
+    lost = held(
+        Phase.PAUSING, suspect_pause=LIVE, last_error="timeout", next_attempt=NOW.wall, reached=""
+    )
+
+    decision = decide(KEY, desired(), seen("paused"), lost, NOW)
+
+    assert isinstance(decision, Adopt)
+    assert (decision.record.last_error, decision.record.next_attempt) == (None, None)
+
+
 def test_a_hold_follows_the_openings_that_want_it() -> None:
     """A hold that a second window takes over is kept, under the second window's name (rule 3)."""
     decision = decide(KEY, desired("nightly"), seen("paused"), held(Phase.PAUSED), NOW)

@@ -1,4 +1,4 @@
-"""The register of claims that a daemon has, between its two threads."""
+"""The register of claims that a daemon has, between its membership and its fleet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def claimed(**epochs: int) -> Leases:
 
 
 def test_what_is_claimed_is_given_once() -> None:
-    """The main loop is given each claim, with its lease, a single time."""
+    """The fleet is given each claim, with its lease, a single time."""
     leases = Leases()
     leases.take([Grant("a", 3, ())], UNTIL)
 
@@ -49,7 +49,7 @@ def test_claims_that_nobody_knows_of_are_given_back() -> None:
     assert leases.to_return().epochs == {"ghost": 4}
 
 
-def test_a_claim_is_kept_until_its_worker_has_ended() -> None:
+def test_a_claim_is_kept_until_its_lane_has_ended() -> None:
     """What is let go of is still renewed; only when it has ended it is given back."""
     leases = Leases()
     leases.take([Grant("a", 1, ())], UNTIL)

@@ -169,10 +169,21 @@ def test_older_configurations_stay_while_something_is_held(url: str) -> None:
     with open_ledger(url, Access.DAEMON) as ledger:
         ledger.save_config(CONFIG)
         ledger.save([FULL])
-        ledger.save_config(CONFIG)
+        ledger.save_config(replace(CONFIG, text=b"other: file"))
         while_held = len(ledger.configs())
         ledger.save([Record(FULL.key)])
         ledger.save_config(CONFIG)
         afterwards = len(ledger.configs())
 
     assert (while_held, afterwards) == (2, 1)
+
+
+def test_a_content_is_stored_once(url: str) -> None:
+    """However often the same file is put in force while something is held, one copy is kept."""
+    with open_ledger(url, Access.DAEMON) as ledger:
+        ledger.save([FULL])
+        for minutes in range(40):
+            ledger.save_config(replace(CONFIG, applied=CONFIG.applied + timedelta(minutes=minutes)))
+        stored = ledger.configs()
+
+    assert [config.applied - CONFIG.applied for config in stored] == [timedelta(minutes=39)]

@@ -6,10 +6,8 @@ All of it is virtual; nothing waits.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.moment import Moment
@@ -17,7 +15,7 @@ from daemon.core.record import LATE, Record
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.errors import LedgerError
 from daemon.ledger.ledger import Ledger
-from daemon.service.client import KeepTrying, ServiceError
+from daemon.service.client import ServiceError
 
 EPOCH = datetime(2026, 11, 22)  # noqa: DTZ001  # a window's times are local
 BEGIN = EPOCH.replace(tzinfo=UTC)
@@ -30,16 +28,6 @@ class Killed(BaseException):
 
 class ViolatedError(AssertionError):
     """Raised when an invariant does not hold; begins with its number."""
-
-
-class Inline(Executor):
-    """Runs what is submitted at once, on the caller's thread."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run it now."""
-        future: Future[Any] = Future()
-        future.set_result(fn(*args, **kwargs))
-        return future
 
 
 class Silence:
@@ -67,6 +55,10 @@ class World:
     def now(self) -> Moment:
         """Read the clocks."""
         return Moment(self.wall, f"boot-{self.booted.total_seconds()}", self.elapsed - self.booted)
+
+    async def wait(self, by: timedelta) -> bool:
+        """Let time pass, as a pass waits for it."""
+        return self.advance(by)
 
     def advance(self, by: timedelta) -> bool:
         """Let time pass; requests under way land when they are due."""
@@ -108,8 +100,8 @@ class ModelService:
         self.ledger = ledger
         self.on_attempt = on_attempt
 
-    def repositories(
-        self, _windows: tuple[str, ...], _keep_trying: KeepTrying
+    async def repositories(
+        self, _windows: object, _keep_trying: object
     ) -> tuple[ObservedRepository, ...]:
         """List all repositories."""
         if self.world.strike("list"):
@@ -120,17 +112,23 @@ class ModelService:
             for id_ in REPOSITORIES
         )
 
-    def pause(self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+    async def pause(
+        self, repository: str, _windows: object, _keep: object, _may_send: object
+    ) -> bool:
         """Pause one."""
         return self._post(Action.PAUSE, repository)
 
-    def resume(self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+    async def resume(
+        self, repository: str, _windows: object, _keep: object, _may_send: object
+    ) -> bool:
         """Resume one, and note if it was not ours to resume."""
         if self.world.paused_by.get(repository) == "human":
             self.world.violations.append(f"I2: resumed {repository}, which a person had paused")
         return self._post(Action.RESUME, repository)
 
-    def backup(self, _repository: str, _windows: tuple[str, ...], _keep: KeepTrying) -> bool:
+    async def backup(
+        self, _repository: str, _windows: object, _keep: object, _may_send: object
+    ) -> bool:
         """Start a backup."""
         return False
 
@@ -206,7 +204,7 @@ class FaultyStore:
         self.history: list[tuple[Action, str | None]] = []
         self.has_refused = False
 
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         """Write, or die."""
         if self.world.strike("before-save"):
             self.has_refused = True

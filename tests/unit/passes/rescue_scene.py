@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +15,7 @@ from daemon.core.repository import ObservedRepository, RepositoryKey, Repository
 from daemon.errors import LedgerError
 from daemon.passes.dispatch import Clocks
 from daemon.passes.rescue import Rescue, Result
-from daemon.service.client import KeepTrying, ServiceError
+from daemon.service.client import KeepTrying, MaySend, ServiceError, WithheldError
 from daemon.service.cluster import ClusterSettings
 
 BEGIN = datetime(2026, 11, 22, tzinfo=UTC)
@@ -35,11 +36,15 @@ class VirtualClocks:
         """Read both."""
         return Moment(BEGIN + self.uptime, BOOT, self.uptime)
 
-    def wait(self, delay: timedelta) -> bool:
+    async def wait(self, delay: timedelta) -> bool:
         """Let time pass."""
         self.uptime += delay
         if delay:
             self.waited.append(delay)
+        return self.may_send()
+
+    def may_send(self) -> bool:
+        """Check whether nobody wants to stop."""
         return not self.is_stopping
 
 
@@ -53,26 +58,34 @@ class Cluster:
     sent: list[str] = field(default_factory=list)
     was_cut: bool = False
 
-    def repositories(
+    async def repositories(
         self, _windows: tuple[str, ...], _keep_trying: KeepTrying
     ) -> tuple[ObservedRepository, ...]:
         """List them."""
         self._refuse("list")
         return tuple(ObservedRepository(id_, state) for id_, state in self.states.items())
 
-    def pause(self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+    async def pause(
+        self, repository: str, _windows: tuple[str, ...], _trying: KeepTrying, _may_send: MaySend
+    ) -> bool:
         """Fail the test."""
         raise AssertionError(repository)
 
-    def resume(self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
-        """Resume one, unless it is refused or ignored."""
+    async def resume(
+        self, repository: str, _windows: tuple[str, ...], _trying: KeepTrying, may_send: MaySend
+    ) -> bool:
+        """Resume one, unless it is withheld, refused or ignored."""
+        if not may_send():
+            raise WithheldError("prod: resume withheld")
         self.sent.append(f"resume {repository}")
         self._refuse(f"resume {repository}")
         if repository not in self.ignored:
             self.states[repository] = ACTIVE
         return False
 
-    def backup(self, repository: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+    async def backup(
+        self, repository: str, _windows: tuple[str, ...], _trying: KeepTrying, _may_send: MaySend
+    ) -> bool:
         """Start a backup."""
         self.sent.append(f"backup {repository}")
         return False
@@ -93,7 +106,7 @@ class Book:
     records: dict[RepositoryKey, Record] = field(default_factory=dict)
     is_full: bool = False
 
-    def save(self, records: Iterable[Record], _attempts: Iterable[Attempt] = ()) -> None:
+    async def save(self, records: Iterable[Record], _attempts: Iterable[Attempt] = ()) -> None:
         """Keep what is not spent."""
         if self.is_full:
             raise LedgerError("the disk is full")
@@ -117,13 +130,13 @@ class Scene:
             list(self.book.records.values()),
             self.book,
             lambda _settings, _remember: self.cluster,
-            Clocks(self.clocks.now, self.clocks.wait),
+            Clocks(self.clocks.now, self.clocks.wait, self.clocks.may_send),
         )
 
     def play(self) -> list[Result]:
         """Make a rescue, and tell what became of each repository."""
         rescue = self.rescue()
-        rescue.run()
+        asyncio.run(rescue.run())
         return rescue.results()
 
 
@@ -160,16 +173,23 @@ def told(results: list[Result]) -> dict[str, str]:
     return {result.key.id: result.fate for result in results}
 
 
-def hang(stage: Scene, act: Callable[[], object], *, after: bool = False) -> None:
-    """Do something before, or after, the cluster resumes a repository."""
+def hang(
+    stage: Scene,
+    *,
+    before: Callable[[], Awaitable[object]] | None = None,
+    after: Callable[[], object] | None = None,
+) -> None:
+    """Wait for something before, or do something after, the cluster resumes a repository."""
 
     class Hooked(Cluster):
-        def resume(self, repository: str, windows: tuple[str, ...], trying: KeepTrying) -> bool:
-            if not after:
-                assert act()
-            is_unresolved = super().resume(repository, windows, trying)
+        async def resume(
+            self, repository: str, windows: tuple[str, ...], trying: KeepTrying, may_send: MaySend
+        ) -> bool:
+            if before:
+                assert await before()
+            is_unresolved = await super().resume(repository, windows, trying, may_send)
             if after:
-                act()
+                after()
             return is_unresolved
 
     stage.cluster = Hooked(stage.cluster.states)

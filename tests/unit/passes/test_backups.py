@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.core.attempt import CallError
+from daemon.core.attempt import Attempt, CallError
 from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, RepositoryKey, ScheduledRun
-from daemon.ledger.ledger import Access, Ledger
-from daemon.ledger.opening import MEMORY, open_ledger
 from daemon.passes.backups import AGAIN, EVERY, Backups
 from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
-from daemon.service.client import KeepTrying, ServiceError
+from daemon.service.client import KeepTrying, MaySend, ServiceError, WithheldError
 from daemon.windows.window import CatchUp
 
 WALL = datetime(2026, 11, 22, 6, tzinfo=UTC)
 NOW = Moment(WALL, "boot", timedelta(hours=1))
 MISSED = (ScheduledRun(WALL - timedelta(hours=1), "daily", "BACKUP"),)
 MERGE = (ScheduledRun(WALL - timedelta(hours=1), "weekly", "MERGE"),)
+
+
+def later(passed: timedelta) -> Moment:
+    """Return a moment after the beginning."""
+    return replace(NOW, wall=WALL + passed, uptime=NOW.uptime + passed)
 
 
 @dataclass
@@ -51,41 +54,67 @@ class Service:
     error: ServiceError | None = None
     started: list[str] = field(default_factory=list)
 
-    def repositories(
+    async def repositories(
         self, _windows: tuple[str, ...], _keep_trying: KeepTrying
     ) -> tuple[ObservedRepository, ...]:
         """List nothing."""
         return ()
 
-    def pause(self, _id: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+    async def pause(
+        self, _id: str, _windows: tuple[str, ...], _trying: KeepTrying, _may_send: MaySend
+    ) -> bool:
         """Do nothing."""
         return False
 
     resume = pause
 
-    def backup(self, id_: str, _windows: tuple[str, ...], _keep_trying: KeepTrying) -> bool:
+    async def backup(
+        self, id_: str, _windows: tuple[str, ...], _trying: KeepTrying, may_send: MaySend
+    ) -> bool:
         """Start one."""
+        if not may_send():
+            raise WithheldError("prod: backup withheld")
         if self.error:
             raise self.error
         self.started.append(id_)
         return False
 
 
+class Paper:
+    """A ledger that takes everything."""
+
+    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Take it."""
+
+
 @dataclass
 class Stage:
     """Backups of three repositories, with all that they need."""
 
-    ledger: Ledger
     goes_on: bool = True
     service: Service = field(default_factory=Service)
     log: Log = field(default_factory=Log)
 
     def __post_init__(self) -> None:
         """Put the parts together."""
-        self.holdings = Holdings(self.ledger, [])
-        time = Clocks(lambda: NOW, lambda _: self.goes_on)
+        self.holdings = Holdings(Paper(), [])
+        time = Clocks(lambda: NOW, self.wait, lambda: self.goes_on)
         self.backups = Backups(self.holdings, Journal("prod", self.log), time)
-        self.line = Route(self.service, ThreadPoolExecutor(1), 1)
+
+    async def wait(self, _delay: timedelta) -> bool:
+        """Wait for nothing."""
+        return self.goes_on
+
+    @property
+    def owed(self) -> list[Record]:
+        """The records of what is owed, by id."""
+        records = sorted(self.holdings.records(), key=lambda record: record.key)
+        return [record for record in records if record.backup_due]
+
+    def start(self, record: Record) -> None:
+        """Start a backup that is no longer owed on disk."""
+        self.holdings.note(replace(record, backup_due=None))
+        asyncio.run(self.backups.start(record, Route(self.service, 1)))
 
     def owe(self, id_: str, catch_up: CatchUp, missed: tuple[ScheduledRun, ...]) -> Record:
         """Resume a repository that was held with *catch_up* and missed these runs."""
@@ -97,10 +126,9 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def stage() -> Stage:
     """Set the stage."""
-    with open_ledger(MEMORY, Access.DAEMON) as ledger:
-        yield Stage(ledger)
+    return Stage()
 
 
 @pytest.mark.parametrize(
@@ -132,24 +160,42 @@ def test_turns_are_apart(stage: Stage) -> None:
 
 
 def test_turns_that_were_missed_are_spread_again(stage: Stage) -> None:
-    """After an absence all turns are past: one starts, the others get new turns."""
+    """After an absence all turns are past: one starts every 10 s, each once, and none is lost."""
+    for id_ in "abc":
+        stage.holdings.note(replace(stage.owe(id_, CatchUp.ALWAYS, ()), backup_due=WALL))
+    started = []
+    for second in range(60):
+        chosen = stage.backups.choose(stage.owed, later(timedelta(seconds=second)))
+        if chosen:
+            started.append((chosen.key.id, timedelta(seconds=second)))
+            stage.start(chosen)
+
+    assert started == [("a", 0 * EVERY), ("b", EVERY), ("c", 2 * EVERY)]
+    assert stage.service.started == ["a", "b", "c"]
+
+
+def test_one_that_is_not_chosen_waits_as_it_is(stage: Stage) -> None:
+    """Who has to wait keeps its turn unwritten, and another pass is asked for in time."""
     past = [replace(stage.owe(id_, CatchUp.ALWAYS, ()), backup_due=WALL) for id_ in "abc"]
+    for record in past:
+        stage.holdings.note(record)
 
-    chosen = stage.backups.take_turns(past, NOW)
+    chosen = stage.backups.choose(past, NOW)
+    too_early = stage.backups.choose(past[1:], later(EVERY / 2))
 
-    assert chosen == past[0]
-    assert [r.backup_due for r in stage.holdings.owed()] == [WALL, WALL + EVERY, WALL + 2 * EVERY]
+    assert (chosen, too_early) == (past[0], None)
+    assert stage.owed == past
+    assert stage.backups.next_due(later(EVERY / 2)) == EVERY / 2
 
 
 def test_a_backup_is_started_once(stage: Stage) -> None:
     """A backup that was started is not owed any more."""
     record = stage.owe("orders", CatchUp.ALWAYS, ())
-    stage.holdings.note(replace(record, backup_due=None))
 
-    stage.backups.start(record, stage.line)
+    stage.start(record)
 
     assert stage.service.started == ["orders"]
-    assert stage.holdings.owed() == []
+    assert stage.owed == []
 
 
 @pytest.mark.parametrize(
@@ -162,11 +208,10 @@ def test_a_failed_backup(stage: Stage, *, retryable: bool, unresolved: bool, is_
         "prod", CallError.REFUSED, "no", retryable=retryable, unresolved=unresolved
     )
     record = stage.owe("orders", CatchUp.ALWAYS, ())
-    stage.holdings.note(replace(record, backup_due=None))
 
-    stage.backups.start(record, stage.line)
+    stage.start(record)
 
-    assert [r.backup_due for r in stage.holdings.owed()] == ([WALL + AGAIN] if is_owed else [])
+    assert [r.backup_due for r in stage.owed] == ([WALL + AGAIN] if is_owed else [])
     assert [keys["action"] for keys in stage.log.failed] == ["backup"]
 
 
@@ -174,9 +219,8 @@ def test_nothing_starts_after_a_stop(stage: Stage) -> None:
     """A pass that is to end starts no backup, and goes on owing it."""
     stage.goes_on = False
     record = stage.owe("orders", CatchUp.ALWAYS, ())
-    stage.holdings.note(replace(record, backup_due=None))
 
-    stage.backups.start(record, stage.line)
+    stage.start(record)
 
     assert stage.service.started == []
-    assert stage.holdings.owed() == [record]
+    assert stage.owed == [record]

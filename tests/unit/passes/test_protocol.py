@@ -58,22 +58,22 @@ class RecordsLate(FaultyStore):
 
     _waiting: tuple[Iterable[Record], Iterable[Attempt]] = ((), ())
 
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         """Write the last ones, keep these."""
         ready, self._waiting = self._waiting, (list(records), list(attempts))
-        super().save(*ready)
+        await super().save(*ready)
 
 
 class ResumesByGlobs(Controller):
     """Decides only on repositories that a window of today's file matches."""
 
-    def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
+    async def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
         """Pass over the others, held or not."""
         windows = rules.timeline.windows.values()
         patterns = [patterns for window in windows for _, patterns in window.targets]
         return [
             decided
-            for decided in super()._decide(observed, rules)
+            for decided in await super()._decide(observed, rules)
             if any(each.matches(decided.record.key.id) for each in patterns)
         ]
 

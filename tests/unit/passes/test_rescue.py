@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -71,10 +71,10 @@ def test_a_second_look_finds_it() -> None:
     stage = scene(hold())
     came_back = stage.clocks.wait
 
-    def wait(delay: timedelta) -> bool:
+    async def wait(delay: timedelta) -> bool:
         if delay >= timedelta(seconds=5):
             stage.cluster.states["orders"] = PAUSED
-        return came_back(delay)
+        return await came_back(delay)
 
     rescue = Rescue(
         ClusterSettings("prod"),
@@ -83,7 +83,7 @@ def test_a_second_look_finds_it() -> None:
         lambda _settings, _remember: stage.cluster,
         Clocks(stage.clocks.now, wait),
     )
-    rescue.run()
+    asyncio.run(rescue.run())
 
     assert told(rescue.results()) == {"orders": Fate.RESUMED}
 
@@ -152,7 +152,7 @@ def test_a_suspicion_is_no_result_but_told() -> None:
     """A lost pause that has not landed is named with the instant until which it may."""
     stage = scene(suspected(), orders=ACTIVE)
     rescue = stage.rescue()
-    rescue.run()
+    asyncio.run(rescue.run())
 
     found = rescue.suspected(stage.clocks.now())
 
@@ -167,7 +167,7 @@ def test_a_suspicion_of_an_earlier_boot_ends_with_its_span() -> None:
         orders=ACTIVE,
     )
     rescue = stage.rescue()
-    rescue.run()
+    asyncio.run(rescue.run())
 
     (until,) = rescue.suspected(stage.clocks.now()).values()
 
@@ -178,7 +178,7 @@ def test_a_suspicion_that_is_over_is_forgotten() -> None:
     """A look after its end settles it: nothing is left to tell, and nothing in the ledger."""
     stage = scene(suspected(lasting=-MINUTE), orders=ACTIVE)
     rescue = stage.rescue()
-    rescue.run()
+    asyncio.run(rescue.run())
 
     assert (rescue.results(), rescue.suspected(stage.clocks.now())) == ([], {})
     assert stage.book.records == {}
@@ -188,7 +188,7 @@ def test_a_suspicion_of_what_is_not_listed_ends_all_the_same() -> None:
     """Where the list lacks the repository nothing is told of a suspicion that is over."""
     stage = scene(suspected(lasting=-MINUTE))
     rescue = stage.rescue()
-    rescue.run()
+    asyncio.run(rescue.run())
 
     assert (rescue.results(), rescue.suspected(stage.clocks.now())) == ([], {})
 
@@ -217,7 +217,7 @@ def test_a_full_disk_stops_no_resume() -> None:
     stage.book.is_full = True
     rescue = stage.rescue()
 
-    rescue.run()
+    asyncio.run(rescue.run())
 
     assert told(rescue.results()) == {"orders": Fate.RESUMED}
     assert rescue.ledger_error == "the disk is full"
@@ -266,7 +266,7 @@ def test_a_bug_on_one_cluster_is_raised_after_the_others() -> None:
     rescues = [broken.rescue(), good.rescue()]
 
     with pytest.raises(RuntimeError, match="a bug"):
-        carry_out(rescues, threading.Event())
+        asyncio.run(carry_out(rescues, _nothing))
 
     assert good.cluster.states == {"orders": ACTIVE}
     assert broken.cluster.was_cut
@@ -276,10 +276,14 @@ def test_a_bug_on_one_cluster_is_raised_after_the_others() -> None:
 def test_one_that_hangs_delays_no_other() -> None:
     """While one cluster keeps silent, another one is served to its end."""
     silent, good = scene(hold(), orders=PAUSED), scene(hold(), orders=PAUSED)
-    served = threading.Event()
-    hang(silent, lambda: served.wait(60))
-    hang(good, served.set, after=True)
+    served = asyncio.Event()
+    hang(silent, before=lambda: asyncio.wait_for(served.wait(), 60))
+    hang(good, after=served.set)
 
-    carry_out([silent.rescue(), good.rescue()], threading.Event())
+    asyncio.run(carry_out([silent.rescue(), good.rescue()], _nothing))
 
     assert silent.cluster.states == good.cluster.states == {"orders": ACTIVE}
+
+
+def _nothing() -> None:
+    """Stop nothing: no wait of these clocks lasts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,9 @@ import pytest
 from daemon.core.moment import Moment
 from daemon.errors import ConfigError
 from daemon.fleet.alarms import Alarms
-from daemon.fleet.fleet import Fleet
-from daemon.fleet.worker import Worker
+from daemon.fleet.fleet import OwnFleet
+from daemon.fleet.lane import Lane
+from daemon.fleet.lanes import Lanes
 from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.health import STALE, Health, InForce
 from daemon.runtime.parts import DaemonParts
@@ -37,19 +39,32 @@ class Clock:
         return Moment(START.wall + self.passed, START.boot_id, START.uptime + self.passed)
 
 
-def no_worker(*_: object) -> Worker:
+def no_lane(*_: object) -> Lane:
     """Refuse: this fleet has no clusters."""
     raise AssertionError
+
+
+LOOP = asyncio.new_event_loop()
+
+
+async def stop(alarms: Alarms) -> None:
+    """Stop them, which the library does in the loop's next turn."""
+    alarms.stop()
+    await asyncio.sleep(0)
 
 
 @pytest.fixture
 def alarms() -> Iterator[Alarms]:
     """Return alarms that ring."""
-    alarms = Alarms()
-    alarms.start()
+    alarms = Alarms(lambda: START.wall)
+
+    async def start() -> None:
+        alarms.start()
+
+    LOOP.run_until_complete(start())
     yield alarms
     if alarms.is_alive:
-        alarms.stop()
+        LOOP.run_until_complete(stop(alarms))
 
 
 @pytest.fixture
@@ -60,11 +75,11 @@ def health_at(alarms: Alarms, tmp_path: Path) -> Callable[..., Health]:
         parts = DaemonParts(SETTINGS, tmp_path / "f.yaml", tmp_path, (), {}, rejected=rejected)
         return Health(
             clock=clock,
-            fleet=Fleet(no_worker, ()),
+            fleet=OwnFleet(Lanes(no_lane), ()),
             alarms=alarms,
             guard=ClockGuard(clock()),
             file=ConfigFile(parts, {}),
-            unreachable=UnreachableClusters(lambda _: None),
+            unreachable=UnreachableClusters(),
             in_force=lambda: InForce(SETTINGS, Timeline(()), START.wall),
             lost_lines=lambda: 3,
         )
@@ -76,7 +91,7 @@ def test_a_daemon_that_runs_has_no_problems(health_at: Callable[..., Health]) ->
     """All is well while the loop ticks and the alarms ring; the metrics show what is in force."""
     health = health_at(Clock())
 
-    state = health.state()
+    state = health.snapshot().state
 
     assert (health.problems(), health.stalls()) == ([], [])
     assert state.is_config_good
@@ -91,7 +106,7 @@ def test_a_rejected_file_is_a_problem(health_at: Callable[..., Health]) -> None:
 
     assert health.problems() == ["the file was rejected; the last good configuration is in force"]
     assert health.stalls() == []
-    assert not health.state().is_config_good
+    assert not health.snapshot().state.is_config_good
     assert "the file was REJECTED" in health.status_line()
 
 
@@ -112,6 +127,6 @@ def test_a_scheduler_that_ended_is_a_stall(
     """Without alarms nothing rings at a boundary, which only a restart repairs."""
     health = health_at(Clock())
 
-    alarms.stop()
+    LOOP.run_until_complete(stop(alarms))
 
     assert health.stalls() == ["the scheduler has died"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
-from daemon.runtime.ledger_notes import LedgerNotes
+from daemon.runtime.ledger_notes import OwnNotes
 from tests.unit.ledger.ledger_samples import CONFIG, DAY, NOW, file_of, sent
 
 
@@ -37,10 +38,10 @@ def test_a_configuration_in_force_has_no_faults(url: str) -> None:
     log = Log()
 
     with open_ledger(url, Access.DAEMON) as ledger:
-        notes = LedgerNotes(ledger, log)
-        notes.read_with(["a fault"])
+        notes = OwnNotes(ledger, log)
+        asyncio.run(notes.read_with(["a fault"]))
         faults = ledger.daemon().reading.faults
-        notes.applied(CONFIG)
+        asyncio.run(notes.applied(CONFIG))
         found = ledger.daemon().reading.faults, ledger.last_good()
 
     assert faults == ("a fault",)
@@ -54,7 +55,7 @@ def test_what_cannot_be_written_is_logged(url: str) -> None:
     open_ledger(url, Access.DAEMON).close()
 
     with open_ledger(url, Access.READ) as ledger:
-        LedgerNotes(ledger, log).read_with(())
+        asyncio.run(OwnNotes(ledger, log).read_with(()))
 
     assert log.events == ["ledger.failed"]
 
@@ -65,7 +66,7 @@ def test_a_lost_ledger_is_replaced(url: str) -> None:
 
     with open_ledger(url, Access.DAEMON) as ledger:
         file_of(url).unlink()
-        LedgerNotes(ledger, log).read_with(["a fault"])
+        asyncio.run(OwnNotes(ledger, log).read_with(["a fault"]))
         faults = ledger.daemon().reading.faults
 
     assert faults == ("a fault",)
@@ -77,10 +78,10 @@ def test_old_attempts_are_deleted(url: str) -> None:
     log = Log()
     with open_ledger(url, Access.DAEMON) as ledger:
         ledger.save([], [sent(NOW - DAY), sent(NOW)])
-        LedgerNotes(ledger, log).forget_attempts(NOW)
+        asyncio.run(OwnNotes(ledger, log).forget_attempts(NOW))
         left = [attempt.started for attempt in ledger.attempts(NOW - 2 * DAY)]
     with open_ledger(url, Access.READ) as ledger:
-        LedgerNotes(ledger, log).forget_attempts(NOW)
+        asyncio.run(OwnNotes(ledger, log).forget_attempts(NOW))
 
     assert left == [NOW]
     assert log.events == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from daemon.core.unreachable import Unreachable
@@ -18,20 +17,26 @@ def down(cluster: str, minutes: int = 1, error: str = "refused") -> Unreachable:
 
 def test_only_changes_are_noted() -> None:
     """A cluster is noted when it stops answering, changes or answers again, and at first."""
-    noted: list[Mapping[str, Unreachable | None]] = []
-    watch = UnreachableClusters(noted.append)
+    watch = UnreachableClusters()
     refused, other = down("a"), down("a", error="dns")
 
-    for found in ({"a": None}, {"a": None}, {"a": refused}, {"a": refused}, {"a": other}, {}):
-        watch.look(found)
+    looks: list[dict[str, Unreachable | None]] = [
+        {"a": None}, {"a": None}, {"a": refused}, {"a": refused}, {"a": other}, {}
+    ]  # fmt: skip
+    changes = [watch.changes(found) for found in looks]
 
-    assert noted == [{"a": None}, {"a": refused}, {"a": other}, {"a": None}]
+    assert [change for change in changes if change] == [
+        {"a": None},
+        {"a": refused},
+        {"a": other},
+        {"a": None},
+    ]
 
 
 def test_the_longest_are_named_first() -> None:
     """Three are named with their errors, the others are counted."""
-    watch = UnreachableClusters(lambda _: None)
-    watch.look({name: down(name, minutes) for minutes, name in enumerate("abcde")} | {"f": None})
+    watch = UnreachableClusters()
+    watch.changes({name: down(name, minutes) for minutes, name in enumerate("abcde")} | {"f": None})
 
     said = watch.in_short()
 

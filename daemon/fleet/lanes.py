@@ -1,0 +1,118 @@
+"""The lanes that there are, and what is asked of all of them together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+
+from daemon.core.record import Record
+from daemon.core.shares import Lease
+from daemon.core.unreachable import Unreachable
+from daemon.fleet.lane import Lane
+from daemon.monitoring.metrics import ClusterState
+from daemon.service.cluster import ClusterSettings
+
+OVERDUE_AFTER = timedelta(seconds=30)
+"""A resume that takes so long is no longer on its way."""
+
+MakeLane = Callable[[ClusterSettings, Iterable[Record], Lease | None], Lane]
+
+
+class Lanes:
+    """One lane for each cluster that is spoken to, by name."""
+
+    def __init__(self, make: MakeLane) -> None:
+        """Make lanes with *make*."""
+        self._make = make
+        self._lanes: dict[str, Lane] = {}
+
+    def __contains__(self, name: str) -> bool:
+        """Check whether there is a lane of that name."""
+        return name in self._lanes
+
+    def __iter__(self) -> Iterator[Lane]:
+        """Return the lanes."""
+        return iter(list(self._lanes.values()))
+
+    def names(self) -> frozenset[str]:
+        """Name the clusters that have one."""
+        return frozenset(self._lanes)
+
+    def get(self, name: str) -> Lane | None:
+        """Return the lane of a cluster, if there is one."""
+        return self._lanes.get(name)
+
+    def open(
+        self, settings: ClusterSettings, records: Iterable[Record], lease: Lease | None = None
+    ) -> Lane:
+        """Open a lane that goes on from *records*; `start` begins its passes."""
+        lane = self._lanes[settings.name] = self._make(settings, records, lease)
+        return lane
+
+    def take_out(self, name: str) -> Lane | None:
+        """Take a lane out, and tell it to stop; None if there is none of that name."""
+        lane = self._lanes.pop(name, None)
+        if lane:
+            lane.stop()
+        return lane
+
+    def wake(self, *, hurry: bool = False) -> None:
+        """Ask every cluster for a pass."""
+        for lane in self:
+            lane.wake(hurry=hurry)
+
+    def dead(self) -> list[str]:
+        """Name the clusters whose lane ended without being told to."""
+        return [name for name, lane in self._lanes.items() if lane.has_died]
+
+    def holds(self) -> Iterator[Record]:
+        """Return the records of all repositories that may be paused by us."""
+        for lane in self:
+            yield from lane.controller.holds
+
+    def certificates(self) -> dict[str, datetime | None]:
+        """Return when the first certificate of each cluster ends (UTC), where one was verified."""
+        return {name: lane.certificate_ends for name, lane in self._lanes.items()}
+
+    def unreachable(self) -> dict[str, Unreachable | None]:
+        """Return why each cluster does not respond as it should, None where it does."""
+        return {name: lane.unreachable for name, lane in self._lanes.items()}
+
+    def overdue(self, now: datetime) -> int:
+        """Count the repositories that should have been resumed a while before *now*."""
+        ends = (hold.until for hold in self.holds() if hold.until)
+        return sum(now - end > OVERDUE_AFTER for end in ends)
+
+    def states(self, now: datetime) -> tuple[ClusterState, ...]:
+        """Return how each cluster stands at *now*."""
+        return tuple(_state(name, lane, now) for name, lane in self._lanes.items())
+
+    def held_since(self, instant: datetime) -> list[str]:
+        """Name the repositories that have been held since before *instant*."""
+        return sorted(str(hold.key) for hold in self.holds() if hold.since and hold.since < instant)
+
+    def known_ids(self) -> dict[str, frozenset[str]]:
+        """Return the repositories of each cluster that was listed or found unreachable."""
+        return {
+            name: lane.controller.known_ids
+            for name, lane in self._lanes.items()
+            if lane.controller.has_looked
+        }
+
+
+async def ended(lanes: Iterable[Lane], within: timedelta) -> bool:
+    """Wait until the last passes of *lanes* have ended; return whether all did *within* that."""
+    waits = [asyncio.create_task(lane.join()) for lane in lanes]
+    if not waits:
+        return True
+    _, pending = await asyncio.wait(waits, timeout=within.total_seconds())
+    for wait in pending:
+        wait.cancel()
+    return not pending
+
+
+def _state(name: str, lane: Lane, now: datetime) -> ClusterState:
+    holds, contact = lane.controller.holds, lane.controller.last_contact
+    late = [(now - hold.until).total_seconds() for hold in holds if hold.until]
+    return ClusterState(name, len(holds), max([0.0, *late]), contact, lane.certificate_ends)

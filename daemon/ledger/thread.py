@@ -1,0 +1,216 @@
+"""The one thread that speaks to the ledger: the event loop never waits for a disk or a database.
+
+What waits to be written when the thread is free is written together, in one durable transaction. A
+transaction that fails is tried again item by item, so that nobody fails for what is wrong with
+another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+from daemon.core.attempt import Attempt
+from daemon.core.record import Record
+from daemon.core.shares import Lease
+from daemon.errors import FencedError, LedgerError
+from daemon.host.thread import WorkerThread
+from daemon.ledger.ledger import DamagedError, Ledger
+
+T = TypeVar("T")
+
+MOST_AT_ONCE = 100
+WITHIN = timedelta(seconds=2)
+"""How long a pass waits for a ledger that writes nothing: then what is ours is resumed without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the passes over one cluster have to write; by the claim of *lease* if it is shared."""
+
+    records: list[Record]
+    attempts: list[Attempt]
+    lease: Lease | None = None
+
+    @property
+    def claimed(self) -> Lease:
+        """The lease, which there is where daemons share a ledger."""
+        if self.lease is None:
+            raise AssertionError("nothing is written to a shared ledger without a claim")
+        return self.lease
+
+    @property
+    def others(self) -> frozenset[str]:
+        """The other names under which something of it goes on; none where nobody shares."""
+        own = self.lease.cluster if self.lease else None
+        names = frozenset(record.key.cluster for record in self.records)
+        return names - {own} if own else frozenset()
+
+
+Write = Callable[[Sequence[Change]], Sequence[Exception | None]]
+"""Writes all of it in one durable transaction, and returns what became of each; or raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ticket:
+    change: Change
+    done: asyncio.Future[None]
+
+
+class LedgerThread:
+    """Does what is asked of the ledger, one thing after the other; for one event loop."""
+
+    def __init__(self, write: Write, place: str) -> None:
+        """Write with *write*, to the ledger that people call *place*."""
+        self._write = write
+        self._place = place
+        self._thread = WorkerThread("ledger")
+        self._waiting: deque[_Ticket] = deque()
+        self._writer: asyncio.Task[None] | None = None
+        self._began: float | None = None
+        self._wrote: float | None = None
+
+    @property
+    def patience_s(self) -> float:
+        """How much longer anybody waits for it: as long as it writes, a queue is no standstill."""
+        now = asyncio.get_running_loop().time()
+        began = min((at for at in (self._began, self._wrote) if at is not None), default=now)
+        return began + WITHIN.total_seconds() - now
+
+    async def run(self, ask: Callable[[], T]) -> T:
+        """Return what *ask* returns on the thread. Raises what it raises."""
+        loop = asyncio.get_running_loop()
+
+        def timed() -> T:
+            self._began = loop.time()
+            try:
+                return ask()
+            finally:
+                self._began = None
+
+        return await self._thread.run(timed)
+
+    def write(self, change: Change) -> asyncio.Future[None]:
+        """Write *change*; the result is there when it is durable, or says why it is not."""
+        ticket = _Ticket(change, asyncio.get_running_loop().create_future())
+        # Whoever no longer waits for it need not hear of it.
+        ticket.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._waiting.append(ticket)
+        if self._writer is None:
+            self._wrote = asyncio.get_running_loop().time()
+            self._writer = asyncio.create_task(self._write_all(), name="ledger")
+        return ticket.done
+
+    def slow(self) -> LedgerError:
+        """Return the error of a ledger that does not answer in time."""
+        return LedgerError(
+            f"{self._place}: no answer within {WITHIN.total_seconds():g} s; somebody else may have"
+            " locked it"
+        )
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        while self._writer is not None:
+            await self._writer
+
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                tickets = self._next()
+                if not await self._try(tickets):
+                    for ticket in tickets:
+                        if not ticket.done.done():
+                            await self._try([ticket])
+        finally:
+            self._writer = self._wrote = None
+
+    def _next(self) -> list[_Ticket]:
+        """Take what is written next: one that concerns another's cluster goes by itself.
+
+        It waits for what that one's owner is writing.
+        """
+        tickets: list[_Ticket] = []
+        while self._waiting and len(tickets) < MOST_AT_ONCE:
+            if self._waiting[0].change.others and tickets:
+                break
+            tickets.append(self._waiting.popleft())
+            if tickets[0].change.others:
+                break
+        return tickets
+
+    async def _try(self, tickets: Sequence[_Ticket]) -> bool:
+        """Write them; return whether that is the end of it."""
+        changes = [ticket.change for ticket in tickets]
+        try:
+            errors = await self.run(lambda: self._write(changes))
+        except DamagedError as exc:
+            # A new file is in its place, which takes the others' changes: one has to hear of it.
+            tickets[0].done.set_exception(exc)
+            return len(tickets) == 1
+        except Exception as exc:  # noqa: BLE001  # raised where the item is waited for
+            if len(tickets) > 1:
+                return False
+            errors = [exc]
+        else:
+            self._wrote = asyncio.get_running_loop().time()
+        for ticket, error in zip(tickets, errors, strict=True):
+            if error is None:
+                ticket.done.set_result(None)
+            else:
+                ticket.done.set_exception(error)
+        return True
+
+
+def writer_of(ledger: Ledger) -> Write:
+    """Return what writes to a *ledger* that is one daemon's alone."""
+
+    def write(changes: Sequence[Change]) -> list[None]:
+        records = [record for change in changes for record in change.records]
+        ledger.save(records, [sent for change in changes for sent in change.attempts])
+        return [None] * len(changes)
+
+    return write
+
+
+class LaneStore:
+    """Where the passes over one cluster write; one save at a time."""
+
+    def __init__(self, thread: LedgerThread, lease: Lease | None = None) -> None:
+        """Write by *thread*, and by the claim of *lease* if others share the ledger."""
+        self._thread = thread
+        self._lease = lease
+        self._late: tuple[asyncio.Future[None], list[Attempt]] | None = None
+
+    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write all of it in one durable transaction.
+
+        Raises:
+            FencedError: the cluster is another daemon's; only the attempts were kept.
+            LedgerError: nothing was written, or the ledger has written nothing for two seconds.
+
+        """
+        new = list(attempts)
+        if self._late is not None:
+            written, offered = self._late
+            await self._wait(written)
+            self._late = None
+            if written.exception() is None or isinstance(written.exception(), FencedError):
+                # Nobody knew, so that they are offered again; they are in the history already.
+                known = {id(attempt) for attempt in offered}
+                new = [attempt for attempt in new if id(attempt) not in known]
+        written = self._thread.write(Change(list(records), new, self._lease))
+        self._late = (written, new)
+        await self._wait(written)
+        self._late = None
+        written.result()
+
+    async def _wait(self, written: asyncio.Future[None]) -> None:
+        while not written.done():
+            patience_s = self._thread.patience_s
+            if patience_s <= 0:
+                raise self._thread.slow()
+            await asyncio.wait({written}, timeout=patience_s)

@@ -1,0 +1,100 @@
+"""What a ledger did not take is offered to it again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from daemon.core.attempt import Action, Attempt, Outcome
+from daemon.core.record import Phase, Record
+from daemon.core.repository import RepositoryKey
+from daemon.errors import LedgerError
+from daemon.passes.holdings import Holdings
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@dataclass
+class Store:
+    """Refuses the next write, if told to, after whatever comes before the refusal."""
+
+    before_refusal: Callable[[], object] | None = None
+    records: list[Record] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+
+    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+        """Write them, or refuse."""
+        if self.before_refusal:
+            act, self.before_refusal = self.before_refusal, None
+            act()
+            raise LedgerError("the disk is full")
+        self.records += records
+        self.attempts += attempts
+
+
+def hold(id_: str, phase: Phase = Phase.PAUSING) -> Record:
+    """Return a hold."""
+    return Record(RepositoryKey("prod", id_), phase)
+
+
+def attempt(id_: str) -> Attempt:
+    """Return a pause that succeeded."""
+    return Attempt(
+        "prod", id_, Action.PAUSE, (), "POST", "", 1, 200, Outcome.OK, None, "", NOW, timedelta(0)
+    )
+
+
+def test_what_was_refused_is_offered_again_with_the_news() -> None:
+    """After a refusal the next write has all that was not written, each in its last state.
+
+    It also has what was written before: the file that takes it may be another one by then.
+    """
+    store, written = Store(), [hold("kept"), hold("gone", Phase.RESUMING)]
+    holdings = Holdings(store, written)
+    holdings.note(hold("refused"))
+    holdings.note(hold("changed"))
+    holdings.note(written[1].released())
+    holdings.remember_attempt(attempt("refused"))
+    store.before_refusal = lambda: holdings.note(hold("changed", Phase.PAUSED))
+
+    async def act() -> None:
+        with pytest.raises(LedgerError):
+            await holdings.flush()
+        was_saved = holdings.is_saved("refused")
+        holdings.note(hold("news"))
+        holdings.remember_attempt(attempt("news"))
+        await holdings.flush()
+        assert not was_saved
+
+    asyncio.run(act())
+
+    expected = [
+        hold("changed", Phase.PAUSED),
+        replace(written[1], phase=None),
+        hold("kept"),
+        hold("news"),
+        hold("refused"),
+    ]
+    assert sorted(store.records, key=lambda record: record.key) == expected
+    assert store.attempts == [attempt("refused"), attempt("news")]
+    assert holdings.unrecorded() == []
+
+
+def test_what_was_written_is_not_written_again() -> None:
+    """A write that went well leaves nothing to be offered."""
+    store = Store()
+    holdings = Holdings(store, [])
+    holdings.note(hold("orders"))
+
+    async def act() -> None:
+        await holdings.flush()
+        await holdings.flush()
+
+    asyncio.run(act())
+
+    assert store.records == [hold("orders")]
+    assert holdings.is_saved("orders")
