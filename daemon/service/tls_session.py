@@ -40,9 +40,13 @@ class TlsSession:
         Raises: ssl.SSLError; an SSLZeroReturnError where the server ended the session soundly.
         """
         try:
-            return self._session.read(_PIECE)
+            piece = self._session.read(_PIECE)
         except ssl.SSLWantReadError:
             return None
+        if not piece:
+            # Python's answer to a close_notify, at each read from then on.
+            raise ssl.SSLZeroReturnError("the server ended the session")
+        return piece
 
     def write(self, data: bytes) -> None:
         """Say *data* to the server. Raises: ssl.SSLError."""

@@ -316,7 +316,10 @@ class Wire(asyncio.Protocol):
         self._tls.received(data)
         if not self._tls.is_established:
             self._shake_hands(self._tls)
-        while self._tls.is_established and (piece := self._tls.read()) is not None:
+        self._decrypt(self._tls)
+
+    def _decrypt(self, tls: TlsSession) -> None:
+        while tls.is_established and (piece := tls.read()) is not None:
             self._parse(piece)
 
     def _parse(self, data: bytes) -> None:
@@ -341,7 +344,7 @@ class Wire(asyncio.Protocol):
             if self._tls is not None:
                 self._tls.ended()
                 with suppress(ssl.SSLZeroReturnError):
-                    self._take(b"")
+                    self._decrypt(self._tls)
             if self._parser is not None:
                 self._parser.end()
                 self._finish()
@@ -384,11 +387,7 @@ def _said(exc: BaseException) -> str:
 _Kind = type[BaseException] | tuple[type[BaseException], ...]
 _KINDS: Final[tuple[tuple[_Kind, CallError, str], ...]] = (
     (socket.gaierror, CallError.DNS, "the host's name cannot be resolved"),
-    (
-        (ssl.SSLEOFError, ssl.SSLZeroReturnError),
-        CallError.RESET,
-        "the server closed the connection inside TLS",
-    ),
+    (ssl.SSLEOFError, CallError.RESET, "the server closed the connection inside TLS"),
     (ssl.SSLError, CallError.TLS, ""),
     (TimeoutError, CallError.TIMEOUT, "the server kept silent for too long"),
     (
