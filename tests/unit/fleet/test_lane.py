@@ -270,7 +270,7 @@ def test_what_is_adopted_during_a_pass_is_not_overwritten() -> None:
             asyncio.get_running_loop().call_soon(stage.lane.adopt, held)
             return listed
 
-        stage.service.repositories = repositories  # type: ignore[method-assign]
+        stage.service.repositories = repositories  # type: ignore[assignment,method-assign]
         stage.lane.start()
         await settled()
         stage.lane.stop()
