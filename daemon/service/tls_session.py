@@ -28,7 +28,9 @@ class TlsSession:
 
     def received(self, data: bytes) -> None:
         """Take what came from the server."""
-        self._incoming.write(data)
+        if data:
+            # After the end not even nothing may be written.
+            self._incoming.write(data)
 
     def ended(self) -> None:
         """Take the end of the connection."""
