@@ -91,8 +91,7 @@ class Parser:
             self._read(piece)
 
     def _read(self, data: bytes) -> None:
-        if self._in_head:
-            self._head += len(data)
+        self._head += len(data)  # and of a trailer, which is collected however long it is
         try:
             self._llhttp.feed_data(data)
         except httptools.HttpParserCallbackError as exc:
@@ -103,8 +102,9 @@ class Parser:
                     CallError.PROTOCOL, f"the answer is not sound HTTP ({type(exc).__name__})"
                 ) from None
             self.is_reusable = False
-        if self._in_head and self._head > HEAD_LIMIT:
-            raise WireError(CallError.PROTOCOL, "the answer's head is larger than 64 KiB")
+        if self._head > HEAD_LIMIT and (self._in_head or not self.is_complete):
+            part = "head" if self._in_head else "trailer"
+            raise WireError(CallError.PROTOCOL, f"the answer's {part} is larger than 64 KiB")
 
     def end(self) -> None:
         """Take the end of the connection as the end of the answer. Raises: WireError."""
@@ -158,6 +158,7 @@ class Parser:
 
     def on_body(self, data: bytes) -> None:
         """Keep a piece of the body, as far as it is wanted."""
+        self._head = 0
         if self.is_complete:
             return
         if self.status == _OK:
@@ -200,8 +201,7 @@ class Wire(asyncio.Protocol):
         self._secured: asyncio.Future[None] | None = None
         self._parser: Parser | None = None
         self._answer: asyncio.Future[Parser] | None = None
-        self.heard = 0.0
-        self.idle_since = 0.0
+        self.heard = self.idle_since = 0.0
         self.is_usable = True
         self._has_ended = False
 
