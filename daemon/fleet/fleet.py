@@ -148,8 +148,8 @@ class OwnFleet(Fleet):
     def keep_up(self) -> None:
         """Let go of clusters that the file no longer names, once nothing is owed to them."""
         for lane in self.lanes:
-            controller, name = lane.controller, lane.settings.name
-            if name not in self._named and controller.has_looked and not controller.is_needed:
+            name = lane.settings.name
+            if name not in self._named and lane.controller.has_looked and not lane.is_needed:
                 self.lanes.take_out(name)
 
     async def stop(self, within: timedelta) -> bool:

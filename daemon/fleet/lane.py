@@ -219,15 +219,18 @@ class Lane:
             # Asked after the events are cleared, or a stop between the two would be lost.
             if self._is_stopping:
                 break
-            # A pass may wait for a repository beyond the next boundary, which concerns others.
-            self._set_alarm(None)
             self._is_passing = True
-            due_in = await self._make_pass(is_urgent=is_urgent)
-            self._is_passing = False
-            if due_in is AFTER_A_BUG:
+            try:
+                # A pass may wait for a repository beyond the next boundary, which concerns others.
+                self._set_alarm(None)
+                self._set_alarm(await self._make_pass(is_urgent=is_urgent))
+            except Exception:  # the one edge: a bug in a pass must not end the passes
+                cluster = self.settings.name
+                self._parts.log.critical(events.PASS_CRASHED, cluster=cluster, exc_info=True)
                 await self._rest()
-            self._set_alarm(due_in)
+            self._is_passing = False
         self._parts.alarms.set(self._alarm, None, self.wake)
+        self._parts.alarms.set(f"{self._alarm} warm", None, self._warm)
         self._service.close()
         self._take_arrivals()
         if self.lease:
@@ -236,24 +239,20 @@ class Lane:
                 await self._holdings.flush()
 
     async def _make_pass(self, *, is_urgent: bool) -> timedelta | None:
-        try:
-            self._take_arrivals()
-            self._parts.before_pass()
-            self._adopt_settings()
-            self._was_short = False
-            if not self._has_room():
-                return SOONEST
-            if self._successor:
-                await self._retire(self._successor)
-                return None
-            due_in = await self.controller.run_pass(self._parts.rules(), is_urgent=is_urgent)
-            name = self.settings.name
-            await self._hand_over(
-                {stray.key.id: f"{name} at {stray.reached}" for stray in self.controller.strays}
-            )
-        except Exception:  # the one edge: a bug in a pass must not end the passes
-            self._parts.log.critical(events.PASS_CRASHED, cluster=self.settings.name, exc_info=True)
-            return AFTER_A_BUG
+        self._take_arrivals()
+        self._parts.before_pass()
+        self._adopt_settings()
+        self._was_short = False
+        if not self._has_room():
+            return SOONEST
+        if self._successor:
+            await self._retire(self._successor)
+            return None
+        due_in = await self.controller.run_pass(self._parts.rules(), is_urgent=is_urgent)
+        name = self.settings.name
+        await self._hand_over(
+            {stray.key.id: f"{name} at {stray.reached}" for stray in self.controller.strays}
+        )
         # What had to wait for the lease's renewal should not wait for the next resync.
         return SOONEST if self._was_short else due_in
 

@@ -82,14 +82,19 @@ class Endpoint:
         if task is None:
             raise AssertionError("a reader is a task")
         if len(self._readers) >= AT_ONCE:
-            next(iter(self._readers)).cancel()
+            # At once: it ends at the loop's next turn only, and more may come before that.
+            oldest = next(iter(self._readers))
+            del self._readers[oldest]
+            oldest.cancel()
         self._readers[task] = writer
         # Readers that vanish, dawdle or speak something else are no event.
-        with contextlib.suppress(TimeoutError, OSError, ValueError, asyncio.CancelledError):
-            async with asyncio.timeout(PATIENCE.total_seconds()):
-                await self._exchange(reader, writer)
-        del self._readers[task]
-        writer.transport.abort()
+        try:
+            with contextlib.suppress(TimeoutError, OSError, ValueError, asyncio.CancelledError):
+                async with asyncio.timeout(PATIENCE.total_seconds()):
+                    await self._exchange(reader, writer)
+        finally:
+            self._readers.pop(task, None)
+            writer.transport.abort()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -151,7 +156,9 @@ class _Request:
         request = cls()
         parser = httptools.HttpRequestParser(request)
         try:
-            parser.feed_data(head)
+            # Who would rather speak another protocol is answered in this one.
+            with contextlib.suppress(httptools.HttpParserUpgrade):
+                parser.feed_data(head)
         except httptools.HttpParserError as exc:
             raise ValueError("no sound HTTP") from exc
         request.method = parser.get_method().decode("ascii")

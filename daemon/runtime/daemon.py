@@ -74,6 +74,7 @@ class Daemon:
         self._notes = notes(self._log)
         self._file = ConfigFile(parts, host.environ)
         self._reading = WorkerThread("config")
+        self._planning = WorkerThread("rules")
         self._settings = parts.settings
         self._applied: datetime | None = None
         self._earlier = parts.earlier
@@ -252,19 +253,25 @@ class Daemon:
         """Put *content* in force, or keep what is in force and log why."""
         self._manager.reloading()
         try:
+            # Not under the lock: parsing takes seconds, and people's decisions should not wait.
+            settings = await self._reading.run(lambda: self._parse(content))
             async with self._changing:
-                settings, rules = await self._reading.run(lambda: self._read(content))
-                self._put_in_force(settings, rules)
+                self._put_in_force(settings, await self._plan(settings))
         except ConfigError as exc:
             self._log_rejected(exc)
         finally:
             self._manager.ready(self._health.status_line())
 
-    def _read(self, content: Content) -> tuple[Settings, Rules]:
+    def _parse(self, content: Content) -> Settings:
         with no_garbage_collection():
-            settings = self._file.parse(content)
-            rules = self._rules_of(settings, self._overrides, may_pause=self._may_pause)
-        return settings, rules
+            return self._file.parse(content)
+
+    async def _plan(self, settings: Settings) -> Rules:
+        """Return the rules of *settings*, with what is decided now."""
+        decisions, may_pause = self._overrides, self._may_pause
+        return await self._planning.run(
+            lambda: self._rules_of(settings, decisions, may_pause=may_pause)
+        )
 
     def _put_in_force(self, settings: Settings, rules: Rules) -> None:
         before, self._settings = self._settings, settings
@@ -325,11 +332,9 @@ class Daemon:
             return
         async with self._changing:
             decisions = self._overrides if found is None else found
-            new, settings = decisions[len(self._overrides) :], self._settings
+            new = decisions[len(self._overrides) :]
             self._overrides, self._may_pause = decisions, may_pause
-            self._rules = await self._reading.run(
-                lambda: self._rules_of(settings, decisions, may_pause=may_pause)
-            )
+            self._rules = await self._plan(self._settings)
         for override in new:
             self._log.info(events.WINDOW_CHANGED, **override.shown())
         self._fleet.lanes.wake(hurry=True)

@@ -28,7 +28,9 @@ class TlsSession:
 
     def received(self, data: bytes) -> None:
         """Take what came from the server."""
-        self._incoming.write(data)
+        if data:
+            # After the end not even nothing may be written.
+            self._incoming.write(data)
 
     def ended(self) -> None:
         """Take the end of the connection."""
@@ -40,9 +42,13 @@ class TlsSession:
         Raises: ssl.SSLError; an SSLZeroReturnError where the server ended the session soundly.
         """
         try:
-            return self._session.read(_PIECE)
+            piece = self._session.read(_PIECE)
         except ssl.SSLWantReadError:
             return None
+        if not piece:
+            # Python's answer to a close_notify, at each read from then on.
+            raise ssl.SSLZeroReturnError("the server ended the session")
+        return piece
 
     def write(self, data: bytes) -> None:
         """Say *data* to the server. Raises: ssl.SSLError."""

@@ -91,8 +91,7 @@ class Parser:
             self._read(piece)
 
     def _read(self, data: bytes) -> None:
-        if self._in_head:
-            self._head += len(data)
+        self._head += len(data)  # and of a trailer, which is collected however long it is
         try:
             self._llhttp.feed_data(data)
         except httptools.HttpParserCallbackError as exc:
@@ -103,8 +102,9 @@ class Parser:
                     CallError.PROTOCOL, f"the answer is not sound HTTP ({type(exc).__name__})"
                 ) from None
             self.is_reusable = False
-        if self._in_head and self._head > HEAD_LIMIT:
-            raise WireError(CallError.PROTOCOL, "the answer's head is larger than 64 KiB")
+        if self._head > HEAD_LIMIT and (self._in_head or not self.is_complete):
+            part = "head" if self._in_head else "trailer"
+            raise WireError(CallError.PROTOCOL, f"the answer's {part} is larger than 64 KiB")
 
     def end(self) -> None:
         """Take the end of the connection as the end of the answer. Raises: WireError."""
@@ -158,6 +158,7 @@ class Parser:
 
     def on_body(self, data: bytes) -> None:
         """Keep a piece of the body, as far as it is wanted."""
+        self._head = 0
         if self.is_complete:
             return
         if self.status == _OK:
@@ -200,8 +201,7 @@ class Wire(asyncio.Protocol):
         self._secured: asyncio.Future[None] | None = None
         self._parser: Parser | None = None
         self._answer: asyncio.Future[Parser] | None = None
-        self.heard = 0.0
-        self.idle_since = 0.0
+        self.heard = self.idle_since = 0.0
         self.is_usable = True
         self._has_ended = False
 
@@ -316,7 +316,10 @@ class Wire(asyncio.Protocol):
         self._tls.received(data)
         if not self._tls.is_established:
             self._shake_hands(self._tls)
-        while self._tls.is_established and (piece := self._tls.read()) is not None:
+        self._decrypt(self._tls)
+
+    def _decrypt(self, tls: TlsSession) -> None:
+        while tls.is_established and (piece := tls.read()) is not None:
             self._parse(piece)
 
     def _parse(self, data: bytes) -> None:
@@ -341,7 +344,7 @@ class Wire(asyncio.Protocol):
             if self._tls is not None:
                 self._tls.ended()
                 with suppress(ssl.SSLZeroReturnError):
-                    self._take(b"")
+                    self._decrypt(self._tls)
             if self._parser is not None:
                 self._parser.end()
                 self._finish()
@@ -384,11 +387,7 @@ def _said(exc: BaseException) -> str:
 _Kind = type[BaseException] | tuple[type[BaseException], ...]
 _KINDS: Final[tuple[tuple[_Kind, CallError, str], ...]] = (
     (socket.gaierror, CallError.DNS, "the host's name cannot be resolved"),
-    (
-        (ssl.SSLEOFError, ssl.SSLZeroReturnError),
-        CallError.RESET,
-        "the server closed the connection inside TLS",
-    ),
+    (ssl.SSLEOFError, CallError.RESET, "the server closed the connection inside TLS"),
     (ssl.SSLError, CallError.TLS, ""),
     (TimeoutError, CallError.TIMEOUT, "the server kept silent for too long"),
     (

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from daemon.cli import places
 from daemon.config.settings import Settings, load
 from daemon.errors import ConfigError
 from daemon.host.clock import SystemClock
+from daemon.host.event_loop import EventLoop
 from daemon.host.signals import Signals
 from daemon.ledger.ledger import Access, Ledger, Loss
 from daemon.ledger.opening import exists, open_ledger, open_to_look
@@ -26,9 +25,6 @@ from daemon.runtime.assemble import assemble, parts_of
 from daemon.runtime.parts import DaemonParts
 
 FLUSH_WITHIN = timedelta(seconds=2)
-RESOLVERS = 4
-"""How many names are looked up at once; addresses need no looking up."""
-
 SWITCH_S = 0.0005
 """How long a thread waits for the interpreter while another computes, instead of 5 ms.
 
@@ -53,8 +49,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     sys.setswitchinterval(SWITCH_S)
     signals = Signals()
     # Never closed: closing gives signals their defaults back, and one more SIGTERM would kill.
-    loop = asyncio.new_event_loop()
-    loop.set_default_executor(ThreadPoolExecutor(RESOLVERS, "resolver"))
+    loop = EventLoop()
     log = _log(args, environ)
     try:
         with open_to_look(url) if args.dry_run else open_ledger(url, Access.DAEMON) as ledger:

@@ -71,7 +71,7 @@ WINDOWS = (once("first", 10, 40), once("second", 30, 60), once("third", 61, 90))
 POINTS = ("before-save", "after-save", "before-post", "post", "after-post", "answer", "list")
 KINDS = {
     "before-save": ("full",),
-    "post": ("lost", "late", "refused", "no-effect"),
+    "post": ("lost", "late", "late-then-done", "refused", "no-effect"),
     "answer": ("lost",),
     "list": ("lost",),
 }

@@ -139,33 +139,43 @@ class ModelService:
         world.strike("before-post")
         world.sent.append((action, repository))
         try:
-            self._deliver(action, repository)
+            is_unresolved = self._deliver(action, repository)
         except ServiceError as exc:
             self.on_attempt(self._attempt(action, repository, exc.error))
             raise
         self.on_attempt(self._attempt(action, repository, None))
-        return False
+        return is_unresolved
 
-    def _deliver(self, action: Action, repository: str) -> None:
-        world = self.world
+    def _deliver(self, action: Action, repository: str) -> bool:
+        """Deliver a request; return whether an earlier attempt of it is still under way."""
+        world, is_unresolved = self.world, False
         match world.strike("post"):
             case "lost":
                 raise _lost()
             case "late":
-                due = world.elapsed + LATE * (world.elapsed.seconds % 100 / 100)
-                world.under_way.append((due, action, repository))
+                self._delay(action, repository)
                 raise _lost()
+            case "late-then-done":
+                self._delay(action, repository)
+                world.apply(action, repository)
+                is_unresolved = True
             case "refused":
                 raise ServiceError(
                     "prod", CallError.REFUSED, "refused", retryable=True, unresolved=False
                 )
             case "no-effect":
-                return
+                return False
             case _:
                 world.apply(action, repository)
         world.strike("after-post")
         if world.strike("answer"):
             raise _lost()
+        return is_unresolved
+
+    def _delay(self, action: Action, repository: str) -> None:
+        world = self.world
+        due = world.elapsed + LATE * (world.elapsed.seconds % 100 / 100)
+        world.under_way.append((due, action, repository))
 
     def _attempt(self, action: Action, repository: str, error: CallError | None) -> Attempt:
         return Attempt(

@@ -24,7 +24,7 @@ from daemon.windows.window import Window
 from tests.unit.passes.protocol_machine import WINDOWS, Machine
 from tests.unit.passes.protocol_world import FaultyStore, ViolatedError
 
-# Within as many the plain machine, too, notices each of the seven ways in BROKEN.
+# Within as many the plain machine, too, notices each of the eight ways in BROKEN.
 SHORT = settings(
     max_examples=1000,
     stateful_step_count=30,
@@ -88,6 +88,11 @@ def fails_for_certain(decision: Pause | Resume, _lost: Suspicion | None, error: 
     return replace(decision.record, last_error=error, suspect_pause=None, suspect_resume=None)
 
 
+def forgets_first_attempts(decision: Pause | Resume, _unresolved: Suspicion | None) -> Record:
+    """Let a success settle the earlier attempts of the same call."""
+    return confirm(decision, None)
+
+
 def settles_everything(decision: Pause | Resume, _unresolved: Suspicion | None) -> Record:
     """Let a success settle also the earlier calls."""
     return replace(confirm(decision, None), suspect_pause=None, suspect_resume=None)
@@ -129,6 +134,10 @@ BROKEN: dict[str, tuple[str, Any]] = {
     "a late pause is not adopted": ("daemon.core.decide._settle", adopts_nothing),
     "what was cured is waited for": ("daemon.passes.pacing.Pacing.keep", keeps_everything),
     "resumed by today's globs": (f"{__name__}.Hunted.controller_class", ResumesByGlobs),
+    "a success settles earlier attempts": (
+        "daemon.passes.controller.confirm",
+        forgets_first_attempts,
+    ),
     "recorded after the POST": (f"{__name__}.Hunted.store_class", RecordsLate),
 }
 
@@ -145,10 +154,13 @@ SUBTLY_BROKEN: dict[str, tuple[str, Any]] = {
 }
 
 
+OFTEN = [("post", "late"), ("post", "lost"), ("post", "late-then-done"), ("answer", "lost")]
+
+
 class Hunted(Machine):
     """The machine in which something is broken; what breaks protocols happens more often in it."""
 
-    @rule(fault=st.sampled_from([("post", "late"), ("post", "lost"), ("answer", "lost")]))
+    @rule(fault=st.sampled_from(OFTEN))
     def lose(self, fault: tuple[str, str]) -> None:
         """Lose a request or its answer in the next pass."""
         self.arm(fault)

@@ -11,9 +11,12 @@ from datetime import timedelta
 
 import pytest
 import requests
+import trustme
 
+from daemon.core.attempt import CallError
 from daemon.service.adapter import IDLE_AT_MOST, Adapter, Written
 from daemon.service.cluster import Timeouts
+from daemon.service.wire import WireError
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
 MOMENT = timedelta(milliseconds=100)
@@ -103,3 +106,62 @@ def test_connections_are_made_ready_once() -> None:
         await asyncio.gather(*(get(adapter, url) for _ in range(3)))
 
     assert asyncio.run(with_server(act)) == 3
+
+
+ENDLESS = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[]"
+HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[]"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_sound", "outcome"),
+    [
+        (ANSWER, True, b"[]"),
+        (ANSWER, False, b"[]"),
+        (ENDLESS, True, b"[]"),
+        (ENDLESS, False, CallError.RESET),
+        (HALF, True, CallError.PROTOCOL),
+        (HALF, False, CallError.RESET),
+        (b"", True, CallError.RESET),
+        (b"", False, CallError.RESET),
+    ],
+)
+def test_an_end_of_tls(said: bytes, outcome: bytes | CallError, *, is_sound: bool) -> None:
+    """A session ends soundly, as each server ends idle ones, or is cut; the next goes on anew."""
+    ca = trustme.CA()
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1").configure_cert(serving)
+    trusting = ssl.create_default_context()
+    ca.configure_trust(trusting)
+
+    over = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        if not is_sound:
+            writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        over.set()
+
+    async def ask_twice() -> list[bytes | CallError]:
+        async with await asyncio.start_server(serve, "127.0.0.1", ssl=serving) as server:
+            port = server.sockets[0].getsockname()[1]
+            written = Written.of(requests.Request("GET", f"https://127.0.0.1:{port}/").prepare())
+            adapter = Adapter(trusting, Timeouts())
+            found: list[bytes | CallError] = []
+            for _ in range(2):
+                try:
+                    found.append((await adapter.send(written, limit=100)).body)
+                except WireError as exc:
+                    found.append(exc.error)
+                await over.wait()
+                over.clear()
+                # The end is there: the loop's next turns read it.
+                for _ in range(5):
+                    await asyncio.sleep(0)
+            adapter.close()
+            return found
+
+    assert asyncio.run(ask_twice()) == [outcome] * 2

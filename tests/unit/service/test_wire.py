@@ -111,6 +111,16 @@ def test_a_head_has_a_limit(size: int, expected: object) -> None:
     assert outcome([OK + filler], ends=False)[0] == (expected if size else 0)
 
 
+def test_a_trailer_has_a_limit() -> None:
+    """What comes beside the body is not collected without end."""
+    endless = [CHUNKED + b"4\r\nbody\r\n0\r\nX: ", *[b"a" * 16384] * 5]
+
+    error, message, _ = outcome(endless)
+
+    assert error is CallError.PROTOCOL
+    assert "trailer is larger" in str(message)
+
+
 def test_interim_answers_have_a_limit() -> None:
     """Sixteen interim answers may come before the answer, a seventeenth is one too many."""
     assert outcome([INTERIM * MOST_INTERIM + SIZED])[0] == 200

@@ -1,0 +1,42 @@
+"""The event loop of the daemon: asyncio's own, with one look-up of a name at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+RESOLVERS = 16
+"""How many names are looked up at once; addresses need no looking up."""
+
+
+_Asked = tuple[tuple[Any, ...], frozenset[tuple[str, Any]]]
+
+
+class EventLoop(asyncio.SelectorEventLoop):
+    """An event loop on which a name that nobody resolves keeps no more than one thread.
+
+    A look-up cannot be interrupted. Whoever gives up waiting leaves its thread behind, and calls
+    that are sent again would soon leave none for other names.
+    """
+
+    def __init__(self) -> None:
+        """Start no thread yet."""
+        super().__init__()
+        self._lookups: dict[_Asked, asyncio.Task[list[Any]]] = {}
+        self.set_default_executor(ThreadPoolExecutor(RESOLVERS, "resolver"))
+
+    async def getaddrinfo(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """Look up a name, together with everybody who waits for the same. Raises: OSError."""
+        asked = (args, frozenset(kwargs.items()))
+        lookup = self._lookups.get(asked)
+        if lookup is None:
+            lookup = self._lookups[asked] = self.create_task(super().getaddrinfo(*args, **kwargs))
+            lookup.add_done_callback(lambda done: self._forget(asked, done))
+        return await asyncio.shield(lookup)
+
+    def _forget(self, asked: _Asked, lookup: asyncio.Task[list[Any]]) -> None:
+        del self._lookups[asked]
+        if not lookup.cancelled():
+            # Nobody may be waiting for it any more.
+            lookup.exception()

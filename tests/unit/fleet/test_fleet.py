@@ -1,0 +1,76 @@
+"""Which lanes there are: of clusters that the file no longer names, those that are still needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from daemon.core.record import Record
+from daemon.core.repository import ObservedRepository, RepositoryState
+from daemon.core.shares import Lease
+from daemon.fleet.alarms import Alarms
+from daemon.fleet.fleet import OwnFleet
+from daemon.fleet.lane import Lane, LaneParts
+from daemon.fleet.lanes import Lanes
+from daemon.passes.controller import Rules
+from daemon.passes.holdings import Holdings
+from daemon.service.client import WithheldError
+from daemon.service.cluster import ClusterSettings
+from daemon.windows.timeline import Timeline
+from tests.unit.fleet.test_lane import RULES, Stage, play, settled
+
+EMPTY = Rules(Timeline(()), resync=timedelta(seconds=30), max_pause=timedelta(days=1))
+PROD = ClusterSettings("prod", ("http://x",))
+
+
+async def withheld(*_: object) -> bool:
+    """Let nothing leave, as for a pass that is to end."""
+    raise WithheldError
+
+
+def test_a_removed_cluster_is_let_go_of_after_its_pass() -> None:
+    """A pass that was under way by the old rules leaves no record that nobody goes on from."""
+
+    async def act() -> None:
+        stage, rules = Stage(), RULES
+        listed: tuple[ObservedRepository, ...] = ()
+
+        async def repositories(*_: object) -> tuple[ObservedRepository, ...]:
+            await stage.service.gate.wait()
+            return listed
+
+        stage.service.repositories = repositories  # type: ignore[assignment,method-assign]
+        stage.service.pause = withheld  # type: ignore[attr-defined]
+        parts = LaneParts(
+            connect=lambda *_: stage.service,  # type: ignore[arg-type]
+            log=stage.log,
+            clock=stage.now,
+            alarms=Alarms(lambda: stage.now().wall),
+            rules=lambda: rules,
+            before_pass=lambda: None,
+            hand_over=lambda _: None,
+        )
+
+        def make(settings: ClusterSettings, records: Iterable[Record], lease: Lease | None) -> Lane:
+            return Lane(settings, Holdings(stage.book, records), parts, lease)
+
+        fleet = OwnFleet(Lanes(make), ())
+        fleet.assign({"prod": PROD}, {})
+        await settled()
+        stage.service.gate.clear()
+        fleet.lanes.wake()
+        await settled()
+
+        rules, listed = EMPTY, (ObservedRepository("orders", RepositoryState.ACTIVE),)
+        fleet.assign({}, {"prod": PROD})
+        fleet.keep_up()
+        stage.service.gate.set()
+        await settled()
+        fleet.keep_up()
+        await settled()
+
+        written = {key: record for save in stage.book.saves for key, record in save.items()}
+        assert not [key for key, record in written.items() if not record.is_spent]
+        assert not fleet.lanes.names()
+
+    play(act())

@@ -1,0 +1,71 @@
+"""Looking up names: a resolver that hangs for one name is no other name's trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from daemon.host.event_loop import RESOLVERS, EventLoop
+
+FOUND = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
+
+
+def test_a_name_that_hangs_keeps_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is given up and asked again; another name is found meanwhile."""
+    answered, asked = threading.Event(), Counter[str]()
+
+    def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
+        asked[host] += 1
+        if host == "hangs.example":
+            answered.wait(60)
+        return FOUND
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    async def act(loop: EventLoop) -> list[Any]:
+        for _ in range(2 * RESOLVERS):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await loop.getaddrinfo("hangs.example", 80)
+        found = await loop.getaddrinfo("other.example", 80)
+        answered.set()
+        return found + await loop.getaddrinfo("hangs.example", 80)
+
+    loop = EventLoop()
+    try:
+        found = loop.run_until_complete(act(loop))
+    finally:
+        answered.set()
+        loop.close()
+
+    assert found == FOUND * 2
+    assert asked == {"hangs.example": 1, "other.example": 1}
+
+
+def test_a_failure_is_everybodys_and_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each who waits for a name hears that it is unknown; the next one asks anew."""
+    asked = Counter[str]()
+
+    def resolve(host: str, *_: Any, **__: Any) -> list[Any]:
+        asked[host] += 1
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    loop = EventLoop()
+
+    async def ask() -> list[BaseException | list[Any]]:
+        lookups = (loop.getaddrinfo("gone.example", 80) for _ in range(3))
+        return await asyncio.gather(*lookups, return_exceptions=True)
+
+    try:
+        first, second = loop.run_until_complete(ask()), loop.run_until_complete(ask())
+    finally:
+        loop.close()
+
+    assert all(isinstance(each, socket.gaierror) for each in first + second)
+    assert asked["gone.example"] == 2

@@ -1,0 +1,55 @@
+"""The server for monitoring: what its readers cannot do to it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from daemon.monitoring.endpoint import AT_ONCE, Endpoint, Page
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """Serve one page."""
+    endpoint = Endpoint(("127.0.0.1", 0), {"/": lambda: Page(200, b"well")})
+    yield endpoint
+    endpoint.close()
+
+
+def connection(endpoint: Endpoint) -> socket.socket:
+    """Connect to it."""
+    return socket.create_connection(("127.0.0.1", endpoint.port), timeout=5)
+
+
+def test_who_asks_for_another_protocol_is_answered(endpoint: Endpoint) -> None:
+    """As `curl --http2` asks; an upgrade may be declined by an ordinary answer."""
+    with connection(endpoint) as reader:
+        reader.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+        reader.sendall(b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+
+        assert reader.recv(100).startswith(b"HTTP/1.0 200 ")
+
+
+def test_many_at_once_are_never_more_than_a_few(endpoint: Endpoint) -> None:
+    """Of a crowd that comes together all but the last few are cut off."""
+    crowd = [connection(endpoint) for _ in range(10 * AT_ONCE)]
+    cut_off = 0
+    for reader in crowd[:-AT_ONCE]:
+        reader.settimeout(1)
+        cut_off += _is_cut(reader)
+        reader.close()
+
+    assert cut_off == 9 * AT_ONCE
+    for reader in crowd[-AT_ONCE:]:
+        reader.close()
+
+
+def _is_cut(reader: socket.socket) -> bool:
+    try:
+        return reader.recv(1) == b""
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
