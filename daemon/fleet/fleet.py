@@ -105,8 +105,13 @@ class OwnFleet(Fleet):
         """
         successors = self._successors(settings.clusters)
         for lane in self.lanes:
-            is_named = lane.settings.name in settings.clusters
-            lane.hand_over_to(None if is_named else successors.get(lane.settings.address))
+            name, address = lane.settings.name, lane.settings.address
+            heir = settings.clusters.get(lane.successor or "")
+            if name in settings.clusters:
+                lane.hand_over_to(None)
+            elif heir is None or heir.address != address:
+                # An earlier choice stays good, although something is known of that one by now.
+                lane.hand_over_to(successors.get(address))
 
     def assign(
         self, clusters: Mapping[str, ClusterSettings], earlier: Mapping[str, ClusterSettings]

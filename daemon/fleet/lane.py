@@ -68,13 +68,14 @@ class Lane:
         """Prepare to reach the cluster by *settings*; `start` begins.
 
         Where others might speak to it, calls leave only while they fit into the *lease*.
+        `successor` is the name that what is held goes on under, if `hand_over_to` gave one.
         """
         self.settings = settings
         self.lease = lease
         self._next_settings: ClusterSettings | None = None
         self._holdings = holdings
         self._parts = parts
-        self._successor: str | None = None
+        self.successor: str | None = None
         self._woken = asyncio.Event()
         self._interrupted = asyncio.Event()
         self._is_stopping = False
@@ -173,8 +174,8 @@ class Lane:
 
         It goes when the pass under way has ended; with None, if that was taken back, it stays.
         """
-        if successor != self._successor:
-            self._successor = successor
+        if successor != self.successor:
+            self.successor = successor
             self.wake(hurry=True)
 
     def stop(self) -> None:
@@ -245,8 +246,8 @@ class Lane:
         self._was_short = False
         if not self._has_room():
             return SOONEST
-        if self._successor:
-            await self._retire(self._successor)
+        if self.successor:
+            await self._retire(self.successor)
             return None
         due_in = await self.controller.run_pass(self._parts.rules(), is_urgent=is_urgent)
         name = self.settings.name

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
 
+from daemon.config.settings import Settings
+from daemon.core.attempt import Action
 from daemon.core.record import Record
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.core.shares import Lease
@@ -17,7 +22,7 @@ from daemon.passes.holdings import Holdings
 from daemon.service.client import WithheldError
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
-from tests.unit.fleet.test_lane import RULES, Stage, play, settled
+from tests.unit.fleet.test_lane import HOLD, RULES, Stage, play, settled
 
 EMPTY = Rules(Timeline(()), resync=timedelta(seconds=30), max_pause=timedelta(days=1))
 PROD = ClusterSettings("prod", ("http://x",))
@@ -26,6 +31,29 @@ PROD = ClusterSettings("prod", ("http://x",))
 async def withheld(*_: object) -> bool:
     """Let nothing leave, as for a pass that is to end."""
     raise WithheldError
+
+
+def settings(clusters: Mapping[str, ClusterSettings]) -> Settings:
+    """Have nothing but clusters in a file."""
+    return cast("Settings", SimpleNamespace(clusters=clusters))
+
+
+def lanes(stage: Stage, rules: Callable[[], Rules]) -> Lanes:
+    """Make lanes that all reach the cluster of *stage*."""
+    parts = LaneParts(
+        connect=lambda *_: stage.service,  # type: ignore[arg-type]
+        log=stage.log,
+        clock=stage.now,
+        alarms=Alarms(lambda: stage.now().wall),
+        rules=rules,
+        before_pass=lambda: None,
+        hand_over=lambda _: None,
+    )
+
+    def make(settings: ClusterSettings, records: Iterable[Record], lease: Lease | None) -> Lane:
+        return Lane(settings, Holdings(stage.book, records), parts, lease)
+
+    return Lanes(make)
 
 
 def test_a_removed_cluster_is_let_go_of_after_its_pass() -> None:
@@ -41,20 +69,7 @@ def test_a_removed_cluster_is_let_go_of_after_its_pass() -> None:
 
         stage.service.repositories = repositories  # type: ignore[assignment,method-assign]
         stage.service.pause = withheld  # type: ignore[attr-defined]
-        parts = LaneParts(
-            connect=lambda *_: stage.service,  # type: ignore[arg-type]
-            log=stage.log,
-            clock=stage.now,
-            alarms=Alarms(lambda: stage.now().wall),
-            rules=lambda: rules,
-            before_pass=lambda: None,
-            hand_over=lambda _: None,
-        )
-
-        def make(settings: ClusterSettings, records: Iterable[Record], lease: Lease | None) -> Lane:
-            return Lane(settings, Holdings(stage.book, records), parts, lease)
-
-        fleet = OwnFleet(Lanes(make), ())
+        fleet = OwnFleet(lanes(stage, lambda: rules), ())
         fleet.assign({"prod": PROD}, {})
         await settled()
         stage.service.gate.clear()
@@ -72,5 +87,40 @@ def test_a_removed_cluster_is_let_go_of_after_its_pass() -> None:
         written = {key: record for save in stage.book.saves for key, record in save.items()}
         assert not [key for key, record in written.items() if not record.is_spent]
         assert not fleet.lanes.names()
+
+    play(act())
+
+
+def test_a_renamed_cluster_keeps_its_successor() -> None:
+    """Another reload, while the old name's last pass takes long, does not let it go on alone.
+
+    By the new rules it would resume what is held.
+    """
+
+    async def act() -> None:
+        stage = Stage()
+        fleet = OwnFleet(lanes(stage, lambda: RULES), [HOLD])
+        fleet.assign({"prod": PROD}, {})
+        await settled()
+        stage.service.gate.clear()
+        fleet.lanes.wake()
+        await settled()
+
+        clusters = {"main": replace(PROD, name="main")}
+        fleet.prepare(settings(clusters))
+        fleet.assign(clusters, {"prod": PROD})
+        main = fleet.lanes.get("main")
+        assert main
+        main.suspect("orders", Action.PAUSE)
+        stage.service.gate.set()
+        await settled()
+        stage.service.gate.clear()
+        fleet.prepare(settings(clusters))
+
+        prod = fleet.lanes.get("prod")
+        assert prod
+        assert prod.successor == "main"
+        fleet.prepare(settings({"prod": PROD, **clusters}))
+        assert prod.successor is None
 
     play(act())
