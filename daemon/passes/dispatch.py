@@ -136,6 +136,7 @@ class Dispatch:
         self._answers: asyncio.Queue[Answer] = asyncio.Queue()
         self.in_flight = len(calls)
         self.bug: BaseException | None = None
+        self._is_closed = False
         self._workers = [
             asyncio.create_task(self._work()) for _ in range(min(route.concurrency, len(calls)))
         ]
@@ -154,10 +155,9 @@ class Dispatch:
         return answer
 
     async def close(self) -> None:
-        """End the calls that are under way, and wait until they have ended."""
-        for worker in self._workers:
-            worker.cancel()
-        await asyncio.gather(*self._workers, return_exceptions=True)
+        """Let nothing more leave, and wait for the calls in flight: their fate is to be known."""
+        self._is_closed = True
+        await asyncio.gather(*self._workers)
 
     async def _work(self) -> None:
         while self._calls:
@@ -172,8 +172,12 @@ class Dispatch:
                 answer = Answer(call, self._now(), was_sent=True, is_known=False)
             self._answers.put_nowait(answer)
 
+    @property
+    def _has_ended(self) -> bool:
+        return self._is_closed or self.bug is not None
+
     async def _call(self, call: Call) -> Answer:
-        if self.bug is not None:
+        if self._has_ended:
             return Answer(call, self._now(), was_sent=False)
         try:
             unresolved = await self._post(call)
@@ -189,7 +193,7 @@ class Dispatch:
 
     async def _post(self, call: Call) -> bool:
         def may_send() -> bool:
-            return self.bug is None and self._may_send() and call.may_leave(self._now())
+            return not self._has_ended and self._may_send() and call.may_leave(self._now())
 
         async def keep_trying(delay: timedelta) -> bool:
             return call.may_leave(self._now(), delay) and await self._wait(delay)

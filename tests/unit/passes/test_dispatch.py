@@ -219,3 +219,30 @@ def test_a_wait_that_outlasts_the_mark_is_not_begun() -> None:
 
     assert answer is not None
     assert (answer.error, time.passed, service.sent) == (CallError.THROTTLED, timedelta(0), [])
+
+
+def test_a_pass_that_ends_early_abandons_no_call() -> None:
+    """What is in flight is awaited, and nothing more leaves."""
+    ids = ("sent", "waiting", "unsent")
+    service = Service(dict.fromkeys(ids, RepositoryState.ACTIVE))
+
+    async def wait(_delay: timedelta) -> bool:
+        return True
+
+    async def act() -> None:
+        service.broken = landed = asyncio.Event()
+        calls = [
+            Call(Pause(Record(RepositoryKey("prod", id_), Phase.PAUSING)), OPEN) for id_ in ids
+        ]
+        dispatch = Dispatch(Route(service, 2), Clocks(lambda: OPEN, wait), calls)
+        service.before["waiting"] = lambda: closing.append(asyncio.create_task(dispatch.close()))
+        closing: list[asyncio.Task[None]] = []
+        await asyncio.sleep(0.01)
+        assert not closing[0].done()
+        landed.set()
+        await closing[0]
+
+    asyncio.run(act())
+
+    assert service.states["sent"] is RepositoryState.PAUSED
+    assert "unsent" not in service.sent
