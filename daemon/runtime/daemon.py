@@ -128,8 +128,8 @@ class Daemon:
         return Monitor(
             host.metrics,
             lambda: snapshots.get().state,
-            lambda: snapshots.get().problems,
-            self._health.stalls,
+            snapshots.problems,
+            snapshots.stalls,
         )
 
     async def run(self) -> bool:

@@ -40,6 +40,7 @@ class Snapshot:
 
     state: State
     problems: tuple[str, ...]
+    stalls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Health:
 
     def snapshot(self) -> Snapshot:
         """Return how things stand now."""
-        return Snapshot(self._state(), tuple(self.problems()))
+        return Snapshot(self._state(), tuple(self.problems()), tuple(self.stalls()))
 
     def _state(self) -> State:
         now, in_force = self.clock().wall, self.in_force()
@@ -83,17 +84,21 @@ class Health:
         return problems + self.fleet.problems()
 
     def stalls(self) -> list[str]:
-        """Return what has stopped within this process, which only a restart repairs.
-
-        Any thread may ask: a loop that stands still could not answer.
-        """
-        stalls = []
-        if self.clock().uptime - self.guard.ticked > STALE:
-            stalls.append("the main loop stands still")
+        """Return what has stopped within this process, which only a restart repairs."""
+        stalls = self.standstill()
         if not self.alarms.is_alive:
             stalls.append("the scheduler has died")
         stalls += [f"{name}: its lane has died" for name in self.fleet.lanes.dead()]
         return stalls
+
+    def standstill(self) -> list[str]:
+        """Return that the event loop stands still, if it does.
+
+        Any thread may ask: such a loop could not answer.
+        """
+        if self.clock().uptime - self.guard.ticked > STALE:
+            return ["the main loop stands still"]
+        return []
 
     def status_line(self) -> str:
         """Return what the daemon waits for and until when, for `systemctl status`."""
@@ -131,3 +136,11 @@ class Snapshots:
         except TimeoutError:
             made.cancel()
         return self._last
+
+    def problems(self) -> list[str]:
+        """Return why somebody should look after this daemon, from any other thread."""
+        return self._health.standstill() or list(self.get().problems)
+
+    def stalls(self) -> list[str]:
+        """Return what only a restart repairs, from any other thread."""
+        return self._health.standstill() or list(self.get().stalls)

@@ -17,7 +17,7 @@ from daemon.fleet.fleet import OwnFleet
 from daemon.fleet.lane import Lane
 from daemon.fleet.lanes import Lanes
 from daemon.runtime.clock_guard import ClockGuard
-from daemon.runtime.health import STALE, Health, InForce
+from daemon.runtime.health import STALE, Health, InForce, Snapshots
 from daemon.runtime.parts import DaemonParts
 from daemon.runtime.reload import ConfigFile
 from daemon.runtime.unreachable import UnreachableClusters
@@ -130,3 +130,18 @@ def test_a_scheduler_that_ended_is_a_stall(
     LOOP.run_until_complete(stop(alarms))
 
     assert health.stalls() == ["the scheduler has died"]
+
+
+def test_a_loop_that_stands_still_is_told_to_readers(health_at: Callable[..., Health]) -> None:
+    """Whoever monitors hears of it although the loop cannot answer, and not how all was before."""
+    clock = Clock()
+
+    async def made() -> Snapshots:
+        return Snapshots(health_at(clock))
+
+    snapshots = LOOP.run_until_complete(made())
+
+    clock.passed = STALE + timedelta(seconds=1)
+
+    assert snapshots.problems() == ["the main loop stands still"]
+    assert snapshots.stalls() == snapshots.problems()
