@@ -20,8 +20,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import assert_never
+from typing import ClassVar, assert_never
 
+from daemon.core.attempt import Action
 from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record, Suspicion
 from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
@@ -48,6 +49,7 @@ class Reason(StrEnum):
 class Pause:
     """Send a pause; `drifted` if a person resumed it and the window enforces."""
 
+    action: ClassVar[Action] = Action.PAUSE
     record: Record
     drifted: bool = False
 
@@ -56,6 +58,7 @@ class Pause:
 class Resume:
     """Send a resume."""
 
+    action: ClassVar[Action] = Action.RESUME
     record: Record
 
 
@@ -305,15 +308,18 @@ def _intent(record: Record, observed: ObservedRepository) -> Record:
 
 def mark(decision: Pause | Resume, now: Moment, span: timedelta) -> Record:
     """Return the record to be stored before the call is sent; it is suspected for *span*."""
-    record = decision.record
-    suspicion = Suspicion.starting(now, span)
-    match decision:
-        case Pause():
+    return suspect(decision.record, decision.action, Suspicion.starting(now, span))
+
+
+def suspect(record: Record, action: Action, suspicion: Suspicion) -> Record:
+    """Return the record of a repository that a call of unknown outcome may yet change."""
+    match action:
+        case Action.PAUSE:
             return replace(record, suspect_pause=suspicion.later(record.suspect_pause))
-        case Resume():
+        case Action.RESUME:
             return replace(record, suspect_resume=suspicion.later(record.suspect_resume))
         case _:
-            assert_never(decision)
+            return record
 
 
 def confirm(decision: Pause | Resume, unresolved: Suspicion | None) -> Record:
@@ -338,13 +344,6 @@ def fail(decision: Pause | Resume, unresolved: Suspicion | None, error: str) -> 
 
 
 def _resolve(decision: Pause | Resume, unresolved: Suspicion | None) -> Record:
-    record = decision.record
     if unresolved is None:
-        return record
-    match decision:
-        case Pause():
-            return replace(record, suspect_pause=unresolved.later(record.suspect_pause))
-        case Resume():
-            return replace(record, suspect_resume=unresolved.later(record.suspect_resume))
-        case _:
-            assert_never(decision)
+        return decision.record
+    return suspect(decision.record, decision.action, unresolved)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from daemon.core.attempt import Action, Attempt
+from daemon.core.decide import suspect
 from daemon.core.moment import Moment
 from daemon.core.record import LATE, Record, Suspicion
 from daemon.core.repository import RepositoryKey
@@ -154,14 +155,7 @@ class Lane:
             RepositoryKey(self.settings.name, repository)
         )
         suspicion = Suspicion.starting(self._parts.clock(), LATE)
-        match action:
-            case Action.PAUSE:
-                record = replace(record, suspect_pause=suspicion.later(record.suspect_pause))
-            case Action.RESUME:
-                record = replace(record, suspect_resume=suspicion.later(record.suspect_resume))
-            case _:
-                return
-        self._holdings.note(record)
+        self._holdings.note(suspect(record, action, suspicion))
 
     def _take_arrivals(self) -> None:
         """Learn what came meanwhile: a pass under way would overwrite it by what it decided."""

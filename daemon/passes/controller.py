@@ -385,8 +385,7 @@ class Controller:
 
 
 def _errand(decision: Pause | Resume) -> Errand:
-    action = Action.PAUSE if isinstance(decision, Pause) else Action.RESUME
-    return decision.record.key.id, action
+    return decision.record.key.id, decision.action
 
 
 def _with_tasks(record: Record, observed: Observed) -> Record:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol, assert_never
+from typing import Protocol
 
 from daemon.core.attempt import Action, CallError
 from daemon.core.decide import Pause, Resume
@@ -84,13 +84,7 @@ class Call:
     @property
     def action(self) -> Action:
         """What is sent."""
-        match self.decision:
-            case Pause():
-                return Action.PAUSE
-            case Resume():
-                return Action.RESUME
-            case _:
-                assert_never(self.decision)
+        return self.decision.action
 
     def may_leave(self, at: Moment, delay: timedelta = timedelta(0)) -> bool:
         """Check whether it may be sent after *delay*: still covered by its mark, still wanted."""
