@@ -55,8 +55,8 @@ class Fleet(ABC):
         """Let go of lanes that are no longer ours or needed, and open those that are by now."""
 
     @abstractmethod
-    async def stop(self, within: timedelta) -> bool:
-        """Start no new call, wait for those in flight, then cut them; return whether all ended."""
+    async def stop(self, within: timedelta) -> None:
+        """Start no new call, wait for those in flight, then cut them."""
 
     @property
     @abstractmethod
@@ -157,15 +157,14 @@ class OwnFleet(Fleet):
             if name not in self._named and lane.controller.has_looked and not lane.is_needed:
                 self.lanes.take_out(name)
 
-    async def stop(self, within: timedelta) -> bool:
-        """Start no new call, wait for those in flight, then cut them; return whether all ended."""
+    async def stop(self, within: timedelta) -> None:
+        """Start no new call, wait for those in flight, then cut them."""
         for lane in self.lanes:
             lane.stop()
-        if await ended(self.lanes, within):
-            return True
-        for lane in self.lanes:
-            lane.cut()
-        return await ended(self.lanes, CUT_WITHIN)
+        if not await ended(self.lanes, within):
+            for lane in self.lanes:
+                lane.cut()
+            await ended(self.lanes, CUT_WITHIN)
 
     def _successors(self, clusters: Mapping[str, ClusterSettings]) -> dict[str, str]:
         """Name, by address, the clusters of which nothing is known yet."""

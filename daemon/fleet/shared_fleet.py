@@ -104,20 +104,18 @@ class SharedFleet(Fleet):
             if lane:
                 lane.suspect(late.repository, late.action)
 
-    async def stop(self, within: timedelta) -> bool:
+    async def stop(self, within: timedelta) -> None:
         """Start no new call, and hand each cluster over as soon as its calls have ended.
 
-        Calls that take longer than *within* are cut off; return whether all ended.
+        Calls that take longer than *within* are cut off.
         """
         self._membership.leave()
         self._let_go(self.lanes.names())
-        has_ended = await self._wait_for_ends(within)
-        if not has_ended:
+        if not await self._wait_for_ends(within):
             for lane in self._leaving.values():
                 lane.cut()
-            has_ended = await self._wait_for_ends(CUT_WITHIN)
+            await self._wait_for_ends(CUT_WITHIN)
         await self._membership.close(HAND_OVER_WITHIN)
-        return has_ended
 
     async def _wait_for_ends(self, within: timedelta) -> bool:
         """Give each cluster back the moment that its lane has ended."""

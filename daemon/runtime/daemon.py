@@ -132,8 +132,8 @@ class Daemon:
             snapshots.stalls,
         )
 
-    async def run(self) -> bool:
-        """Run until a signal says stop; return whether every call in flight ended in time.
+    async def run(self) -> None:
+        """Run until a signal says stop.
 
         1. Log what is in force, and store it as the last good configuration.
         2. Start the passes, a lane for each cluster, and report to the service manager.
@@ -146,7 +146,7 @@ class Daemon:
         while not self._signals.stop:
             self._tick()
             await self._signals.wait(TICK)
-        return await self._end(self._signals.stop)
+        await self._end(self._signals.stop)
 
     def _begin(self) -> None:
         settings = self._settings
@@ -369,7 +369,7 @@ class Daemon:
         exc = context.get("exception") or RuntimeError(str(context.get("message")))
         self._log.critical(events.PASS_CRASHED, cluster=None, exc_info=exc)
 
-    async def _end(self, signal_name: str) -> bool:
+    async def _end(self, signal_name: str) -> None:
         self._log.info(events.DAEMON_STOPPING, signal=signal_name)
         self._manager.stopping()
         self._monitor.is_ready = False
@@ -377,7 +377,7 @@ class Daemon:
         for name in ("file", "overrides"):
             if name in self._errands:
                 self._errands[name].cancel()
-        ended = await self._fleet.stop(STOP_WITHIN)
+        await self._fleet.stop(STOP_WITHIN)
         last = {*self._noting, *self._errands.values()}
         if last:
             await asyncio.wait(last, timeout=NOTE_WITHIN.total_seconds())
@@ -385,4 +385,3 @@ class Daemon:
         self._log.info(events.DAEMON_STOPPED, holds=self._fleet.holds)
         # After the last line, which targets may ask for.
         self._notifier.close(NOTIFY_WITHIN)
-        return ended
