@@ -81,6 +81,12 @@ def journal(box: Box) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.startswith("{")]
 
 
+def await_lines(box: Box, event: str, count: int = 1) -> None:
+    """Wait until journald has so many of our lines: they reach it a little after they are said."""
+    said_as = f'"event": "{event}"'
+    box.until("journalctl -u cbmaintd -o cat", lambda said: said.count(said_as) >= count)
+
+
 def await_state(box: Box, state: str, within_s: float = 120.0) -> None:
     """Wait until the simulated repository is in a state."""
     box.until("cat /var/lib/simulated.json", lambda said: f'"{state}"' in orders(said), within_s)
@@ -94,6 +100,7 @@ def orders(said: str) -> str:
 def test_start_reload_and_stop(box: Box) -> None:
     """Started, it is ready with the file in force; a reload tells good from bad; it stops."""
     box.run("systemctl start cbmaintd")
+    await_lines(box, "config.applied")
     started = [line["event"] for line in journal(box)]
     status = shown(box, "StatusText")
     write(box, "windows: 7\n")
@@ -101,8 +108,10 @@ def test_start_reload_and_stop(box: Box) -> None:
     rejected = shown(box, "StatusText")
     write(box, schedules(7200, 10800))
     box.run("systemctl reload cbmaintd")
+    await_lines(box, "config.applied", 2)
     events = [line["event"] for line in journal(box) if line["event"] != "http.attempted"]
     box.run("systemctl stop cbmaintd")
+    await_lines(box, "daemon.stopped")
 
     assert started[:2] == ["daemon.started", "config.applied"]
     assert status.startswith("no window open; next change ")
@@ -163,6 +172,7 @@ def test_killed_it_comes_back_and_resumes(box: Box) -> None:
     box.until("systemctl show cbmaintd -P NRestarts", lambda said: said == "1\n")
     write(box, schedules(-5, 3))
     await_state(box, "active")
+    await_lines(box, "repository.resumed")
 
     assert [e["repository"] for e in journal(box) if e["event"] == "repository.resumed"] == [
         "orders"
