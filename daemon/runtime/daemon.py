@@ -164,9 +164,9 @@ class Daemon:
         )
         if self._parts.rejected:
             self._log_rejected(self._parts.rejected)
+            self._warn(settings)
         else:
             self._apply(settings, before=None)
-        self._warn(settings)
         # Before the lanes, whose passes set alarms.
         self._alarms.start()
         self._fleet.prepare(settings)
@@ -283,18 +283,22 @@ class Daemon:
         self._fleet.prepare(settings)
         self._rules = rules
         self._apply(settings, before)
-        self._warn(settings)
         self._listen(settings)
         self._alarms.beat(settings.resync, self._beat)
         # Last: it wakes every lane, and their passes need the new rules.
         self._fleet.assign(settings.clusters, self._earlier)
 
     def _apply(self, settings: Settings, before: Settings | None) -> None:
-        self._applied = datetime.now(UTC)
-        applied = settings.applied(self._applied)
-        self._note(lambda: self._notes.applied(applied))
-        changes = difference(before, settings)
-        self._log.info(events.CONFIG_APPLIED, path=settings.path, **changes)
+        self._applied = applied = datetime.now(UTC)
+
+        async def store_and_log() -> None:
+            # In this order: what the log calls applied must be there after a power cut.
+            await self._notes.applied(settings.applied(applied))
+            changes = difference(before, settings)
+            self._log.info(events.CONFIG_APPLIED, path=settings.path, **changes)
+            self._warn(settings)
+
+        self._note(store_and_log)
 
     def _log_rejected(self, exc: ConfigError) -> None:
         faults = [fault.render(exc.file) for fault in exc.faults]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
+from contextlib import closing
 
 from tests.process.conftest import Stage, once, wait_until
 
@@ -63,6 +65,24 @@ def test_a_start_with_a_bad_file_uses_the_last_good_one(stage: Stage) -> None:
     second.stop()
 
     assert prod.state("orders") == "active"
+
+
+def test_an_edit_is_called_applied_after_it_was_stored(stage: Stage) -> None:
+    """Whoever cuts the power after the log said `config.applied` finds that edit in force again."""
+    stage.simulate("prod", "orders")
+    stage.write(once("night", 3600, 7200))
+    daemon = stage.start()
+    daemon.wait_for("config.applied")
+
+    with closing(sqlite3.connect(stage.folder / "ledger.db", isolation_level=None)) as forgotten:
+        forgotten.execute("BEGIN IMMEDIATE")
+        stage.write(once("other", 3600, 7200))
+        daemon.wait_for("config.applied", 2)
+        forgotten.execute("ROLLBACK")
+    daemon.stop()
+
+    said = [line["event"] for line in daemon.lines]
+    assert "ledger.failed" in said[: len(said) - said[::-1].index("config.applied")]
 
 
 def test_a_first_start_with_a_bad_file_is_refused(stage: Stage) -> None:
