@@ -16,6 +16,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 import requests
@@ -218,7 +219,7 @@ class Adapter:
         loop = asyncio.get_running_loop()
         first = _origin(urlsplit(origin.proxy), None) if origin.proxy else origin
         _, wire = await loop.create_connection(
-            lambda: Wire(loop), first.host, first.port, happy_eyeballs_delay=_ATTEMPT_DELAY_S
+            lambda: Wire(loop), first.host, first.port, happy_eyeballs_delay=_delay_of(first.host)
         )
         try:
             if first.scheme == "https":
@@ -281,6 +282,18 @@ def _overdue(timeouts: Timeouts, *, is_sent: bool) -> WireError:
 
 def _origin(parts: SplitResult, proxy: str | None) -> _Origin:
     return _Origin(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme], proxy)
+
+
+def _delay_of(host: str) -> float | None:
+    """Return how long an address of *host* waits for another; None where it is one itself.
+
+    To race a single address with nothing costs as much as the connection.
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        return _ATTEMPT_DELAY_S
+    return None
 
 
 def _bracketed(host: str) -> str:
