@@ -57,4 +57,4 @@ def format_duration(duration: timedelta) -> str:
 
 def milliseconds(duration: timedelta) -> int:
     """Return a duration in whole milliseconds, rounded."""
-    return round(duration / timedelta(milliseconds=1))
+    return round(duration / _UNITS["ms"])

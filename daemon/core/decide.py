@@ -137,7 +137,7 @@ def decide(  # noqa: PLR0913  # all that a decision depends on
     *desired* is None outside every opening, *observed* is None if the list does not have it,
     *record* is None if the ledger does not. *here* is the address that was asked.
     """
-    known = record or Record(key)
+    known = record or Record(key, reached=here)
     if observed is None or is_another(known, observed):
         decision = _decide_missing(known, desired, now)
         is_gone = isinstance(decision, Leave)
@@ -234,8 +234,8 @@ def _decide_inside(
         return _decide_active(record, desired, observed, now)
     held = _holding(record, desired, now)
     if record.phase is Phase.PAUSING:
-        return Adopt(replace(held, phase=Phase.PAUSED, last_error=None, next_attempt=None))
-    return Keep(held if held.phase is Phase.PAUSED else replace(held, phase=Phase.PAUSED))
+        return Adopt(replace(held, last_error=None, next_attempt=None))
+    return Keep(held)
 
 
 def _decide_yielded(record: Record, desired: Desired, *, is_paused: bool) -> Decision:
@@ -254,29 +254,34 @@ def _decide_active(
     """Decide on a repository that is active although an opening wants it paused."""
     if desired.bridged:
         return Keep(_unclaimed(record, desired))
-    pause = Pause(_intent(_holding(record, desired, now), observed))
+    pause = Pause(_holding(record, desired, now, to_pause=observed))
     # While a resume of ours may still take effect, no person need have resumed it.
     if record.phase is not Phase.PAUSED or record.suspect_resume:
         return pause
     if desired.enforce:
         return replace(pause, drifted=True)
-    return Drifted(replace(_unclaimed(record, desired), yielded=_ids(desired)))
-
-
-def _ids(desired: Desired) -> tuple[str, ...]:
-    return tuple(opening.id for opening in desired.openings)
+    return Drifted(replace(_unclaimed(record, desired), yielded=desired.ids))
 
 
 def _is_yielded(record: Record, desired: Desired) -> bool:
     """Check whether a person overruled every opening that wants the repository paused now."""
-    return not desired.bridged and set(_ids(desired)) <= set(record.yielded)
+    return not desired.bridged and set(desired.ids) <= set(record.yielded)
 
 
-def _holding(record: Record, desired: Desired, now: Moment) -> Record:
+def _holding(
+    record: Record, desired: Desired, now: Moment, *, to_pause: ObservedRepository | None = None
+) -> Record:
+    """Return the record of a hold on a repository that is paused, or is *to_pause*.
+
+    Its scheduled runs are recorded before: the service does not list them while it is paused.
+    """
     return replace(
         record,
+        phase=Phase.PAUSING if to_pause else Phase.PAUSED,
+        uuid=(to_pause and to_pause.uuid) or record.uuid,
+        scheduled=to_pause.scheduled if to_pause else record.scheduled,
         windows=desired.windows,
-        openings=_ids(desired),
+        openings=desired.ids,
         since=record.since or now.wall,
         until=desired.until,
         catch_up=desired.catch_up,
@@ -290,17 +295,7 @@ def _unclaimed(record: Record, desired: Desired) -> Record:
 
 
 def _still_yielded(record: Record, desired: Desired) -> tuple[str, ...]:
-    return tuple(opening for opening in record.yielded if opening in _ids(desired))
-
-
-def _intent(record: Record, observed: ObservedRepository) -> Record:
-    """Record the scheduled runs now: the service does not list them while it is paused."""
-    return replace(
-        record,
-        phase=Phase.PAUSING,
-        uuid=observed.uuid or record.uuid,
-        scheduled=observed.scheduled,
-    )
+    return tuple(opening for opening in record.yielded if opening in desired.ids)
 
 
 # What a call changes in a record: `mark` before it is sent, one of the others after it.

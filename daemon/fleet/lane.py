@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zlib import crc32
 
 from daemon.core.attempt import Action, Attempt
 from daemon.core.decide import suspect
@@ -34,9 +35,19 @@ SOONEST = timedelta(milliseconds=500)
 """How long after a pass the next one begins at the earliest, whatever a pass asks for."""
 
 WARM_BEFORE = timedelta(seconds=1)
-"""How long before a boundary connections are made ready."""
+"""How long before a boundary connections are made ready, at the latest."""
+
+WARM_SPREAD = timedelta(seconds=8)
 
 Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
+
+
+def warm_before(cluster: str) -> timedelta:
+    """Return how long before a boundary the connections to a cluster are made ready.
+
+    Each cluster has a time of its own: thousands of connections take seconds, more so with TLS.
+    """
+    return WARM_BEFORE + WARM_SPREAD * (crc32(cluster.encode()) / 2**32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,14 +293,16 @@ class Lane:
         return self.settings.name
 
     def _set_alarm(self, due_in: timedelta | None) -> None:
-        """Wake at the next boundary or when a pass is due; warm up a second before the first."""
+        """Wake at the next boundary or when a pass is due; warm up shortly before the first."""
         now = self._parts.clock().wall
         change = self._parts.rules().timeline.next_change(now, self.settings.name)
         due = now + max(due_in, SOONEST) if due_in is not None else None
         at = min((instant for instant in (change, due) if instant), default=None)
         is_urgent = at is not None and at == change
         self._parts.alarms.set(self._alarm, at, lambda: self.wake(hurry=is_urgent))
-        warm_at = change - WARM_BEFORE if change and change - WARM_BEFORE > now else None
+        warm_at = None
+        if change and change - WARM_BEFORE > now:
+            warm_at = max(change - warm_before(self.settings.name), now)
         self._parts.alarms.set(f"{self._alarm} warm", warm_at, self._warm)
 
     def _warm(self) -> None:

@@ -284,12 +284,9 @@ def write(
         tables.from_record(record, suspicion_format) for record in changed if not record.is_spent
     ]
     spent = [tables.bound(record.key) for record in changed if record.is_spent]
-    if spent:
-        connection.execute(tables.DELETE_RECORD, spent)
-    if kept:
-        connection.execute(tables.UPSERT_RECORD[connection.dialect.name], kept)
-    if sent:
-        connection.execute(sa.insert(tables.attempt), sent)
+    tables.execute_many(connection, tables.DELETE_RECORD, spent)
+    tables.execute_many(connection, tables.UPSERT_RECORD[connection.dialect.name], kept)
+    tables.execute_many(connection, tables.INSERT_ATTEMPT, sent)
 
 
 def add_config(connection: sa.Connection, config: AppliedConfig) -> None:

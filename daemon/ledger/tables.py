@@ -8,8 +8,10 @@ clock, since they order what several members do.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -160,15 +162,46 @@ def _upsert(insert: Any) -> Any:
 UPSERT_RECORD = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
 """Puts a record into the place of the one there was, by dialect."""
 
+INSERT_ATTEMPT = sa.insert(attempt)
+
 
 def bound(key: RepositoryKey) -> dict[str, str]:
     """Return the parameters that name the record of a repository."""
     return {"in_cluster": key.cluster, "with_id": key.id}
 
 
+def execute_many(
+    connection: sa.Connection, statement: sa.UpdateBase, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Execute a statement for each of *rows*, which all have the same columns.
+
+    The driver takes our values as they are, so SQLAlchemy only writes the statement: to prepare
+    each row takes it longer than SQLite to store it.
+    """
+    if rows:
+        text, order = _compiled(statement, connection.dialect, tuple(rows[0]))
+        connection.exec_driver_sql(text, [order(row) for row in rows])
+
+
+@lru_cache(maxsize=16)
+def _compiled(
+    statement: sa.UpdateBase, dialect: sa.Dialect, columns: tuple[str, ...]
+) -> tuple[str, Callable[[Any], Any]]:
+    """Return a statement as text, and what makes its parameters of a row: by name or in order."""
+    compiled: Any = statement.compile(dialect=dialect, column_keys=columns)
+    order = compiled.positiontup
+    return str(compiled), itemgetter(*order) if order else dict
+
+
 def from_instant(instant: datetime | None) -> str | None:
     """Return an aware instant as UTC text."""
-    return instant.astimezone(UTC).isoformat() if instant else None
+    return _utc_text(instant.astimezone(UTC)) if instant else None
+
+
+@lru_cache(maxsize=256)
+def _utc_text(instant: datetime) -> str:
+    """Return an instant in UTC as text; cached, as lists are."""
+    return instant.isoformat()
 
 
 def to_instant(text: str) -> datetime:
@@ -194,9 +227,14 @@ def _listed(values: tuple[str, ...]) -> str:
     return json.dumps(values)
 
 
+@lru_cache(maxsize=256)
+def _runs(scheduled: tuple[ScheduledRun, ...]) -> str:
+    """Return runs as JSON; cached, since many repositories have the same plan."""
+    return json.dumps([[from_instant(run.next_run), run.task, run.task_type] for run in scheduled])
+
+
 def from_record(value: Record, suspicion_format: SuspicionFormat) -> dict[str, Any]:
     """Return the row of a record."""
-    runs = [[from_instant(run.next_run), run.task, run.task_type] for run in value.scheduled]
     return {
         "cluster": value.key.cluster,
         "repository": value.key.id,
@@ -209,7 +247,7 @@ def from_record(value: Record, suspicion_format: SuspicionFormat) -> dict[str, A
         "suspect_pause": _from_suspicion(value.suspect_pause, suspicion_format),
         "suspect_resume": _from_suspicion(value.suspect_resume, suspicion_format),
         "missing_since": from_instant(value.missing_since),
-        "scheduled": json.dumps(runs),
+        "scheduled": _runs(value.scheduled),
         "catch_up": value.catch_up,
         "last_error": value.last_error,
         "next_attempt": from_instant(value.next_attempt),

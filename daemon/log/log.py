@@ -9,11 +9,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import structlog
@@ -24,7 +24,7 @@ from daemon.durations import milliseconds
 from daemon.host.masking import pattern_of, spellings
 from daemon.log import events
 from daemon.log.events import Level
-from daemon.log.render import LogFormat, plain, renderer
+from daemon.log.render import LogFormat, json_line, plain, renderer
 from daemon.log.writer import Entry, LogWriter
 
 MESSAGE_LIMIT: Final = 200
@@ -93,7 +93,11 @@ class Log:
         return (entry,), {}
 
     def _render(self, entry: Entry) -> str:
-        return self._form(self._mask.apply(entry))
+        if self._form is not json_line:
+            return self._form(self._mask.apply(entry))
+        # JSON has every spelling of a secret as it is, so that one look at the whole line will do.
+        line = json_line(entry)
+        return json_line(self._mask.apply(entry)) if self._mask.is_in(line) else line
 
     def _dropped(self, lines: int) -> Entry:
         return {
@@ -147,35 +151,39 @@ def _traceback(exc: object) -> str:
 
 
 class _Mask:
-    """Replaces known secrets in an entry's values; costs one comparison while there are none."""
+    """Replaces known secrets in an entry's values.
+
+    A pattern of all of them would be slow: it tries each spelling at each character, and hundreds
+    of clusters have as many passwords. So one is made only where something was found.
+    """
 
     def __init__(self) -> None:
         self._forms: frozenset[str] = frozenset()
-        self._pattern: re.Pattern[str] | None = None
 
     def add(self, secret: str) -> None:
         """Hide `secret` from now on; a second time changes nothing."""
         self._forms |= spellings(secret)
-        if self._forms:
-            self._pattern = pattern_of(self._forms)
+
+    def is_in(self, text: str) -> bool:
+        """Check whether a text has a known secret."""
+        return any(form in text for form in self._forms)
 
     def apply(self, entry: Entry) -> Entry:
         """Return the entry with every known secret in its values replaced."""
-        pattern = self._pattern
-        if pattern is None:
-            return entry
-        return {key: _masked(value, pattern) for key, value in entry.items()}
+        return {key: self._masked(value) for key, value in entry.items()} if self._forms else entry
+
+    def _masked(self, value: object) -> object:
+        match value:
+            case None | bool() | int() | float():
+                return value
+            case str():
+                return _pattern_of(self._forms).sub("***", value) if self.is_in(value) else value
+            case dict():
+                return {str(key): self._masked(inner) for key, inner in value.items()}
+            case list() | tuple() | set() | frozenset():
+                return [self._masked(inner) for inner in value]
+            case _:
+                return self._masked(plain(value))
 
 
-def _masked(value: object, pattern: re.Pattern[str]) -> object:
-    match value:
-        case None | bool() | int() | float():
-            return value
-        case str():
-            return pattern.sub("***", value)
-        case dict():
-            return {str(key): _masked(inner, pattern) for key, inner in value.items()}
-        case list() | tuple() | set() | frozenset():
-            return [_masked(inner, pattern) for inner in value]
-        case _:
-            return _masked(plain(value), pattern)
+_pattern_of = lru_cache(maxsize=1)(pattern_of)

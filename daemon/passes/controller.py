@@ -38,6 +38,7 @@ GIVE_WAY_EVERY = 200
 """After how many decisions other clusters have their turn."""
 
 LOOK_EVERY = timedelta(seconds=1)
+LOOK_BETWEEN_CALLS_EVERY = timedelta(seconds=3)
 FIRST_LOOK = timedelta(milliseconds=100)
 UNVERIFIED = "unverified"
 UNRECORDED = "ledger"
@@ -273,7 +274,7 @@ class Controller:
         try:
             while dispatch.in_flight:
                 await self._take(dispatch, awaiting, rules)
-                if awaiting and self._clocks.now().uptime - looked > LOOK_EVERY:
+                if awaiting and self._clocks.now().uptime - looked > LOOK_BETWEEN_CALLS_EVERY:
                     await self._verify(awaiting, rules)
                     looked = self._clocks.now().uptime
         finally:

@@ -70,7 +70,8 @@ class Holdings:
     def note(self, record: Record) -> None:
         """Replace the repository's record by *record*; a spent one is forgotten."""
         repository = record.key.id
-        if self._records.get(repository, Record(record.key)) == record:
+        before = self._records.get(repository)
+        if record == before or (before is None and record.is_spent):
             return
         self._unsaved[repository] = record
         if record.is_spent:

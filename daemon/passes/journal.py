@@ -40,7 +40,7 @@ class Decided:
     def openings(self) -> tuple[str, ...]:
         """The ids of the openings that want the repository, or last did."""
         if self.desired:
-            return tuple(opening.id for opening in self.desired.openings)
+            return self.desired.ids
         return (self.before or self.record).openings
 
 

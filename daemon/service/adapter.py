@@ -16,6 +16,8 @@ import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import requests
@@ -31,8 +33,7 @@ _ATTEMPT_DELAY_S = 0.25
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(NamedTuple):
     """Whom a connection leads to; by *proxy* if it has one."""
 
     scheme: str
@@ -88,7 +89,7 @@ class Adapter:
         self._tls = tls
         self._timeouts = timeouts
         self._idle: dict[_Origin, list[Wire]] = {}
-        self._busy: set[Wire] = set()
+        self._watch = _Watch(timeouts)
         self._certificates: dict[_Origin, datetime] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -108,16 +109,14 @@ class Adapter:
         over = loop.time() + self._timeouts.total.total_seconds()
         origin = request.origin
         wire = self._taken(origin, loop.time()) or await self._connected(origin, over)
-        self._busy.add(wire)
-        watch = _Watch(wire, over, self._timeouts)
+        self._watch.begin(wire, over, loop)
         try:
             parser = await wire.exchange(request.with_path(below), limit)
         except BaseException:
             wire.close()
             raise
         finally:
-            watch.cancel()
-            self._busy.discard(wire)
+            self._watch.end(wire)
         self._give_back(origin, wire, loop)
         return Answer(parser.status, parser.headers, bytes(parser.body))
 
@@ -141,8 +140,7 @@ class Adapter:
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
-        for wire in list(self._busy):
-            wire.fail(WireError(CallError.TIMEOUT, "cut off, because we are stopping"))
+        self._watch.close()
         for wire in self._all_idle():
             wire.close()
         self._idle.clear()
@@ -218,7 +216,7 @@ class Adapter:
         loop = asyncio.get_running_loop()
         first = _origin(urlsplit(origin.proxy), None) if origin.proxy else origin
         _, wire = await loop.create_connection(
-            lambda: Wire(loop), first.host, first.port, happy_eyeballs_delay=_ATTEMPT_DELAY_S
+            lambda: Wire(loop), first.host, first.port, happy_eyeballs_delay=_delay_of(first.host)
         )
         try:
             if first.scheme == "https":
@@ -245,31 +243,53 @@ async def _tunnel(wire: Wire, origin: _Origin) -> None:
 
 
 class _Watch:
-    """Ends an exchange at its deadline, or when the server keeps silent for too long."""
+    """Ends each exchange at its deadline, or when the server keeps silent for too long.
 
-    def __init__(self, wire: Wire, over: float, timeouts: Timeouts) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._wire = wire
-        self._over = over
+    One timer for all of them: nearly all have ended long before, and set none of their own.
+    """
+
+    def __init__(self, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
         self._silence_s = timeouts.read.total_seconds()
-        self._timer = self._loop.call_at(self._due(self._loop.time()), self._look)
+        self._over: dict[Wire, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
-    def cancel(self) -> None:
-        """Look no more."""
-        self._timer.cancel()
+    def begin(self, wire: Wire, over: float, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch an exchange that begins now and has to end before *over*, on the loop's clock."""
+        wire.heard, self._over[wire] = loop.time(), over
+        self._look_at(self._due(wire, over), loop)
 
-    def _due(self, heard: float) -> float:
-        return min(self._over, heard + self._silence_s)
+    def end(self, wire: Wire) -> None:
+        """Look no more after an exchange."""
+        del self._over[wire]
 
-    def _look(self) -> None:
-        now, due = self._loop.time(), self._due(self._wire.heard)
-        if now < due:
-            self._timer = self._loop.call_at(due, self._look)
-        elif now >= self._over:
-            self._wire.fail(_overdue(self._timeouts, is_sent=True))
-        else:
-            self._wire.fail(lost(TimeoutError()))
+    def close(self) -> None:
+        """Cut off all exchanges under way."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for wire in list(self._over):
+            wire.fail(WireError(CallError.TIMEOUT, "cut off, because we are stopping"))
+
+    def _due(self, wire: Wire, over: float) -> float:
+        return min(over, wire.heard + self._silence_s)
+
+    def _look_at(self, due: float, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(due, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer, now = None, loop.time()
+        for wire, over in list(self._over.items()):
+            due = self._due(wire, over)
+            if now < due:
+                self._look_at(due, loop)
+            elif now >= over:
+                wire.fail(_overdue(self._timeouts, is_sent=True))
+            else:
+                wire.fail(lost(TimeoutError()))
 
 
 def _overdue(timeouts: Timeouts, *, is_sent: bool) -> WireError:
@@ -281,6 +301,18 @@ def _overdue(timeouts: Timeouts, *, is_sent: bool) -> WireError:
 
 def _origin(parts: SplitResult, proxy: str | None) -> _Origin:
     return _Origin(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme], proxy)
+
+
+def _delay_of(host: str) -> float | None:
+    """Return how long an address of *host* waits for another; None where it is one itself.
+
+    To race a single address with nothing costs as much as the connection.
+    """
+    try:
+        ip_address(host)
+    except ValueError:
+        return _ATTEMPT_DELAY_S
+    return None
 
 
 def _bracketed(host: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ssl
 from datetime import UTC, datetime
 
-_PIECE = 256 * 1024
+_PIECE = 16 * 1024
+"""What a record of TLS holds at most; for more, memory would be taken at each read in vain."""
 
 
 class TlsSession:

@@ -41,18 +41,23 @@ class Transport:
         A POST carries `{}`: pause and resume take it or nothing, backup insists on it.
         Raises: WireError.
         """
-        written = self._written.get((method, root))
-        if written is None:
-            written = self._written[method, root] = Written.of(self._prepare(method, root))
-        return await self._adapter.send(written, limit=limit, below=path)
+        return await self._adapter.send(self._request(method, root), limit=limit, below=path)
 
     async def warm(self, root: str, count: int) -> None:
-        """Have up to *count* connections to *root* ready."""
+        """Have up to *count* connections to *root* ready, and what each request has."""
+        for method in ("GET", "POST"):
+            self._request(method, root)
         await self._adapter.warm(root, count)
 
     def close(self) -> None:
         """Cut off what is under way and close all connections."""
         self._adapter.close()
+
+    def _request(self, method: str, root: str) -> Written:
+        written = self._written.get((method, root))
+        if written is None:
+            written = self._written[method, root] = Written.of(self._prepare(method, root))
+        return written
 
     def _prepare(self, method: str, root: str) -> requests.PreparedRequest:
         headers, body = dict(HEADERS), None

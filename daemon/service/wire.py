@@ -23,6 +23,7 @@ import httptools
 
 from daemon.core.attempt import CallError
 from daemon.errors import CbmaintdError
+from daemon.service.receiver import Receiver
 from daemon.service.tls import reason
 from daemon.service.tls_session import TlsSession
 
@@ -190,7 +191,7 @@ class Parser:
         )
 
 
-class Wire(asyncio.Protocol):
+class Wire(Receiver):
     """One connection; `exchange` sends a request and waits for its answer."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -46,6 +46,11 @@ class Desired:
     until: datetime
     windows: tuple[str, ...]
     bridged: bool = False
+    ids: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep the ids of the openings, which thousands of repositories may share."""
+        object.__setattr__(self, "ids", tuple(opening.id for opening in self.openings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -32,6 +33,12 @@ The loop would wait as long as that behind a reload, and at each row SQLite give
 away, so that the ledger would be too slow for a few thousand of them.
 """
 
+COLLECT_AFTER = 10_000
+"""How many more containers than at the last search for garbage lead to another, instead of 700.
+
+A pass makes thousands that it keeps, and hardly any that only a search would find.
+"""
+
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run until SIGTERM or SIGINT.
@@ -56,6 +63,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             if ledger.loss:
                 _log_loss(log, ledger.loss)
             parts = parts_of(file, found, ledger, environ, dry_run=args.dry_run)
+            # What is there by now stays: no later search for garbage has to walk through it.
+            gc.freeze()
+            gc.set_threshold(COLLECT_AFTER)
             loop.run_until_complete(_run(parts, ledger, log, environ, signals))
     finally:
         log.close(FLUSH_WITHIN)

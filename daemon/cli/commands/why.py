@@ -161,7 +161,7 @@ def _ledger_lines(record: Record, planned: Schedule, now: datetime) -> Iterator[
         trouble = f", last error {record.last_error}" if record.last_error else ""
         yield f"The ledger: {record.phase}{since} by {', '.join(record.windows)}{trouble}."
     wanted = planned.timeline.desired(key.cluster, [key.id], now).get(key.id)
-    if wanted and {opening.id for opening in wanted.openings} <= set(record.yielded):
+    if wanted and set(wanted.ids) <= set(record.yielded):
         until = format_local(wanted.until.astimezone(planned.zone))
         yield (
             f"But somebody resumed it meanwhile: it is left alone until {until}, unless on_drift"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
 from daemon.errors import LedgerError
 from daemon.fleet.alarms import Alarms
-from daemon.fleet.lane import AFTER_A_BUG, Lane, LaneParts
+from daemon.fleet.lane import AFTER_A_BUG, Lane, LaneParts, warm_before
 from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
 from daemon.service.client import BackupService, KeepTrying
@@ -279,3 +280,13 @@ def test_what_is_adopted_during_a_pass_is_not_overwritten() -> None:
         assert {record.key for record in held} <= {each.key for each in stage.holdings.holds()}
 
     play(act())
+
+
+def test_hundreds_of_clusters_are_not_warmed_at_once() -> None:
+    """Connections are made ready 1 to 9 s before a boundary, about as many in each second."""
+    times = [warm_before(f"cluster-{number}") for number in range(500)]
+
+    in_a_second = Counter(time // SECOND for time in times)
+
+    assert set(in_a_second) == set(range(1, 9))
+    assert max(in_a_second.values()) < 100

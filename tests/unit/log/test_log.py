@@ -112,6 +112,21 @@ class TestSecrets:
         assert seen not in text
         assert seen[4:-4] not in text
 
+    @pytest.mark.parametrize(
+        "secret", ['say "it"', "back\\slash", "two\nlines", "\ud800 lone", "🔑" * 4]
+    )
+    def test_one_that_json_escapes_is_found_in_its_line(self, secret: str) -> None:
+        """The line is searched as it is written, where a secret may stand escaped."""
+
+        def act(log: Log) -> None:
+            log.redact(secret)
+            log.logger.info("x.y", message=f"got {secret}!", secret_of=["prod"])
+
+        (line,) = records(written(act))
+
+        assert line["message"] == "got ***!"
+        assert line["secret_of"] == ["prod"]
+
     def test_a_type_that_hides_itself_can_be_registered(self) -> None:
         """redact() takes a secret that reveals itself only on request; keys and numbers stay."""
 

@@ -29,9 +29,10 @@ async def with_server(act: Callable[[Adapter, str], Awaitable[None]]) -> int:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         served.append(asyncio.current_task())
         with suppress(ConnectionError):
-            while await reader.readline():
+            while line := await reader.readline():
                 await reader.readuntil(b"\r\n\r\n")
-                writer.write(ANSWER)
+                if b"silent" not in line:
+                    writer.write(ANSWER)
         writer.close()
         with suppress(ConnectionError):
             await writer.wait_closed()
@@ -76,6 +77,39 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(
         await get(adapter, url)
 
     assert asyncio.run(with_server(act)) == connections
+
+
+def test_each_exchange_has_a_deadline_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that begins later is given up later, whatever began and ended on the way."""
+    found: list[list[CallError]] = []
+
+    async def act(adapter: Adapter, url: str) -> None:
+        loop = asyncio.get_running_loop()
+        real, passed = loop.time, 0.0
+        monkeypatch.setattr(loop, "time", lambda: real() + passed)
+        silence_s, ended = Timeouts().read.total_seconds(), []
+
+        async def wait_in_vain() -> None:
+            try:
+                await get(adapter, f"{url}/silent")
+            except WireError as exc:
+                ended.append(exc.error)
+
+        waiting = []
+        for passed in (0.0, silence_s / 2):  # noqa: B007  # what the clock shows
+            waiting.append(asyncio.create_task(wait_in_vain()))
+            await get(adapter, url)
+        half = silence_s / 2
+        for passed in (silence_s - 1, silence_s + 5, silence_s + half - 1, 2 * silence_s):  # noqa: B007
+            await get(adapter, url)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            found.append(list(ended))
+        await asyncio.gather(*waiting)
+
+    asyncio.run(with_server(act))
+
+    assert found == [[], [CallError.TIMEOUT], [CallError.TIMEOUT], [CallError.TIMEOUT] * 2]
 
 
 def test_the_kernel_probes_a_silent_connection() -> None:
