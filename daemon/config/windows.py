@@ -92,7 +92,8 @@ def _targets(
             message = '! takes away from what other patterns match: put "*" before it'
             faults.add(below, message)
         names = _addressed(below, key, clusters, faults) if clusters else []
-        targets += [(name, Patterns(patterns)) for name in names]
+        found = Patterns(patterns)
+        targets += [(name, found) for name in names]
     return tuple(targets)
 
 
