@@ -33,6 +33,9 @@ AFTER_A_BUG = timedelta(seconds=30)
 SOONEST = timedelta(milliseconds=500)
 """How long after a pass the next one begins at the earliest, whatever a pass asks for."""
 
+LATEST = timedelta(days=1)
+"""How long after a pass the next one begins at the latest: what was too far ahead comes nearer."""
+
 WARM_BEFORE = timedelta(seconds=1)
 """How long before a boundary connections are made ready."""
 
@@ -43,8 +46,8 @@ Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
 class LaneParts:
     """What all lanes share.
 
-    `before_pass` is called at the start of each pass; `hand_over` gets records that go on under the
-    name of another cluster.
+    `before_pass` is called with the cluster's name at the start of each pass; `hand_over` gets
+    records that go on under the name of another cluster.
     """
 
     connect: Connect
@@ -52,7 +55,7 @@ class LaneParts:
     clock: Callable[[], Moment]
     alarms: Alarms
     rules: Callable[[], Rules]
-    before_pass: Callable[[], None]
+    before_pass: Callable[[str], None]
     hand_over: Callable[[list[Record]], None]
 
 
@@ -134,6 +137,12 @@ class Lane:
         if hurry:
             self._interrupted.set()
         self._woken.set()
+
+    def beat(self) -> None:
+        """Ask for a pass, unless it would find nothing to do: an idle cluster costs nothing."""
+        is_idle = self.controller.is_idle(self._parts.rules(), self._parts.clock().wall)
+        if not is_idle:
+            self.wake()
 
     def reconfigure(self, settings: ClusterSettings) -> None:
         """Reach the cluster by other *settings* from the next pass on."""
@@ -235,7 +244,7 @@ class Lane:
 
     async def _make_pass(self, *, is_urgent: bool) -> timedelta | None:
         self._take_arrivals()
-        self._parts.before_pass()
+        self._parts.before_pass(self.settings.name)
         self._adopt_settings()
         self._was_short = False
         if not self._has_room():
@@ -285,9 +294,9 @@ class Lane:
         """Wake at the next boundary or when a pass is due; warm up a second before the first."""
         now = self._parts.clock().wall
         change = self._parts.rules().timeline.next_change(now, self.settings.name)
-        due = now + max(due_in, SOONEST) if due_in is not None else None
-        at = min((instant for instant in (change, due) if instant), default=None)
-        is_urgent = at is not None and at == change
+        due = now + (LATEST if due_in is None else max(due_in, SOONEST))
+        at = min(change, due) if change else due
+        is_urgent = at == change
         self._parts.alarms.set(self._alarm, at, lambda: self.wake(hurry=is_urgent))
         warm_at = change - WARM_BEFORE if change and change - WARM_BEFORE > now else None
         self._parts.alarms.set(f"{self._alarm} warm", warm_at, self._warm)

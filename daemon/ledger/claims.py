@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Record
 from daemon.ledger import tables
-from daemon.ledger.ledger import SharedLedger
+from daemon.ledger.ledger import COUNT_OVERRIDES, SharedLedger
 from daemon.ledger.postgresql import END_SESSIONS, LIVE, NEWEST, NOW, seed
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.windows.overrides import Override
@@ -100,9 +100,7 @@ class Claims:
                 recorded=frozenset(
                     connection.execute(sa.select(tables.record.c.cluster).distinct()).scalars()
                 ),
-                overrides=connection.execute(
-                    sa.select(sa.func.count()).select_from(tables.override)
-                ).scalar_one(),
+                overrides=connection.execute(COUNT_OVERRIDES).scalar_one(),
                 stale=self._stale(connection),
             )
 
@@ -233,12 +231,16 @@ class Claims:
         with self._ledger.transaction() as connection:
             connection.execute(sa.delete(tables.member).where(tables.member.c.id == self._me))
 
-    def forget(self, before: datetime, most: int) -> None:
-        """Delete up to *most* attempts from before then, and members that died long ago."""
-        self._ledger.forget_attempts(before, most)
+    def forget(self, before: datetime, most: int) -> int:
+        """Delete up to *most* attempts from before then, and members that died long ago.
+
+        Return how many attempts.
+        """
+        forgotten = self._ledger.forget_attempts(before, most)
         with self._ledger.transaction() as connection:
             old = tables.member.c.beat < NOW - sa.text(f"interval '{OBSOLETE}'")
             connection.execute(sa.delete(tables.member).where(old))
+        return forgotten
 
     def overrides(self) -> list[Override]:
         """List people's decisions, the oldest first."""

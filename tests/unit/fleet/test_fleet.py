@@ -46,7 +46,7 @@ def lanes(stage: Stage, rules: Callable[[], Rules]) -> Lanes:
         clock=stage.now,
         alarms=Alarms(lambda: stage.now().wall),
         rules=rules,
-        before_pass=lambda: None,
+        before_pass=lambda _: None,
         hand_over=lambda _: None,
     )
 
