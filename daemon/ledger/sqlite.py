@@ -267,7 +267,8 @@ class SqliteLedger(Ledger):
             if looked == self._looked:
                 return None
             found = super().new_overrides(known)
-            self._looked = looked
+            if found is None:
+                self._looked = looked
             return found
 
     def _is_lost(self) -> bool:
