@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Record
@@ -16,6 +16,9 @@ from daemon.ledger.ledger import COUNT_OVERRIDES, SharedLedger
 from daemon.ledger.postgresql import END_SESSIONS, LIVE, NEWEST, NOW, seed
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.windows.overrides import Override
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert
 
 OBSOLETE = "1 day"
 """How long a member that died without signing off is listed."""
@@ -135,7 +138,7 @@ class Claims:
             "reading": report.reading.text(),
         }
         statement = (
-            insert(tables.member)
+            _insert(tables.member)
             .values(id=report.id, **values)
             .on_conflict_do_update(index_elements=["id"], set_=values)
             .returning(NOW)
@@ -171,7 +174,7 @@ class Claims:
             known = set(connection.execute(sa.select(claim.c.cluster)).scalars())
             new = [{"cluster": name, "expires": NOW} for name in sorted(set(names) - known)]
             if new:
-                connection.execute(insert(claim).values(new).on_conflict_do_nothing())
+                connection.execute(_insert(claim).values(new).on_conflict_do_nothing())
             connection.execute(END_SESSIONS, {"me": self._me})
             query = (
                 sa.select(claim.c.cluster)
@@ -245,3 +248,10 @@ class Claims:
     def overrides(self) -> list[Override]:
         """List people's decisions, the oldest first."""
         return self._ledger.overrides()
+
+
+def _insert(table: sa.Table) -> Insert:
+    """Return a statement that may say what to do about a conflict."""
+    from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415  # 30 ms where there is none
+
+    return insert(table)
