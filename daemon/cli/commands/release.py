@@ -19,7 +19,7 @@ from rich.text import Text
 from daemon.cli import places
 from daemon.cli import schedule as agenda
 from daemon.cli.reports.tables import console, grid
-from daemon.cli.reports.tables import format_local as clock
+from daemon.cli.reports.times import format_local as clock
 from daemon.cli.repository_names import parse_repository_name as parse_target
 from daemon.config import stored_configs as earlier
 from daemon.config.settings import Settings
