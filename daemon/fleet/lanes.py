@@ -82,10 +82,10 @@ class Lanes:
         for lane in self:
             lane.wake(hurry=hurry)
 
-    def beat(self) -> None:
-        """Ask every cluster for a pass where one would have anything to do."""
+    def beat(self, now: datetime) -> None:
+        """Ask every cluster for a pass where one would have anything to do at *now*."""
         for lane in self:
-            lane.beat()
+            lane.beat(now)
 
     def dead(self) -> list[str]:
         """Name the clusters whose lane ended without being told to."""

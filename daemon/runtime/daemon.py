@@ -223,8 +223,9 @@ class Daemon:
         self._fleet.lanes.wake(hurry=True)
 
     def _beat(self) -> None:
-        self._guard.beat(self._clock())
-        self._fleet.lanes.beat()
+        now = self._clock()
+        self._guard.beat(now)
+        self._fleet.lanes.beat(now.wall)
 
     def _before_pass(self, cluster: str) -> None:
         self._fleet.lanes.stir(cluster)

@@ -75,7 +75,7 @@ def test_an_idle_lane_sleeps_through_beats() -> None:
         await scene.open()
         settles = [scene.lanes.settle()]
         for _ in range(3):
-            scene.lanes.beat()
+            scene.lanes.beat(scene.stage.now().wall)
             await settled()
             settles.append(scene.lanes.settle())
 
@@ -93,7 +93,7 @@ def test_a_lane_that_holds_is_woken_by_each_beat() -> None:
         await scene.open(HOLD)
         for _ in range(3):
             scene.lanes.settle()
-            scene.lanes.beat()
+            scene.lanes.beat(scene.stage.now().wall)
             await settled()
 
         assert scene.passes == 4
