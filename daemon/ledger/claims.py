@@ -13,7 +13,7 @@ from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Record
 from daemon.ledger import tables
 from daemon.ledger.ledger import COUNT_OVERRIDES, SharedLedger
-from daemon.ledger.postgresql import END_SESSIONS, LIVE, NEWEST, NOW, seed
+from daemon.ledger.postgresql import END_SESSIONS, LIVE, NOW, seed
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.windows.overrides import Override
 
@@ -24,6 +24,17 @@ OBSOLETE = "1 day"
 """How long a member that died without signing off is listed."""
 
 STALE_AT_ONCE = 1000
+
+# What each heartbeat asks for is asked for in few statements, which are written once.
+_COUNTED = sa.select(
+    sa.select(sa.func.count())
+    .select_from(tables.member)
+    .where(LIVE, tables.member.c.generation == sa.bindparam("generation"))
+    .scalar_subquery()
+    .label("members"),
+    COUNT_OVERRIDES.scalar_subquery().label("overrides"),
+)
+_RECORDED = sa.select(tables.record.c.cluster).distinct()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,26 +95,30 @@ class Claims:
         self._ledger = ledger
         self._me = me
         self._mine = tables.claim.c.owner == me
+        self._late_calls = (
+            sa.select(tables.attempt)
+            .join(tables.claim, tables.claim.c.cluster == tables.attempt.c.cluster)
+            .where(self._mine, sa.text("attempt.outcome = 'stale'"))
+            .where(tables.attempt.c.id > tables.claim.c.looked)
+            .order_by(tables.attempt.c.id)
+            .limit(STALE_AT_ONCE)
+        )
 
     def beat(self, report: MemberReport, lease: timedelta) -> Heartbeat:
         """Write our report, and return what the others do."""
         # A short transaction of its own: the writes of our passes wait for its locks.
         with self._ledger.transaction() as connection:
-            seed(connection, report.config)
-            newest = connection.execute(NEWEST).one()
-            agrees = newest.digest == report.config.digest
-            now = self._write_report(connection, report, lease, newest.id if agrees else None)
-            members = sa.select(sa.func.count()).select_from(tables.member)
-            agreeing = members.where(LIVE, tables.member.c.generation == newest.id)
+            generation, digest = seed(connection, report.config)
+            agrees = digest == report.config.digest
+            now = self._write_report(connection, report, lease, generation if agrees else None)
+            counted = connection.execute(_COUNTED, {"generation": generation}).one()
             return Heartbeat(
                 now=now,
-                generation=newest.id,
-                digest=newest.digest,
-                members=connection.execute(agreeing).scalar_one(),
-                recorded=frozenset(
-                    connection.execute(sa.select(tables.record.c.cluster).distinct()).scalars()
-                ),
-                overrides=connection.execute(COUNT_OVERRIDES).scalar_one(),
+                generation=generation,
+                digest=digest,
+                members=counted.members,
+                recorded=frozenset(connection.execute(_RECORDED).scalars()),
+                overrides=counted.overrides,
                 stale=self._stale(connection),
             )
 
@@ -147,17 +162,9 @@ class Claims:
         return now
 
     def _stale(self, connection: sa.Connection) -> tuple[Stale, ...]:
-        query = (
-            sa.select(tables.attempt)
-            .join(tables.claim, tables.claim.c.cluster == tables.attempt.c.cluster)
-            .where(self._mine, sa.text("attempt.outcome = 'stale'"))
-            .where(tables.attempt.c.id > tables.claim.c.looked)
-            .order_by(tables.attempt.c.id)
-            .limit(STALE_AT_ONCE)
-        )
         return tuple(
             Stale(row.id, row.cluster, row.repository, Action(row.action))
-            for row in connection.execute(query)
+            for row in connection.execute(self._late_calls)
         )
 
     def claim(
