@@ -147,6 +147,7 @@ class OwnFleet(Fleet):
             lane = self.lanes.get(name)
             if lane:
                 lane.adopt(found)
+                self.lanes.stir(name)
                 continue
             self._records.setdefault(name, []).extend(found)
             if name in earlier:

@@ -63,7 +63,7 @@ class Lanes:
         return lane
 
     def stir(self, name: str) -> None:
-        """Note that a pass begins in that lane: only then can anything about it change."""
+        """Note that a pass begins in that lane, or is due: only then can anything there change."""
         if lane := self._lanes.get(name):
             self._lively[name] = lane
 

@@ -260,7 +260,7 @@ class SqliteLedger(Ledger):
         a write, this replaces it and raises DamagedError.
         """
         with self._turn:
-            if self._is_lost():
+            if self._is_blank or self._is_lost():
                 with self.writing():
                     pass
             looked = (sqlite_file.data_version(self._engine, self._file), known)

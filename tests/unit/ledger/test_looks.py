@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from daemon.errors import LedgerError
 from daemon.ledger.ledger import Access, DamagedError
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind
 from tests.unit.ledger.ledger_samples import FULL, NOW, file_of
+from tests.unit.ledger.test_sqlite_file import no_file_larger_than
 
 SKIP = Override(OverrideKind.SKIP, "nightly", NOW, None, NOW, "me@here", "why not", ())
 
@@ -59,6 +61,24 @@ def test_a_look_notices_a_lost_ledger(url: str) -> None:
 
     assert found is None
     assert decided == [SKIP]
+
+
+def test_a_look_fills_a_new_ledger_once_there_is_room(url: str) -> None:
+    """What a lost ledger held is not left out of the new one until somebody has to write."""
+    with open_ledger(url, Access.DAEMON) as ledger:
+        ledger.save([FULL])
+        for file in file_of(url).parent.iterdir():
+            file.unlink()
+        with no_file_larger_than(0), pytest.raises(LedgerError):
+            ledger.new_overrides(0)
+
+        with suppress(DamagedError):
+            ledger.new_overrides(0)
+        ledger.new_overrides(0)
+        with open_ledger(url, Access.READ) as reader:
+            records = reader.records()
+
+    assert records == [FULL]
 
 
 def test_a_look_at_what_is_read_only_needs_no_file_in_place(url: str) -> None:
