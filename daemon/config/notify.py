@@ -13,11 +13,11 @@ from daemon.config.clusters import SecretSources
 from daemon.config.faults import Faults, Place
 from daemon.config.sections import NotifySection, UrlSection
 from daemon.errors import SecretError
-from daemon.notify.delivery import url_of
 from daemon.notify.kinds.registry import KINDS
 from daemon.notify.kinds.webhook import WEBHOOK
 from daemon.notify.notices import NOTABLE, URGENT
 from daemon.notify.targets import Kind, Target
+from daemon.notify.urls import url_of
 from daemon.wording import nearest_or_all, shown
 
 

@@ -6,7 +6,6 @@ parsed fields, *settings* are what the rest of the program uses without checking
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,7 +27,7 @@ from daemon.core.shares import shortest_lease
 from daemon.durations import format_duration
 from daemon.errors import ConfigError, Fault
 from daemon.host.files import why_unreadable
-from daemon.ledger.state import AppliedConfig
+from daemon.ledger.state import AppliedConfig, digest_of
 from daemon.notify.targets import Target
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.window import Window
@@ -37,13 +36,18 @@ RESYNC = timedelta(seconds=30)
 MAX_PAUSE = timedelta(hours=36)
 KEEP_HISTORY = timedelta(days=400)
 _LEASE = timedelta(minutes=3)
+_SINGLE = (
+    *("keep_history", "lease", "ledger", "listen", "max_pause", "merge_gap", "resync", "timezone"),
+)
+"""The keys of the top level that have one value, by default or from the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A valid schedules.yaml: `path` as the user gave it, `text` as read, `digest` its SHA-256.
+    """A valid schedules.yaml: `path` as the user gave it, `text` as read.
 
-    `attached` has the texts of the calendar files that it names, which are in `folder`.
+    `attached` has the texts of the calendar files that it names, which are in `folder`; `digest` is
+    the SHA-256 of all of it, by which daemons on one ledger agree.
     """
 
     path: str
@@ -134,13 +138,14 @@ class _Reading:
             return None
         section = checked(self._root, FileSection, self._faults)
         clusters, windows = self._clusters(section), self._windows(section)
+        attached = self._exclusions.attachments.texts()
         targets = Targets(self._sources, self._faults)
         names = self._root.under("windows")
         return Settings(
             path=path,
             folder=self._sources.folder,
             text=text,
-            digest=hashlib.sha256(text).hexdigest(),
+            digest=digest_of(text, attached),
             timezone=section.timezone or ZoneInfo("UTC"),
             ledger=section.ledger,
             listen=section.listen,
@@ -152,7 +157,7 @@ class _Reading:
             clusters=clusters,
             windows=windows,
             notify=targets.read(self._root.at("notify"), section.notify or (), names),
-            attached=self._exclusions.attachments.texts(),
+            attached=attached,
             warnings=(
                 *(w for cluster in clusters.values() for w in warnings_of(cluster)),
                 *_warnings_of(section.listen),
@@ -216,10 +221,13 @@ def _warnings_of(listen: tuple[str, int] | None) -> Iterator[str]:
 def difference(before: Settings | None, after: Settings) -> dict[str, list[str]]:
     """Return the names of what is `added`, `removed` and `changed` in *after*."""
     old, new = _parts(before), _parts(after)
+    changed = [name for name in old.keys() & new.keys() if old[name] != new[name]]
+    if before is not None:
+        changed += [name for name in _SINGLE if getattr(before, name) != getattr(after, name)]
     return {
         "added": sorted(new.keys() - old.keys()),
         "removed": sorted(old.keys() - new.keys()),
-        "changed": sorted(name for name in old.keys() & new.keys() if old[name] != new[name]),
+        "changed": sorted(changed),
     }
 
 

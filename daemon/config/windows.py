@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from daemon.config import notation
@@ -24,6 +25,7 @@ from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
 from daemon.wording import nearest, nearest_or_all, shown
 
 Labels = Mapping[str, str]
+Targets = tuple[tuple[str, Patterns], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,14 @@ class References:
     """What windows may refer to: clusters with their labels, exclusions, the default zone.
 
     None marks what has faults of its own, so that no further ones follow from it; no clusters at
-    all are such a fault, too.
+    all are such a fault, too. `targets` remembers what the same words referred to in an earlier
+    window: thousands of windows for thousands of clusters share one list of these.
     """
 
     clusters: Mapping[str, Labels | None]
     exclusions: Mapping[str, DateSet | None]
     zone: ZoneInfo
+    targets: dict[tuple[str, tuple[str, ...]], Targets] = field(default_factory=dict)
 
 
 def window(
@@ -44,7 +48,7 @@ def window(
 ) -> Window | None:
     """Return the window at *place*, None without a rule; errors are added to *faults*."""
     rule = _rule(place, section, faults)
-    targets = _targets(place, section, known.clusters, faults)
+    targets = _targets(place, section, known, faults)
     excluded = _excluded(place.at("exclude"), section, known.exclusions, faults)
     first, last = section.valid_from, section.valid_until
     if first and last and last < first:
@@ -79,21 +83,30 @@ def _rule(place: Place, section: WindowSection, faults: Faults) -> Rule | None:
         return None
 
 
-def _targets(
-    place: Place, section: WindowSection, clusters: Mapping[str, Labels | None], faults: Faults
-) -> tuple[tuple[str, Patterns], ...]:
+def _targets(place: Place, section: WindowSection, known: References, faults: Faults) -> Targets:
     places = place.under("repositories")
     if section.repositories == {} and not places:
         faults.add(place.at("repositories"), "there is no cluster in it: name at least one")
-    targets = []
+    found: list[Targets] = []
     for key, below in places.items():
         patterns = (section.repositories or {}).get(key, ())
         if patterns and all(pattern.startswith("!") for pattern in patterns):
             message = '! takes away from what other patterns match: put "*" before it'
             faults.add(below, message)
-        names = _addressed(below, key, clusters, faults) if clusters else []
-        targets += [(name, Patterns(patterns)) for name in names]
-    return tuple(targets)
+        found.append(_targets_of(below, key, patterns, known, faults))
+    return found[0] if len(found) == 1 else tuple(chain.from_iterable(found))
+
+
+def _targets_of(
+    place: Place, key: str, patterns: tuple[str, ...], known: References, faults: Faults
+) -> Targets:
+    found = known.targets.get((key, patterns))
+    # Not remembered if there are none: each window says so.
+    if not found:
+        names = _addressed(place, key, known.clusters, faults) if known.clusters else []
+        shared = Patterns(patterns)
+        found = known.targets[key, patterns] = tuple((name, shared) for name in names)
+    return found
 
 
 def _addressed(

@@ -88,6 +88,7 @@ class OwnFleet(Fleet):
         for record in records:
             self._records.setdefault(record.key.cluster, []).append(record)
         self._named: frozenset[str] = frozenset()
+        self._former: set[str] = set()
 
     @property
     def waiting(self) -> tuple[Record, ...]:
@@ -134,6 +135,7 @@ class OwnFleet(Fleet):
             lane.start()
         for lane in self.lanes:
             lane.controller.forget_failures()
+        self._former = set(self.lanes.names() - self._named)
         self.lanes.wake(hurry=True)
 
     def adopt(self, records: Iterable[Record], earlier: Mapping[str, ClusterSettings]) -> None:
@@ -145,17 +147,20 @@ class OwnFleet(Fleet):
             lane = self.lanes.get(name)
             if lane:
                 lane.adopt(found)
+                self.lanes.stir(name)
                 continue
             self._records.setdefault(name, []).extend(found)
             if name in earlier:
                 self.lanes.open(earlier[name], self._records.pop(name)).start()
+                self._former |= {name} - self._named
 
     def keep_up(self) -> None:
         """Let go of clusters that the file no longer names, once nothing is owed to them."""
-        for lane in self.lanes:
-            name = lane.settings.name
-            if name not in self._named and lane.controller.has_looked and not lane.is_needed:
+        for name in sorted(self._former):
+            lane = self.lanes.get(name)
+            if lane and lane.controller.has_looked and not lane.is_needed:
                 self.lanes.take_out(name)
+                self._former.discard(name)
 
     async def stop(self, within: timedelta) -> None:
         """Start no new call, wait for those in flight, then cut them."""

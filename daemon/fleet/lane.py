@@ -34,6 +34,9 @@ AFTER_A_BUG = timedelta(seconds=30)
 SOONEST = timedelta(milliseconds=500)
 """How long after a pass the next one begins at the earliest, whatever a pass asks for."""
 
+LATEST = timedelta(days=1)
+"""How long after a pass the next one begins at the latest: what was too far ahead comes nearer."""
+
 WARM_BEFORE = timedelta(seconds=1)
 """How long before a boundary connections are made ready, at the latest."""
 
@@ -54,8 +57,8 @@ def warm_before(cluster: str) -> timedelta:
 class LaneParts:
     """What all lanes share.
 
-    `before_pass` is called at the start of each pass; `hand_over` gets records that go on under the
-    name of another cluster.
+    `before_pass` is called with the cluster's name at the start of each pass; `hand_over` gets
+    records that go on under the name of another cluster.
     """
 
     connect: Connect
@@ -63,7 +66,7 @@ class LaneParts:
     clock: Callable[[], Moment]
     alarms: Alarms
     rules: Callable[[], Rules]
-    before_pass: Callable[[], None]
+    before_pass: Callable[[str], None]
     hand_over: Callable[[list[Record]], None]
 
 
@@ -145,6 +148,11 @@ class Lane:
         if hurry:
             self._interrupted.set()
         self._woken.set()
+
+    def beat(self, now: datetime) -> None:
+        """Ask for a pass, unless it would find nothing to do: an idle cluster costs nothing."""
+        if not self.controller.is_idle(self._parts.rules(), now):
+            self.wake()
 
     def reconfigure(self, settings: ClusterSettings) -> None:
         """Reach the cluster by other *settings* from the next pass on."""
@@ -246,7 +254,7 @@ class Lane:
 
     async def _make_pass(self, *, is_urgent: bool) -> timedelta | None:
         self._take_arrivals()
-        self._parts.before_pass()
+        self._parts.before_pass(self.settings.name)
         self._adopt_settings()
         self._was_short = False
         if not self._has_room():
@@ -296,9 +304,9 @@ class Lane:
         """Wake at the next boundary or when a pass is due; warm up shortly before the first."""
         now = self._parts.clock().wall
         change = self._parts.rules().timeline.next_change(now, self.settings.name)
-        due = now + max(due_in, SOONEST) if due_in is not None else None
-        at = min((instant for instant in (change, due) if instant), default=None)
-        is_urgent = at is not None and at == change
+        due = now + (LATEST if due_in is None else max(due_in, SOONEST))
+        at = min(change, due) if change else due
+        is_urgent = at == change
         self._parts.alarms.set(self._alarm, at, lambda: self.wake(hurry=is_urgent))
         warm_at = None
         if change and change - WARM_BEFORE > now:

@@ -26,6 +26,8 @@ class Lanes:
         """Make lanes with *make*."""
         self._make = make
         self._lanes: dict[str, Lane] = {}
+        self._lively: dict[str, Lane] = {}
+        self._has_changed = False
 
     def __contains__(self, name: str) -> bool:
         """Check whether there is a lane of that name."""
@@ -48,19 +50,42 @@ class Lanes:
     ) -> Lane:
         """Open a lane that goes on from *records*; `start` begins its passes."""
         lane = self._lanes[settings.name] = self._make(settings, records, lease)
+        self._lively[settings.name] = lane
         return lane
 
     def take_out(self, name: str) -> Lane | None:
         """Take a lane out, and tell it to stop; None if there is none of that name."""
         lane = self._lanes.pop(name, None)
+        self._lively.pop(name, None)
         if lane:
+            self._has_changed = True
             lane.stop()
         return lane
+
+    def stir(self, name: str) -> None:
+        """Note that a pass begins in that lane, or is due: only then can anything there change."""
+        if lane := self._lanes.get(name):
+            self._lively[name] = lane
+
+    def settle(self) -> bool:
+        """Return whether anything may have changed since the last call.
+
+        Lanes with nothing held and nothing to do are not asked again until a pass begins there.
+        """
+        has_changed = self._has_changed or bool(self._lively)
+        self._has_changed = False
+        self._lively = {name: lane for name, lane in self._lively.items() if lane.is_needed}
+        return has_changed
 
     def wake(self, *, hurry: bool = False) -> None:
         """Ask every cluster for a pass."""
         for lane in self:
             lane.wake(hurry=hurry)
+
+    def beat(self, now: datetime) -> None:
+        """Ask every cluster for a pass where one would have anything to do at *now*."""
+        for lane in self:
+            lane.beat(now)
 
     def dead(self) -> list[str]:
         """Name the clusters whose lane ended without being told to."""
@@ -68,7 +93,7 @@ class Lanes:
 
     def holds(self) -> Iterator[Record]:
         """Return the records of all repositories that may be paused by us."""
-        for lane in self:
+        for lane in list(self._lively.values()):
             yield from lane.controller.holds
 
     def certificates(self) -> dict[str, datetime | None]:

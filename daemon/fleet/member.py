@@ -199,7 +199,7 @@ class Membership:
         self._woken.set()
 
     def forget_attempts(self, before: datetime, most: int) -> None:
-        """Delete old attempts, some at each beat."""
+        """Delete old attempts, some every second until there are no more."""
         self._chore = (before, most)
 
     def note_unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
@@ -386,7 +386,8 @@ class Membership:
         if self._chore and now - self._chores_done >= CHORES_EVERY:
             self._chores_done = now
             before, most = self._chore
-            await self._ask(lambda: self._claims.forget(before, most))
+            if await self._ask(lambda: self._claims.forget(before, most)) < most:
+                self._chore = None
         if "standby" not in self._said:
             self._said["standby"] = warning = await self._ask(self._ledger.standby_warning)
             if warning and self._config:

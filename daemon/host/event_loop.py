@@ -6,8 +6,11 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-RESOLVERS = 16
-"""How many names are looked up at once; addresses need no looking up."""
+RESOLVERS = 5
+"""How many names are looked up at once; addresses need no looking up.
+
+With all others that is twelve threads, however many clusters there are.
+"""
 
 
 _Asked = tuple[tuple[Any, ...], frozenset[tuple[str, Any]]]

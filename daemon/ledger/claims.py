@@ -5,22 +5,36 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Record
 from daemon.ledger import tables
-from daemon.ledger.ledger import SharedLedger
-from daemon.ledger.postgresql import END_SESSIONS, LIVE, NEWEST, NOW, seed
+from daemon.ledger.ledger import COUNT_OVERRIDES, SharedLedger
+from daemon.ledger.postgresql import END_SESSIONS, LIVE, NOW, seed
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.windows.overrides import Override
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert
 
 OBSOLETE = "1 day"
 """How long a member that died without signing off is listed."""
 
 STALE_AT_ONCE = 1000
+
+# What each heartbeat asks for is asked for in few statements, which are written once.
+_COUNTED = sa.select(
+    sa.select(sa.func.count())
+    .select_from(tables.member)
+    .where(LIVE, tables.member.c.generation == sa.bindparam("generation"))
+    .scalar_subquery()
+    .label("members"),
+    COUNT_OVERRIDES.scalar_subquery().label("overrides"),
+)
+_RECORDED = sa.select(tables.record.c.cluster).distinct()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +95,30 @@ class Claims:
         self._ledger = ledger
         self._me = me
         self._mine = tables.claim.c.owner == me
+        self._late_calls = (
+            sa.select(tables.attempt)
+            .join(tables.claim, tables.claim.c.cluster == tables.attempt.c.cluster)
+            .where(self._mine, sa.text("attempt.outcome = 'stale'"))
+            .where(tables.attempt.c.id > tables.claim.c.looked)
+            .order_by(tables.attempt.c.id)
+            .limit(STALE_AT_ONCE)
+        )
 
     def beat(self, report: MemberReport, lease: timedelta) -> Heartbeat:
         """Write our report, and return what the others do."""
         # A short transaction of its own: the writes of our passes wait for its locks.
         with self._ledger.transaction() as connection:
-            seed(connection, report.config)
-            newest = connection.execute(NEWEST).one()
-            agrees = newest.digest == report.config.digest
-            now = self._write_report(connection, report, lease, newest.id if agrees else None)
-            members = sa.select(sa.func.count()).select_from(tables.member)
-            agreeing = members.where(LIVE, tables.member.c.generation == newest.id)
+            generation, digest = seed(connection, report.config)
+            agrees = digest == report.config.digest
+            now = self._write_report(connection, report, lease, generation if agrees else None)
+            counted = connection.execute(_COUNTED, {"generation": generation}).one()
             return Heartbeat(
                 now=now,
-                generation=newest.id,
-                digest=newest.digest,
-                members=connection.execute(agreeing).scalar_one(),
-                recorded=frozenset(
-                    connection.execute(sa.select(tables.record.c.cluster).distinct()).scalars()
-                ),
-                overrides=connection.execute(
-                    sa.select(sa.func.count()).select_from(tables.override)
-                ).scalar_one(),
+                generation=generation,
+                digest=digest,
+                members=counted.members,
+                recorded=frozenset(connection.execute(_RECORDED).scalars()),
+                overrides=counted.overrides,
                 stale=self._stale(connection),
             )
 
@@ -137,7 +153,7 @@ class Claims:
             "reading": report.reading.text(),
         }
         statement = (
-            insert(tables.member)
+            _insert(tables.member)
             .values(id=report.id, **values)
             .on_conflict_do_update(index_elements=["id"], set_=values)
             .returning(NOW)
@@ -146,17 +162,9 @@ class Claims:
         return now
 
     def _stale(self, connection: sa.Connection) -> tuple[Stale, ...]:
-        query = (
-            sa.select(tables.attempt)
-            .join(tables.claim, tables.claim.c.cluster == tables.attempt.c.cluster)
-            .where(self._mine, sa.text("attempt.outcome = 'stale'"))
-            .where(tables.attempt.c.id > tables.claim.c.looked)
-            .order_by(tables.attempt.c.id)
-            .limit(STALE_AT_ONCE)
-        )
         return tuple(
             Stale(row.id, row.cluster, row.repository, Action(row.action))
-            for row in connection.execute(query)
+            for row in connection.execute(self._late_calls)
         )
 
     def claim(
@@ -173,7 +181,7 @@ class Claims:
             known = set(connection.execute(sa.select(claim.c.cluster)).scalars())
             new = [{"cluster": name, "expires": NOW} for name in sorted(set(names) - known)]
             if new:
-                connection.execute(insert(claim).values(new).on_conflict_do_nothing())
+                connection.execute(_insert(claim).values(new).on_conflict_do_nothing())
             connection.execute(END_SESSIONS, {"me": self._me})
             query = (
                 sa.select(claim.c.cluster)
@@ -233,13 +241,24 @@ class Claims:
         with self._ledger.transaction() as connection:
             connection.execute(sa.delete(tables.member).where(tables.member.c.id == self._me))
 
-    def forget(self, before: datetime, most: int) -> None:
-        """Delete up to *most* attempts from before then, and members that died long ago."""
-        self._ledger.forget_attempts(before, most)
+    def forget(self, before: datetime, most: int) -> int:
+        """Delete up to *most* attempts from before then, and members that died long ago.
+
+        Return how many attempts.
+        """
+        forgotten = self._ledger.forget_attempts(before, most)
         with self._ledger.transaction() as connection:
             old = tables.member.c.beat < NOW - sa.text(f"interval '{OBSOLETE}'")
             connection.execute(sa.delete(tables.member).where(old))
+        return forgotten
 
     def overrides(self) -> list[Override]:
         """List people's decisions, the oldest first."""
         return self._ledger.overrides()
+
+
+def _insert(table: sa.Table) -> Insert:
+    """Return a statement that may say what to do about a conflict."""
+    from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415  # 30 ms where there is none
+
+    return insert(table)

@@ -34,6 +34,8 @@ _UNREACHABLE = "unreachable "
 OF_UNREACHABLE = tables.meta.c.name.startswith(_UNREACHABLE)
 """The facts about the ledger that name clusters which do not answer."""
 
+COUNT_OVERRIDES = sa.select(sa.func.count()).select_from(tables.override)
+
 T = TypeVar("T")
 
 
@@ -170,11 +172,15 @@ class Ledger(ABC):
         with self.transaction() as connection:
             return [self.parse(tables.to_override, row) for row in connection.execute(query)]
 
-    def count_overrides(self) -> int:
-        """Count people's decisions; cheap enough for every tick. Raises LedgerError."""
+    def new_overrides(self, known: int) -> list[Override] | None:
+        """Return people's decisions; None if there are still *known* many. Raises LedgerError.
+
+        Cheap enough for every tick.
+        """
         with self.transaction() as connection:
-            query = sa.select(sa.func.count()).select_from(tables.override)
-            return connection.execute(query).scalar_one()
+            if connection.execute(COUNT_OVERRIDES).scalar_one() == known:
+                return None
+        return self.overrides()
 
     def add_override(self, override: Override) -> None:
         """Add a decision; the daemon here sees it within a second. Raises LedgerError."""
@@ -191,13 +197,18 @@ class Ledger(ABC):
         with self.transaction() as connection:
             return [self.parse(tables.to_attempt, row) for row in connection.execute(query)]
 
-    def forget_attempts(self, before: datetime, most: int) -> None:
-        """Delete up to *most* attempts from before then, the oldest first. Raises LedgerError."""
+    def forget_attempts(self, before: datetime, most: int) -> int:
+        """Delete up to *most* attempts from before then, the oldest first; return how many.
+
+        Raises:
+            LedgerError: nothing was deleted.
+
+        """
         old = tables.attempt.c.started < tables.from_instant(before)
         oldest = sa.select(tables.attempt.c.id).where(old).order_by(tables.attempt.c.started)
         with self.writing() as connection:
             chosen = tables.attempt.c.id.in_(oldest.limit(most))
-            connection.execute(sa.delete(tables.attempt).where(chosen))
+            return connection.execute(sa.delete(tables.attempt).where(chosen)).rowcount
 
     def configs(self) -> list[AppliedConfig]:
         """List the stored configurations, the newest first. Raises LedgerError."""

@@ -244,12 +244,19 @@ NEWEST = (
 )
 
 
-def seed(connection: sa.Connection, config: AppliedConfig) -> None:
-    """Put *config* in force if none is; of several daemons that start at once, one does."""
-    if connection.execute(NEWEST).first() is None:
+def seed(connection: sa.Connection, config: AppliedConfig) -> tuple[int, str]:
+    """Put *config* in force if none is; return the generation and digest of what then is.
+
+    Of several daemons that start at once, one does.
+    """
+    found = connection.execute(NEWEST).first()
+    if found is None:
         connection.exec_driver_sql("LOCK TABLE config IN EXCLUSIVE MODE")
-        if connection.execute(NEWEST).first() is None:
-            connection.execute(sa.insert(tables.config).values(tables.from_config(config)))
+        found = connection.execute(NEWEST).first()
+    if found is None:
+        connection.execute(sa.insert(tables.config).values(tables.from_config(config)))
+        found = connection.execute(NEWEST).one()
+    return found.id, found.digest
 
 
 def _is_refusal(exc: sa.exc.SQLAlchemyError) -> bool:

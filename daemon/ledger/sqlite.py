@@ -10,7 +10,6 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -83,6 +82,7 @@ class SqliteLedger(Ledger):
         self._is_closed_to_writes = False
         self._identity: tuple[int, int] | None = None
         self._turn = threading.RLock()
+        self._looked: tuple[int, int] | None = None
         # What is written into a new file if this one is lost while in use.
         self._known: dict[RepositoryKey, Record] = {}
         self._last_config: AppliedConfig | None = None
@@ -196,6 +196,7 @@ class SqliteLedger(Ledger):
         self._is_blank = False
 
     def _connect(self, mode: Mode) -> None:
+        self._looked = None
         self._engine.dispose()
         self._engine = sqlite_file.connect(self._file, mode)
 
@@ -252,26 +253,31 @@ class SqliteLedger(Ledger):
             self._decided = super().overrides()
         return self._decided
 
-    def forget_attempts(self, before: datetime, most: int) -> None:
-        """Delete up to *most* attempts from before then, the oldest first. Raises LedgerError.
+    def new_overrides(self, known: int) -> list[Override] | None:
+        """Return people's decisions; None if there are still *known* many. Raises LedgerError.
 
-        Asked every second: nothing is written where there is nothing to delete, but a file that is
-        gone is noticed.
+        Nothing is read unless somebody else has written, but a file that is gone is noticed: like
+        a write, this replaces it and raises DamagedError.
         """
-        old = sa.exists().where(tables.attempt.c.started < tables.from_instant(before))
         with self._turn:
-            is_sound = self._is_in_place() and not self._is_closed_to_writes
-            if is_sound:
-                with self.transaction() as connection:
-                    if not connection.execute(sa.select(old)).scalar():
-                        return
-            super().forget_attempts(before, most)
+            if self._is_blank or self._is_lost():
+                with self.writing():
+                    pass
+            looked = (sqlite_file.data_version(self._engine, self._file), known)
+            if looked == self._looked:
+                return None
+            found = super().new_overrides(known)
+            if found is None:
+                self._looked = looked
+            return found
 
-    def _is_in_place(self) -> bool:
-        try:
-            return self._file is None or sqlite_file.identify(self._file) == self._identity
-        except DamagedError:
+    def _is_lost(self) -> bool:
+        if not (self._file and self._identity):
             return False
+        try:
+            return sqlite_file.identify(self._file) != self._identity
+        except DamagedError:
+            return True
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:

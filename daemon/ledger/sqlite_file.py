@@ -100,9 +100,26 @@ def connect(file: Path | None, mode: Mode) -> sa.Engine:
     return engine
 
 
-def translate(exc: sa.exc.DatabaseError, file: Path | None) -> LedgerError:
+def data_version(engine: sa.Engine, file: Path | None) -> int:
+    """Return a number that changes when another connection has written. Raises LedgerError.
+
+    No transaction begins, so that nobody is kept from writing.
+    """
+    try:
+        # SQLAlchemy's own way to execute would begin a transaction.
+        raw = engine.raw_connection()
+        try:
+            found: int = raw.cursor().execute("PRAGMA data_version").fetchone()[0]
+        finally:
+            raw.close()
+    except (sqlite3.Error, sa.exc.DatabaseError) as exc:
+        raise translate(exc, file) from exc
+    return found
+
+
+def translate(exc: sa.exc.DatabaseError | sqlite3.Error, file: Path | None) -> LedgerError:
     """Return the error that says what SQLite refused, and what to do about it."""
-    what = str(exc.orig)
+    what = str(getattr(exc, "orig", exc))
     if any(sign in what for sign in _DAMAGED):
         return DamagedError(f"{file}: the ledger is damaged ({what})")
     kind = ReadOnlyError if "readonly" in what else UnusableError

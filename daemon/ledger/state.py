@@ -81,7 +81,12 @@ class AppliedConfig:
     @property
     def digest(self) -> str:
         """The SHA-256 of the text and of the files it names."""
-        digest = hashlib.sha256(self.text)
-        if self.attached:
-            digest.update(json.dumps(dict(self.attached), sort_keys=True).encode())
-        return digest.hexdigest()
+        return digest_of(self.text, self.attached)
+
+
+def digest_of(text: bytes, attached: Mapping[str, str]) -> str:
+    """Return the SHA-256 of a configuration: its text alone, unless it names files."""
+    digest = hashlib.sha256(text)
+    if attached:
+        digest.update(json.dumps(dict(attached), sort_keys=True).encode())
+    return digest.hexdigest()

@@ -11,12 +11,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from importlib import import_module
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.record import Phase, Record, Suspicion
@@ -159,7 +159,15 @@ def _upsert(insert: Any) -> Any:
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
-UPSERT_RECORD = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
+class _Upserts(dict[str, Any]):
+    """Statements by dialect, each made when needed: the other dialect takes long to import."""
+
+    def __missing__(self, dialect: str) -> Any:
+        self[dialect] = _upsert(import_module(f"sqlalchemy.dialects.{dialect}").insert)
+        return self[dialect]
+
+
+UPSERT_RECORD = _Upserts()
 """Puts a record into the place of the one there was, by dialect."""
 
 INSERT_ATTEMPT = sa.insert(attempt)

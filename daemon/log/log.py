@@ -16,15 +16,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-import structlog
-from structlog.typing import FilteringBoundLogger as Logger
-
 from daemon.core.attempt import Attempt, Outcome
 from daemon.durations import milliseconds
 from daemon.host.masking import pattern_of, spellings
 from daemon.log import events
 from daemon.log.events import Level
 from daemon.log.render import LogFormat, json_line, plain, renderer
+from daemon.log.structured import Logger, filtering, wrap_logger
 from daemon.log.writer import Entry, LogWriter
 
 MESSAGE_LIMIT: Final = 200
@@ -58,10 +56,10 @@ class Log:
         self._mask = _Mask()
         self._form = renderer(fd, log_format, environ)
         self._writer = LogWriter(fd, self._render, self._dropped)
-        self.logger: Logger = structlog.wrap_logger(
+        self.logger: Logger = wrap_logger(
             _Levels(self._writer.submit),
             processors=[self._hand_over],
-            wrapper_class=structlog.make_filtering_bound_logger(int(level)),
+            wrapper_class=filtering(int(level)),
         ).bind()
 
     @property

@@ -139,7 +139,7 @@ class _StateCollector(Collector):
         )
         yield GaugeMetricFamily(
             "cbmaintd_config_hash",
-            "The first 48 bits of the SHA-256 of the file in force.",
+            "The first 48 bits of the SHA-256 of what is in force: the file, and files it names.",
             float(int(state.config_digest[:12], 16)),
         )
         yield GaugeMetricFamily(

@@ -12,10 +12,10 @@ import requests
 from daemon.core.attempt import CallError
 from daemon.errors import SecretError
 from daemon.host.masking import pattern_of, spellings
-from daemon.host.secrets import read_password
 from daemon.notify.messages import Batch, DeliveryError, Mask, Message
 from daemon.notify.notices import Notice
 from daemon.notify.targets import Target
+from daemon.notify.urls import url_of
 from daemon.service import statuses
 from daemon.service.adapter import Adapter, Answer, Written
 from daemon.service.cluster import Timeouts, Tls
@@ -97,29 +97,6 @@ async def _sent(request: requests.PreparedRequest, proxy: str | None) -> Answer:
         return await adapter.send(Written.of(request, proxy), limit=_PAGE_LIMIT)
     finally:
         adapter.close()
-
-
-def url_of(target: Target, environ: Mapping[str, str]) -> str:
-    """Read the URL of *target* anew.
-
-    Raises:
-        SecretError: there is none, or too many may read it.
-        ValueError: it is no URL that the target's kind can use; it is not quoted.
-
-    """
-    url = read_password(target.url_file, target.url_env, environ).reveal().strip()
-    source = target.url_file or f"the environment's variable {target.url_env}"
-    try:
-        parts = urlsplit(url)
-        # Reading the port is what finds it wrong.
-        has_host = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        raise ValueError(f"{source}: it has no URL that can be understood") from None
-    try:
-        target.kind.check_form(parts, has_host=has_host)
-    except ValueError as exc:
-        raise ValueError(f"{source}: {exc}") from None
-    return url
 
 
 def _without(url: str, text: str) -> str:

@@ -112,13 +112,18 @@ class Controller:
         """Send failed calls again at the next pass: something changed that may cure them."""
         self._pacing.forget()
 
+    def is_idle(self, rules: Rules, now: datetime) -> bool:
+        """Check whether nothing is wanted, ours or suspected, and a first look was answered.
+
+        Without that look a wrong password would show only when a window opens.
+        """
+        is_known = self.has_looked and not self._journal.unreachable_cluster
+        return is_known and not (self._holdings or rules.timeline.is_wanted(self.cluster, now))
+
     async def run_pass(self, rules: Rules, *, is_urgent: bool = True) -> timedelta | None:
         """Make one pass; return the time after which another is due, None when nothing waits.
 
-        1. Ask whether anything is wanted, ours or suspected; an idle cluster is left in peace
-           (but the first pass always looks, and goes on until it is answered: a wrong password
-           shows before the window does), and so is one that refused us a while ago, unless
-           something urgent came up.
+        1. Leave an idle cluster in peace, or one that refused us just now, unless it is urgent.
         2. List the repositories; a failure ends the pass for this cluster alone.
         3. Decide for each repository that is wanted or known.
         4. Record every intent and maybe-sent mark in one durable transaction.
@@ -128,8 +133,7 @@ class Controller:
         8. Start one of the backups that are owed after resumes, if its turn has come.
         """
         now = self._clocks.now()
-        is_idle = not (self._holdings or rules.timeline.is_wanted(self.cluster, now.wall))
-        if is_idle and self.has_looked and not self._journal.unreachable_cluster:
+        if self.is_idle(rules, now.wall):
             return None
         if not is_urgent and self._pacing.is_distant(CLUSTER, now.uptime):
             return self._pacing.distance(CLUSTER, now.uptime)

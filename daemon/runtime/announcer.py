@@ -27,10 +27,17 @@ class Announcer:
         self._log = log
         self._started = started
         self._logged: dict[str, Opening] = {}
+        self._settled: tuple[Opening, ...] | None = None
 
     def is_news(self, timeline: Timeline, now: datetime) -> bool:
         """Check whether an opening began or ended since the last call of `announce`."""
-        return {opening.id: opening for opening in timeline.covering(now)} != self._logged
+        covering = timeline.covering(now)
+        # The timeline gives the same answer, not just an equal one, until it changes.
+        if covering is self._settled:
+            return False
+        is_news = {opening.id: opening for opening in covering} != self._logged
+        self._settled = None if is_news else covering
+        return is_news
 
     def announce(self, timeline: Timeline, now: datetime, known: KnownIds) -> None:
         """Log which openings began and ended since the last call."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from daemon.config import stored_configs as earlier
+from daemon.config import stored_configs
 from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt
 from daemon.errors import ConfigError, SecretError
@@ -46,7 +46,7 @@ def parts_of(
 
     """
     rejected = found if isinstance(found, ConfigError) else None
-    settings = found if isinstance(found, Settings) else earlier.last_good(ledger, environ)
+    settings = found if isinstance(found, Settings) else stored_configs.last_good(ledger, environ)
     if settings is None:
         raise rejected or AssertionError("unreachable")
     records = tuple(ledger.records())
@@ -57,7 +57,7 @@ def parts_of(
         folder=file.absolute().parent,
         records=records,
         overrides=tuple(ledger.overrides()),
-        earlier=earlier.clusters(orphans, ledger.configs(), environ) if orphans else {},
+        earlier=stored_configs.clusters(orphans, ledger.configs(), environ) if orphans else {},
         rejected=rejected,
         has_lost_ledger=ledger.loss is not None,
         dry_run=dry_run,
@@ -97,7 +97,7 @@ def assemble(
 
 def _join(ledger: SharedLedger, log: Log, environ: Mapping[str, str]) -> Membership:
     def find(names: set[str]) -> Mapping[str, ClusterSettings]:
-        return earlier.clusters(names, ledger.configs(), environ)
+        return stored_configs.clusters(names, ledger.configs(), environ)
 
     return Membership(ledger, log.logger, SystemClock(), find, ledger.overrides())
 

@@ -31,14 +31,14 @@ from daemon.notify.queues import Sender
 from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
 from daemon.runtime.announcer import Announcer
-from daemon.runtime.certificates import CertificateWatch
 from daemon.runtime.clock_guard import ClockGuard
+from daemon.runtime.cluster_watch import ClusterWatch
+from daemon.runtime.forgetting import Forgetting
 from daemon.runtime.health import Health, InForce, Snapshots
 from daemon.runtime.ledger_notes import Notes
 from daemon.runtime.parts import DaemonParts, HostParts
 from daemon.runtime.reload import ConfigFile, no_garbage_collection
 from daemon.runtime.rules import rules_at
-from daemon.runtime.unreachable import UnreachableClusters
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
 
@@ -88,12 +88,16 @@ class Daemon:
             host.clock,
             self._alarms,
             lambda: self._rules,
-            self._announce,
+            self._before_pass,
             lambda records: self._fleet.adopt(records, self._earlier),
         )
         self._fleet = self._make_fleet(parts)
-        self._certificates = CertificateWatch(self._log)
-        self._unreachable = UnreachableClusters()
+        self._clusters = ClusterWatch(
+            self._fleet.lanes,
+            self._log,
+            lambda changes: self._note(lambda: self._notes.unreachable(changes)),
+        )
+        self._forgetting = Forgetting(self._notes, host.clock)
         self._announcer = Announcer(self._log, host.clock().wall)
         self._guard = ClockGuard(host.clock())
         self._health = self._make_health(host)
@@ -118,7 +122,7 @@ class Daemon:
             alarms=self._alarms,
             guard=self._guard,
             file=self._file,
-            unreachable=self._unreachable,
+            unreachable=self._clusters.unreachable,
             in_force=lambda: InForce(self._settings, self._rules.timeline, self._applied),
             lost_lines=host.lost_lines,
         )
@@ -195,12 +199,10 @@ class Daemon:
     def _poll(self, now: Moment) -> None:
         self._errand("file", self._reload_if_changed)
         self._follow_runs(now)
-        changes = self._unreachable.changes(self._fleet.lanes.unreachable())
-        if changes:
-            self._note(lambda: self._notes.unreachable(changes))
-        self._certificates.look(self._fleet.lanes.certificates(), now.wall)
-        before = now.wall - self._settings.keep_history
-        self._errand("forget", lambda: self._notes.forget_attempts(before))
+        self._clusters.look(now.wall)
+        if self._forgetting.is_due(now):
+            keep = self._settings.keep_history
+            self._errand("forget", lambda: self._forgetting.forget(keep))
         # Last: the status names what was found above.
         self._report(now)
 
@@ -221,8 +223,13 @@ class Daemon:
         self._fleet.lanes.wake(hurry=True)
 
     def _beat(self) -> None:
-        self._guard.beat(self._clock())
-        self._fleet.lanes.wake()
+        now = self._clock()
+        self._guard.beat(now)
+        self._fleet.lanes.beat(now.wall)
+
+    def _before_pass(self, cluster: str) -> None:
+        self._fleet.lanes.stir(cluster)
+        self._announce()
 
     def _announce(self) -> None:
         timeline, now = self._rules.timeline, self._clock().wall
@@ -275,6 +282,7 @@ class Daemon:
 
     def _put_in_force(self, settings: Settings, rules: Rules) -> None:
         before, self._settings = self._settings, settings
+        self._forgetting.hasten()
         moved = (cluster.formerly() for cluster in before.clusters.values())
         self._earlier = {**self._earlier, **before.clusters} | {c.name: c for c in moved}
         # Before anything is logged: new targets learn of this configuration's warnings.

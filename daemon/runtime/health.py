@@ -106,7 +106,7 @@ class Health:
         status = Status(
             self.fleet.holds,
             self.fleet.lanes.overdue(now),
-            (self.unreachable.in_short(), *self.fleet.problems()),
+            (self.unreachable.in_short, *self.fleet.problems()),
             is_rejected=self.file.is_rejected,
         )
         return in_one_line(status, in_force.timeline, now.astimezone(in_force.settings.timezone))

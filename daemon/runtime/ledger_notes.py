@@ -6,7 +6,6 @@ Three kinds: the ledger is ours alone, is shared with other daemons, or, in a dr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -45,11 +44,14 @@ class Notes(Protocol):
     async def unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
         """Note which clusters do not respond; None: one responds again."""
 
-    async def forget_attempts(self, before: datetime) -> None:
-        """Delete attempts from before then; by this a lost ledger is noticed in a quiet hour."""
+    async def forget_attempts(self, before: datetime) -> bool:
+        """Delete some attempts from before then; return whether there may be more of them."""
 
     async def overrides(self, known: int) -> tuple[Override, ...] | None:
-        """Return people's decisions, the oldest first; None if there are still *known* many."""
+        """Return people's decisions, the oldest first; None if there are still *known* many.
+
+        By this a lost ledger is noticed in a quiet hour.
+        """
 
 
 class OwnNotes:
@@ -79,15 +81,18 @@ class OwnNotes:
         """Note which clusters do not respond; None: one responds again."""
         await self._record(lambda: self._ledger.note_unreachable(changes))
 
-    async def forget_attempts(self, before: datetime) -> None:
-        """Delete attempts from before then; by this a lost ledger is noticed in a quiet hour."""
-        # The passes log what is wrong with the ledger; this can wait until it works again.
-        with suppress(LedgerError):
-            await self._write(lambda: self._ledger.forget_attempts(before, FORGET_MOST))
+    async def forget_attempts(self, before: datetime) -> bool:
+        """Delete some attempts from before then; return whether there may be more of them."""
+        try:
+            forgotten = await self._write(lambda: self._ledger.forget_attempts(before, FORGET_MOST))
+        except LedgerError:
+            # The passes log what is wrong with the ledger; this can wait until it works again.
+            return True
+        return forgotten == FORGET_MOST
 
     async def overrides(self, known: int) -> tuple[Override, ...] | None:
         """Return people's decisions, the oldest first; None if there are still *known* many."""
-        return await self._thread.run(lambda: _news(self._ledger, known))
+        return await self._write(lambda: _news(self._ledger, known))
 
     async def _record(self, write: Callable[[], None]) -> None:
         try:
@@ -95,14 +100,15 @@ class OwnNotes:
         except LedgerError as exc:
             self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
 
-    async def _write(self, write: Callable[[], None]) -> None:
+    async def _write(self, write: Callable[[], T]) -> T:
         """Write, if need be into the new ledger that has just replaced a lost one."""
         try:
-            await self._thread.run(write)
+            return await self._thread.run(write)
         except DamagedError as exc:
             self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
-            await self._thread.run(write)
+            written = await self._thread.run(write)
             self._log.info(events.LEDGER_RECOVERED, cluster=None)
+            return written
 
 
 class SharedNotes:
@@ -131,9 +137,10 @@ class SharedNotes:
         """Note which clusters do not respond; None: one responds again."""
         self._membership.note_unreachable(changes)
 
-    async def forget_attempts(self, before: datetime) -> None:
-        """Delete attempts from before then."""
+    async def forget_attempts(self, before: datetime) -> bool:
+        """Have the membership delete attempts from before then, as many as there are."""
         self._membership.forget_attempts(before, FORGET_MOST)
+        return False
 
     async def overrides(self, known: int) -> tuple[Override, ...] | None:
         """Return people's decisions, the oldest first; None if there are still *known* many."""
@@ -162,8 +169,9 @@ class DryNotes:
     async def unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
         """Note nothing."""
 
-    async def forget_attempts(self, before: datetime) -> None:
+    async def forget_attempts(self, _before: datetime) -> bool:
         """Delete nothing."""
+        return False
 
     async def overrides(self, known: int) -> tuple[Override, ...] | None:
         """Return people's decisions, the oldest first; None if there are still *known* many."""
@@ -176,6 +184,5 @@ class _Nowhere:
 
 
 def _news(ledger: Ledger, known: int) -> tuple[Override, ...] | None:
-    if ledger.count_overrides() == known:
-        return None
-    return tuple(ledger.overrides())
+    found = ledger.new_overrides(known)
+    return None if found is None else tuple(found)

@@ -63,6 +63,11 @@ class ClusterSettings:
         """Where it is: two clusters of one address are one, whatever they are called."""
         return " ".join(self.urls or self.discover)
 
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether any of its hosts is reached by TLS; what discovery names has the same scheme."""
+        return any(root.startswith("https:") for root in (*self.urls, *self.discover))
+
     def formerly(self) -> ClusterSettings:
         """Return it under the name its holds go on by when another cluster has taken its name."""
         return replace(self, name=f"{self.name} at {self.address}")

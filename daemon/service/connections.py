@@ -116,7 +116,7 @@ class Connections:
 
     def _enter(self, identity: Identity) -> Connection:
         transport = Transport(
-            tls=tls_context(self._settings.tls),
+            tls=tls_context(self._settings.tls, is_used=self._settings.speaks_tls),
             auth=identity.auth,
             timeouts=self._settings.timeout,
         )

@@ -9,14 +9,20 @@ from daemon.errors import TlsFileError
 from daemon.service.cluster import Tls
 
 
-def tls_context(tls: Tls) -> ssl.SSLContext:
+def tls_context(tls: Tls, *, is_used: bool = True) -> ssl.SSLContext:
     """Build the trust and identity of one cluster from its files; TLS 1.2 is the least accepted.
 
-    `ca_file` replaces the system's authorities. Raises: TlsFileError.
+    `ca_file` replaces the system's authorities; where TLS is not used, nobody is trusted. Raises:
+    TlsFileError.
     """
     if tls.ca_file is None and tls.client_cert is None:
-        return _without_files(tls.verify)
+        return _without_files(tls.verify) if is_used else _trusting_nobody()
     return _built(tls)
+
+
+@cache
+def _trusting_nobody() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @cache

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 from daemon.windows.window import CatchUp, OnDrift, Opening, Patterns, Window
+
+T = TypeVar("T")
 
 LOOK_AHEAD = timedelta(days=400)
 """How far ahead the timeline looks for the next change."""
@@ -24,7 +27,9 @@ _BLOCK = timedelta(days=8)
 
 _MOST_REMEMBERED = 100_000
 
-_Look = Callable[[Window, datetime, datetime], Sequence[Opening]]
+_Look = Callable[[str, datetime, datetime], Sequence[Opening]]
+_Target = tuple[str, Patterns]
+"""A window's name, and patterns for the repositories that it is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +73,45 @@ class _Horizon:
         index = bisect_right(self.edges, now)
         return self.edges[index] if index < len(self.edges) else None
 
+    def between_edges(self, now: datetime) -> tuple[datetime, datetime]:
+        """Return `[since, until)` around *now*, within the horizon, in which no edge lies."""
+        index = bisect_right(self.edges, now)
+        since = self.edges[index - 1] if index else self.start
+        return since, self.edges[index] if index < len(self.edges) else self.end
+
+
+class _Lasting(Generic[T]):
+    """An answer that stays good between two edges; replaced as a whole, it needs no lock."""
+
+    def __init__(self) -> None:
+        self._known: tuple[datetime, datetime, T] | None = None
+
+    def at(self, now: datetime, find: Callable[[], tuple[datetime, datetime, T]]) -> T:
+        """Return the answer for *now*; if it is not known, *find* it and how long it is good."""
+        known = self._known
+        if known is None or not known[0] <= now < known[1]:
+            known = self._known = find()
+        return known[2]
+
 
 class _ClusterWindows:
-    """The windows of one cluster, or all; its cache is replaced as a whole and needs no lock."""
+    """The windows of clusters that have the same ones, or all windows.
 
-    def __init__(self, windows: Sequence[Window], look: _Look, cluster: str = "") -> None:
-        self._windows, self._look = windows, look
+    Its cache is replaced as a whole and needs no lock.
+    """
+
+    def __init__(self, windows: Iterable[Window], look: _Look, targets: Sequence[_Target]) -> None:
+        self._windows, self._look = tuple(windows), look
         self._horizon: _Horizon | None = None
         self._named: dict[str, set[str]] = {}
         self._matching: dict[Patterns, set[str]] = {}
         self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
-        for window in windows:
-            for patterns in window.patterns_for(cluster):
-                self._index(patterns, window.name)
-        of_cluster = (patterns for window in windows for patterns in window.patterns_for(cluster))
-        self.plain_ids = frozenset(id_ for patterns in of_cluster for id_ in patterns.plain)
+        self.patterns: dict[str, list[Patterns]] = {}
+        self.is_wanted: _Lasting[bool] = _Lasting()
+        for window, patterns in targets:
+            self.patterns.setdefault(window, []).append(patterns)
+            self._index(patterns, window)
+        self.plain_ids = frozenset(id_ for _, patterns in targets for id_ in patterns.plain)
         self.windows_for = lru_cache(maxsize=_MOST_REMEMBERED)(self._windows_for)
 
     def _index(self, patterns: Patterns, window: str) -> None:
@@ -100,7 +129,7 @@ class _ClusterWindows:
         return horizon
 
     def _see(self, start: datetime, end: datetime) -> _Horizon:
-        of_window = {w.name: self._look(w, start, end + w.pause_before) for w in self._windows}
+        of_window = {w.name: self._look(w.name, start, end + w.pause_before) for w in self._windows}
         openings = sorted((o for found in of_window.values() for o in found), key=_by_start)
         edges = {edge for o in openings for edge in (o.pause_from, o.start, o.end)}
         known = sorted(edge for edge in edges if start <= edge < end)
@@ -115,6 +144,31 @@ class _ClusterWindows:
         # Thousands of repositories may have the same thousand windows: keep one copy in memory.
         ordered = tuple(sorted(found))
         return self._shared.setdefault(ordered, ordered)
+
+
+def _remembering(windows: Mapping[str, Window]) -> _Look:
+    """Return what looks for openings and remembers them, of each window for two blocks of time."""
+
+    # By name: to hash a window would be to hash all its clusters.
+    @lru_cache(maxsize=2 * len(windows))
+    def look(window: str, start: datetime, end: datetime) -> Sequence[Opening]:
+        return windows[window].openings(start, end)
+
+    return look
+
+
+def _targets_by_cluster(windows: Iterable[Window]) -> dict[str, list[_Target]]:
+    """Return the windows that are for each cluster, each with its patterns.
+
+    Clusters for which a window has the same patterns have the same target, not just an equal one.
+    """
+    found: dict[str, list[_Target]] = {}
+    for window in windows:
+        targets: dict[Patterns, _Target] = {}
+        for cluster, patterns in window.targets:
+            target = targets.setdefault(patterns, (window.name, patterns))
+            found.setdefault(cluster, []).append(target)
+    return found
 
 
 def _by_start(opening: Opening) -> tuple[datetime, str]:
@@ -132,15 +186,18 @@ class Timeline:
         """Combine *windows*; gaps shorter than *merge_gap* are bridged."""
         self.windows = {window.name: window for window in windows}
         self.merge_gap = merge_gap
-        look = lru_cache(maxsize=2 * len(self.windows))(Window.openings)
-        self._all = _ClusterWindows(tuple(self.windows.values()), look)
-        of_cluster: dict[str, list[Window]] = {}
-        for window in self.windows.values():
-            for cluster in {name for name, _ in window.targets}:
-                of_cluster.setdefault(cluster, []).append(window)
-        self._clusters = {
-            name: _ClusterWindows(found, look, name) for name, found in of_cluster.items()
-        }
+        look = _remembering(self.windows)
+        self._all = _ClusterWindows(self.windows.values(), look, ())
+        self._covering: _Lasting[tuple[Opening, ...]] = _Lasting()
+        self._clusters: dict[str, _ClusterWindows] = {}
+        # Thousands of clusters may have the same thousand windows: they share what is computed.
+        shared: dict[tuple[int, ...], _ClusterWindows] = {}
+        for cluster, targets in _targets_by_cluster(self.windows.values()).items():
+            same = tuple(map(id, targets))
+            if same not in shared:
+                windows = (self.windows[name] for name in dict.fromkeys(n for n, _ in targets))
+                shared[same] = _ClusterWindows(windows, look, targets)
+            self._clusters[cluster] = shared[same]
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """Return all openings that meet `[start, end)`, sorted by start, then window."""
@@ -149,8 +206,13 @@ class Timeline:
 
     def covering(self, now: datetime) -> tuple[Opening, ...]:
         """Return the openings that are open at *now*, sorted by start, then window."""
-        horizon = self._around(self._all, now)
-        return tuple(o for o in horizon.openings if o.start <= now < o.end)
+
+        def find() -> tuple[datetime, datetime, tuple[Opening, ...]]:
+            horizon = self._around(self._all, now)
+            found = tuple(o for o in horizon.openings if o.start <= now < o.end)
+            return *horizon.between_edges(now), found
+
+        return self._covering.at(now, find)
 
     def next_change(self, now: datetime, cluster: str | None = None) -> datetime | None:
         """Return the first instant after *now* at which something pauses, opens or closes.
@@ -178,8 +240,8 @@ class Timeline:
 
     def count(self, window: str, cluster: str, ids: Iterable[str]) -> int:
         """Return how many repositories of *cluster* a window is for: of *ids*, and named ones."""
-        found = self.windows.get(window)
-        patterns = found.patterns_for(cluster) if found else ()
+        cluster_windows = self._clusters.get(cluster)
+        patterns = cluster_windows.patterns.get(window, ()) if cluster_windows else ()
         named = {id_ for each in patterns for id_ in each.plain}
         return len(named | {id_ for id_ in ids if any(each.matches(id_) for each in patterns)})
 
@@ -188,8 +250,14 @@ class Timeline:
         cluster_windows = self._clusters.get(cluster)
         if cluster_windows is None:
             return False
-        near = [o for o in self._around(cluster_windows, now).openings if self._is_near(o, now)]
-        return bool(_held(near, now) or self._bridging(near, now))
+
+        def find() -> tuple[datetime, datetime, bool]:
+            horizon = self._around(cluster_windows, now)
+            near = [o for o in horizon.openings if self._is_near(o, now)]
+            is_wanted = bool(_held(near, now) or self._bridging(near, now))
+            return *horizon.between_edges(now), is_wanted
+
+        return cluster_windows.is_wanted.at(now, find)
 
     def desired(self, cluster: str, ids: Iterable[str], now: datetime) -> dict[str, Desired]:
         """Return which of the repositories *ids* of *cluster* are to be paused at *now*."""

@@ -16,14 +16,8 @@ from daemon.cli import places, schedule
 from daemon.cli.instants import read_instant
 from daemon.cli.reports import comparison, cost
 from daemon.cli.reports.chart import ASCII, UNICODE, Period, draw_chart
-from daemon.cli.reports.tables import (
-    console,
-    format_local,
-    opening_json,
-    print_columns,
-    print_json,
-    span,
-)
+from daemon.cli.reports.tables import console, opening_json, print_columns, print_json
+from daemon.cli.reports.times import format_local, span
 from daemon.config.settings import Settings, load
 from daemon.errors import UsageError
 from daemon.windows.timeline import Timeline

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from daemon.cli import places, schedule
 from daemon.cli.instants import read_future, read_instant
-from daemon.cli.reports.tables import format_local
+from daemon.cli.reports.times import format_local
 from daemon.cli.schedule import Schedule
 from daemon.errors import HostError, UsageError
 from daemon.ledger.ledger import Access

@@ -8,18 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from daemon.cli import places
 from daemon.cli.reports.advice import advise
 from daemon.cli.reports.impact import Inventory, impact
-from daemon.cli.reports.inventory import take_inventories
-from daemon.cli.reports.tables import format_local, format_local_with_offset, span
+from daemon.cli.reports.times import format_local, format_local_with_offset, span
 from daemon.config.settings import Settings, load
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.runtime import certificates
-from daemon.service.client import ServiceError
 from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Patterns, Window
+
+if TYPE_CHECKING:
+    from daemon.service.client import ServiceError
 
 MOST_RUNS_SHOWN = 20
 FAR_ENOUGH = timedelta(days=32)
@@ -80,6 +82,8 @@ def _is_near_change(opening: Opening) -> bool:
 
 
 def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime) -> int:
+    from daemon.cli.reports.inventory import take_inventories  # noqa: PLC0415  # HTTP takes long
+
     timeline = Timeline(window for window in settings.windows.values() if window.enabled)
     has_problems = False
     for name, answer in take_inventories(settings.clusters, environ).items():
@@ -96,7 +100,7 @@ def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime)
 def _report(
     cluster: str, answer: Inventory | ServiceError, timeline: Timeline, now: datetime
 ) -> _Report:
-    if isinstance(answer, ServiceError):
+    if not isinstance(answer, Inventory):
         return _Report(f"  {cluster}: cannot be used", (str(answer),))
     found = answer.repositories
     paused = sum(repository.state is RepositoryState.PAUSED for repository in found)

@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from daemon.cli import places, schedule
 from daemon.cli.instants import read_future
-from daemon.cli.reports.tables import format_local
+from daemon.cli.reports.times import format_local
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
 from daemon.config.notation import NAME

@@ -16,12 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from daemon.cli import places
-from daemon.cli import schedule as agenda
+from daemon.cli import places, schedule
 from daemon.cli.reports.tables import console, grid
-from daemon.cli.reports.tables import format_local as clock
-from daemon.cli.repository_names import parse_repository_name as parse_target
-from daemon.config import stored_configs as earlier
+from daemon.cli.reports.times import format_local
+from daemon.cli.repository_names import parse_repository_name
+from daemon.config import stored_configs
 from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
@@ -67,7 +66,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     """
     patterns = [_pattern(text) for text in args.repository or ()]
-    found = agenda.read_settings(args, environ)
+    found = schedule.read_settings(args, environ)
     url = places.find_ledger(args, environ, found)
     with open_without_daemons(url, CLAIM_FOR) as ledger:
         records = _selected(ledger.records(), patterns)
@@ -77,13 +76,13 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         ended = _release(records, ledger, found, environ)
         with suppress(LedgerError):
             # Only a hint: failing to print it must not look as if nothing had been resumed.
-            _print_again(ended, agenda.wanted(found, ledger, environ).timeline)
+            _print_again(ended, schedule.wanted(found, ledger, environ).timeline)
         return _judge(ended, environ)
 
 
 def _pattern(text: str) -> _Pattern:
     form = "CLUSTER/PATTERN, as prod/orders, 'prod/*' or '*/orders'"
-    return _Pattern(text, *parse_target(text, f"--repository {shown(text)}", form))
+    return _Pattern(text, *parse_repository_name(text, f"--repository {shown(text)}", form))
 
 
 def _selected(records: Iterable[Record], patterns: Sequence[_Pattern]) -> list[Record]:
@@ -175,7 +174,7 @@ def _clusters(
     """Return how to reach the clusters: by the file, else by the last one that named them."""
     named = found.clusters if isinstance(found, Settings) else {}
     clusters = {name: named[name] for name in sorted(names & named.keys())}
-    return clusters | earlier.clusters(names - clusters.keys(), ledger.configs(), environ)
+    return clusters | stored_configs.clusters(names - clusters.keys(), ledger.configs(), environ)
 
 
 def _ended(
@@ -251,8 +250,8 @@ def _print_again(ended: _Ended, timeline: Timeline) -> None:
         windows = sorted({name for desired in again.values() for name in desired.windows})
         until = max(desired.until for desired in again.values()).astimezone()
         _note(
-            f"Open now: {_listed(windows)}. A daemon that starts before {clock(until)} pauses"
-            f" {_listed(sorted(again))} again."
+            f"Open now: {_listed(windows)}. A daemon that starts before {format_local(until)}"
+            f" pauses {_listed(sorted(again))} again."
         )
 
 

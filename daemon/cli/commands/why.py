@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from daemon.cli import places, schedule
 from daemon.cli.instants import read_instant
-from daemon.cli.reports.tables import format_local, span
+from daemon.cli.reports.times import format_local, span
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
 from daemon.config.settings import Settings, load

@@ -13,7 +13,7 @@ from functools import cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from daemon.cli.reports.tables import format_local_with_offset, span
+from daemon.cli.reports.times import format_local_with_offset, span
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import LOOK_AHEAD, ahead
 from daemon.windows.window import Opening, Patterns, Window

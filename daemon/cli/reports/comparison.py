@@ -10,7 +10,8 @@ from itertools import zip_longest
 
 from rich.text import Text
 
-from daemon.cli.reports.tables import console, format_local, grid, opening_json
+from daemon.cli.reports.tables import console, grid, opening_json
+from daemon.cli.reports.times import format_local
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
 

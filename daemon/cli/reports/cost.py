@@ -12,7 +12,8 @@ from rich.text import Text
 
 from daemon.cli.reports import inventory
 from daemon.cli.reports.impact import Gap, Impact, LostRun, impact
-from daemon.cli.reports.tables import console, format_local, grid, span
+from daemon.cli.reports.tables import console, grid
+from daemon.cli.reports.times import format_local, span
 from daemon.config.settings import Settings
 from daemon.service.client import ServiceError
 from daemon.windows.timeline import Timeline

@@ -8,15 +8,8 @@ from datetime import datetime
 
 from rich.text import Text
 
-from daemon.cli.reports.tables import (
-    Row,
-    console,
-    format_local,
-    lay_out,
-    line_width,
-    opening_json,
-    span,
-)
+from daemon.cli.reports.tables import Row, console, lay_out, line_width, opening_json
+from daemon.cli.reports.times import format_local, span
 from daemon.core.record import Record
 from daemon.core.shares import LONGEST_SKEW
 from daemon.core.unreachable import Unreachable

@@ -13,7 +13,6 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.table import Table
@@ -21,7 +20,6 @@ from rich.text import Text
 
 from daemon.windows.window import Opening
 
-MINUTE = timedelta(minutes=1)
 LEAST_WIDTH = 10
 """How narrow the first column, or a line, may become where there is no room."""
 
@@ -157,26 +155,3 @@ def line_width() -> int | None:
     """Return how wide a line may be; None in a pipe without COLUMNS: `grep` wants rows whole."""
     out = console()
     return out.width if out.is_terminal or "COLUMNS" in os.environ else None
-
-
-def span(length: timedelta) -> str:
-    """Return a span in its two largest units: `2 h 10 min`."""
-    units = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("min", MINUTE))
-    if length < MINUTE:
-        return f"{max(round(length.total_seconds()), 0)} s"
-    parts, rest = [], length
-    for name, unit in units:
-        count, rest = divmod(rest, unit)
-        if count:
-            parts.append(f"{count} {name}")
-    return " ".join(parts[:2])
-
-
-def format_local(instant: datetime) -> str:
-    """Return a local time as people read it, with its weekday and zone."""
-    return f"{instant:%a %Y-%m-%d %H:%M %Z}"
-
-
-def format_local_with_offset(instant: datetime) -> str:
-    """Return a local time with its offset from UTC, too, for zones few people know."""
-    return f"{format_local(instant)} ({instant.isoformat()[-6:]})"

@@ -75,19 +75,36 @@ def test_version_stands_before_or_after_the_verb(cbmaintd: Command, arguments: l
     assert cbmaintd(*arguments) == Ended(0, f"cbmaintd {__version__}\n", "")
 
 
+HEAVY = frozenset(
+    (
+        *("apprise", "apscheduler", "argcomplete", "asyncio", "holidays", "httptools"),
+        *("icalendar", "prometheus_client", "requests", "rich", "sqlalchemy", "ssl"),
+        *("structlog", "urllib3"),
+    )
+)
+"""What takes long to import, and is not needed to read a file."""
+
+
+def imported(*arguments: str) -> set[str]:
+    """Return the modules that a command imports."""
+    code = (
+        f"import sys; from daemon.cli.main import main; main({list(arguments)!r});"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
 def test_version_waits_for_nothing() -> None:
     """`--version` imports none of the packages that take time."""
-    heavy = "requests sqlalchemy pydantic rich icalendar apscheduler structlog yaml"
-    code = (
-        "import sys; from daemon.cli.main import main; main(['--version']);"
-        f"print(sorted(set({heavy.split()!r}) & sys.modules.keys()))"
-    )
+    assert not imported("--version") & (HEAVY | {"pydantic", "yaml"})
 
-    said = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    ).stdout
 
-    assert said.splitlines()[-1] == "[]"
+def test_a_check_waits_for_no_network(valid: str) -> None:
+    """`check` of a file imports nothing that speaks to clusters, keeps a ledger or draws tables."""
+    assert not imported("check", "-c", valid) & HEAVY
 
 
 def test_no_verb_shows_the_way(cbmaintd: Command) -> None:

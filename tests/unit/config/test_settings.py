@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from datetime import time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from daemon.config.days.attachments import Attachments
-from daemon.config.settings import load, parse
+from daemon.config.settings import difference, load, parse
 from daemon.errors import ConfigError
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.rules import Weekly
@@ -59,7 +60,7 @@ def test_the_top_level_is_read() -> None:
     assert settings.max_pause == timedelta(hours=36)
     assert settings.keep_history == timedelta(days=90)
     assert (settings.path, settings.text) == ("f.yaml", text.encode())
-    assert len(settings.digest) == 64
+    assert settings.digest == hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("spoil", [Path.touch, Path.mkdir, Path.exists])
@@ -101,3 +102,31 @@ def test_secrets_can_be_left_unseen() -> None:
     )
 
     assert settings.clusters["a"].password_file == Path("/x/gone")
+
+
+def test_the_digest_is_of_calendar_files_too(tmp_path: Path) -> None:
+    """Hosts whose calendar files differ have different digests; the ledger keeps the same one."""
+    text = f"{CLUSTERS}exclusions: {{off: {{ics: off.ics}}}}\nwindows: {{}}\n"
+    digests = set()
+    for day in ("20261123", "20261124"):
+        event = f"BEGIN:VEVENT\r\nUID:{day}\r\nDTSTART;VALUE=DATE:{day}\r\nEND:VEVENT"
+        calendar = f"BEGIN:VCALENDAR\r\n{event}\r\nEND:VCALENDAR\r\n"
+        (tmp_path / "off.ics").write_text(calendar)
+        settings = read(text, tmp_path)
+        assert settings.digest == settings.applied(datetime.now(UTC)).digest
+        digests.add(settings.digest)
+
+    assert len(digests) == 2
+
+
+def test_changed_values_of_the_top_level_are_named() -> None:
+    """An edit names clusters and single values that changed, whether or not they were given."""
+    before = read(f"resync: 10s\nlisten: 127.0.0.1:9797\n{CLUSTERS}windows: {{}}\n")
+    other = CLUSTERS.replace("localhost:8097", "localhost:8098")
+    after = read(f"resync: 20s\nmax_pause: 2h\n{other}windows: {{}}\n")
+
+    changes = difference(before, after)
+
+    assert changes["changed"] == ["clusters.test", "listen", "max_pause", "resync"]
+    assert difference(before, before)["changed"] == []
+    assert difference(None, after)["changed"] == []

@@ -9,7 +9,15 @@ import pytest
 
 from daemon.windows.dates import DateRange, DateSet
 from daemon.windows.window import CatchUp, OnDrift, Patterns
-from tests.unit.config.config_files import REPOSITORIES, RULE, faults, file_with, window_of
+from tests.unit.config.config_files import (
+    CLUSTERS,
+    REPOSITORIES,
+    RULE,
+    faults,
+    file_with,
+    read,
+    window_of,
+)
 
 
 def test_a_window_has_all_its_options() -> None:
@@ -120,3 +128,16 @@ def test_faults_of_a_window(line: str, expected: str) -> None:
     found = faults(file_with(RULE, line))
 
     assert any(expected in fault for fault in found), found
+
+
+def test_windows_for_the_same_repositories_share_them() -> None:
+    """A thousand windows for two thousand clusters have one list of these, not two million."""
+    body = f"    {RULE}\n    repositories: {{'prod-*': ['*', '!a']}}\n"
+    other = f"    {RULE}\n    repositories: {{'prod-*': ['*']}}\n"
+
+    settings = read(f"{CLUSTERS}windows:\n  a:\n{body}  b:\n{body}  c:\n{other}")
+    a, b, c = (window.targets for window in settings.windows.values())
+
+    assert [name for name, _ in a] == ["prod-eu", "prod-us"]
+    assert a is b
+    assert a != c

@@ -46,7 +46,7 @@ def lanes(stage: Stage, rules: Callable[[], Rules]) -> Lanes:
         clock=stage.now,
         alarms=Alarms(lambda: stage.now().wall),
         rules=rules,
-        before_pass=lambda: None,
+        before_pass=lambda _: None,
         hand_over=lambda _: None,
     )
 
@@ -122,5 +122,24 @@ def test_a_renamed_cluster_keeps_its_successor() -> None:
         assert prod.successor == "main"
         fleet.prepare(settings({"prod": PROD, **clusters}))
         assert prod.successor is None
+
+    play(act())
+
+
+def test_what_comes_to_an_idle_lane_is_counted() -> None:
+    """A hold that goes on under another name is counted, even if a stop comes before its pass."""
+
+    async def act() -> None:
+        stage = Stage()
+        fleet = OwnFleet(lanes(stage, lambda: EMPTY), ())
+        fleet.assign({"prod": PROD}, {})
+        await settled()
+        fleet.lanes.settle()
+        before = fleet.holds
+
+        fleet.adopt([HOLD], {})
+        await fleet.stop(timedelta(seconds=10))
+
+        assert (before, fleet.holds) == (0, 1)
 
     play(act())

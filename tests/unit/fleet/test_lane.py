@@ -114,7 +114,7 @@ class Stage:
             clock=self.now,
             alarms=Alarms(lambda: self.now().wall),
             rules=lambda: RULES,
-            before_pass=lambda: None,
+            before_pass=lambda _: None,
             hand_over=self.handed.extend,
         )
         self.lane = Lane(ClusterSettings("prod", ("http://x",)), self.holdings, parts)

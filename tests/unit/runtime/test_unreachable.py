@@ -38,7 +38,7 @@ def test_the_longest_are_named_first() -> None:
     watch = UnreachableClusters()
     watch.changes({name: down(name, minutes) for minutes, name in enumerate("abcde")} | {"f": None})
 
-    said = watch.in_short()
+    said = watch.in_short
 
     assert said == (
         "e UNREACHABLE (refused), d UNREACHABLE (refused), c UNREACHABLE (refused), 2 more"

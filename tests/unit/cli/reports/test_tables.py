@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from daemon.cli.reports.tables import Row, grid, lay_out, print_columns, span, wrapped
+from daemon.cli.reports.tables import Row, grid, lay_out, print_columns, wrapped
+from daemon.cli.reports.times import span
 
 HOUR = timedelta(hours=1)
 

@@ -1,0 +1,133 @@
+"""Many lanes: those with nothing to do are neither woken nor gone through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from daemon.core.record import Record
+from daemon.core.shares import Lease
+from daemon.fleet.alarms import Alarms
+from daemon.fleet.lane import LATEST, Lane, LaneParts
+from daemon.fleet.lanes import Lanes
+from daemon.passes.controller import Rules
+from daemon.passes.holdings import Holdings
+from daemon.service.cluster import ClusterSettings
+from daemon.windows.timeline import Timeline
+from tests.unit.fleet.test_lane import HOLD, RULES, Stage, play, settled
+
+EMPTY = Rules(Timeline(()), resync=timedelta(seconds=30), max_pause=timedelta(days=1))
+PROD = ClusterSettings("prod", ("http://x",))
+
+
+class Bells(Alarms):
+    """Alarms that never ring; they keep what they were set to."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        """Begin with none."""
+        super().__init__(clock)
+        self.at: dict[str, datetime | None] = {}
+
+    def set(self, name: str, at: datetime | None, ring: Callable[[], None]) -> None:
+        """Keep it."""
+        del ring
+        self.at[name] = at
+
+
+class Scene:
+    """Lanes by *rules*, and the passes that they made."""
+
+    def __init__(self, rules: Rules) -> None:
+        """Put the parts together, on the running loop."""
+        self.stage, self.passes = Stage(), 0
+        self.bells = Bells(lambda: self.stage.now().wall)
+        parts = LaneParts(
+            connect=lambda *_: self.stage.service,  # type: ignore[arg-type]
+            log=self.stage.log,
+            clock=self.stage.now,
+            alarms=self.bells,
+            rules=lambda: rules,
+            before_pass=self.count,
+            hand_over=lambda _: None,
+        )
+
+        def make(settings: ClusterSettings, records: Iterable[Record], lease: Lease | None) -> Lane:
+            return Lane(settings, Holdings(self.stage.book, records), parts, lease)
+
+        self.lanes = Lanes(make)
+
+    def count(self, name: str) -> None:
+        """Count a pass."""
+        self.passes += 1
+        self.lanes.stir(name)
+
+    async def open(self, *records: Record) -> None:
+        """Open a lane, and wait for its first pass."""
+        self.lanes.open(PROD, records).start()
+        await settled()
+
+
+def test_an_idle_lane_sleeps_through_beats() -> None:
+    """Where nothing is wanted, held or unknown, a beat makes no pass, and nothing may change."""
+
+    async def act() -> None:
+        scene = Scene(EMPTY)
+        await scene.open()
+        settles = [scene.lanes.settle()]
+        for _ in range(3):
+            scene.lanes.beat(scene.stage.now().wall)
+            await settled()
+            settles.append(scene.lanes.settle())
+
+        assert scene.passes == 1
+        assert settles == [True, False, False, False]
+
+    play(act())
+
+
+def test_a_lane_that_holds_is_woken_by_each_beat() -> None:
+    """Where something is held, a beat makes a pass; its holds are counted all the time."""
+
+    async def act() -> None:
+        scene = Scene(RULES)
+        await scene.open(HOLD)
+        for _ in range(3):
+            scene.lanes.settle()
+            scene.lanes.beat(scene.stage.now().wall)
+            await settled()
+
+        assert scene.passes == 4
+        assert [hold.key for hold in scene.lanes.holds()] == [HOLD.key]
+
+    play(act())
+
+
+def test_an_idle_lane_that_is_woken_may_have_changed() -> None:
+    """A pass that somebody asks for, and a lane that is taken out, are looked at once more."""
+
+    async def act() -> None:
+        scene = Scene(EMPTY)
+        await scene.open()
+        scene.lanes.settle()
+
+        scene.lanes.wake()
+        await settled()
+        woken = scene.lanes.settle(), scene.lanes.settle()
+        scene.lanes.take_out("prod")
+        taken = scene.lanes.settle(), scene.lanes.settle()
+
+        assert (woken, taken) == ((True, False), (True, False))
+
+    play(act())
+
+
+def test_nobody_sleeps_for_ever() -> None:
+    """A lane with nothing ahead looks daily: what is too far off to be seen comes nearer."""
+
+    async def act() -> None:
+        scene = Scene(EMPTY)
+        await scene.open()
+
+        assert scene.bells.at["prod"] == scene.stage.now().wall + LATEST
+
+    play(act())
