@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import resource
 import sys
 import time
 from pathlib import Path
@@ -23,6 +24,9 @@ from tests.bench.registry import BENCHMARKS
 def main() -> int:
     """Run the benchmarks that were named, or all, and print what they found."""
     args = _arguments()
+    # For the daemons and servers as well: thousands of clusters have a port or a socket each.
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     rows: list[Row] = []
     is_whole = True
     for name in args.names or BENCHMARKS:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
+
+from tests.bench.goals import Goal
 
 _HEADINGS = ("measured", "ours", "against", "ratio", "goal", "met")
 
@@ -62,7 +65,7 @@ def raced(
     ours: Sequence[float],
     peer: str,
     theirs: Sequence[float],
-    goal: float | None = None,
+    goal: Goal | None = None,
 ) -> Row:
     """Compare the seconds that the same work took us and *peer*."""
     return Row(
@@ -70,16 +73,17 @@ def raced(
         f"{median(ours):.2f} s",
         f"{peer}: {median(theirs):.2f} s",
         ratio_of(ours, theirs),
-        goal,
+        goal.most if goal else None,
         {"ours": ours, "theirs": theirs},
     )
 
 
-def within(what: str, value: float, limit: float, unit: str, samples: Sequence[float] = ()) -> Row:
-    """Compare a value with a goal that is a number itself."""
-    against = f"the goal: {limit:g} {unit}"
-    ours = f"{value:.3g} {unit}"
-    return Row(what, ours, against, value / limit, 1.0, samples={"ours": samples})
+def within(what: str, value: float, goal: Goal, samples: Sequence[float] = ()) -> Row:
+    """Compare a value with a goal that is a number itself; more than 0 is infinitely more."""
+    against = f"the goal: {goal.most:g} {goal.unit}"
+    ours = f"{value:.3g} {goal.unit}"
+    ratio = value / goal.most if goal.most else 0.0 if value <= 0 else math.inf
+    return Row(what, ours, against, ratio, 1.0, samples={"ours": samples})
 
 
 def table(rows: Sequence[Row]) -> str:
