@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
@@ -64,6 +64,7 @@ class FanOut:
     size: int
     limit: Limit
     cpu_s: dict[str, list[float]] = field(default_factory=dict)
+    failed_calls: list[int] = field(default_factory=list)
 
     @classmethod
     @contextmanager
@@ -91,6 +92,8 @@ class FanOut:
         before = daemon.cpu_s()
         daemon.wait_for("repository.paused", self.size)
         self.cpu_s.setdefault("ours", []).append(daemon.cpu_s() - before)
+        calls = daemon.lines("http.attempted")
+        self.failed_calls.append(sum(call["outcome"] != "ok" for call in calls))
         most = max(cluster.most_connections for cluster in self._check(self.size))
         assert most <= CONCURRENCY, f"{most} connections to a cluster"
         return max(daemon.instants("repository.paused")) - start
@@ -128,7 +131,13 @@ class FanOut:
             if peer != "ours"
         ]
         limit = self.limit.seconds
-        return [*rows, Row(what, f"{median(ours):.2f} s", str(self.limit), median(ours) / limit)]
+        rows.append(Row(what, f"{median(ours):.2f} s", str(self.limit), median(ours) / limit))
+        return [self.frankly(row) for row in rows]
+
+    def frankly(self, row: Row) -> Row:
+        """Add to a row how many of our calls had to be sent again, if any."""
+        failed = sum(self.failed_calls)
+        return replace(row, ours=f"{row.ours} ({failed} calls failed)") if failed else row
 
 
 def thousand(*, quick: bool) -> list[Row]:
@@ -180,9 +189,10 @@ def many_clusters(*, quick: bool) -> list[Row]:
 
 def _beside_ten(fan: FanOut, ours: list[float], few: list[float], goal: Goal) -> Row:
     what = f"{fan.size:,} repositories of {len(fan.site.urls):,} clusters paused"
-    return raced(
+    row = raced(
         f"{what}, from the opening's start to the last seen", ours, "of ten clusters", few, goal
     )
+    return fan.frankly(row)
 
 
 def cpu(*, quick: bool) -> list[Row]:

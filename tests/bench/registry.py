@@ -34,3 +34,6 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "idle": steady.idle,
     "members": several.members,
 }
+
+BY_NAME_ALONE = frozenset({"members"})
+"""What is no part of a run of all: it needs a PostgreSQL, and compares daemons with each other."""

@@ -215,13 +215,12 @@ class Site:
             process = subprocess.Popen(command, stderr=stderr, cwd=ROOT)
             try:
                 yield Running(process, log)
-            finally:
                 process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(PATIENCE_S)
-                finally:
-                    process.kill()
-                    process.wait()
+                process.wait(PATIENCE_S)
+            finally:
+                # At once after a failure, which is what shall be told, and not how it then stopped.
+                process.kill()
+                process.wait()
 
     @contextmanager
     def _sink(self, file: IO[bytes]) -> Iterator[IO[bytes]]:
