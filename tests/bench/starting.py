@@ -31,7 +31,7 @@ def starts(*, quick: bool) -> list[Row]:
             "python": lambda: _seconds("-c", "pass"),
             "import": lambda: _seconds("-c", "import requests, apscheduler.schedulers.background"),
         }
-        samples = interleaved(2 if quick else 9, measured)
+        samples = interleaved(5 if quick else 9, measured)
     beside = "Python with requests and APScheduler"
     rows = [
         raced(
