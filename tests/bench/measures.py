@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.bench.goals import Goal
 
+_LARGE = 1000
 _HEADINGS = ("measured", "ours", "against", "ratio", "goal", "met")
 
 
@@ -80,8 +81,8 @@ def raced(
 
 def within(what: str, value: float, goal: Goal, samples: Sequence[float] = ()) -> Row:
     """Compare a value with a goal that is a number itself; more than 0 is infinitely more."""
-    against = f"the goal: {goal.most:g} {goal.unit}"
-    ours = f"{value:.3g} {goal.unit}"
+    against = f"the goal: {goal.most:,g} {goal.unit}"
+    ours = f"{value:.3g} {goal.unit}" if value < _LARGE else f"{value:,.0f} {goal.unit}"
     ratio = value / goal.most if goal.most else 0.0 if value <= 0 else math.inf
     return Row(what, ours, against, ratio, 1.0, samples={"ours": samples})
 
@@ -91,11 +92,8 @@ def table(rows: Sequence[Row]) -> str:
     ordered = sorted(
         rows, key=lambda row: (row.goal is not None, row.strain, row.ratio), reverse=True
     )
-    cells = [_HEADINGS, *(_cells(row) for row in ordered)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
-    lines = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in cells]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines) + "\n"
+    lines = [_HEADINGS, ("---",) * len(_HEADINGS), *(_cells(row) for row in ordered)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
