@@ -14,7 +14,7 @@ from tests.bench import goals
 from tests.bench.clusters import clusters
 from tests.bench.goals import Goal
 from tests.bench.measures import Row, within
-from tests.bench.site import Site, once, wait_until
+from tests.bench.site import Site, everything, wait_until
 
 _CALL = re.compile(r"^\d+ +(\d+\.\d+) f(?:data)?sync\(", re.MULTILINE)
 _SIZE = 10_000
@@ -40,9 +40,7 @@ def syncs(*, quick: bool) -> list[Row]:
             "-o",
             str(trace),
         )
-        with site.opened(
-            lambda at: [once("everything", at, at + 3600, '{"c*": ["*"]}')], (), strace, *options
-        ) as (daemon, start):
+        with site.opened(served.reset, everything, (), strace, *options) as (daemon, start):
             # Not the log: traced, the daemon is slow enough to drop lines of it.
             wait_until(lambda: _held(daemon.ledger) == _SIZE, "the last hold")
         calls = sum(float(at) >= start for at in _CALL.findall(trace.read_text()))

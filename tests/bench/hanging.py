@@ -37,15 +37,18 @@ def one_hangs(*, quick: bool) -> list[Row]:
 
 def _others(site: Site, served: Clusters, *, hangs: bool) -> float:
     """Return the seconds until the others are paused; without *hangs* the tenth has no window."""
-    served.reset()
-    if hangs:
-        served.hang(SILENT)
     others = [name for number, name in enumerate(served.urls) if number != SILENT]
     wanted = list(served.urls) if hangs else others
     targets = ", ".join(f'{name}: ["*"]' for name in wanted)
-    with site.opened(lambda at: [once("everything", at, at + 3600, f"{{{targets}}}")]) as (
-        daemon,
-        start,
-    ):
+
+    def reset() -> None:
+        served.reset()
+        if hangs:
+            served.hang(SILENT)
+
+    def windows(at: int) -> list[str]:
+        return [once("everything", at, at + 3600, f"{{{targets}}}")]
+
+    with site.opened(reset, windows) as (daemon, start):
         daemon.wait_for("repository.paused", SIZE * len(others))
         return max(daemon.instants("repository.paused")) - start

@@ -73,7 +73,7 @@ def first_posts(*, quick: bool) -> list[Row]:
         site, rivals = Site(Path(name), ours.urls), Rivals(Path(name))
         others = [*fillers(WINDOWS - count)]
         with (
-            site.opened(lambda at: Openings(at, count).windows(), others) as (_, first),
+            site.opened(ours.reset, lambda at: Openings(at, count).windows(), others) as (_, first),
             ThreadPoolExecutor(1) as executor,
         ):
             openings = Openings(first, count)
@@ -112,7 +112,11 @@ def reload(*, quick: bool) -> list[Row]:
     ):
         site = Site(Path(name), served.urls)
         others = [*fillers(RELOADED - _AT_MOST)]
-        with site.opened(lambda at: Openings(at, _AT_MOST).windows(), others) as (daemon, first):
+
+        def windows(at: int) -> list[str]:
+            return Openings(at, _AT_MOST).windows()
+
+        with site.opened(served.reset, windows, others) as (daemon, first):
             openings = Openings(first, _AT_MOST)
             wait_until(lambda: time.time() > openings.at(before) - 0.5, "the quiet openings")
             edited = time.time()

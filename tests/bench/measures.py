@@ -92,8 +92,9 @@ def table(rows: Sequence[Row]) -> str:
     ordered = sorted(
         rows, key=lambda row: (row.goal is not None, row.strain, row.ratio), reverse=True
     )
-    lines = [_HEADINGS, ("---",) * len(_HEADINGS), *(_cells(row) for row in ordered)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    lines = [f"| {' | '.join(cells)} |\n" for cells in (_HEADINGS, *map(_cells, ordered))]
+    lines.insert(1, "|" + "---|" * len(_HEADINGS) + "\n")
+    return "".join(lines)
 
 
 def _cells(row: Row) -> tuple[str, ...]:

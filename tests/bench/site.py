@@ -27,6 +27,7 @@ WARM_BEFORE_S = 1.5
 
 _CAT = shutil.which("cat") or "cat"
 _TICKS_S = 1 / os.sysconf("SC_CLK_TCK")
+_DAY_S = 86_400
 _KIB = 1024
 _STAT_CPU = slice(11, 13)
 """Where user and system time stand in /proc/PID/stat, counted after the name."""
@@ -60,6 +61,11 @@ def once(name: str, start: float, end: float, repositories: str) -> str:
     )
 
 
+def everything(at: float) -> list[str]:
+    """Write a window for all repositories of all clusters that opens for a day."""
+    return [once("everything", at, at + _DAY_S, '{"c*": ["*"]}')]
+
+
 FAR = once("far", 1_893_456_000, 1_893_456_060, '{"c*": ["*"]}')
 """A window that opens in 2030: one at least has to be in the file."""
 
@@ -83,10 +89,10 @@ class Running:
         whole = text[: text.rfind(b"\n") + 1]
         return [json.loads(line) for line in whole.splitlines() if mark in line]
 
-    def wait_for(self, event: str, count: int = 1) -> None:
+    def wait_for(self, event: str, count: int = 1, within_s: float = PATIENCE_S) -> None:
         """Wait until the log has so many lines of *event*."""
         counted = self.counter(event)
-        wait_until(lambda: counted() >= count, f"{count} lines of {event}")
+        wait_until(lambda: counted() >= count, f"{count} lines of {event}", within_s)
 
     def counter(self, event: str) -> Callable[[], int]:
         """Return what counts the lines of *event* so far; it reads what is new and no more."""
@@ -183,15 +189,20 @@ class Site:
 
     @contextmanager
     def opened(
-        self, windows: Callable[[int], Iterable[str]], others: Sequence[str] = (), *prefix: str
+        self,
+        reset: Callable[[], None],
+        windows: Callable[[int], Iterable[str]],
+        others: Sequence[str] = (),
+        *prefix: str,
     ) -> Iterator[tuple[Running, int]]:
         """Run the daemon, and write *windows* beside *others* once it has started; yield both.
 
-        They are made for the full second at which the first of them opens. By then the daemon has
-        read them. How long that may take is learnt from the start; where the machine was even
-        busier, all of it is done again with more time for it.
+        *windows* are made for the full second at which the first of them opens. By then the daemon
+        has read them. How long that may take is learnt from the start; where the machine was even
+        busier, all of it is done again, from the *reset* on and with more time.
         """
         for patience in (1, 2, 4, 8):
+            reset()
             began = time.monotonic()
             with self.started(others, *prefix) as daemon:
                 ready_in_s = time.monotonic() - began
@@ -201,6 +212,7 @@ class Site:
                 if time.time() <= start - WARM_BEFORE_S:
                     yield daemon, start
                     return
+                daemon.process.kill()
         raise TimeoutError("the daemon was never ready for an opening: is the machine too busy?")
 
     @contextmanager

@@ -113,10 +113,11 @@ def memory(*, quick: bool) -> list[Row]:
         site = Site(Path(name), served.urls)
         others = [*fillers(999, '{"c*": ["*"]}')]
         held = "[" + ", ".join(f"r{number}" for number in range(100)) + "]"
-        with site.opened(lambda at: [once("held", at, at + 3600, f'{{"c*": {held}}}')], others) as (
-            daemon,
-            _,
-        ):
+
+        def windows(at: int) -> list[str]:
+            return [once("held", at, at + 3600, f'{{"c*": {held}}}')]
+
+        with site.opened(served.reset, windows, others) as (daemon, _):
             daemon.wait_for("repository.paused", 1000)
             time.sleep(2)
             used, most = daemon.memory_mib(), daemon.memory_mib("VmHWM")

@@ -9,7 +9,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import cast
 
-from tests.bench.site import Running, Site, once
+from tests.bench.site import Running, Site, everything
 
 LINES = ("daemon.started", "config.applied", "http.attempted", "config.applied")
 
@@ -41,7 +41,7 @@ def test_an_opening_is_written_once_the_daemon_has_started(tmp_path: Path) -> No
     """The daemon starts with a file in which nothing opens; the opening is in the next one."""
     site = Rehearsal(tmp_path, {"c0": "http://127.0.0.1:1"})
 
-    with site.opened(lambda at: [once("everything", at, at + 60, "{c0: [r0]}")]) as _:
+    with site.opened(lambda: None, everything) as _:
         written = site.config.read_text()
 
     assert "everything" in written
