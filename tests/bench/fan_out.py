@@ -24,7 +24,7 @@ from tests.bench.site import Running, Site, everything, in_seconds, wait_until
 
 CLUSTERS = 10
 CONCURRENCY = CONNECTIONS // CLUSTERS
-PATIENCE_S = 600.0
+PATIENCE_S = 240.0
 WARM_IN_S = 2.0
 """How long a peer has to start and to make its connections."""
 
@@ -80,7 +80,6 @@ class FanOut:
 
     def ours(self) -> float:
         """Return the seconds from an opening's start to the last repository seen paused."""
-        self.clusters.reset()
         with self.site.opened(self.clusters.reset, everything) as (daemon, start):
             return self._follow(daemon, start)
 
@@ -91,7 +90,7 @@ class FanOut:
         self.cpu_s.setdefault("ours", []).append(daemon.cpu_s() - before)
         calls = daemon.lines("http.attempted")
         self.failed_calls.append(sum(call["outcome"] != "ok" for call in calls))
-        most = max(cluster.most_connections for cluster in self._check(self.size))
+        most = max(cluster.most_connections for cluster in self._seen(self.size))
         assert most <= CONCURRENCY, f"{most} connections to a cluster"
         return max(daemon.instants("repository.paused")) - start
 
@@ -99,23 +98,31 @@ class FanOut:
         """Measure a peer; over *most* calls and scaled to all of them, if it is slow."""
 
         def measure() -> float:
-            self.clusters.reset()
-            served, start = self.clusters, in_seconds(WARM_IN_S)
-            posts, waits = served.pauses(most), served.waits(start, CONCURRENCY)
-            spent = peer(Work(posts, served.lists(), waits, start))
-            self.cpu_s.setdefault(peer.__name__, []).append(spent.cpu_s)
-            self._check(len(posts), spent.warmed)
-            return spent.seconds * self.size / len(posts)
+            for patience in (1, 2, 4):
+                spent, is_warm = self._have_done(peer, most, patience * WARM_IN_S)
+                if is_warm:
+                    self.cpu_s.setdefault(peer.__name__, []).append(spent.cpu_s)
+                    return spent.seconds * self.size / len(self.clusters.pauses(most))
+            raise TimeoutError("a peer's connections were never made in time: is it too busy here?")
 
         return measure
 
-    def _check(self, calls: int, warmed: int = 0) -> list[Seen]:
-        """Return what was seen. Raises: AssertionError, if what is measured has not happened."""
+    def _have_done(
+        self, peer: Callable[[Work], Spent], most: int | None, warm_in_s: float
+    ) -> tuple[Spent, bool]:
+        """Return what a peer took, and whether its connections were made in time."""
+        self.clusters.reset()
+        start = in_seconds(warm_in_s)
+        posts, waits = self.clusters.pauses(most), self.clusters.waits(start, CONCURRENCY)
+        spent = peer(Work(posts, self.clusters.lists(), waits, start))
+        warmed = sum(cluster.warmed for cluster in self._seen(len(posts)))
+        return spent, warmed >= spent.warmed
+
+    def _seen(self, calls: int) -> list[Seen]:
+        """Return what was seen. Raises: AssertionError, unless so much is paused."""
         seen = self.clusters.seen()
         paused = sum(cluster.paused for cluster in seen)
         assert paused == calls, f"{paused} of {calls} are paused"
-        in_time = sum(cluster.warmed for cluster in seen)
-        assert in_time >= warmed, f"{in_time} of {warmed} connections were made in time"
         return seen
 
     def rows(self, samples: dict[str, list[float]], wanted: Mapping[str, Goal]) -> list[Row]:
