@@ -13,6 +13,8 @@ from typing import Any
 
 from tests.bench.site import ROOT
 
+_ACTIVE = "/api/v1/cluster/self/repository/active/"
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -20,10 +22,10 @@ class Seen:
 
     posts: dict[str, float]
     first_get: float
-    last_post: float
-    last_paused: float
     paused: int
     requests: int
+    warmed: int
+    most_connections: int
 
 
 class Clusters:
@@ -42,12 +44,17 @@ class Clusters:
 
     def pauses(self, most: int | None = None) -> list[str]:
         """List the URLs that pause everything, the clusters in turn; *most* of them."""
-        path = "/api/v1/cluster/self/repository/active/r{}/pause"
-        urls = [root + path.format(n) for n in range(self.repositories) for root in self._roots()]
-        return urls[:most]
+        roots = list(self.urls.values())
+        paths = (f"{_ACTIVE}r{number}/pause" for number in range(self.repositories))
+        return [root + path for path in paths for root in roots][:most]
 
-    def _roots(self) -> list[str]:
-        return list(self.urls.values())
+    def lists(self) -> list[str]:
+        """List the URLs of a list call to each cluster."""
+        return [root + _ACTIVE for root in self.urls.values()]
+
+    def waits(self, until: float, connections: int) -> list[str]:
+        """List URLs that are answered at an instant, so many for each cluster, these in turn."""
+        return [f"{root}/until/{until}" for root in self.urls.values()] * connections
 
     def reset(self) -> None:
         """Have every repository active, and nothing seen."""

@@ -10,12 +10,14 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
+from tests.bench import goals
 from tests.bench.clusters import clusters
+from tests.bench.goals import Goal
 from tests.bench.measures import Row, within
-from tests.bench.site import Site, in_seconds, once, wait_until
+from tests.bench.site import Site, everything, wait_until
 
 _CALL = re.compile(r"^\d+ +(\d+\.\d+) f(?:data)?sync\(", re.MULTILINE)
-_ROWS_PER_SYNC = 500
+_SIZE = 10_000
 
 
 def syncs(*, quick: bool) -> list[Row]:
@@ -24,12 +26,10 @@ def syncs(*, quick: bool) -> list[Row]:
     if strace is None:
         sys.stderr.write("durability: skipped, there is no strace here\n")
         return []
-    size = 1000 if quick else 10_000
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, clusters(size // 10) as served:
+    del quick
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, clusters(_SIZE // 10) as served:
         folder = Path(name)
         site, trace = Site(folder, served.urls), folder / "trace"
-        start = in_seconds(6)
-        site.write([once("everything", start, start + 3600, '{"c*": ["*"]}')])
         options = (
             "-D",
             "-f",
@@ -40,18 +40,14 @@ def syncs(*, quick: bool) -> list[Row]:
             "-o",
             str(trace),
         )
-        with site.run(strace, *options) as daemon:
-            daemon.wait_for("daemon.started")
-            ledger = next(folder.glob("*.log.db"))
+        with site.opened(served.reset, everything, (), strace, *options) as (daemon, start):
             # Not the log: traced, the daemon is slow enough to drop lines of it.
-            wait_until(lambda: _held(ledger) == size, "the last hold")
+            wait_until(lambda: _held(daemon.ledger) == _SIZE, "the last hold")
         calls = sum(float(at) >= start for at in _CALL.findall(trace.read_text()))
-        written = 2 * size + _count(ledger, "SELECT count(*) FROM attempt")
+        written = 2 * _SIZE + _count(daemon.ledger, "SELECT count(*) FROM attempt")
     # Each hold is written twice, before its call and after it; each attempt once.
-    what = f"fsyncs for {size:,} holds ({written:,} durable rows)"
-    return [
-        within(what, calls, written / _ROWS_PER_SYNC, "calls"),
-    ]
+    goal = Goal(written / goals.DURABLE_ROWS_PER_FSYNC, "calls")
+    return [within(f"fsyncs for {_SIZE:,} holds ({written:,} durable rows)", calls, goal)]
 
 
 def _held(ledger: Path) -> int:

@@ -20,10 +20,14 @@ _RULES = tuple(
 
 
 def fillers(count: int, targets: str = "{c0: [spare]}") -> Iterator[str]:
-    """Write *count* windows for *targets*; the first opening of each is some days away."""
+    """Write *count* windows for *targets*; the first opening of each is some days away.
+
+    In *targets* `$index` is the number of the window.
+    """
     day = datetime.now(UTC) + timedelta(days=3)
     words = {"weekday": f"{day:%a}".lower(), "day": str(day.day), "date": f"{day:%Y-%m-%d}"}
     for index in range(count):
         rule = _RULES[index % len(_RULES)].substitute(words, minute=f"{index % 60:02}")
         zone = _ZONES[index // len(_RULES) % len(_ZONES)]
-        yield (f"  filler-{index}:\n    {rule}\n    timezone: {zone}\n    repositories: {targets}")
+        chosen = Template(targets).substitute(index=index)
+        yield f"  filler-{index}:\n    {rule}\n    timezone: {zone}\n    repositories: {chosen}"

@@ -6,9 +6,10 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+from tests.bench import goals
 from tests.bench.clusters import Clusters, clusters
 from tests.bench.measures import Row, interleaved, raced
-from tests.bench.site import Site, in_seconds, once
+from tests.bench.site import Site, once
 
 SILENT = 0
 SIZE = 100
@@ -29,19 +30,25 @@ def one_hangs(*, quick: bool) -> list[Row]:
             },
         )
     what = "900 repositories of nine clusters paused while the tenth hangs"
-    return [raced(what, samples["hangs"], "nine clusters alone", samples["absent"], 1.1)]
+    return [
+        raced(what, samples["hangs"], "nine clusters alone", samples["absent"], goals.ONE_HANGS)
+    ]
 
 
 def _others(site: Site, served: Clusters, *, hangs: bool) -> float:
     """Return the seconds until the others are paused; without *hangs* the tenth has no window."""
-    served.reset()
-    if hangs:
-        served.hang(SILENT)
-    start = in_seconds(2.5)
     others = [name for number, name in enumerate(served.urls) if number != SILENT]
     wanted = list(served.urls) if hangs else others
     targets = ", ".join(f'{name}: ["*"]' for name in wanted)
-    site.write([once("everything", start, start + 3600, f"{{{targets}}}")])
-    with site.run() as daemon:
+
+    def reset() -> None:
+        served.reset()
+        if hangs:
+            served.hang(SILENT)
+
+    def windows(at: int) -> list[str]:
+        return [once("everything", at, at + 3600, f"{{{targets}}}")]
+
+    with site.opened(reset, windows) as (daemon, start):
         daemon.wait_for("repository.paused", SIZE * len(others))
         return max(daemon.instants("repository.paused")) - start

@@ -9,14 +9,18 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
+from tests.bench import goals
 from tests.bench.fillers import fillers
 from tests.bench.measures import Row, ratio_of, within
 from tests.bench.site import ROOT, Site
 
 _SIZES = (1000, 10_000)
-_LIMITS = {
-    "load": ("load and check {:,} windows", (1.0, 10.0)),
-    "next": ("next change of {:,} windows, once loaded", (0.001, 0.01)),
+_GOALS = {
+    "load": ("load and check {:,} windows", (goals.LOAD_1000, goals.LOAD_10000)),
+    "next": (
+        "next change of {:,} windows, once loaded",
+        (goals.NEXT_CHANGE_OF_1000, goals.NEXT_CHANGE_OF_10000),
+    ),
 }
 
 
@@ -31,11 +35,10 @@ def planning(*, quick: bool) -> list[Row]:
                 site.write(fillers(size))
                 samples[size].append(_probe("planning", site.config))
     rows = []
-    for measured, (what, limits) in _LIMITS.items():
-        for size, limit in zip(_SIZES, limits, strict=True):
+    for measured, (what, limits) in _GOALS.items():
+        for size, goal in zip(_SIZES, limits, strict=True):
             found = [sample[measured] for sample in samples[size]]
-            row = within(what.format(size), median(found) * 1000, limit * 1000, "ms", found)
-            rows.append(row)
+            rows.append(within(what.format(size), median(found) * 1000, goal, found))
     return rows + [_linear(samples, measured) for measured in ("load", "first", "year")]
 
 
@@ -49,7 +52,7 @@ def _linear(samples: dict[int, list[dict[str, float]]], measured: str) -> Row:
         ours,
         f"among 1,000: {theirs}",
         ratio_of(many, few),
-        1.2,
+        goals.WINDOW_AMONG_MANY.most,
         {"ours": many, "theirs": few},
     )
 
@@ -64,7 +67,7 @@ def log_lines(*, quick: bool) -> list[Row]:
     us = median(ours) * 1e6
     against = f"logging, QueueHandler, JSON: {median(theirs) * 1e6:.1f} us"
     peer = Row(what, f"{us:.1f} us", against, ratio_of(ours, theirs))
-    return [within(what, us, 30, "us", ours), peer]
+    return [within(what, us, goals.LOG_LINE, ours), peer]
 
 
 def _probe(name: str, file: Path) -> dict[str, float]:

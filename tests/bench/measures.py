@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
+from tests.bench.goals import Goal
+
+_LARGE = 1000
 _HEADINGS = ("measured", "ours", "against", "ratio", "goal", "met")
 
 
@@ -62,7 +66,7 @@ def raced(
     ours: Sequence[float],
     peer: str,
     theirs: Sequence[float],
-    goal: float | None = None,
+    goal: Goal | None = None,
 ) -> Row:
     """Compare the seconds that the same work took us and *peer*."""
     return Row(
@@ -70,16 +74,17 @@ def raced(
         f"{median(ours):.2f} s",
         f"{peer}: {median(theirs):.2f} s",
         ratio_of(ours, theirs),
-        goal,
+        goal.most if goal else None,
         {"ours": ours, "theirs": theirs},
     )
 
 
-def within(what: str, value: float, limit: float, unit: str, samples: Sequence[float] = ()) -> Row:
-    """Compare a value with a goal that is a number itself."""
-    against = f"the goal: {limit:g} {unit}"
-    ours = f"{value:.3g} {unit}"
-    return Row(what, ours, against, value / limit, 1.0, samples={"ours": samples})
+def within(what: str, value: float, goal: Goal, samples: Sequence[float] = ()) -> Row:
+    """Compare a value with a goal that is a number itself; more than 0 is infinitely more."""
+    against = f"the goal: {goal.most:,g} {goal.unit}"
+    ours = f"{value:.3g} {goal.unit}" if value < _LARGE else f"{value:,.0f} {goal.unit}"
+    ratio = value / goal.most if goal.most else 0.0 if value <= 0 else math.inf
+    return Row(what, ours, against, ratio, 1.0, samples={"ours": samples})
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -87,11 +92,9 @@ def table(rows: Sequence[Row]) -> str:
     ordered = sorted(
         rows, key=lambda row: (row.goal is not None, row.strain, row.ratio), reverse=True
     )
-    cells = [_HEADINGS, *(_cells(row) for row in ordered)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
-    lines = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in cells]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines) + "\n"
+    lines = [f"| {' | '.join(cells)} |\n" for cells in (_HEADINGS, *map(_cells, ordered))]
+    lines.insert(1, "|" + "---|" * len(_HEADINGS) + "\n")
+    return "".join(lines)
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -21,7 +21,8 @@ class Benchmark(Protocol):
 BENCHMARKS: Mapping[str, Benchmark] = {
     "fan-out": fan_out.thousand,
     "fan-out-10000": fan_out.ten_thousand,
-    "clusters": fan_out.many_clusters,
+    "clusters-500": fan_out.hundreds_of_clusters,
+    "clusters-2000": fan_out.thousands_of_clusters,
     "cpu": fan_out.cpu,
     "hanging": hanging.one_hangs,
     "lateness": lateness.first_posts,
@@ -34,3 +35,6 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "idle": steady.idle,
     "members": several.members,
 }
+
+BY_NAME_ALONE = frozenset({"members"})
+"""What is no part of a run of all: it needs a PostgreSQL, and compares daemons with each other."""

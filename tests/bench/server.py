@@ -1,4 +1,4 @@
-"""Ten clusters in one process: as little of a Backup Service as the daemon and its peers can tell.
+"""Many clusters in one process: as little of a Backup Service as the daemon and its peers can tell.
 
     python -m tests.bench.server --clusters 10 --repositories 100 --latency 0.05
 
@@ -24,6 +24,9 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %
 _NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 _DONE = _HEAD % 0
 _ACTIVE = b"/api/v1/cluster/self/repository/active"
+_UNTIL = b"/until/"
+"""Followed by seconds since 1970: answered then, so that peers begin with warm connections."""
+
 _END = b"\r\n\r\n"
 _PAUSED, _RUNNING = b"paused", b"active"
 
@@ -57,17 +60,35 @@ class Cluster:
     states: dict[bytes, bytes] = field(default_factory=dict)
     posts: dict[bytes, float] = field(default_factory=dict)
     first_get: float = 0.0
-    last_post: float = 0.0
-    last_paused: float = 0.0
     requests: int = 0
+    warmed: int = 0
+    most_connections: int = 0
+    series: int = 0
+    _connections: int = 0
     _list: bytes = b""
 
     def reset(self) -> None:
         """Have every repository active, and nothing seen."""
         self.states = dict.fromkeys(self.ids, _RUNNING)
         self.posts.clear()
-        self.first_get = self.last_post = self.last_paused = 0.0
+        self.first_get = 0.0
         self.requests, self.hangs, self._list = 0, False, b""
+        self.warmed = self.most_connections = self._connections = 0
+        self.series += 1
+
+    def enter(self, series: int) -> int:
+        """Count a connection that was last counted in *series*, once in each; return which it is.
+
+        Those of a process that has ended before may be closed later than the next one begins.
+        """
+        if series != self.series:
+            self._connections += 1
+            self.most_connections = max(self.most_connections, self._connections)
+        return self.series
+
+    def leave(self, series: int) -> None:
+        """Count it no more."""
+        self._connections -= series == self.series
 
     def listed(self) -> bytes:
         """Return the answer to a list call."""
@@ -86,7 +107,6 @@ class Cluster:
         if id_ not in self.states:
             return _NOT_FOUND
         self.states[id_] = _PAUSED if action == b"pause" else _RUNNING
-        self.last_paused = time.time()
         self._list = b""
         return _DONE
 
@@ -95,10 +115,10 @@ class Cluster:
         return {
             "posts": {id_.decode(): at for id_, at in self.posts.items()},
             "first_get": self.first_get,
-            "last_post": self.last_post,
-            "last_paused": self.last_paused,
             "paused": sum(state == _PAUSED for state in self.states.values()),
             "requests": self.requests,
+            "warmed": self.warmed,
+            "most_connections": self.most_connections,
         }
 
 
@@ -111,12 +131,18 @@ class Connection(asyncio.Protocol):
         self._latency_s = latency_s
         self._received = b""
         self._due: deque[tuple[bytes, bytes]] = deque()
+        self._series = 0
         self._later = asyncio.get_running_loop().call_later
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count it no more."""
+        del exc
+        self._cluster.leave(self._series)
 
     def data_received(self, data: bytes) -> None:
         """Take every whole request that has arrived."""
@@ -132,18 +158,21 @@ class Connection(asyncio.Protocol):
         self._received = received
 
     def _take(self, method: bytes, path: bytes) -> None:
-        cluster, now = self._cluster, time.time()
-        cluster.requests += 1
-        if method == b"POST":
-            cluster.last_post = now
+        cluster, now, latency_s = self._cluster, time.time(), self._latency_s
+        self._series = cluster.enter(self._series)
+        if path.startswith(_UNTIL):
+            latency_s = max(float(path[len(_UNTIL) :]) - now, 0.0)
+            cluster.warmed += bool(latency_s)
+        elif method == b"POST":
             cluster.posts.setdefault(path.split(b"/", 8)[7], now)
-            if cluster.hangs:
-                return
         elif not cluster.first_get:
             cluster.first_get = now
+        cluster.requests += 1
+        if cluster.hangs and method == b"POST":
+            return
         self._due.append((method, path))
-        if self._latency_s:
-            self._later(self._latency_s, self._answer)
+        if latency_s:
+            self._later(latency_s, self._answer)
         else:
             self._answer()
 
@@ -153,7 +182,7 @@ class Connection(asyncio.Protocol):
 
     def _answer_to(self, method: bytes, path: bytes) -> bytes:
         if not path.startswith(_ACTIVE):
-            return _NOT_FOUND
+            return _DONE if path.startswith(_UNTIL) else _NOT_FOUND
         match path[len(_ACTIVE) + 1 :].split(b"/"):
             case [b""] if method == b"GET":
                 return self._cluster.listed()

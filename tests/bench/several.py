@@ -20,7 +20,7 @@ from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Patterns
 from tests.bench.clusters import Clusters, clusters
 from tests.bench.measures import Row, interleaved, ratio_of
-from tests.bench.site import Running, Site, in_seconds, once, wait_until
+from tests.bench.site import FAR, Running, Site, in_seconds, wait_until
 from tests.host.postgres import ROLE, Postgres, server, unavailable
 
 REPOSITORIES = 10
@@ -28,7 +28,6 @@ CONCURRENCY = 4
 """For each cluster; a daemon has as many connections to it."""
 
 LATENCY = timedelta(milliseconds=5)
-DAY_S = 86_400
 DATABASE = "bench"
 OPEN_IN_S = 5.0
 LOOK_EVERY_S = 0.2
@@ -75,8 +74,7 @@ class Crew:
             clusters(REPOSITORIES, LATENCY, size.clusters) as served,
         ):
             site = Site(Path(name), served.urls, CONCURRENCY, ledger=postgres.url(DATABASE))
-            later = in_seconds(DAY_S)
-            site.write([once("later", later, later + DAY_S, "{c0: [r0]}")])
+            site.write([FAR])
             yield cls(site, postgres, served, size)
 
     def of(self, members: int) -> Callable[[], float]:

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+from tests.bench import goals
+from tests.bench.goals import Goal
 from tests.bench.measures import Row, interleaved, ratio_of, table, within
 
 
 def test_a_goal_that_is_a_number_is_met_up_to_it() -> None:
     """A value at its limit meets the goal, one above does not."""
-    assert within("start", 0.8, 0.8, "s").is_met
-    assert not within("start", 0.81, 0.8, "s").is_met
+    assert within("start", 0.8, Goal(0.8, "s")).is_met
+    assert not within("start", 0.81, Goal(0.8, "s")).is_met
+
+
+def test_a_goal_may_be_nothing() -> None:
+    """Where nothing is allowed, nothing meets the goal, and anything comes first in the table."""
+    none, some = (within(f"{value} bytes", value, Goal(0, "bytes")) for value in (0, 1))
+    missed = Row("missed", "1", "x", 9.0, 1.0)
+
+    assert none.is_met
+    assert not some.is_met
+    assert [line.split()[1] for line in table([none, missed, some]).splitlines()[2:]] == [
+        "1",
+        "missed",
+        "0",
+    ]
+
+
+def test_every_goal_is_measured() -> None:
+    """No goal is left in the table that nothing is held against."""
+    named = {name for name in vars(goals) if name.isupper()}
+    modules = (Path(goals.__file__).parent).glob("*.py")
+    used = set(re.findall(r"\bgoals\.([A-Z0-9_]+)", "".join(each.read_text() for each in modules)))
+
+    assert named == used
 
 
 def test_a_row_without_a_goal_is_neither_met_nor_missed() -> None:
