@@ -264,6 +264,9 @@ class Lane:
     async def _retire(self, successor: str) -> None:
         """Let everything go on under the cluster's new name; there is nothing to look for here."""
         await self._hand_over({record.key.id: successor for record in self._holdings.records()})
+        # Nor would any pass write what a ledger in trouble did not take before.
+        with suppress(LedgerError):
+            await self._holdings.flush()
         self.controller.has_looked = True
 
     async def _hand_over(self, names: dict[str, str]) -> None:

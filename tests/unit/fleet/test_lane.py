@@ -211,6 +211,27 @@ def test_a_hand_over_moves_the_records() -> None:
     play(act())
 
 
+def test_a_hand_over_leaves_nothing_unwritten() -> None:
+    """What the ledger had not taken before is written, too: the old name makes no more passes."""
+
+    async def act() -> None:
+        stage = Stage()
+        gone = replace(HOLD, key=RepositoryKey("prod", "gone"))
+        stage.holdings.note(gone)
+        stage.holdings.note(gone.released())
+        stage.lane.hand_over_to("new")
+        stage.lane.start()
+        await settled()
+
+        written = {key: record for save in stage.book.saves for key, record in save.items()}
+        assert written["prod/gone"].is_spent
+        assert not stage.lane.is_needed
+        stage.lane.stop()
+        await stage.lane.join()
+
+    play(act())
+
+
 def test_a_rename_that_is_taken_back_keeps_what_is_held() -> None:
     """If the name comes back before the records have moved, the lane keeps them and goes on."""
 
