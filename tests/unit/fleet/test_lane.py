@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
-from daemon.core.attempt import Attempt
+from daemon.core.attempt import Action, Attempt
 from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
@@ -298,5 +299,32 @@ def test_what_is_adopted_during_a_pass_is_not_overwritten() -> None:
         await stage.lane.join()
 
         assert {record.key for record in held} <= {each.key for each in stage.holdings.holds()}
+
+    play(act())
+
+
+def test_a_suspicion_is_confirmed_when_it_is_recorded() -> None:
+    """Who told of a late call hears that the ledger has it, once, and not before."""
+
+    async def act() -> None:
+        stage = Stage()
+        confirmed: list[str] = []
+        stage.book.is_full = True
+        stage.lane.start()
+        for id_ in ("orders", "archive"):
+            stage.lane.suspect(id_, Action.PAUSE, partial(confirmed.append, id_))
+        await settled()
+        assert confirmed == []
+
+        stage.book.is_full = False
+        for _ in range(2):
+            stage.lane.wake()
+            await settled()
+
+        assert confirmed == ["orders", "archive"]
+        written = {key: record for save in stage.book.saves for key, record in save.items()}
+        assert written["prod/archive"].suspect_pause
+        stage.lane.stop()
+        await stage.lane.join()
 
     play(act())
