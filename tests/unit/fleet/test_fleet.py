@@ -124,3 +124,30 @@ def test_a_renamed_cluster_keeps_its_successor() -> None:
         assert prod.successor is None
 
     play(act())
+
+
+def test_what_is_handed_to_a_lane_that_would_go_keeps_it() -> None:
+    """Records that come in the very tick in which a removed cluster has nothing left stay with it.
+
+    Its lane would end, and take them along.
+    """
+
+    async def act() -> None:
+        stage = Stage()
+        fleet = OwnFleet(lanes(stage, lambda: RULES), ())
+        fleet.assign({"prod": PROD}, {})
+        await settled()
+        fleet.assign({}, {"prod": PROD})
+        await settled()
+
+        stage.service.gate.clear()
+        fleet.adopt([HOLD], {"prod": PROD})
+        fleet.keep_up()
+        await settled()
+
+        assert [hold.key for hold in fleet.lanes.holds()] == [HOLD.key]
+        stage.service.gate.set()
+        await settled()
+        assert fleet.lanes.names() == {"prod"}
+
+    play(act())

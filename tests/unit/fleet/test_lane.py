@@ -16,6 +16,7 @@ from daemon.core.repository import ObservedRepository, RepositoryKey, Repository
 from daemon.errors import LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.lane import AFTER_A_BUG, Lane, LaneParts
+from daemon.fleet.lanes import Lanes
 from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
 from daemon.service.client import BackupService, KeepTrying
@@ -326,5 +327,28 @@ def test_a_suspicion_is_confirmed_when_it_is_recorded() -> None:
         assert written["prod/archive"].suspect_pause
         stage.lane.stop()
         await stage.lane.join()
+
+    play(act())
+
+
+def test_a_lane_that_dies_is_seen() -> None:
+    """A lane that ends by what even its net does not hold has died, unlike one that was stopped."""
+
+    async def act() -> None:
+        stage = Stage()
+
+        def fail(*_: object, **__: object) -> None:
+            raise LookupError
+
+        stage.service.bug = LookupError()
+        stage.log.critical = fail  # type: ignore[method-assign]  # the line about the bug fails, too
+        lanes = Lanes(lambda *_: stage.lane)
+        lanes.open(stage.lane.settings, ())
+        stage.lane.start()
+        before = lanes.dead()
+        await settled()
+
+        assert (before, lanes.dead()) == ([], ["prod"])
+        assert stage.lane.has_ended
 
     play(act())
