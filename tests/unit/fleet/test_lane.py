@@ -349,6 +349,7 @@ def test_a_lane_that_dies_is_seen() -> None:
         await settled()
 
         assert (before, lanes.dead()) == ([], ["prod"])
-        assert stage.lane.has_ended
+        assert stage.lane._task
+        assert isinstance(stage.lane._task.exception(), LookupError)
 
     play(act())
