@@ -20,6 +20,11 @@ from daemon.notify.targets import Kind, Target
 from daemon.notify.urls import url_of
 from daemon.wording import nearest_or_all, shown
 
+_ENCRYPTED_PROXY = (
+    "a proxy that is itself spoken to in TLS is not supported: give its http:// URL; through it,"
+    " what is sent to an https:// target stays encrypted from end to end"
+)
+
 
 class Targets:
     """The targets of one file as they are read; `warnings` is what works and is unwise."""
@@ -54,6 +59,8 @@ class Targets:
         for key, reason in kind.refused.items():
             if place.has(key):
                 self._faults.add_at_key(place.at(key), reason)
+        if section.proxy and section.proxy.startswith("https:"):
+            self._faults.add(place.at("proxy"), _ENCRYPTED_PROXY)
         if section.template is not None:
             self._check_template(place, section.template, kind)
         if where is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ class Lane:
         self._is_passing = False
         self._was_short = False
         self._arrivals: list[Callable[[], None]] = []
+        self._to_confirm: deque[tuple[str, Callable[[], None]]] = deque()
         self._service = parts.connect(settings, holdings.remember_attempt)
         self._journal = Journal(settings.name, parts.log)
         self.controller = Controller(
@@ -164,17 +166,30 @@ class Lane:
         self._arrivals.append(lambda: self._holdings.take_in(records))
         self.wake(hurry=True)
 
-    def suspect(self, repository: str, action: Action) -> None:
-        """Look for the effect of a call that another daemon sent when it should not have."""
-        self._arrivals.append(lambda: self._note_suspicion(repository, action))
+    def suspect(
+        self, repository: str, action: Action, on_recorded: Callable[[], None] = lambda: None
+    ) -> None:
+        """Look for the effect of a call that another daemon sent when it should not have.
+
+        *on_recorded* is called once the ledger has it; until then somebody else has to look, too.
+        """
+        self._arrivals.append(lambda: self._note_suspicion(repository, action, on_recorded))
         self.wake(hurry=True)
 
-    def _note_suspicion(self, repository: str, action: Action) -> None:
+    def _note_suspicion(
+        self, repository: str, action: Action, on_recorded: Callable[[], None]
+    ) -> None:
         record = self._holdings.get(repository) or Record(
             RepositoryKey(self.settings.name, repository)
         )
         suspicion = Suspicion.starting(self._parts.clock(), LATE)
         self._holdings.note(suspect(record, action, suspicion))
+        self._to_confirm.append((repository, on_recorded))
+
+    def _confirm(self) -> None:
+        """Say what the ledger has of what came, in its order; between passes nothing is written."""
+        while self._to_confirm and self._holdings.is_saved(self._to_confirm[0][0]):
+            self._to_confirm.popleft()[1]()
 
     def _take_arrivals(self) -> None:
         """Learn what came meanwhile: a pass under way would overwrite it by what it decided."""
@@ -263,6 +278,7 @@ class Lane:
             await self._retire(self.successor)
             return None
         due_in = await self.controller.run_pass(self._parts.rules(), is_urgent=is_urgent)
+        self._confirm()
         name = self.settings.name
         await self._hand_over(
             {stray.key.id: f"{name} at {stray.reached}" for stray in self.controller.strays}
@@ -283,6 +299,9 @@ class Lane:
     async def _retire(self, successor: str) -> None:
         """Let everything go on under the cluster's new name; there is nothing to look for here."""
         await self._hand_over({record.key.id: successor for record in self._holdings.records()})
+        # Nor would any pass write what a ledger in trouble did not take before.
+        with suppress(LedgerError):
+            await self._holdings.flush()
         self.controller.has_looked = True
 
     async def _hand_over(self, names: dict[str, str]) -> None:

@@ -21,9 +21,10 @@ from daemon.core.moment import Moment
 from daemon.core.shares import LONGEST_SKEW, Lease, Rebalance, plan_rebalance, renewal_of
 from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
+from daemon.fleet.late_calls import LateCalls
 from daemon.fleet.leases import Leases
 from daemon.host.thread import WorkerThread
-from daemon.ledger.claims import Claims, Grant, Heartbeat, MemberReport, Stale
+from daemon.ledger.claims import Claims, Grant, Heartbeat, MemberReport
 from daemon.ledger.fenced_store import FencedWriter
 from daemon.ledger.ledger import SharedLedger
 from daemon.ledger.state import AppliedConfig, Reading
@@ -82,8 +83,7 @@ class Membership:
         self._renewed: timedelta | None = None
         self._heartbeat: Heartbeat | None = None
         self._leases = Leases()
-        self._stale: list[Stale] = []
-        self._looked: dict[str, int] = {}
+        self.late_calls = LateCalls()
         self._found: dict[str, ClusterSettings] = {}
         self._sought: set[str] = set()
         self._skew = timedelta(0)
@@ -139,11 +139,6 @@ class Membership:
         """Take what was claimed since the last time."""
         return self._leases.granted()
 
-    def to_look_at(self) -> list[Stale]:
-        """Take the late calls of others that were found since the last time."""
-        found, self._stale = self._stale, []
-        return found
-
     def settings_of(self, cluster: str) -> ClusterSettings | None:
         """Return how to reach a cluster that the file no longer names."""
         return self._found.get(cluster)
@@ -159,6 +154,7 @@ class Membership:
     def ended(self, lease: Lease, unrecorded: Iterable[Attempt]) -> None:
         """Give a cluster back whose lane has ended; what it could not record is kept as stale."""
         self._leases.end(lease, unrecorded)
+        self.late_calls.end(lease.cluster)
         self._woken.set()
 
     def problems(self) -> list[str]:
@@ -364,14 +360,13 @@ class Membership:
             self._on_news()
 
     async def _note_looks(self, heartbeat: Heartbeat) -> None:
-        """Have late calls looked at, each once."""
-        new = [each for each in heartbeat.stale if each.id > self._looked.get(each.cluster, 0)]
-        self._stale += [each for each in new if each.cluster in self._leases.names]
-        last = {each.cluster: each.id for each in new}
+        """Have late calls looked at, and note those that lanes have recorded."""
+        if self.late_calls.find(heartbeat.stale, self._leases.names):
+            self._on_news()
+        last = self.late_calls.to_note()
         if last:
             await self._ask(lambda: self._claims.looked(last))
-            self._looked |= last
-            self._on_news()
+            self.late_calls.noted(last)
 
     async def _do_chores(self, heartbeat: Heartbeat) -> None:
         changed = dict(self._changed_reach)

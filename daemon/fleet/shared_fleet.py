@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from daemon.config.settings import Settings
 from daemon.core.moment import Moment
@@ -99,10 +100,11 @@ class SharedFleet(Fleet):
         self._return_ended()
         for lease, grant in self._membership.granted():
             self._take_on(lease, grant.records)
-        for late in self._membership.to_look_at():
+        late_calls = self._membership.late_calls
+        for late in late_calls.to_look_at():
             lane = self.lanes.get(late.cluster)
             if lane:
-                lane.suspect(late.repository, late.action)
+                lane.suspect(late.repository, late.action, partial(late_calls.recorded, late))
 
     async def stop(self, within: timedelta) -> None:
         """Start no new call, and hand each cluster over as soon as its calls have ended.

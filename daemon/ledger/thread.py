@@ -27,6 +27,9 @@ MOST_AT_ONCE = 100
 WITHIN = timedelta(seconds=2)
 """How long a pass waits for a ledger that writes nothing: then what is ours is resumed without."""
 
+WITHIN_AT_ALL = timedelta(seconds=10)
+"""How long a pass waits for a ledger that writes, but slowly, and has others' changes first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -105,12 +108,11 @@ class LedgerThread:
             self._writer = asyncio.create_task(self._write_all(), name="ledger")
         return ticket.done
 
-    def slow(self) -> LedgerError:
+    def slow(self, *, is_writing: bool) -> LedgerError:
         """Return the error of a ledger that does not answer in time."""
-        return LedgerError(
-            f"{self._place}: no answer within {WITHIN.total_seconds():g} s; somebody else may have"
-            " locked it"
-        )
+        within = WITHIN_AT_ALL if is_writing else WITHIN
+        why = "it writes, but slowly" if is_writing else "somebody else may have locked it"
+        return LedgerError(f"{self._place}: no answer within {within.total_seconds():g} s; {why}")
 
     async def close(self) -> None:
         """Wait for what is under way."""
@@ -190,13 +192,15 @@ class LaneStore:
 
         Raises:
             FencedError: the cluster is another daemon's; only the attempts were kept.
-            LedgerError: nothing was written, or the ledger has written nothing for two seconds.
+            LedgerError: nothing was written, or the ledger has written nothing for two seconds, or
+                not yet this for ten.
 
         """
+        until = asyncio.get_running_loop().time() + WITHIN_AT_ALL.total_seconds()
         new = list(attempts)
         if self._late is not None:
             written, offered = self._late
-            await self._wait(written)
+            await self._wait(written, until)
             self._late = None
             if written.exception() is None or isinstance(written.exception(), FencedError):
                 # Nobody knew, so that they are offered again; they are in the history already.
@@ -204,13 +208,14 @@ class LaneStore:
                 new = [attempt for attempt in new if id(attempt) not in known]
         written = self._thread.write(Change(list(records), new, self._lease))
         self._late = (written, new)
-        await self._wait(written)
+        await self._wait(written, until)
         self._late = None
         written.result()
 
-    async def _wait(self, written: asyncio.Future[None]) -> None:
+    async def _wait(self, written: asyncio.Future[None], until: float) -> None:
         while not written.done():
             patience_s = self._thread.patience_s
-            if patience_s <= 0:
-                raise self._thread.slow()
-            await asyncio.wait({written}, timeout=patience_s)
+            left_s = until - asyncio.get_running_loop().time()
+            if min(patience_s, left_s) <= 0:
+                raise self._thread.slow(is_writing=patience_s > 0)
+            await asyncio.wait({written}, timeout=min(patience_s, left_s))

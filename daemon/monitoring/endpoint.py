@@ -36,13 +36,17 @@ class Page:
 
 
 Pages = Mapping[str, Callable[[], Page]]
+OnBug = Callable[[Exception], object]
 
 
 class Endpoint:
     """Serves pages at one address until it is closed."""
 
-    def __init__(self, address: tuple[str, int], pages: Pages) -> None:
-        """Listen at *address*, host and port; 0 takes a free one. Raises HostError."""
+    def __init__(self, address: tuple[str, int], pages: Pages, on_bug: OnBug) -> None:
+        """Listen at *address*, host and port; 0 takes a free one. Raises HostError.
+
+        *on_bug* is told, on the thread of this server, of a page that cannot be made.
+        """
         host, port = address
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
@@ -53,6 +57,7 @@ class Endpoint:
             ) from exc
         self.port: int = self._listener.getsockname()[1]
         self._pages = pages
+        self._on_bug = on_bug
         self._names = frozenset({"localhost", host.lower(), socket.gethostname().lower()})
         self._readers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._loop = asyncio.new_event_loop()
@@ -127,7 +132,11 @@ class Endpoint:
         if page is None:
             known = ", ".join(self._pages)
             return Page(HTTPStatus.NOT_FOUND, f"there are: {known}\n".encode())
-        return page()
+        try:
+            return page()
+        except Exception as exc:  # noqa: BLE001  # a bug in one page, which its reader is to see
+            self._on_bug(exc)
+            return Page(HTTPStatus.INTERNAL_SERVER_ERROR, b"a bug: the log has the traceback\n")
 
     def _is_for_us(self, host: str) -> bool:
         """Refuse names that are not ours: a page in a browser may have made them lead here."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
-from daemon.monitoring.endpoint import Endpoint, Page
+from daemon.monitoring.endpoint import Endpoint, OnBug, Page
 from daemon.monitoring.metrics import CONTENT_TYPE, Metrics, State
 
 
@@ -24,8 +24,12 @@ class Monitor:
         state: Callable[[], State],
         problems: Callable[[], Sequence[str]],
         stalls: Callable[[], Sequence[str]],
+        on_bug: OnBug,
     ) -> None:
-        """Ask for *state*, *problems*, *stalls* when somebody asks for them; serve nowhere yet."""
+        """Ask for *state*, *problems*, *stalls* when somebody asks for them; serve nowhere yet.
+
+        *on_bug* is told, on another thread, of what could not be answered.
+        """
         metrics.observe(state)
         self.is_ready = False
         self._pages = {
@@ -34,6 +38,7 @@ class Monitor:
             "/readyz": lambda: _verdict([] if self.is_ready else ["starting or stopping"]),
             "/livez": lambda: _verdict(stalls()),
         }
+        self._on_bug = on_bug
         self._address: tuple[str, int] | None = None
         self._endpoint: Endpoint | None = None
 
@@ -47,7 +52,7 @@ class Monitor:
         if address == self._address:
             return
         former = self._endpoint
-        self._endpoint = Endpoint(address, self._pages) if address else None
+        self._endpoint = Endpoint(address, self._pages, self._on_bug) if address else None
         self._address = address
         if former:
             former.close()

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from daemon.core.attempt import Attempt
 from daemon.core.record import Record
+from daemon.core.repository import RepositoryKey
 from daemon.errors import FencedError, LedgerError
 
 HISTORY_IN_MEMORY = 10_000
@@ -35,11 +36,12 @@ class Holdings:
         self._records = {record.key.id: record for record in records}
         self._owed = {id_: r.backup_due for id_, r in self._records.items() if r.backup_due}
         self._unsaved: dict[str, Record] = {}
+        self._recalled: dict[RepositoryKey, Record] = {}
         self._attempts: deque[Attempt] = deque(maxlen=HISTORY_IN_MEMORY)
 
     def __bool__(self) -> bool:
         """Check whether there are records, or anything that is still to be written."""
-        return bool(self._records or self._unsaved or self._attempts)
+        return bool(self._records or self._unsaved or self._recalled or self._attempts)
 
     def ids(self) -> frozenset[str]:
         """Return the ids of the repositories that have a record."""
@@ -87,11 +89,19 @@ class Holdings:
         """Return repositories up for records of another cluster's name, on disk in one transaction.
 
         Raises:
-            LedgerError: nothing was handed over.
+            LedgerError: nothing was; what is written late is recalled by the next write.
 
         """
         gone = [Record(self._records[repository].key) for repository in renamed]
-        await self._store.save([*gone, *renamed.values()])
+        added = {record.key: record for record in renamed.values()}
+        try:
+            await self._store.save([*gone, *(self._recalled | added).values()])
+        except LedgerError:
+            # It may yet be written, or another file may take records again: see `flush`.
+            self._unsaved = {**self._records, **self._unsaved}
+            self._recalled |= {key: Record(key) for key in added}
+            raise
+        self._recalled.clear()
         for repository in renamed:
             self._records.pop(repository)
             self._owed.pop(repository, None)
@@ -121,11 +131,12 @@ class Holdings:
 
         """
         records, attempts = self._unsaved, list(self._attempts)
-        if not (records or attempts):
+        recalled = list(self._recalled.values())
+        if not (records or recalled or attempts):
             return
         self._unsaved = {}
         try:
-            await self._store.save(records.values(), attempts)
+            await self._store.save([*recalled, *records.values()], attempts)
         except FencedError:
             # The records are another's by now; the attempts were kept.
             self._recorded(attempts)
@@ -134,6 +145,7 @@ class Holdings:
             # It may be another file that takes records again: then it has to learn all of them.
             self._unsaved = {**records, **self._records, **self._unsaved}
             raise
+        self._recalled.clear()
         self._recorded(attempts)
 
     def unrecorded(self) -> list[Attempt]:
@@ -141,5 +153,7 @@ class Holdings:
         return list(self._attempts)
 
     def _recorded(self, attempts: Iterable[Attempt]) -> None:
-        for _ in attempts:
+        """Drop what the ledger took; where all were full meanwhile, some of it has gone already."""
+        taken = {id(attempt) for attempt in attempts}
+        while self._attempts and id(self._attempts[0]) in taken:
             self._attempts.popleft()

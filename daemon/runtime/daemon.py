@@ -128,12 +128,17 @@ class Daemon:
         )
 
     def _make_monitor(self, host: HostParts) -> Monitor:
-        snapshots = Snapshots(self._health)
+        snapshots, loop = Snapshots(self._health), asyncio.get_running_loop()
+
+        def on_bug(exc: Exception) -> None:
+            loop.call_soon_threadsafe(self._log_bug, loop, {"exception": exc})
+
         return Monitor(
             host.metrics,
             lambda: snapshots.get().state,
             snapshots.problems,
             snapshots.stalls,
+            on_bug,
         )
 
     async def run(self) -> None:

@@ -90,6 +90,7 @@ class Adapter:
         self._timeouts = timeouts
         self._idle: dict[_Origin, list[Wire]] = {}
         self._watch = _Watch(timeouts)
+        self._opening: set[asyncio.Timeout] = set()
         self._certificates: dict[_Origin, datetime] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -135,12 +136,15 @@ class Adapter:
                 self._give_back(origin, wire, loop)
 
     def close(self) -> None:
-        """Cut off the exchanges under way and close all connections."""
+        """Cut off the exchanges under way and close all connections, also those being opened."""
         self._is_closed = True
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
         self._watch.close()
+        for opening in self._opening:
+            if not opening.expired():
+                opening.reschedule(0)
         for wire in self._all_idle():
             wire.close()
         self._idle.clear()
@@ -194,10 +198,14 @@ class Adapter:
         if self._is_closed:
             raise self._stopping()
         until = min(over, loop.time() + self._timeouts.connect.total_seconds())
+        opening = asyncio.timeout_at(until)
         try:
-            async with asyncio.timeout_at(until):
+            async with opening:
+                self._opening.add(opening)
                 wire = await self._opened(origin)
         except TimeoutError:
+            if self._is_closed:
+                raise self._stopping() from None
             raise _overdue(self._timeouts, is_sent=False) from None
         except WireError as exc:
             exc.may_have_sent = False
@@ -205,6 +213,8 @@ class Adapter:
         except (OSError, ValueError) as exc:
             # ValueError, too: an address that nobody can look up is no bug of ours.
             raise lost(exc, may_have_sent=False) from exc
+        finally:
+            self._opening.discard(opening)
         if self._is_closed:
             wire.close()
             raise self._stopping()

@@ -161,10 +161,11 @@ class Stage:
         *repositories: str,
         host: str = "127.0.0.1",
         port: int = 0,
+        kind: type[Simulator] = Simulator,
         **options: Any,
     ) -> Simulator:
-        """Start a simulator for the cluster *name*."""
-        simulator = Simulator(
+        """Start a simulator, of some *kind*, for the cluster *name*."""
+        simulator = kind(
             repositories=repositories, users={"admin": (self.password, "backup_admin")}, **options
         )
         self.exits.callback(simulator.stop)

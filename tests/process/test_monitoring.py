@@ -98,7 +98,9 @@ def test_what_stands_still_is_told_to_who_restarts() -> None:
         config_differs=False,
         dropped_lines=0,
     )
-    monitor = Monitor(Metrics(), lambda: state, lambda: [*stalls, "rejected"], lambda: stalls)
+    monitor = Monitor(
+        Metrics(), lambda: state, lambda: [*stalls, "rejected"], lambda: stalls, on_bug=print
+    )
     monitor.listen(("127.0.0.1", port))
 
     moving = [ask(port, path)[0] for path in ("/healthz", "/livez")]

@@ -5,16 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import threading
 import time
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from daemon.simulator.server import Simulator
+from tests.evil.gateway import Gateway
+from tests.evil.modes import MODES
 from tests.process.conftest import Stage, once, wait_until
 
 NIGHT = once("night", -60, 3600, '{"*": ["*"]}')
 STORM = 3000
+IDS = ("a", "b", "c")
 
 
 def test_a_rename_that_is_taken_back(stage: Stage) -> None:
@@ -42,6 +49,93 @@ def test_a_rename_that_is_taken_back(stage: Stage) -> None:
     assert set(prod.states().values()) == {"paused"}
     assert not daemon.events("repository.resumed")
     assert not daemon.events("pass.crashed")
+
+
+@pytest.mark.parametrize("mode", ["never answers", "drips a body"])
+def test_a_cluster_that_hangs_delays_no_other(stage: Stage, mode: str) -> None:
+    """Nine clusters are paused and resumed while the tenth hangs; then it has its turn, too."""
+    names = [f"c{number}" for number in range(9)]
+    released = threading.Event()
+    for name in (*names, "slow"):
+        users = {"admin": (stage.password, "backup_admin")}
+        simulator = stage.exits.enter_context(Simulator(IDS, users))
+        stage.simulators[name] = simulator
+    gateway = Gateway(
+        stage.simulators["slow"].url, lambda _: None if released.is_set() else MODES[mode]
+    )
+    stage.special["slow"] = {"url": stage.exits.enter_context(gateway).url}
+    stage.write(once("nine", -60, 3600, '{"c*": ["*"]}') + once("last", -60, 3600, '{slow: ["*"]}'))
+    daemon = stage.start()
+
+    daemon.wait_for("repository.paused", len(names) * len(IDS))
+    stage.close_in(1, "nine")
+    daemon.wait_for("repository.resumed", len(names) * len(IDS))
+    daemon.wait_for("cluster.unreachable", cluster="slow")
+    told_of_slow = [
+        line
+        for event in ("repository.paused", "repository.resumed")
+        for line in daemon.events(event, cluster="slow")
+    ]
+    released.set()
+    daemon.wait_for("repository.paused", len(IDS), cluster="slow")
+    stage.close_in(1, "last")
+    daemon.wait_for("repository.resumed", len(IDS), cluster="slow")
+
+    assert daemon.stop() == 0
+    assert told_of_slow == []
+    states = {state for each in stage.simulators.values() for state in each.states().values()}
+    assert states == {"active"}
+    assert not daemon.events("pass.crashed")
+
+
+class Counting(Simulator):
+    """Counts how many requests are under way at the same time."""
+
+    under_way = most = 0
+    turn = threading.Lock()
+
+    def answer(self, handler: Any) -> Any:
+        """Answer, and count meanwhile."""
+        with self.turn:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        try:
+            return super().answer(handler)
+        finally:
+            with self.turn:
+                self.under_way -= 1
+
+
+def test_no_more_calls_at_once_than_allowed(stage: Stage) -> None:
+    """With `concurrency: 1` the looks that verify wait between the POSTs, which go on slowly."""
+    prod = stage.simulate("prod", *IDS, "d", kind=Counting, latency=timedelta(seconds=0.6))
+    stage.write(once("night", -60, 3600), concurrency="1")
+    daemon = stage.start()
+    daemon.wait_for("repository.paused", 4)
+    daemon.stop()
+
+    assert isinstance(prod, Counting)
+    assert prod.most == 1
+    methods = [request.method for request in prod.requests]
+    assert "GET" in methods[methods.index("POST") : -methods[::-1].index("POST")]
+
+
+def test_a_stop_ends_looking(stage: Stage) -> None:
+    """After SIGTERM what was accepted is looked for once at most, and nothing new is sent."""
+    stage.simulate("prod", *IDS, effect_delay=timedelta(hours=1))
+    stage.write(once("night", -60, 3600))
+    daemon = stage.start()
+    # It looks again and again for the effects by now.
+    daemon.wait_for("http.attempted", len(IDS), action="pause", outcome="ok")
+    daemon.wait_for("http.attempted", 3, action="list", outcome="ok")
+    code = daemon.stop()
+
+    events = [line["event"] for line in daemon.lines]
+    after = daemon.lines[events.index("daemon.stopping") :]
+    attempts = [line["action"] for line in after if line["event"] == "http.attempted"]
+    # The look under way, and another one for all that it did not show.
+    assert attempts in ([], ["list"], ["list", "list"])
+    assert (code, daemon.events("daemon.stopped")[0]["holds"]) == (0, len(IDS))
 
 
 def test_what_was_paused_elsewhere_is_handed_over_once(stage: Stage) -> None:

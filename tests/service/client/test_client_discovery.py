@@ -7,6 +7,7 @@ import json
 import pytest
 
 from daemon.core.attempt import Action, CallError
+from daemon.service.client import WithheldError
 from tests.evil.server import (
     Behaviour,
     answer,
@@ -61,6 +62,22 @@ def test_a_service_that_moved_is_discovered_anew(serve: Serve, connect: Connect)
         Action.LIST,
     ]
     assert len(manager.seen) == 2
+
+
+def test_nothing_leaves_when_it_is_too_late_after_a_discovery(
+    serve: Serve, connect: Connect
+) -> None:
+    """A pause whose opening ends while the manager takes its time is withheld."""
+    server = serve(EMPTY)
+    manager = serve(nodes(server.url))
+    client = connect(discover=(manager.url,))
+
+    with pytest.raises(WithheldError):
+        client.service.pause("orders", (), client.keep_trying, lambda: not manager.seen)
+
+    assert len(manager.seen) == 1
+    assert server.seen == []
+    assert [attempt.action for attempt in client.attempts] == [Action.DISCOVER]
 
 
 @pytest.mark.parametrize(

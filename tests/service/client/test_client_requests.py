@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from daemon.service.cluster import Timeouts, Tls
 from daemon.service.tls import tls_context
 from daemon.service.transport import Transport
 from tests.evil.server import (
+    Talk,
     answer,
 )
 from tests.service.client.kit import (
@@ -123,6 +126,33 @@ def test_a_list_gives_states_runs_and_tasks(serve: Serve, connect: Connect) -> N
     assert (found.id, found.state, found.running) == ("orders", RepositoryState.PAUSED, ("x",))
     assert client.attempts[0].action is Action.LIST
     assert client.attempts[0].repository is None
+
+
+def test_lists_count_as_calls(serve: Serve, connect: Connect) -> None:
+    """With one call allowed at once, the list that is to verify a pause waits for its end."""
+    begun, released = threading.Event(), threading.Event()
+
+    def slow(talk: Talk) -> None:
+        begun.set()
+        released.wait(PATIENCE.total_seconds())
+        OK(talk)
+
+    server = serve(slow, EMPTY)
+    client = connect(server.url, concurrency=1, timeout=Timeouts(PATIENCE, PATIENCE, PATIENCE))
+    slots = client.service._service._slots
+    with ThreadPoolExecutor(2) as pool:
+        pause = pool.submit(client.pause)
+        assert begun.wait(PATIENCE.total_seconds())
+        looks = pool.submit(client.service.repositories)
+        while not slots._waiters and len(server.seen) == 1:
+            time.sleep(0.001)
+        seen = len(server.seen)
+        released.set()
+        pause.result()
+        looks.result()
+
+    assert seen == 1
+    assert [request.method for request in server.seen] == ["POST", "GET"]
 
 
 def test_a_connection_is_used_again(serve: Serve, connect: Connect) -> None:

@@ -102,6 +102,7 @@ def test_a_webhook_may_have_a_template_and_a_proxy() -> None:
         ("{webhook: {env: HOOK}, template: '$x'}", "there is no placeholder $x"),
         ("{webhook: {env: HOOK}, proxy: 'socks5://a'}", "is not a URL"),
         ("{webhook: {env: HOOK}, proxy: 'http://u:T0KEN@a'}", "a user in a URL is refused"),
+        ("{webhook: {env: HOOK}, proxy: 'https://a'}", "notify[0].proxy: a proxy that is itself"),
         ("{apprise: {env: NONE}}", "it has no URL of the apprise library"),
         ("{apprise: {env: HOOK}}", "notify[0].apprise.env: the apprise library cannot use the URL"),
         ("{apprise: {env: MAIL}, proxy: 'http://a'}", "takes its proxy from the environment"),

@@ -143,3 +143,30 @@ def test_what_comes_to_an_idle_lane_is_counted() -> None:
         assert (before, fleet.holds) == (0, 1)
 
     play(act())
+
+
+def test_what_is_handed_to_a_lane_that_would_go_keeps_it() -> None:
+    """Records that come in the very tick in which a removed cluster has nothing left stay with it.
+
+    Its lane would end, and take them along.
+    """
+
+    async def act() -> None:
+        stage = Stage()
+        fleet = OwnFleet(lanes(stage, lambda: RULES), ())
+        fleet.assign({"prod": PROD}, {})
+        await settled()
+        fleet.assign({}, {"prod": PROD})
+        await settled()
+
+        stage.service.gate.clear()
+        fleet.adopt([HOLD], {"prod": PROD})
+        fleet.keep_up()
+        await settled()
+
+        assert [hold.key for hold in fleet.lanes.holds()] == [HOLD.key]
+        stage.service.gate.set()
+        await settled()
+        assert fleet.lanes.names() == {"prod"}
+
+    play(act())

@@ -7,15 +7,17 @@ from collections import Counter
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
-from daemon.core.attempt import Attempt
+from daemon.core.attempt import Action, Attempt
 from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
 from daemon.errors import LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.lane import AFTER_A_BUG, Lane, LaneParts, warm_before
+from daemon.fleet.lanes import Lanes
 from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
 from daemon.service.client import BackupService, KeepTrying
@@ -212,6 +214,27 @@ def test_a_hand_over_moves_the_records() -> None:
     play(act())
 
 
+def test_a_hand_over_leaves_nothing_unwritten() -> None:
+    """What the ledger had not taken before is written, too: the old name makes no more passes."""
+
+    async def act() -> None:
+        stage = Stage()
+        gone = replace(HOLD, key=RepositoryKey("prod", "gone"))
+        stage.holdings.note(gone)
+        stage.holdings.note(gone.released())
+        stage.lane.hand_over_to("new")
+        stage.lane.start()
+        await settled()
+
+        written = {key: record for save in stage.book.saves for key, record in save.items()}
+        assert written["prod/gone"].is_spent
+        assert not stage.lane.is_needed
+        stage.lane.stop()
+        await stage.lane.join()
+
+    play(act())
+
+
 def test_a_rename_that_is_taken_back_keeps_what_is_held() -> None:
     """If the name comes back before the records have moved, the lane keeps them and goes on."""
 
@@ -290,3 +313,54 @@ def test_hundreds_of_clusters_are_not_warmed_at_once() -> None:
 
     assert set(in_a_second) == set(range(1, 9))
     assert max(in_a_second.values()) < 100
+
+
+def test_a_suspicion_is_confirmed_when_it_is_recorded() -> None:
+    """Who told of a late call hears that the ledger has it, once, and not before."""
+
+    async def act() -> None:
+        stage = Stage()
+        confirmed: list[str] = []
+        stage.book.is_full = True
+        stage.lane.start()
+        for id_ in ("orders", "archive"):
+            stage.lane.suspect(id_, Action.PAUSE, partial(confirmed.append, id_))
+        await settled()
+        assert confirmed == []
+
+        stage.book.is_full = False
+        for _ in range(2):
+            stage.lane.wake()
+            await settled()
+
+        assert confirmed == ["orders", "archive"]
+        written = {key: record for save in stage.book.saves for key, record in save.items()}
+        assert written["prod/archive"].suspect_pause
+        stage.lane.stop()
+        await stage.lane.join()
+
+    play(act())
+
+
+def test_a_lane_that_dies_is_seen() -> None:
+    """A lane that ends by what even its net does not hold has died, unlike one that was stopped."""
+
+    async def act() -> None:
+        stage = Stage()
+
+        def fail(*_: object, **__: object) -> None:
+            raise LookupError
+
+        stage.service.bug = LookupError()
+        stage.log.critical = fail  # type: ignore[method-assign]  # the line about the bug fails, too
+        lanes = Lanes(lambda *_: stage.lane)
+        lanes.open(stage.lane.settings, ())
+        stage.lane.start()
+        before = lanes.dead()
+        await settled()
+
+        assert (before, lanes.dead()) == ([], ["prod"])
+        assert stage.lane._task
+        assert isinstance(stage.lane._task.exception(), LookupError)
+
+    play(act())

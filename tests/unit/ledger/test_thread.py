@@ -16,7 +16,14 @@ from daemon.core.repository import RepositoryKey
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
 from daemon.ledger.ledger import DamagedError
-from daemon.ledger.thread import MOST_AT_ONCE, WITHIN, Change, LaneStore, LedgerThread
+from daemon.ledger.thread import (
+    MOST_AT_ONCE,
+    WITHIN,
+    WITHIN_AT_ALL,
+    Change,
+    LaneStore,
+    LedgerThread,
+)
 from tests.unit.ledger.ledger_samples import NOW, sent
 
 PATIENCE_S = 10.0
@@ -163,6 +170,42 @@ def test_a_queue_is_no_standstill(disk: Disk, monkeypatch: pytest.MonkeyPatch) -
     asyncio.run(act())
 
     assert disk.tried[-1] == ["last"]
+
+
+def test_a_slow_disk_is_not_waited_for_without_end(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that writes on and on, each time within two seconds, holds a save up by ten at most.
+
+    It is served later all the same.
+    """
+    turns = int(WITHIN_AT_ALL / WITHIN) + 1
+
+    async def act() -> None:
+        loop = asyncio.get_running_loop()
+        passed = loop.time()
+        monkeypatch.setattr(loop, "time", lambda: passed)
+        thread = LedgerThread(disk.write, "the ledger")
+        written = [await busy(thread, disk)]
+        written += [thread.write(change(str(n))) for n in range(turns * MOST_AT_ONCE)]
+        saving = asyncio.create_task(LaneStore(thread).save([hold("last")]))
+        await asyncio.sleep(0)
+        for done in written[::MOST_AT_ONCE][:turns]:
+            assert not saving.done()
+            passed += WITHIN.total_seconds() * 0.9
+            disk.begun.clear()
+            disk.gate.set()
+            await done
+            disk.gate.clear()
+            assert await asyncio.to_thread(disk.begun.wait, PATIENCE_S)
+        with pytest.raises(LedgerError, match="the ledger: no answer within 10 s; it writes, but"):
+            await saving
+        disk.gate.set()
+        await thread.close()
+
+    asyncio.run(act())
+
+    assert disk.tried[-1][-1] == "last"
 
 
 def test_an_item_has_an_error_of_its_own(disk: Disk) -> None:

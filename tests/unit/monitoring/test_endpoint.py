@@ -9,11 +9,25 @@ import pytest
 
 from daemon.monitoring.endpoint import AT_ONCE, Endpoint, Page
 
+BUG = LookupError("a page that cannot be made")
+
+
+def broken() -> Page:
+    """Meet a bug."""
+    raise BUG
+
 
 @pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    """Serve one page."""
-    endpoint = Endpoint(("127.0.0.1", 0), {"/": lambda: Page(200, b"well")})
+def bugs() -> list[Exception]:
+    """Return the bugs that were told of; none so far."""
+    return []
+
+
+@pytest.fixture
+def endpoint(bugs: list[Exception]) -> Iterator[Endpoint]:
+    """Serve a page that is well, and one that is not."""
+    pages = {"/": lambda: Page(200, b"well"), "/broken": broken}
+    endpoint = Endpoint(("127.0.0.1", 0), pages, bugs.append)
     yield endpoint
     endpoint.close()
 
@@ -30,6 +44,19 @@ def test_who_asks_for_another_protocol_is_answered(endpoint: Endpoint) -> None:
         reader.sendall(b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
 
         assert reader.recv(100).startswith(b"HTTP/1.0 200 ")
+
+
+def test_a_page_that_meets_a_bug_is_an_answer(
+    endpoint: Endpoint, bugs: list[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its reader is told, the daemon's log has it once, and asyncio writes nothing of its own."""
+    with connection(endpoint) as reader:
+        reader.sendall(b"GET /broken HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        answer = reader.recv(1000)
+
+    assert answer.startswith(b"HTTP/1.0 500 ")
+    assert bugs == [BUG]
+    assert caplog.records == []
 
 
 def test_many_at_once_are_never_more_than_a_few(endpoint: Endpoint) -> None:

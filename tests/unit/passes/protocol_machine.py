@@ -2,18 +2,23 @@
 
 The real decisions, the real order of a pass and the real ledger; only the clocks, the wires and
 the service are models. The machine kills the daemon at every durable write and every call, fills
-the disk, loses requests and answers, lets lost requests land late, steps the clock, reboots, edits
-the windows and has people pause and resume; then it heals the world and checks:
+the disk, loses requests and answers, lets lost requests land late, steps the clock, reboots, stops
+and starts the daemon, lets time pass between a mark and its call, forbids all calls for a while,
+edits the windows and has people pause and resume; then it heals the world and checks:
 
 I1 what we paused is active again; I2 what somebody else paused was never resumed;
-I3 no pause without a durable mark; I5 each request is in the ledger's history once, or the daemon
-was killed between the two and the ledger has the mark that it may have left; I6 no pass asks for
-another one at once.
+I3 no call without a durable mark that lasts as long as the service may act on it; I4 no resume
+waits for a pause; I5 each request is in the ledger's history once, or the daemon was killed between
+the two and the ledger has the mark that it may have left; I6 no pass asks for another one at once,
+nor only after more than five minutes while a call is still to be made; I7 nothing is said before
+the ledger has it; I8 no backup is started that a start would start again; I9 nothing is sent after
+a stop.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -29,17 +34,18 @@ from daemon.passes.controller import Controller, Rules
 from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
+from daemon.passes.pacing import LONGEST
 from daemon.windows.rules import Once
 from daemon.windows.timeline import Timeline
-from daemon.windows.window import OnDrift, Patterns, Window
+from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
 from tests.unit.passes.protocol_world import (
     BEGIN,
     EPOCH,
     REPOSITORIES,
     FaultyStore,
     Killed,
+    Listener,
     ModelService,
-    Silence,
     ViolatedError,
     World,
 )
@@ -71,6 +77,8 @@ WINDOWS = (once("first", 10, 40), once("second", 30, 60), once("third", 61, 90))
 POINTS = ("before-save", "after-save", "before-post", "post", "after-post", "answer", "list")
 KINDS = {
     "before-save": ("full",),
+    "after-save": ("stop",),
+    "before-post": ("stop", "minute", "minutes"),
     "post": ("lost", "late", "late-then-done", "refused", "no-effect"),
     "answer": ("lost",),
     "list": ("lost",),
@@ -80,13 +88,19 @@ FAULTS = [(point, "kill") for point in POINTS if point not in {"post", "answer",
 ]
 
 
+PLACES = (
+    (once("first", 10, 50, pattern="tenant-*"),),
+    (once("first", 10, 50, pattern="orders"),),
+)
+OWING = (replace(once("owing", 5, 45), catch_up=CatchUp.ALWAYS),)
 EDITS = (
     WINDOWS,
     WINDOWS[1:],
     (),
     (once("first", 10, 100),),
-    (once("first", 10, 50, pattern="tenant-*"),),
+    *PLACES,
     (once("strict", 5, 80, on_drift=OnDrift.ENFORCE),),
+    OWING,
 )
 
 
@@ -121,8 +135,8 @@ class Machine(RuleBasedStateMachine):
             "prod",
             holdings,
             Route(service, 1),
-            Journal("prod", Silence()),
-            Clocks(world.now, world.wait),
+            Journal("prod", Listener(world, self.ledger)),
+            Clocks(world.now, world.wait, world.may_send),
         )
 
     def die(self) -> None:
@@ -132,25 +146,49 @@ class Machine(RuleBasedStateMachine):
         """
         records = {record.key.id: record for record in self.ledger.records()}
         for action, repository in self.world.sent[len(self.store.history) :]:
+            if action is Action.BACKUP:
+                # That it is no longer owed was on disk before it was sent: see I8.
+                continue
             record = records.get(repository)
             is_pause = action is Action.PAUSE
             mark = record and (record.suspect_pause if is_pause else record.suspect_resume)
-            if not (mark or (self.store.has_refused and not is_pause)):
+            if not (mark or (self.world.has_refused and not is_pause)):
                 self.world.violations.append(f"I5: {action} of {repository} left no trace")
         self.world.sent = list(self.store.history)  # type: ignore[arg-type]  # none is a list
         self.start()
 
+    def end(self) -> None:
+        """End as a stop does: all that was sent is recorded, unless the disk was full."""
+        if not self.world.has_refused and self.store.history != self.world.sent:
+            self.world.violations.append("I5: a stop left something unrecorded")
+        self.world.is_stopping = False
+        self.die()
+
     @rule()
     def make_pass(self) -> None:
-        """Make one pass; a kill is followed by a start."""
+        """Make one pass; a kill, or a stop, is followed by a start."""
+        begun, self.world.has_withheld = len(self.world.sent), False
         rules = Rules(Timeline(self.windows), timedelta(seconds=30), timedelta(hours=36))
         try:
             due_in = LOOP.run_until_complete(self.controller.run_pass(rules))
         except Killed:
+            self.world.is_stopping = False
             self.die()
-        else:
-            if due_in is not None and due_in <= timedelta(0):
-                self.world.violations.append("I6: a pass asks for another one at once")
+            return
+        self._check_pass([action for action, _ in self.world.sent[begun:]], due_in)
+        if self.world.is_stopping:
+            self.end()
+
+    def _check_pass(self, sent: list[Action], due_in: timedelta | None) -> None:
+        violations = self.world.violations
+        if Action.PAUSE in sent and Action.RESUME in sent[sent.index(Action.PAUSE) :]:
+            violations.append("I4: a resume had to wait for a pause")
+        # What was withheld may be due by now.
+        if due_in is not None and due_in <= timedelta(0) and not self.world.has_withheld:
+            violations.append("I6: a pass asks for another one at once")
+        again = self.controller._pacing.next_due(self.world.now().uptime)
+        if again is not None and (due_in is None or due_in > again or again > LONGEST):
+            violations.append(f"I6: what failed is due in {again}, and the pass asks for {due_in}")
 
     @rule(seconds=st.integers(1, 900))
     def advance(self, seconds: int) -> None:
@@ -204,6 +242,12 @@ class Machine(RuleBasedStateMachine):
         """Let a person resume."""
         self.world.paused_by.pop(repository, None)
 
+    @rule()
+    def forbid(self) -> None:
+        """Take the right to pause and to resume away, or give it back."""
+        self.world.is_forbidden = not self.world.is_forbidden
+        self.make_pass()
+
     @rule(windows=st.sampled_from(EDITS))
     def edit(self, windows: tuple[Window, ...]) -> None:
         """Edit the file: windows vanish, come back, or last longer."""
@@ -212,7 +256,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_was_violated(self) -> None:
-        """I2, I3 and I5 hold at every moment."""
+        """All but I1 hold at every moment."""
         if self.world.violations:
             raise ViolatedError("; ".join(self.world.violations))
 
@@ -222,14 +266,19 @@ class Machine(RuleBasedStateMachine):
             self._expect_peace()
 
     def _expect_peace(self) -> None:
-        self.world.fault = None
+        self.world.fault, self.world.is_forbidden = None, False
         self.world.wall = BEGIN + timedelta(days=1)
         for _ in range(6):
             self.world.advance(timedelta(minutes=10))
             self.make_pass()
 
         self.nothing_was_violated()
-        left = self.ledger.records()
+        # A backup is owed until nobody has the repository paused any more.
+        left = [
+            record
+            for record in self.ledger.records()
+            if not (record.backup_due and record.key.id in self.world.paused_by)
+        ]
         ours = [id_ for id_, by in self.world.paused_by.items() if by == "daemon"]
         if ours or left:
             raise ViolatedError(f"I1: left paused: {ours}; left in the ledger: {left}")

@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.moment import Moment
-from daemon.core.record import LATE, Record
+from daemon.core.record import LATE, Phase, Record
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.errors import LedgerError
 from daemon.ledger.ledger import Ledger
-from daemon.service.client import ServiceError
+from daemon.log import events
+from daemon.service.client import MaySend, ServiceError, WithheldError
 
 EPOCH = datetime(2026, 11, 22)  # noqa: DTZ001  # a window's times are local
 BEGIN = EPOCH.replace(tzinfo=UTC)
@@ -50,6 +51,10 @@ class World:
     under_way: list[tuple[timedelta, Action, str]] = field(default_factory=list)
     fault: tuple[str, str] | None = None
     sent: list[tuple[Action, str]] = field(default_factory=list)
+    is_forbidden: bool = False
+    is_stopping: bool = False
+    has_refused: bool = False
+    has_withheld: bool = False
     violations: list[str] = field(default_factory=list)
 
     def now(self) -> Moment:
@@ -57,8 +62,12 @@ class World:
         return Moment(self.wall, f"boot-{self.booted.total_seconds()}", self.elapsed - self.booted)
 
     async def wait(self, by: timedelta) -> bool:
-        """Let time pass, as a pass waits for it."""
-        return self.advance(by)
+        """Let time pass, as a pass waits for it; somebody who stops waits no more."""
+        return self.may_send() and self.advance(by)
+
+    def may_send(self) -> bool:
+        """Check whether a call may leave."""
+        return not self.is_stopping
 
     def advance(self, by: timedelta) -> bool:
         """Let time pass; requests under way land when they are due."""
@@ -85,10 +94,40 @@ class World:
         """Return the fault that was armed for *point*, once."""
         if self.fault and self.fault[0] == point:
             kind, self.fault = self.fault[1], None
-            if kind == "kill":
-                raise Killed
+            match kind:
+                case "kill":
+                    raise Killed
+                case "stop":
+                    self.is_stopping = True
+                case "minute":
+                    self.advance(timedelta(minutes=1))
+                case "minutes":
+                    self.advance(timedelta(minutes=3))
+                case _:
+                    pass
             return kind
         return None
+
+
+class Listener(Silence):
+    """A log that checks whether the ledger has what is said (I7); a full disk excuses it."""
+
+    def __init__(self, world: World, ledger: Ledger) -> None:
+        """Compare with *ledger*."""
+        self._world = world
+        self._ledger = ledger
+
+    def info(self, event: str, **keys: object) -> None:
+        """Hear what was paused or resumed."""
+        phases = {record.key.id: record.phase for record in self._ledger.records()}
+        phase = phases.get(str(keys.get("repository")))
+        expected: dict[str, Phase | None] = {
+            events.REPOSITORY_PAUSED: Phase.PAUSED,
+            events.REPOSITORY_RESUMED: None,
+        }
+        is_known = event in expected and phase is expected[event]
+        if event in expected and not is_known and not self._world.has_refused:
+            self._world.violations.append(f"I7: {event} was said, and the ledger has {phase}")
 
 
 class ModelService:
@@ -113,30 +152,42 @@ class ModelService:
         )
 
     async def pause(
-        self, repository: str, _windows: object, _keep: object, _may_send: object
+        self, repository: str, _windows: object, _keep: object, may_send: MaySend
     ) -> bool:
         """Pause one."""
-        return self._post(Action.PAUSE, repository)
+        return self._post(Action.PAUSE, repository, may_send)
 
     async def resume(
-        self, repository: str, _windows: object, _keep: object, _may_send: object
+        self, repository: str, _windows: object, _keep: object, may_send: MaySend
     ) -> bool:
         """Resume one, and note if it was not ours to resume."""
-        if self.world.paused_by.get(repository) == "human":
-            self.world.violations.append(f"I2: resumed {repository}, which a person had paused")
-        return self._post(Action.RESUME, repository)
+        return self._post(Action.RESUME, repository, may_send)
 
     async def backup(
-        self, _repository: str, _windows: object, _keep: object, _may_send: object
+        self, repository: str, _windows: object, _keep: object, may_send: MaySend
     ) -> bool:
-        """Start a backup."""
+        """Start a backup, and note if a start after a crash would start it again."""
+        if not may_send():
+            raise WithheldError(repository)
+        if any(
+            record.backup_due for record in self.ledger.records() if record.key.id == repository
+        ):
+            self.world.violations.append(f"I8: started a backup of {repository} that is still owed")
+        self.world.sent.append((Action.BACKUP, repository))
+        self.on_attempt(self._attempt(Action.BACKUP, repository, None))
         return False
 
-    def _post(self, action: Action, repository: str) -> bool:
+    def _post(self, action: Action, repository: str, may_send: MaySend) -> bool:
         world = self.world
-        if action is Action.PAUSE:
-            self._check_mark(repository)
         world.strike("before-post")
+        if not may_send():
+            world.has_withheld = True
+            raise WithheldError(repository)
+        if action is Action.RESUME and world.paused_by.get(repository) == "human":
+            world.violations.append(f"I2: resumed {repository}, which a person had paused")
+        if world.is_stopping:
+            world.violations.append(f"I9: {action} of {repository} was sent after a stop")
+        self._check_mark(action, repository)
         world.sent.append((action, repository))
         try:
             is_unresolved = self._deliver(action, repository)
@@ -149,6 +200,8 @@ class ModelService:
     def _deliver(self, action: Action, repository: str) -> bool:
         """Deliver a request; return whether an earlier attempt of it is still under way."""
         world, is_unresolved = self.world, False
+        if world.is_forbidden:
+            raise ServiceError("prod", CallError.FORBIDDEN, "no")
         match world.strike("post"):
             case "lost":
                 raise _lost()
@@ -194,10 +247,21 @@ class ModelService:
             duration=timedelta(0),
         )
 
-    def _check_mark(self, repository: str) -> None:
-        marks = {record.key.id: record.suspect_pause for record in self.ledger.records()}
-        if marks.get(repository) is None:
-            self.world.violations.append(f"I3: {repository} paused without a durable mark")
+    def _check_mark(self, action: Action, repository: str) -> None:
+        """Expect a mark that lasts as long as the service may act on what is sent now.
+
+        While the disk is full, a resume of what is ours may leave without one.
+        """
+        world, is_pause = self.world, action is Action.PAUSE
+        marks = {
+            record.key.id: record.suspect_pause if is_pause else record.suspect_resume
+            for record in self.ledger.records()
+        }
+        mark = marks.get(repository)
+        if not (mark and mark.until >= world.now().uptime + LATE) and (
+            is_pause or not world.has_refused
+        ):
+            world.violations.append(f"I3: {action} of {repository} without a durable mark")
 
 
 def _lost() -> ServiceError:
@@ -212,14 +276,13 @@ class FaultyStore:
         self.world = world
         self.ledger = ledger
         self.history: list[tuple[Action, str | None]] = []
-        self.has_refused = False
 
     async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         """Write, or die."""
         if self.world.strike("before-save"):
-            self.has_refused = True
+            self.world.has_refused = True
             raise LedgerError("the disk is full")
         self.ledger.save(records, attempts)
         self.history += [(attempt.action, attempt.repository) for attempt in attempts]
-        self.has_refused = False
+        self.world.has_refused = False
         self.world.strike("after-save")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from types import FrameType
 
 import pytest
 
@@ -224,3 +226,34 @@ def test_nothing_starts_after_a_stop(stage: Stage) -> None:
 
     assert stage.service.started == []
     assert stage.owed == [record]
+
+
+def steps(act: Callable[[], object]) -> int:
+    """Count the steps of the interpreter that something takes."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _value: object) -> object:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)  # type: ignore[arg-type]  # its own kind of function
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_many_that_are_owed_cost_as_much_each_as_few() -> None:
+    """With ten times as many resumed at once the work is ten times as much, not a hundred."""
+
+    def resumed(count: int) -> int:
+        stage = Stage()
+        return steps(
+            lambda: [stage.owe(f"r{number}", CatchUp.ALWAYS, ()) for number in range(count)]
+        )
+
+    assert resumed(500) < 12 * resumed(50)

@@ -20,6 +20,7 @@ from daemon.passes.controller import Controller, Rules
 from daemon.passes.dispatch import SEND_WITHIN, Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
+from daemon.service.client import MaySend
 from daemon.windows.timeline import Timeline
 from tests.unit.passes.protocol_machine import once
 from tests.unit.passes.protocol_world import BEGIN, FaultyStore, ModelService, Silence, World
@@ -45,11 +46,11 @@ class Service(ModelService):
         self.backups.append((repository, self.ledger.records()))
         return False
 
-    def _post(self, action: Action, repository: str) -> bool:
+    def _post(self, action: Action, repository: str, may_send: MaySend) -> bool:
         for record in self.ledger.records():
             is_pause = action is Action.PAUSE
             self.marks.append(record.suspect_pause if is_pause else record.suspect_resume)
-        super()._post(action, repository)
+        super()._post(action, repository, may_send)
         return self.has_lost_attempt
 
 

@@ -13,16 +13,21 @@ from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError
-from daemon.passes.holdings import Holdings
+from daemon.passes.handover import hand_over
+from daemon.passes.holdings import HISTORY_IN_MEMORY, Holdings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 @dataclass
 class Store:
-    """Refuses the next write, if told to, after whatever comes before the refusal."""
+    """Refuses the next write, if told to, after whatever comes before the refusal.
+
+    What comes while another one is written is `meanwhile`.
+    """
 
     before_refusal: Callable[[], object] | None = None
+    meanwhile: Callable[[], object] | None = None
     records: list[Record] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
 
@@ -34,6 +39,9 @@ class Store:
             raise LedgerError("the disk is full")
         self.records += records
         self.attempts += attempts
+        if self.meanwhile:
+            act, self.meanwhile = self.meanwhile, None
+            act()
 
 
 def hold(id_: str, phase: Phase = Phase.PAUSING) -> Record:
@@ -98,3 +106,78 @@ def test_what_was_written_is_not_written_again() -> None:
 
     assert store.records == [hold("orders")]
     assert holdings.is_saved("orders")
+
+
+@dataclass
+class LateStore:
+    """Answers its first write too late, and has done it all the same when the next one comes."""
+
+    book: dict[RepositoryKey, Record] = field(default_factory=dict)
+    is_late: bool = True
+
+    async def save(self, records: Iterable[Record], _attempts: Iterable[Attempt] = ()) -> None:
+        """Write them."""
+        self.book |= {record.key: record for record in records}
+        self.book = {key: record for key, record in self.book.items() if not record.is_spent}
+        if self.is_late:
+            self.is_late = False
+            raise LedgerError("no answer within 2 s")
+
+
+@pytest.mark.parametrize("successor", [None, "main", "third"])
+def test_a_hand_over_that_is_written_late_is_recalled(successor: str | None) -> None:
+    """What was handed over too late to be known of is under one name alone, whatever comes next.
+
+    The rename is taken back, is tried again, or is followed by another one.
+    """
+    held = hold("orders", Phase.PAUSED)
+    store = LateStore({held.key: held})
+    holdings = Holdings(store, [held])
+
+    async def act() -> None:
+        with pytest.raises(LedgerError):
+            await hand_over(holdings, {"orders": "main"})
+        if successor:
+            await hand_over(holdings, {"orders": successor})
+        await holdings.flush()
+
+    asyncio.run(act())
+
+    assert list(store.book) == [RepositoryKey(successor or "prod", "orders")]
+    assert bool(holdings) is (successor is None)
+
+
+def test_a_hand_over_that_met_another_file_loses_nothing() -> None:
+    """After a refused hand-over the next write has all records: the file may be another one."""
+    store = Store(before_refusal=lambda: None)
+    holdings = Holdings(store, [hold("moves"), hold("stays")])
+
+    async def act() -> None:
+        with pytest.raises(LedgerError):
+            await hand_over(holdings, {"moves": "main"})
+        await holdings.flush()
+
+    asyncio.run(act())
+
+    kept = {record.key.id for record in store.records if record.is_hold}
+    assert kept == {"moves", "stays"}
+
+
+def test_a_full_history_loses_none_that_is_new() -> None:
+    """What comes while a full history is written is offered to the ledger next, all of it."""
+    news = [attempt(f"new{number}") for number in range(5)]
+    store = Store()
+    holdings = Holdings(store, [])
+    for number in range(HISTORY_IN_MEMORY):
+        holdings.remember_attempt(attempt(f"old{number}"))
+
+    store.meanwhile = lambda: list(map(holdings.remember_attempt, news))
+
+    async def act() -> None:
+        await holdings.flush()
+        await holdings.flush()
+
+    asyncio.run(act())
+
+    assert store.attempts[HISTORY_IN_MEMORY:] == news
+    assert holdings.unrecorded() == []

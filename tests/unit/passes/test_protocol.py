@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,12 +19,14 @@ from daemon.core.decide import Pause, Resume, confirm
 from daemon.core.moment import Moment
 from daemon.core.record import Record, Suspicion
 from daemon.passes.controller import Controller, Observed, Rules
+from daemon.passes.dispatch import Answer, Call, Clocks, Dispatch, Route
+from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided
 from daemon.windows.window import Window
-from tests.unit.passes.protocol_machine import WINDOWS, Machine
-from tests.unit.passes.protocol_world import FaultyStore, ViolatedError
+from tests.unit.passes.protocol_machine import OWING, PLACES, WINDOWS, Machine
+from tests.unit.passes.protocol_world import BEGIN, FaultyStore, ViolatedError
 
-# Within as many the plain machine, too, notices each of the eight ways in BROKEN.
+# Within as many the plain machine, too, notices each of the first eight ways in BROKEN.
 SHORT = settings(
     max_examples=1000,
     stateful_step_count=30,
@@ -47,6 +49,13 @@ def test_the_protocol_survives_everything() -> None:
 def test_the_protocol_survives_everything_for_long() -> None:
     """The same with many more examples."""
     run_state_machine_as_test(Machine, settings=settings(SHORT, max_examples=20_000))
+
+
+@pytest.mark.nightly
+@pytest.mark.timeout(7200)
+def test_the_protocol_survives_pressure() -> None:
+    """The machine that finds broken protocols the soonest finds nothing in this one."""
+    run_state_machine_as_test(Pressed, settings=settings(SHORT, max_examples=5_000))
 
 
 # The machine is held to account as well: each of these breaks the protocol in one place, as a
@@ -126,6 +135,57 @@ def keeps_everything(_pacing: object, _pending: object) -> None:
     """Remember failures of what needs no more to be done."""
 
 
+def sends_whenever(_call: Call, _at: Moment, _delay: timedelta = timedelta(0)) -> bool:
+    """Let a call leave however long ago its mark was written."""
+    return True
+
+
+class SendsOn(Dispatch):
+    """Sends what waits although somebody wants to stop."""
+
+    def __init__(self, route: Route, clocks: Clocks, calls: Sequence[Call]) -> None:
+        """Ask nobody."""
+        super().__init__(route, replace(clocks, may_send=lambda: True), calls)
+
+
+class PausesFirst(Controller):
+    """Sends what must begin before what must end."""
+
+    async def _begin(
+        self, decisions: list[Decided], observed: Observed, rules: Rules
+    ) -> list[Call]:
+        """Sort the other way round."""
+        calls = await super()._begin(decisions, observed, rules)
+        return sorted(calls, key=lambda call: isinstance(call.decision, Resume))
+
+
+class SaysFirst(Controller):
+    """Says what a look shows before the ledger has it."""
+
+    def _confirmed(self, answer: Answer, observed: Observed, now: Moment) -> Record:
+        """Say it here."""
+        self._say_done(answer.call, now)
+        return super()._confirmed(answer, observed, now)
+
+
+class StartsAnyway(Controller):
+    """Starts a backup whether or not the ledger knows that it is no longer owed."""
+
+    async def _start_backup(self, owed: Decided | None) -> None:
+        """Start it."""
+        if owed and owed.before:
+            await self._backups.start(owed.before, self._route)
+
+
+async def offers_news_alone(holdings: Holdings) -> None:
+    """Forget the records that the ledger did not take."""
+    records, attempts = holdings._unsaved, holdings.unrecorded()
+    holdings._unsaved = {}
+    if records or attempts:
+        await holdings._store.save(records.values(), attempts)
+        holdings._recorded(attempts)
+
+
 SETTLE = decide._settle
 BROKEN: dict[str, tuple[str, Any]] = {
     "the maybe-sent mark is dropped": ("daemon.passes.controller.mark", marks_nothing),
@@ -139,6 +199,17 @@ BROKEN: dict[str, tuple[str, Any]] = {
         forgets_first_attempts,
     ),
     "recorded after the POST": (f"{__name__}.Hunted.store_class", RecordsLate),
+    "a call outlives its mark": ("daemon.passes.dispatch.Call.may_leave", sends_whenever),
+    "a stop is not heard": ("daemon.passes.controller.Dispatch", SendsOn),
+    "said before it is recorded": (f"{__name__}.Hunted.controller_class", SaysFirst),
+}
+
+# What these break shows only when several things come together.
+BROKEN_UNDER_PRESSURE: dict[str, tuple[str, Any]] = {
+    "pauses go before resumes": (f"{__name__}.Pressed.controller_class", PausesFirst),
+    "what was refused is forgotten": ("daemon.passes.holdings.Holdings.flush", offers_news_alone),
+    "a backup starts that is still owed": (f"{__name__}.Pressed.controller_class", StartsAnyway),
+    "refusals without their five minutes": ("daemon.passes.pacing.LONGEST", timedelta(days=1)),
 }
 
 # It takes many examples to notice these: minutes, on a machine that is busy.
@@ -176,11 +247,51 @@ class Hunted(Machine):
         self.advance(300)
 
 
+INSIDE = BEGIN + timedelta(minutes=20)
+
+
+class Pressed(Hunted):
+    """The same with more of what has to come together: to find it by chance takes minutes."""
+
+    @rule()
+    def fill(self) -> None:
+        """Have the disk full for the next write."""
+        self.arm(("before-save", "full"))
+
+    @rule(windows=st.sampled_from(PLACES))
+    def change_places(self, windows: tuple[Window, ...]) -> None:
+        """Have other repositories in the window that is open."""
+        self.world.wall = INSIDE
+        self.edit(windows)
+
+    @rule()
+    def owe(self) -> None:
+        """End a window that owes a backup after it."""
+        self.world.wall = INSIDE
+        self.edit(OWING)
+        self.edit(())
+
+    @rule()
+    def forbid_for_long(self) -> None:
+        """Refuse everything for half an hour."""
+        self.forbid()
+        for _ in range(6):
+            self.advance(300)
+        self.forbid()
+
+
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_protocol_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each way to break the protocol makes the machine fail with the invariant that it breaks."""
     hunt(BROKEN[name], monkeypatch)
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", BROKEN_UNDER_PRESSURE)
+def test_what_breaks_under_pressure_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for what shows when a disk is full, or all is refused, or windows change places."""
+    hunt(BROKEN_UNDER_PRESSURE[name], monkeypatch, machine=Pressed)
 
 
 @pytest.mark.nightly
@@ -192,11 +303,15 @@ def test_a_subtly_broken_protocol_is_noticed(name: str, monkeypatch: pytest.Monk
 
 
 def hunt(
-    broken: tuple[str, Any], monkeypatch: pytest.MonkeyPatch, examples: int = HUNT.max_examples
+    broken: tuple[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    examples: int = HUNT.max_examples,
+    machine: type[Machine] = Hunted,
 ) -> None:
     """Break the protocol, and let the machine run until it notices."""
     target, replacement = broken
     monkeypatch.setattr(target, replacement)
 
-    with pytest.raises(ViolatedError, match=r"^I[12356]: "):
-        run_state_machine_as_test(Hunted, settings=settings(HUNT, max_examples=examples))
+    with pytest.raises(ViolatedError, match=r"^I[1-9]: "):
+        run_state_machine_as_test(machine, settings=settings(HUNT, max_examples=examples))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -21,6 +23,7 @@ from daemon.runtime.health import STALE, Health, InForce, Snapshots
 from daemon.runtime.parts import DaemonParts
 from daemon.runtime.reload import ConfigFile
 from daemon.runtime.unreachable import UnreachableClusters
+from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
 from tests.unit.config.config_files import CLUSTERS, read
 
@@ -39,9 +42,9 @@ class Clock:
         return Moment(START.wall + self.passed, START.boot_id, START.uptime + self.passed)
 
 
-def no_lane(*_: object) -> Lane:
-    """Refuse: this fleet has no clusters."""
-    raise AssertionError
+def dead_lane(*_: object) -> Lane:
+    """Return a lane that ended without being told to; no daemon here has one from the start."""
+    return cast("Lane", SimpleNamespace(has_died=True, controller=SimpleNamespace(holds=())))
 
 
 LOOP = asyncio.new_event_loop()
@@ -75,7 +78,7 @@ def health_at(alarms: Alarms, tmp_path: Path) -> Callable[..., Health]:
         parts = DaemonParts(SETTINGS, tmp_path / "f.yaml", tmp_path, (), {}, rejected=rejected)
         return Health(
             clock=clock,
-            fleet=OwnFleet(Lanes(no_lane), ()),
+            fleet=OwnFleet(Lanes(dead_lane), ()),
             alarms=alarms,
             guard=ClockGuard(clock()),
             file=ConfigFile(parts, {}),
@@ -130,6 +133,16 @@ def test_a_scheduler_that_ended_is_a_stall(
     LOOP.run_until_complete(stop(alarms))
 
     assert health.stalls() == ["the scheduler has died"]
+
+
+def test_a_lane_that_died_is_a_stall(health_at: Callable[..., Health]) -> None:
+    """A cluster that is no longer spoken to is named, and only a restart repairs it."""
+    health = health_at(Clock())
+
+    health.fleet.lanes.open(ClusterSettings("prod", ("http://x",)), ())
+
+    assert health.stalls() == ["prod: its lane has died"]
+    assert health.problems() == health.stalls()
 
 
 def test_a_loop_that_stands_still_is_told_to_readers(health_at: Callable[..., Health]) -> None:

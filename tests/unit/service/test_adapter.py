@@ -142,6 +142,37 @@ def test_connections_are_made_ready_once() -> None:
     assert asyncio.run(with_server(act)) == 3
 
 
+def test_a_connection_that_is_being_opened_is_cut_off() -> None:
+    """Who stops does not wait for a server that takes its time over a connection."""
+    never = timedelta(hours=1)
+
+    async def act(server: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        adapter = Adapter(ssl.create_default_context(), Timeouts(never, never, never))
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+        request = Written.of(requests.Request("GET", url).prepare())
+        calls = [
+            asyncio.create_task(adapter.send(request, limit=100)),
+            asyncio.create_task(adapter.warm(url, 2)),
+        ]
+        accepted = [(await loop.sock_accept(server))[0] for _ in range(3)]
+        for sock in accepted:
+            # It has begun to speak TLS, and is not answered.
+            assert await loop.sock_recv(sock, 1)
+        adapter.close()
+        cut, warmed = await asyncio.gather(*calls, return_exceptions=True)
+        for sock in accepted:
+            sock.close()
+
+        assert isinstance(cut, WireError)
+        assert (str(cut), cut.may_have_sent) == ("cut off, because we are stopping", False)
+        assert warmed is None
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        asyncio.run(asyncio.wait_for(act(server), 60))
+
+
 ENDLESS = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[]"
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[]"
 
