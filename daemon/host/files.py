@@ -6,7 +6,9 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 # A FIFO or a device must not make us wait, nor become our terminal, before fstat shows what it is.
 _OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
@@ -22,15 +24,46 @@ def read_regular(
 
     """
     with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
-        # The open file is checked, since the path may lead to another one by now.
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "is not a regular file")
-        check(status)
-        content = file.read(limit + 1)
+        return _content(file, limit, check)
+
+
+def _content(file: BinaryIO, limit: int, check: Callable[[os.stat_result], None]) -> bytes:
+    # The open file is checked, since the path may lead to another one by now.
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "is not a regular file")
+    check(status)
+    content = file.read(limit + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"is larger than {limit} bytes")
     return content
+
+
+_OF_THE_KERNEL = tuple(map(Path, ("/proc", "/sys", "/dev")))
+
+
+def read_data(path: Path, limit: int) -> bytes:
+    """Read a file that whoever edits schedules.yaml names, as `read_regular` does.
+
+    What the kernel makes up is refused, however the path leads there: regular files of `/proc` hold
+    the environment of processes, and reading those of `/sys` may do something.
+
+    Raises:
+        OSError: as `read_regular`, or it is below `/proc`, `/sys` or `/dev`.
+
+    """
+    _refuse_kernel(path.resolve())
+    descriptor = os.open(path, _OPEN_FLAGS)
+    with os.fdopen(descriptor, "rb") as file:
+        # What was opened is looked at again, since a link may lead elsewhere by now.
+        with suppress(FileNotFoundError):
+            _refuse_kernel(Path(os.readlink(f"/proc/self/fd/{descriptor}")))  # noqa: PTH115
+        return _content(file, limit, lambda _: None)
+
+
+def _refuse_kernel(place: Path) -> None:
+    if any(place.is_relative_to(root) for root in _OF_THE_KERNEL):
+        raise OSError(errno.EINVAL, "is not a file that somebody wrote, but one of the kernel's")
 
 
 def why_unreadable(exc: OSError) -> str:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from daemon.config.document import SIZE_LIMIT
-from daemon.host.files import read_regular
+from daemon.host.files import read_data
 
 
 class Attachments:
@@ -60,7 +60,7 @@ class Attachments:
 
     def _content(self, name: str) -> str:
         if self._kept is None:
-            return read_regular(self.folder / name, SIZE_LIMIT).decode("utf-8-sig")
+            return read_data(self.folder / name, SIZE_LIMIT).decode("utf-8-sig")
         if name not in self._kept:
             raise FileNotFoundError(errno.ENOENT, "was not kept")
         return self._kept[name]
