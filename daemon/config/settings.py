@@ -100,14 +100,35 @@ def parse(
     Without *check_secrets*, password and key files need not exist. *path* is for messages.
 
     Raises:
-        ConfigError: the text is invalid; carries all faults.
+        ConfigError: the text is invalid, or reading it fails in whatever way; carries the faults.
 
     """
+    try:
+        return _parsed(text, path, environ, attachments, must_exist=check_secrets)
+    except ConfigError:
+        raise
+    except Exception as exc:
+        # The last edge of what anybody may write. The error is not quoted: it may carry what stands
+        # in a secret file or a calendar.
+        message = f"reading it fails by a bug of ours ({type(exc).__name__}): please report it"
+        if isinstance(exc, MemoryError):
+            message = "reading it takes more memory than there is: make it smaller"
+        raise ConfigError(path, (Fault(1, 1, "", message),)) from exc
+
+
+def _parsed(
+    text: bytes,
+    path: str,
+    environ: Mapping[str, str],
+    attachments: Attachments,
+    *,
+    must_exist: bool,
+) -> Settings:
     document = read(text)
     faults = Faults(document.faults)
     settings = None
     if document.root is not None:
-        sources = SecretSources(attachments.folder, environ, check_secrets)
+        sources = SecretSources(attachments.folder, environ, must_exist)
         exclusions = Exclusions(attachments, faults)
         reading = _Reading(Place(document.root), sources, exclusions, faults)
         settings = reading.settings(text, path)

@@ -297,7 +297,7 @@ class Daemon:
         self._log.info(events.CONFIG_APPLIED, path=settings.path, **changes)
 
     def _log_rejected(self, exc: ConfigError) -> None:
-        faults = [fault.render(exc.file) for fault in exc.faults]
+        faults = exc.lines()
         self._note(lambda: self._notes.read_with(faults))
         self._log.error(events.CONFIG_REJECTED, path=exc.file, faults=faults)
 
