@@ -10,6 +10,7 @@ from pathlib import Path
 from daemon.config.document import SIZE_LIMIT
 from daemon.config.settings import Settings
 from daemon.errors import UsageError
+from daemon.host.files import read_beginning
 from daemon.ledger import url
 
 SYSTEM_CONFIG = Path("/etc/cbmaintd/schedules.yaml")
@@ -60,8 +61,7 @@ def _hint(file: Path | None) -> str | None:
     if file is None:
         return None
     try:
-        with file.open(encoding="utf-8", errors="replace") as opened:
-            text = opened.read(SIZE_LIMIT)
+        text = read_beginning(file, SIZE_LIMIT).decode(errors="replace")
     except OSError:
         return None
     matched = _LEDGER_LINE.search(text)

@@ -18,7 +18,7 @@ from daemon.config.addresses import is_loopback
 from daemon.config.clusters import SecretSources, cluster_settings, warnings_of
 from daemon.config.days.attachments import Attachments
 from daemon.config.days.exclusions import Exclusions
-from daemon.config.document import SIZE_LIMIT, read
+from daemon.config.document import read
 from daemon.config.faults import Faults, Place, checked
 from daemon.config.fields import SHORTEST_LEASE
 from daemon.config.notify import Targets
@@ -27,7 +27,6 @@ from daemon.config.windows import References, window
 from daemon.core.shares import shortest_lease
 from daemon.durations import format_duration
 from daemon.errors import ConfigError, Fault
-from daemon.host.files import why_unreadable
 from daemon.ledger.state import AppliedConfig
 from daemon.notify.targets import Target
 from daemon.service.cluster import ClusterSettings
@@ -69,24 +68,6 @@ class Settings:
         return AppliedConfig(self.path, self.folder, self.text, now, self.attached)
 
 
-def load(path: Path, *, environ: Mapping[str, str], check_secrets: bool = True) -> Settings:
-    """Return the settings of the file at *path*; *check_secrets* as in `parse`.
-
-    Raises:
-        ConfigError: it cannot be read or is invalid; carries all faults.
-
-    """
-    try:
-        with path.open("rb") as file:
-            # One byte more than allowed is enough to refuse a file that never ends.
-            text = file.read(SIZE_LIMIT + 1)
-    except OSError as exc:
-        fault = Fault(1, 1, "", why_unreadable(exc))
-        raise ConfigError(str(path), (fault,)) from exc
-    files = Attachments(path.absolute().parent)
-    return parse(text, str(path), environ=environ, attachments=files, check_secrets=check_secrets)
-
-
 def parse(
     text: bytes,
     path: str,
@@ -97,7 +78,8 @@ def parse(
 ) -> Settings:
     """Return the settings of a file's text; *attachments* collects the files that it names.
 
-    Without *check_secrets*, password and key files need not exist. *path* is for messages.
+    Without *check_secrets*, password and key files need not exist. *path* is for messages. How
+    long it takes is up to whoever wrote the text: `reading` has a process do it.
 
     Raises:
         ConfigError: the text is invalid, or reading it fails in whatever way; carries the faults.

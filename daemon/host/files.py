@@ -27,12 +27,23 @@ def read_regular(
         return _content(file, limit, check)
 
 
-def _content(file: BinaryIO, limit: int, check: Callable[[os.stat_result], None]) -> bytes:
-    # The open file is checked, since the path may lead to another one by now.
+def read_beginning(path: Path, limit: int) -> bytes:
+    """Return the first *limit* bytes of a regular file. Raises OSError."""
+    with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
+        _refuse_irregular(file)
+        return file.read(limit)
+
+
+def _refuse_irregular(file: BinaryIO) -> os.stat_result:
+    # The open file is looked at, since the path may lead to another one by now.
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "is not a regular file")
-    check(status)
+    return status
+
+
+def _content(file: BinaryIO, limit: int, check: Callable[[os.stat_result], None]) -> bytes:
+    check(_refuse_irregular(file))
     content = file.read(limit + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"is larger than {limit} bytes")

@@ -36,7 +36,7 @@ from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.health import Health, InForce, Snapshots
 from daemon.runtime.ledger_notes import Notes
 from daemon.runtime.parts import DaemonParts, HostParts
-from daemon.runtime.reload import ConfigFile, no_garbage_collection
+from daemon.runtime.reload import ConfigFile
 from daemon.runtime.rules import rules_at
 from daemon.runtime.unreachable import UnreachableClusters
 from daemon.service.cluster import ClusterSettings
@@ -254,17 +254,13 @@ class Daemon:
         self._manager.reloading()
         try:
             # Not under the lock: parsing takes seconds, and people's decisions should not wait.
-            settings = await self._reading.run(lambda: self._parse(content))
+            settings = await self._reading.run(lambda: self._file.parse(content))
             async with self._changing:
                 self._put_in_force(settings, await self._plan(settings))
         except ConfigError as exc:
             self._log_rejected(exc)
         finally:
             self._manager.ready(self._health.status_line())
-
-    def _parse(self, content: Content) -> Settings:
-        with no_garbage_collection():
-            return self._file.parse(content)
 
     async def _plan(self, settings: Settings) -> Rules:
         """Return the rules of *settings*, with what is decided now."""
@@ -374,6 +370,7 @@ class Daemon:
         self._manager.stopping()
         self._monitor.is_ready = False
         self._alarms.stop()
+        self._file.stop()
         for name in ("file", "overrides"):
             if name in self._errands:
                 self._errands[name].cancel()

@@ -24,7 +24,8 @@ from daemon.cli.reports.tables import (
     print_json,
     span,
 )
-from daemon.config.settings import Settings, load
+from daemon.config.reading.process import load
+from daemon.config.settings import Settings
 from daemon.errors import UsageError
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening, Window

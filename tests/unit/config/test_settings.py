@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daemon.config.days.attachments import Attachments
-from daemon.config.settings import load, parse
+from daemon.config.reading.process import load
+from daemon.config.settings import parse
 from daemon.errors import ConfigError
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.rules import Weekly
