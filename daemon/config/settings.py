@@ -30,6 +30,7 @@ from daemon.errors import ConfigError, Fault
 from daemon.ledger.state import AppliedConfig
 from daemon.notify.targets import Target
 from daemon.service.cluster import ClusterSettings
+from daemon.windows.bounds import MOST_TOGETHER, looked_at
 from daemon.windows.window import Window
 
 RESYNC = timedelta(seconds=30)
@@ -193,7 +194,18 @@ class _Reading:
             window(places[name], inner, known, self._faults)
             for name, inner in (section.windows or {}).items()
         )
-        return {each.name: each for each in found if each}
+        windows = {each.name: each for each in found if each}
+        self._check_sum(windows.values())
+        return windows
+
+    def _check_sum(self, windows: Iterable[Window]) -> None:
+        together = sum(looked_at(each.rule, each.pause_before) for each in windows)
+        if together > MOST_TOGETHER:
+            self._faults.add_at_key(
+                self._root.at("windows"),
+                f"they open too often altogether: {together:,} openings would have to be looked at"
+                f" together, at most {MOST_TOGETHER:,} are allowed",
+            )
 
     def _references(self, section: FileSection) -> References:
         """Return what windows may refer to, including parts that have faults."""

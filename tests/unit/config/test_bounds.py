@@ -219,3 +219,53 @@ def test_any_file_ends_in_settings_or_bounded_faults(
     assert all(len(line) <= LONGEST_FAULT for line in lines)
     assert SECRET.casefold() not in "\n".join(lines).casefold()
     assert "a bug of ours" not in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (
+            'cron: {expression: "* * * * *", duration: 366d}',
+            "windows.w.cron.expression: 527,040 openings of it would be open",
+        ),
+        (
+            'cron: {expression: "* * * * *", duration: 1h}\npause_before: 30d',
+            "openings of it would be open, or paused for, at one time",
+        ),
+        (
+            'rrule: {rule: "FREQ=HOURLY;BYMINUTE=0,1;BYSECOND='
+            + ",".join(map(str, range(60)))
+            + '", from: 2026-01-01T00:00, duration: 1h}',
+            "names 2,880 times of a day",
+        ),
+    ],
+)
+def test_a_window_that_opens_too_often_is_a_fault(rule: str, expected: str) -> None:
+    """It would fill the memory, and is refused where its rule stands."""
+    found = faults(file_with(rule, REPOSITORIES))
+
+    assert expected in "\n".join(found)
+
+
+def test_windows_that_open_too_often_together_are_a_fault() -> None:
+    """Each may be within its bounds: what counts for the memory is all of them."""
+    rule = 'cron: {expression: "* * * * *", duration: 1h}'
+    windows = "".join(f"  w{number}: {{{rule}, {REPOSITORIES}}}\n" for number in range(9))
+
+    (fault,) = faults(f"{CLUSTERS}windows:\n{windows}")
+
+    assert "f.yaml:5:1: windows: they open too often altogether: 324,000 openings" in fault
+
+
+def test_days_of_a_month_count_once() -> None:
+    """A list of thousands of days names a few different ones."""
+    days = ", ".join(["1", "-1", "first monday"] * 3_000)
+
+    window = parse(
+        file_with(f"monthly: {{on: [{days}], start: 02:00, duration: 1h}}", REPOSITORIES).encode(),
+        "f.yaml",
+        environ=ENVIRON,
+        attachments=Attachments(Path("/nowhere")),
+    ).windows["w"]
+
+    assert len(getattr(window.rule, "on", ())) == 3
