@@ -23,31 +23,47 @@ def read_regular(
         OSError: it is missing, unreadable, too large, or no regular file; `strerror` says which.
 
     """
-    with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
+    with _opened(path) as file:
         return _content(file, limit, check)
 
 
 def read_beginning(path: Path, limit: int) -> bytes:
     """Return the first *limit* bytes of a regular file. Raises OSError."""
-    with os.fdopen(os.open(path, _OPEN_FLAGS), "rb") as file:
-        _refuse_irregular(file)
+    with _opened(path) as file:
         return file.read(limit)
 
 
-def _refuse_irregular(file: BinaryIO) -> os.stat_result:
+def _opened(path: Path) -> BinaryIO:
+    descriptor = os.open(path, _OPEN_FLAGS)
     # The open file is looked at, since the path may lead to another one by now.
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise OSError(errno.EINVAL, "is not a regular file")
-    return status
+    return os.fdopen(descriptor, "rb")
 
 
 def _content(file: BinaryIO, limit: int, check: Callable[[os.stat_result], None]) -> bytes:
-    check(_refuse_irregular(file))
+    check(os.fstat(file.fileno()))
     content = file.read(limit + 1)
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"is larger than {limit} bytes")
     return content
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """Open a file of ours, and no other that a link or a FIFO of that name leads to.
+
+    A file that `flags` create is for its owner alone.
+
+    Raises:
+        OSError: it is missing, may not be opened, or is no regular file.
+
+    """
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
+    return descriptor
 
 
 _OF_THE_KERNEL = tuple(map(Path, ("/proc", "/sys", "/dev")))
@@ -64,11 +80,10 @@ def read_data(path: Path, limit: int) -> bytes:
 
     """
     _refuse_kernel(path.resolve())
-    descriptor = os.open(path, _OPEN_FLAGS)
-    with os.fdopen(descriptor, "rb") as file:
+    with _opened(path) as file:
         # What was opened is looked at again, since a link may lead elsewhere by now.
         with suppress(FileNotFoundError):
-            _refuse_kernel(Path(os.readlink(f"/proc/self/fd/{descriptor}")))  # noqa: PTH115
+            _refuse_kernel(Path(os.readlink(f"/proc/self/fd/{file.fileno()}")))  # noqa: PTH115
         return _content(file, limit, lambda _: None)
 
 
