@@ -7,7 +7,7 @@ parsed fields, *settings* are what the rest of the program uses without checking
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +36,9 @@ from daemon.windows.window import Window
 RESYNC = timedelta(seconds=30)
 MAX_PAUSE = timedelta(hours=36)
 KEEP_HISTORY = timedelta(days=400)
+MOST_PAIRS = 200_000
+"""How many clusters the windows of a file may be for, counted for each window."""
+
 _LEASE = timedelta(minutes=3)
 
 
@@ -198,7 +201,14 @@ class _Reading:
         self._check_sum(windows.values())
         return windows
 
-    def _check_sum(self, windows: Iterable[Window]) -> None:
+    def _check_sum(self, windows: Collection[Window]) -> None:
+        pairs = sum(len(each.targets) for each in windows)
+        if pairs > MOST_PAIRS:
+            self._faults.add_at_key(
+                self._root.at("windows"),
+                f"they are for {pairs:,} pairs of a window and a cluster altogether; at most"
+                f" {MOST_PAIRS:,} are allowed",
+            )
         together = sum(looked_at(each.rule, each.pause_before) for each in windows)
         if together > MOST_TOGETHER:
             self._faults.add_at_key(

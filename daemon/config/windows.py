@@ -96,7 +96,9 @@ def _targets(
             message = '! takes away from what other patterns match: put "*" before it'
             faults.add(below, message)
         names = _addressed(below, key, clusters, faults) if clusters else []
-        targets += [(name, Patterns(patterns)) for name in names]
+        # One for all of them: thousands of windows may be for thousands of clusters.
+        shared = Patterns(patterns)
+        targets += [(name, shared) for name in names]
     return tuple(targets)
 
 

@@ -34,8 +34,11 @@ def read_beginning(path: Path, limit: int) -> bytes:
 
 
 def _opened(path: Path) -> BinaryIO:
+    # Before it is opened, since some devices do something then; and again after that, since the
+    # path may lead to another file by now.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "is not a regular file")
     descriptor = os.open(path, _OPEN_FLAGS)
-    # The open file is looked at, since the path may lead to another one by now.
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "is not a regular file")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
 from daemon.errors import LedgerError
-from daemon.host.files import open_regular
+from daemon.host.files import open_regular, read_beginning
 from daemon.ledger.ledger import DamagedError
 
 # SQLite gives its reasons as text alone.
@@ -147,16 +146,13 @@ def refuse_foreign(file: Path) -> None:
     A damaged file is ours if an id of a ledger is beside it.
     """
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        begin = read_beginning(file, len(_HEADER))
     except OSError:
         # It is missing, or whoever opens it says why it cannot be used.
-        return
-    try:
-        is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
-        begin = os.read(descriptor, len(_HEADER)) if is_regular else b"no file"
-    finally:
-        os.close(descriptor)
-    was_ours = is_regular and read_ledger_id(file) is not None
+        if not file.exists() or file.is_file():
+            return
+        raise ForeignError(_FOREIGN.format(file)) from None
+    was_ours = read_ledger_id(file) is not None
     if begin == _HEADER:
         _refuse_tables(file, was_ours=was_ours)
     elif begin and not was_ours:

@@ -269,3 +269,33 @@ def test_days_of_a_month_count_once() -> None:
     ).windows["w"]
 
     assert len(getattr(window.rule, "on", ())) == 3
+
+
+def test_windows_for_thousands_of_clusters_are_counted() -> None:
+    """A few lines of globs may mean millions of pairs, which would fill the memory."""
+    clusters = "".join(
+        f'  c{n}: {{url: "https://h{n}", username: u, password_env: PW}}\n' for n in range(600)
+    )
+    windows = "".join(f'  w{n}: {{{RULE}, repositories: {{"*": ["*"]}}}}\n' for n in range(400))
+
+    (fault,) = faults(f"clusters:\n{clusters}windows:\n{windows}")
+
+    assert "they are for 240,000 pairs of a window and a cluster altogether" in fault
+
+
+def test_calendar_files_are_few(tmp_path: Path) -> None:
+    """The daemon looks at each of them every second, and the ledger keeps them all."""
+    begin = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\n"
+    event = begin + "{}END:VEVENT\nEND:VCALENDAR\n"
+    (tmp_path / "a").write_text(event.format(""))
+    for name in ("b", "c", "d", "e", "f"):
+        (tmp_path / name).write_text(event.format(f"X-A:{'x' * 4_000_000}\n"))
+    many = ", ".join(f"{{ics: {'./' * number}a}}" for number in range(101))
+    large = ", ".join(f"{{ics: {name}}}" for name in "bcdef")
+
+    (one_too_many,) = faults(f"{CLUSTERS}exclusions: {{off: [{many}]}}\nwindows: {{}}\n", tmp_path)
+    (too_large,) = faults(f"{CLUSTERS}exclusions: {{off: [{large}]}}\nwindows: {{}}\n", tmp_path)
+
+    assert "exclusions.off[100].ics: it is one too many: at most 100" in one_too_many
+    assert "exclusions.off[4].ics" in too_large
+    assert "with it the files have more than 16 MiB together" in too_large
