@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -53,7 +54,7 @@ def load(path: Path, *, environ: Mapping[str, str], check_secrets: bool = True) 
     except OSError as exc:
         content = Content(b"", why_unreadable(exc))
     folder = path.absolute().parent
-    request = Request(content, str(path), folder, dict(environ), check_secrets=check_secrets)
+    request = Request(content, str(path), folder, environ, check_secrets=check_secrets)
     return FileReading().read(request).settings_of(request.path)
 
 
@@ -136,7 +137,7 @@ class _Spawned:
     def __init__(self, request: Request) -> None:
         # In memory, since it has the environment in it, and a whole file: a pipe would block.
         with os.fdopen(os.memfd_create("request"), "w+b") as file:
-            pickle.dump(request, file)
+            pickle.dump(replace(request, environ=dict(request.environ)), file)
             file.seek(0)
             self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and module
                 [sys.executable, "-I", "-c", _START, str(os.getpid()), *sys.path],
