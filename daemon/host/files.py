@@ -36,7 +36,10 @@ def read_beginning(path: Path, limit: int) -> bytes:
 def _opened(path: Path) -> BinaryIO:
     # Before it is opened, since some devices do something then; and again after that, since the
     # path may lead to another file by now.
-    if not stat.S_ISREG(path.stat().st_mode):
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "is not a regular file")
     descriptor = os.open(path, _OPEN_FLAGS)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -40,8 +40,6 @@ def confine(limits: Limits, parent: int) -> None:
     # Were memory to run out, it is to be had here and not from the daemon.
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_BE_KILLED)
-    with suppress(OSError):
-        os.nice(5)
     _end_with(parent)
 
 

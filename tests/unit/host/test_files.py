@@ -29,7 +29,7 @@ def test_what_is_refused_is_closed(
     before = len(list(Path("/proc/self/fd").iterdir()))
 
     for _ in range(3):
-        with pytest.raises(OSError, match="is not a regular file"):
+        with pytest.raises(OSError, match=r"is not a regular file|Is a directory"):
             read(place)
 
     assert len(list(Path("/proc/self/fd").iterdir())) == before
