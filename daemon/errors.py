@@ -6,7 +6,15 @@ A bug is not in here: it stays an ordinary Python exception and is allowed to sh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+MOST_FAULTS = 20
+"""How many faults of one file are shown; the others are counted."""
+
+LONGEST_FAULT = 500
+"""How long one of them may be in characters, with its place."""
+
+_LONGEST_PATH = 200
 
 
 class CbmaintdError(Exception):
@@ -33,22 +41,39 @@ class Fault:
     def render(self, file: str) -> str:
         """Return the fault as `FILE:LINE:COLUMN: path: message`, which editors can jump to."""
         where = f"{self.path}: " if self.path else ""
-        return f"{file}:{self.line}:{self.column}: {where}{self.message}"
+        return _cut(f"{file}:{self.line}:{self.column}: {where}{self.message}", LONGEST_FAULT)
+
+    def bounded(self) -> Fault:
+        """Return it with a path and a message that somebody may read to the end."""
+        path = _cut(self.path, _LONGEST_PATH)
+        return replace(self, path=path, message=_cut(self.message, LONGEST_FAULT - len(path)))
+
+
+def _cut(text: str, longest: int) -> str:
+    """Return *text* of at most so many characters; an ellipsis shows that there were more."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 class ConfigError(CbmaintdError):
     """Raised when schedules.yaml cannot be used; whoever edits the file must act.
 
-    Carries all faults of the file at once, in the order in which they stand in it.
+    Carries the first `MOST_FAULTS` faults of the file at once, in the order in which they stand in
+    it; `more` is how many there are beyond them.
     """
 
     exit_code = 2
 
-    def __init__(self, file: str, faults: tuple[Fault, ...]) -> None:
-        """Keep the file's name as the user wrote it, and its faults."""
-        super().__init__("\n".join(fault.render(file) for fault in faults))
+    def __init__(self, file: str, faults: tuple[Fault, ...], more: int = 0) -> None:
+        """Keep the file's name as the user wrote it, and of its faults what anybody would read."""
         self.file = file
-        self.faults = faults
+        self.faults = tuple(fault.bounded() for fault in faults[:MOST_FAULTS])
+        self.more = more + len(faults[MOST_FAULTS:])
+        super().__init__("\n".join(self.lines()))
+
+    def lines(self) -> list[str]:
+        """Return a line for each fault, and one for those that are not shown."""
+        shown = [fault.render(self.file) for fault in self.faults]
+        return [*shown, f"{self.file}: and {self.more} more faults"] if self.more else shown
 
 
 class HostError(CbmaintdError):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Collection, Iterable
+from itertools import islice
 
 _LONGEST_SHOWN = 60
 _MOST_LISTED = 16
 _SHORTEST_PART = 3
+_MOST_COMPARED = 1_000
 
 
 def shown(text: str) -> str:
@@ -21,7 +23,7 @@ def nearest(text: str, known: Iterable[str]) -> str:
     """Return `; did you mean "x"?` with the *known* text that is most like *text*, or nothing."""
     # Texts far longer than any name would cost time and mean nothing.
     word = text[:_LONGEST_SHOWN].casefold()
-    by_form = {name.casefold(): name for name in known}
+    by_form = {name.casefold(): name for name in islice(known, _MOST_COMPARED)}
     alike = difflib.get_close_matches(word, by_form, n=1)
     parts = [form for form in by_form if word in form] if len(word) >= _SHORTEST_PART else []
     return f"; did you mean {shown(by_form[(alike + parts)[0]])}?" if alike or parts else ""

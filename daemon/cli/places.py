@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import stat
+import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from daemon.config.document import SIZE_LIMIT
 from daemon.config.settings import Settings
 from daemon.errors import UsageError
+from daemon.host.files import read_beginning
 from daemon.ledger import url
 
+HERE = Path("schedules.yaml")
 SYSTEM_CONFIG = Path("/etc/cbmaintd/schedules.yaml")
 _LEDGER_LINE = re.compile(
     r"""^ledger:[ ]+(?:(?P<quote>["'])(?P<quoted>[^"'\n]+)(?P=quote)|(?P<plain>[^\s"'#]+))""",
@@ -22,6 +28,8 @@ _LEDGER_LINE = re.compile(
 def find_config(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
     """Return the path of schedules.yaml: as asked for, else the first that exists.
 
+    One in this folder counts only where nobody else may write; otherwise a line says so.
+
     Raises:
         UsageError: there is none; names the places.
 
@@ -29,14 +37,41 @@ def find_config(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
     asked = args.config or environ.get("CBMAINTD_CONFIG")
     if asked:
         return Path(asked)
-    places = (Path("schedules.yaml"), SYSTEM_CONFIG)
-    for place in places:
-        if place.exists():
-            return place
+    if HERE.exists():
+        reason = why_not_trusted(HERE)
+        if not reason:
+            return HERE
+        if "_ARGCOMPLETE" not in environ:
+            _say_once(f"cbmaintd: ./{HERE} is passed over: {reason}; to use it, name it: -c {HERE}")
+    if SYSTEM_CONFIG.exists():
+        return SYSTEM_CONFIG
     raise UsageError(
         "no schedules.yaml: name it with --config or $CBMAINTD_CONFIG, or put it at"
-        f" ./{places[0]} or {places[1]}"
+        f" ./{HERE} or {SYSTEM_CONFIG}"
     )
+
+
+def why_not_trusted(file: Path) -> str:
+    """Return why nobody should use *file* just because they stand in its folder; empty if they may.
+
+    Whoever may write there would have the command send passwords to clusters of their own.
+    """
+    real = file.resolve()
+    for place, what in ((file.parent, "its folder"), (real.parent, "its folder"), (real, "it")):
+        try:
+            status = place.stat()
+        except OSError as exc:
+            return f"{what} cannot be looked at ({exc.strerror})"
+        if status.st_uid not in {os.geteuid(), 0}:
+            return f"{what} belongs to somebody else"
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return f"others can write {what}"
+    return ""
+
+
+@cache
+def _say_once(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def find_ledger(
@@ -60,8 +95,7 @@ def _hint(file: Path | None) -> str | None:
     if file is None:
         return None
     try:
-        with file.open(encoding="utf-8", errors="replace") as opened:
-            text = opened.read(SIZE_LIMIT)
+        text = read_beginning(file, SIZE_LIMIT).decode(errors="replace")
     except OSError:
         return None
     matched = _LEDGER_LINE.search(text)

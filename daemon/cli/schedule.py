@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 
 from daemon.cli import places
 from daemon.config import stored_configs
-from daemon.config.settings import Settings, load
+from daemon.config.reading.process import load
+from daemon.config.settings import Settings
 from daemon.errors import ConfigError, LedgerError, UsageError
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger

@@ -19,6 +19,9 @@ VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 A_URL = "a URL: write https://host:18097"
 A_LISTENER = "an address and a port: write 127.0.0.1:9797 or, in quotes, [::1]:9797"
 
+LONGEST_PATTERN = 200
+"""How long a glob over repositories may be: thousands are matched against thousands of ids."""
+
 _LAST_PORT = 65535
 
 
@@ -101,6 +104,11 @@ def file_name(text: str) -> str:
 
 def repository_pattern(text: str) -> str:
     """Parse a repository id or a glob over ids; a leading `!` excludes what it matches."""
+    if len(text) > LONGEST_PATTERN:
+        raise ValueError(
+            f"{shown(text)} can match no repository: it has {len(text)} characters, at most"
+            f" {LONGEST_PATTERN} are allowed, and ids have at most 50"
+        )
     pattern = text.removeprefix("!")
     # Brackets match one character in a glob; an unclosed bracket matches itself.
     plain = re.sub(r"\[[!^]?[^]]+\]", "?", pattern)

@@ -3,7 +3,8 @@
 YAML 1.2 core schema: `true` and `false`, null and decimal numbers; everything else is text,
 including `02:00`, dates and `yes`. The tree is built directly from PyYAML's events, so nothing is
 expanded or constructed before it has been checked: anchors, aliases, merge keys, tags, repeated
-keys, a second document and deep nesting are faults, found in the one pass that builds the tree.
+keys, a second document, deep nesting and whatever is longer than a person would write are faults,
+found in the one pass that builds the tree.
 
 Only PyYAML's pure reader is used: its C parser crashes the process on deep nesting.
 """
@@ -43,6 +44,10 @@ from daemon.errors import Fault
 
 SIZE_LIMIT = 4 * 1024 * 1024
 DEPTH_LIMIT = 20
+SCALAR_LIMIT = 1_000
+ENTRIES_LIMIT = 10_000
+VALUES_LIMIT = 300_000
+"""How many values a file may have altogether: of more than these, reading takes too long."""
 
 # Spelled out because PyYAML's resolvers follow YAML 1.1, where 22:00 is 1320 and `no` is false.
 # Longer integers stay text: no field takes them, and Python refuses to convert very long ones.
@@ -63,6 +68,7 @@ _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _FORBIDDEN_SHOWN = 10
+_LONGEST_NAME = 60
 
 
 def read(content: bytes) -> Document:
@@ -134,6 +140,7 @@ class _Builder:
         self._loader = yaml.SafeLoader(text)
         self._event: Callable[[], Event] = self._loader.get_event
         self._faults: list[Fault] = []
+        self._values = 0
 
     def document(self) -> Document:
         """Parse everything; after a syntax error, or nested too deep, there is no tree."""
@@ -175,7 +182,15 @@ class _Builder:
 
     def _node(self, event: Event, path: TreePath) -> Node:
         self._refuse_extras(event, path)
+        self._values += 1
+        if self._values > VALUES_LIMIT:
+            message = f"the file has more than {VALUES_LIMIT:,} values from here on: split it"
+            raise _UnreadableError(_fault_at(event, path[:3], message))
         match event:
+            case ScalarEvent() if len(event.value) > SCALAR_LIMIT:
+                message = f"longer than {SCALAR_LIMIT:,} characters ({len(event.value):,})"
+                self._fault(event, path, message)
+                return Unusable(*_position(event))
             case ScalarEvent():
                 return self._scalar(event, path)
             case SequenceStartEvent() | MappingStartEvent() if len(path) >= DEPTH_LIMIT:
@@ -193,11 +208,15 @@ class _Builder:
             event = self._next()
             if isinstance(event, SequenceEndEvent):
                 return
+            self._refuse_more(event, path, index)
             yield self._node(event, (*path, index))
 
     def _entries(self, path: TreePath) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
-        while not isinstance(event := self._next(), MappingEndEvent):
+        for index in itertools.count():
+            if isinstance(event := self._next(), MappingEndEvent):
+                break
+            self._refuse_more(event, path, index)
             key = self._key(event, path)
             value = self._node(self._next(), (*path, key.source if key else "?"))
             if key is None:
@@ -208,6 +227,12 @@ class _Builder:
             else:
                 entries[key.source] = Entry(key, value)
         return entries
+
+    def _refuse_more(self, event: Event, path: TreePath, index: int) -> None:
+        """End the reading of a list or mapping that is too long."""
+        if index >= ENTRIES_LIMIT:
+            message = f"more than {ENTRIES_LIMIT:,} entries: the next one stands here"
+            raise _UnreadableError(_fault_at(event, path, message))
 
     def _key(self, event: Event, path: TreePath) -> Scalar | None:
         """Return the key; None if its value cannot be used."""
@@ -238,18 +263,17 @@ class _Builder:
 
     def _refuse_extras(self, event: Event, path: TreePath) -> None:
         if isinstance(event, AliasEvent):
-            message = (
-                f'an alias is not allowed: write the value out; quote a glob: "*{event.anchor}"'
-            )
+            name = _cut(event.anchor or "")
+            message = f'an alias is not allowed: write the value out; quote a glob: "*{name}"'
             self._fault(event, path, message)
         if not isinstance(event, ScalarEvent | CollectionStartEvent):
             return
         if event.anchor is not None:
-            message = f"an anchor (&{event.anchor}) is not allowed: write values out"
+            message = f"an anchor (&{_cut(event.anchor)}) is not allowed: write values out"
             self._fault(event, path, message)
         if event.tag is not None:
             # PyYAML takes a bracket after it for part of the tag.
-            tag = event.tag.rstrip("],}")
+            tag = _cut(event.tag.rstrip("],}"))
             message = f'a tag ({tag}) is not allowed; quote a pattern that takes away: "{tag}"'
             self._fault(event, path, message)
 
@@ -260,6 +284,10 @@ class _Builder:
 def _fault_at(where: Event | Node, path: TreePath, message: str) -> Fault:
     line, column = _position(where)
     return Fault(line, column, dotted(path), message)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 def _position(where: Event | Node) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from daemon.config.fields import NOT_TEXT, Section
 from daemon.config.tree import MappingNode, Node, Scalar, SequenceNode, TreePath, Unusable, dotted
-from daemon.errors import Fault
+from daemon.errors import MOST_FAULTS, Fault
 from daemon.wording import listed, nearest, nearest_or_all, shown
 
 S = TypeVar("S", bound=Section)
@@ -110,10 +110,23 @@ def checked(root: Place, model: type[S], faults: Faults) -> S:
     except ValidationError as exc:
         errors = exc.errors(include_url=False, include_input=False)
     known = {place.path: section for place, section in sections(root, model)}
-    for error in errors:
-        _note(error, root, known, faults)
+    located = sorted(((_place_of(error, root), error) for error in errors), key=_position)
+    for number, (place, error) in enumerate(located):
+        _note(error, place, known, faults, is_shown=number < MOST_FAULTS)
         _leave_out(error["loc"], plain)
     return model.model_validate(plain)
+
+
+def _place_of(error: ErrorDetails, root: Place) -> Place:
+    *steps, last = error["loc"]
+    return root.at(*steps) if last == _KEY else root.at(*steps, last)
+
+
+def _position(found: tuple[Place, ErrorDetails]) -> tuple[int, int]:
+    place, error = found
+    is_of_key = error["type"] == "extra_forbidden" or error["loc"][-1] == _KEY
+    node = place.key if is_of_key and place.key else place.node
+    return node.line, node.column
 
 
 def sections(place: Place, model: type[Section]) -> Iterator[tuple[Place, type[Section]]]:
@@ -170,14 +183,20 @@ def _has_value(place: Place, faults: Faults) -> bool:
 
 
 def _note(
-    error: ErrorDetails, root: Place, known: dict[TreePath, type[Section]], faults: Faults
+    error: ErrorDetails,
+    place: Place,
+    known: dict[TreePath, type[Section]],
+    faults: Faults,
+    *,
+    is_shown: bool,
 ) -> None:
-    *steps, last = error["loc"]
-    place = root.at(*steps) if last == _KEY else root.at(*steps, last)
+    """Add the fault of an error; one that is only counted is not worded, which takes long."""
+    last = error["loc"][-1]
     if isinstance(place.node, Unusable):
         return
     if error["type"] == "extra_forbidden":
-        faults.add_at_key(place, _unknown_key(str(last), known[root.at(*steps).path]))
+        section = known[place.path[:-1]]
+        faults.add_at_key(place, _unknown_key(str(last), section) if is_shown else "")
     elif last == _KEY:
         faults.add_at_key(place, _refusal(error, place.key or place.node))
     else:

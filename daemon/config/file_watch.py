@@ -9,7 +9,7 @@ It polls: an inotify watch on a file is deaf after the first rename over it, and
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -61,11 +61,7 @@ class Watch:
 
     def read(self) -> Content:
         """Read the file now."""
-        attached = self._attachments.again()
-        try:
-            return Content(read_regular(self._path, SIZE_LIMIT), "", attached)
-        except OSError as exc:
-            return Content(b"", why_unreadable(exc), attached)
+        return replace(read_now(self._path), attached=self._attachments.again())
 
     def settle(self, content: Content, attachments: Attachments) -> None:
         """Treat *content* as reported already, and watch *attachments* from now on."""
@@ -73,8 +69,20 @@ class Watch:
         self._seen, self._reported = None, replace(content, attached=attachments.seen)
 
     def _stat(self) -> tuple[int, ...]:
-        files = (self._path, *self._attachments.paths())
-        return tuple(chain.from_iterable(map(_signature, files)))
+        return state_of((self._path, *self._attachments.paths()))
+
+
+def read_now(path: Path) -> Content:
+    """Return what the file at *path* contains, without the files that it names."""
+    try:
+        return Content(read_regular(path, SIZE_LIMIT))
+    except OSError as exc:
+        return Content(b"", why_unreadable(exc))
+
+
+def state_of(files: Iterable[Path]) -> tuple[int, ...]:
+    """Return what tells whether any of *files* has changed, by its content or its rights."""
+    return tuple(chain.from_iterable(map(_signature, files)))
 
 
 def _signature(path: Path) -> tuple[int, ...]:
@@ -82,4 +90,4 @@ def _signature(path: Path) -> tuple[int, ...]:
         found = os.stat(path)  # noqa: PTH116  # follows the symlink, as it must
     except OSError as exc:
         return (exc.errno or 0,)
-    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
+    return found.st_ctime_ns, found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev

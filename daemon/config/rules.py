@@ -72,7 +72,9 @@ class MonthlySection(RuleSection):
         """Return the rule, unless something is missing."""
         if self.on is None or self.start is None or not _has_one(self.end, self.duration):
             return None
-        return Monthly(self.on, self.offset_days or 0, self.start, self.end, self.duration)
+        # Each once: a list may have thousands, of which there are not a hundred different ones.
+        on = tuple(dict.fromkeys(self.on))
+        return Monthly(on, self.offset_days or 0, self.start, self.end, self.duration)
 
 
 class CronSection(RuleSection):

@@ -6,7 +6,7 @@ parsed fields, *settings* are what the rest of the program uses without checking
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from daemon.config.addresses import is_loopback
 from daemon.config.clusters import SecretSources, cluster_settings, warnings_of
 from daemon.config.days.attachments import Attachments
 from daemon.config.days.exclusions import Exclusions
-from daemon.config.document import SIZE_LIMIT, read
+from daemon.config.document import read
 from daemon.config.faults import Faults, Place, checked
 from daemon.config.fields import SHORTEST_LEASE
 from daemon.config.notify import Targets
@@ -26,15 +26,18 @@ from daemon.config.windows import References, window
 from daemon.core.shares import shortest_lease
 from daemon.durations import format_duration
 from daemon.errors import ConfigError, Fault
-from daemon.host.files import why_unreadable
 from daemon.ledger.state import AppliedConfig, digest_of
 from daemon.notify.targets import Target
 from daemon.service.cluster import ClusterSettings
+from daemon.windows.bounds import MOST_TOGETHER, looked_at
 from daemon.windows.window import Window
 
 RESYNC = timedelta(seconds=30)
 MAX_PAUSE = timedelta(hours=36)
 KEEP_HISTORY = timedelta(days=400)
+MOST_PAIRS = 200_000
+"""How many clusters the windows of a file may be for, counted for each window."""
+
 _LEASE = timedelta(minutes=3)
 _SINGLE = (
     *("keep_history", "lease", "ledger", "listen", "max_pause", "merge_gap", "resync", "timezone"),
@@ -73,24 +76,6 @@ class Settings:
         return AppliedConfig(self.path, self.folder, self.text, now, self.attached)
 
 
-def load(path: Path, *, environ: Mapping[str, str], check_secrets: bool = True) -> Settings:
-    """Return the settings of the file at *path*; *check_secrets* as in `parse`.
-
-    Raises:
-        ConfigError: it cannot be read or is invalid; carries all faults.
-
-    """
-    try:
-        with path.open("rb") as file:
-            # One byte more than allowed is enough to refuse a file that never ends.
-            text = file.read(SIZE_LIMIT + 1)
-    except OSError as exc:
-        fault = Fault(1, 1, "", why_unreadable(exc))
-        raise ConfigError(str(path), (fault,)) from exc
-    files = Attachments(path.absolute().parent)
-    return parse(text, str(path), environ=environ, attachments=files, check_secrets=check_secrets)
-
-
 def parse(
     text: bytes,
     path: str,
@@ -101,17 +86,39 @@ def parse(
 ) -> Settings:
     """Return the settings of a file's text; *attachments* collects the files that it names.
 
-    Without *check_secrets*, password and key files need not exist. *path* is for messages.
+    Without *check_secrets*, password and key files need not exist. *path* is for messages. How
+    long it takes is up to whoever wrote the text: `reading` has a process do it.
 
     Raises:
-        ConfigError: the text is invalid; carries all faults.
+        ConfigError: the text is invalid, or reading it fails in whatever way; carries the faults.
 
     """
+    try:
+        return _parsed(text, path, environ, attachments, must_exist=check_secrets)
+    except ConfigError:
+        raise
+    except Exception as exc:
+        # The last edge of what anybody may write. The error is not quoted: it may carry what stands
+        # in a secret file or a calendar.
+        message = f"reading it fails by a bug of ours ({type(exc).__name__}): please report it"
+        if isinstance(exc, MemoryError):
+            message = "reading it takes more memory than there is: make it smaller"
+        raise ConfigError(path, (Fault(1, 1, "", message),)) from exc
+
+
+def _parsed(
+    text: bytes,
+    path: str,
+    environ: Mapping[str, str],
+    attachments: Attachments,
+    *,
+    must_exist: bool,
+) -> Settings:
     document = read(text)
     faults = Faults(document.faults)
     settings = None
     if document.root is not None:
-        sources = SecretSources(attachments.folder, environ, check_secrets)
+        sources = SecretSources(attachments.folder, environ, must_exist)
         exclusions = Exclusions(attachments, faults)
         reading = _Reading(Place(document.root), sources, exclusions, faults)
         settings = reading.settings(text, path)
@@ -195,7 +202,25 @@ class _Reading:
             window(places[name], inner, known, self._faults)
             for name, inner in (section.windows or {}).items()
         )
-        return {each.name: each for each in found if each}
+        windows = {each.name: each for each in found if each}
+        self._check_sum(windows.values())
+        return windows
+
+    def _check_sum(self, windows: Collection[Window]) -> None:
+        pairs = sum(len(each.targets) for each in windows)
+        if pairs > MOST_PAIRS:
+            self._faults.add_at_key(
+                self._root.at("windows"),
+                f"they are for {pairs:,} pairs of a window and a cluster altogether; at most"
+                f" {MOST_PAIRS:,} are allowed",
+            )
+        together = sum(looked_at(each.rule, each.pause_before) for each in windows)
+        if together > MOST_TOGETHER:
+            self._faults.add_at_key(
+                self._root.at("windows"),
+                f"they open too often altogether: {together:,} openings would have to be looked at"
+                f" together, at most {MOST_TOGETHER:,} are allowed",
+            )
 
     def _references(self, section: FileSection) -> References:
         """Return what windows may refer to, including parts that have faults."""

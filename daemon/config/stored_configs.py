@@ -70,11 +70,3 @@ class Reader:
             check_secrets=check_secrets,
             attachments=attachments,
         )
-
-    def is_good(self, content: Content, *, check_secrets: bool) -> bool:
-        """Check whether it can be put in force; without *check_secrets*, if its secrets existed."""
-        try:
-            self.read(content, Attachments(self.folder), check_secrets=check_secrets)
-        except ConfigError:
-            return False
-        return True

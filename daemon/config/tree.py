@@ -10,7 +10,8 @@ from daemon.wording import shown
 
 TreePath = tuple[str | int, ...]
 
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+# As long as a name may be: longer ones are cut where they are shown.
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,63}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from daemon.config import notation
 from daemon.config.faults import Faults, Place
 from daemon.config.rules import RuleSection
 from daemon.config.sections import WindowSection
+from daemon.windows.bounds import check_overlap
 from daemon.windows.dates import DateRange, DateSet
 from daemon.windows.rules import Rule
 from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
@@ -77,10 +78,13 @@ def _rule(place: Place, section: WindowSection, faults: Faults) -> Rule | None:
     if chosen is None:
         return None
     try:
-        return chosen.to_rule()
+        rule = chosen.to_rule()
+        if rule is not None:
+            check_overlap(rule, section.pause_before or timedelta(0))
     except ValueError as exc:
         faults.add(place.at(kinds[0], chosen.blamed), str(exc))
         return None
+    return rule
 
 
 def _targets(place: Place, section: WindowSection, known: References, faults: Faults) -> Targets:

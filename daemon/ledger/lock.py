@@ -1,4 +1,9 @@
-"""One daemon for one ledger: an exclusive `flock` on a file next to it."""
+"""One daemon for one ledger: an exclusive `flock` on a file next to it.
+
+Whoever only wants to know who has it must not take it, even for an instant: a daemon that starts in
+that instant would be refused. So the daemon has a lock of another kind on the same file beside it,
+which can be asked for without being taken (`fcntl(2)`, "Open file description locks").
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,13 @@ import fcntl
 import json
 import os
 import socket
+import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from daemon.errors import AlreadyRunningError, LedgerError
+from daemon.host.files import open_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +74,29 @@ class LedgerLock:
 def read_holder(ledger: Path) -> Holder | None:
     """Return which process holds *ledger* now; None when none does."""
     try:
-        descriptor = os.open(_lock_file(ledger), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = open_regular(_lock_file(ledger), os.O_RDONLY)
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _parse_holder(os.read(descriptor, 4096))
-    else:
-        return None
+        return _parse_holder(os.read(descriptor, 4096)) if _is_shown(descriptor) else None
     finally:
         os.close(descriptor)
+
+
+def _show(descriptor: int) -> None:
+    """Let others see that the file is locked. Raises OSError."""
+    # Shared, since an exclusive one is refused on a read-only disk; the `flock` excludes others.
+    fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_RDLCK))
+
+
+def _is_shown(descriptor: int) -> bool:
+    found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _whole_file(fcntl.F_WRLCK))
+    return bool(struct.unpack_from("@h", found)[0] != fcntl.F_UNLCK)
+
+
+def _whole_file(kind: int) -> bytes:
+    """Return the `struct flock` of a lock on all of a file."""
+    return struct.pack("@hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
 
 
 def _take(ledger: Path) -> int:
@@ -95,22 +114,23 @@ def _take(ledger: Path) -> int:
         os.close(descriptor)
         raise AlreadyRunningError(_describe(ledger)) from None
     _write_holder(descriptor)
+    _show(descriptor)
     return descriptor
 
 
 def _open(lock: Path) -> int:
     try:
-        return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return open_regular(lock, os.O_RDWR | os.O_CREAT)
     except OSError as exc:
         if exc.errno != errno.EROFS:
             raise
         # What is held has to be resumed even if the disk has become read-only.
-        return os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+        return open_regular(lock, os.O_RDONLY)
 
 
 def _is_in_place(descriptor: int, ledger: Path) -> bool:
     try:
-        there = _lock_file(ledger).stat()
+        there = _lock_file(ledger).lstat()
     except OSError:
         return False
     ours = os.fstat(descriptor)

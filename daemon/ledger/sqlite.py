@@ -99,12 +99,16 @@ class SqliteLedger(Ledger):
         the ledger is only read until the disk allows writing again: each write tries.
 
         Raises:
-            LedgerError: it is missing, unreadable, not writable, or of a newer version.
+            LedgerError: it is missing, unreadable, not writable, of a newer version, or a file of
+                somebody else, which is left alone.
             AlreadyRunningError: another daemon holds it.
 
         """
         if access is not Access.DAEMON and (file is None or not file.exists()):
             raise LedgerError(f"{file or 'this ledger'}: there is no ledger here{_elsewhere()}")
+        if file:
+            # Before anything is made beside it.
+            sqlite_file.refuse_foreign(file)
         lock = LedgerLock.take(file) if file and access is Access.DAEMON else None
         ledger = cls(file, lock, access)
         try:
@@ -136,8 +140,10 @@ class SqliteLedger(Ledger):
     def _prepare(self) -> list[Record]:
         """Create or migrate the tables, check every row, and return the records."""
         with self.transaction() as connection:
+            sqlite_file.check_owner(connection, self._file)
             is_new = not sa.inspect(connection).has_table(tables.meta.name)
             tables.METADATA.create_all(connection)
+            sqlite_file.mark_as_ours(connection)
             if is_new:
                 self._fill(connection)
             self.migrate(connection, _MIGRATIONS)
@@ -167,6 +173,8 @@ class SqliteLedger(Ledger):
 
     def _replace(self) -> None:
         """Rename what is left of the file, and create a new one in its place."""
+        if self._file:
+            sqlite_file.refuse_foreign(self._file)
         with self._turn:
             decided, self._is_blank = self._decided, True
             self._identity = None

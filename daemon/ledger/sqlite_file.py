@@ -14,10 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
 from daemon.errors import LedgerError
+from daemon.host.files import open_regular, read_beginning
 from daemon.ledger.ledger import DamagedError
 
 # SQLite gives its reasons as text alone.
 _DAMAGED = ("not a database", "malformed", "no such table")
+_LONGEST_ID = 100
 _COMPANIONS = ("", "-wal", "-shm")
 
 
@@ -31,6 +33,17 @@ class Mode(StrEnum):
     READ = "mode=ro"
     READ_ALONE = "mode=ro&immutable=1"
     READ_WAL_ALONE = "mode=ro&vfs=unix-none"
+
+
+APPLICATION_ID = 0x43424D44
+"""What SQLite keeps in our files to say whose they are: CBMD."""
+
+_HEADER = b"SQLite format 3\0"
+_OURS = {"meta", "record", "attempt"}
+
+
+class ForeignError(LedgerError):
+    """Raised for a file that is somebody else's: it is neither renamed nor written to."""
 
 
 class UnusableError(LedgerError):
@@ -144,6 +157,60 @@ def identify(file: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
+def refuse_foreign(file: Path) -> None:
+    """Raise ForeignError for a file that is no ledger of ours and never was; nothing is written.
+
+    A damaged file is ours if an id of a ledger is beside it.
+    """
+    try:
+        begin = read_beginning(file, len(_HEADER))
+    except OSError:
+        # It is missing, or whoever opens it says why it cannot be used.
+        if not file.exists() or file.is_file():
+            return
+        raise ForeignError(_FOREIGN.format(file)) from None
+    was_ours = read_ledger_id(file) is not None
+    if begin == _HEADER:
+        _refuse_tables(file, was_ours=was_ours)
+    elif begin and not was_ours:
+        raise ForeignError(_FOREIGN.format(file))
+
+
+def _refuse_tables(file: Path, *, was_ours: bool) -> None:
+    # Without its WAL, and so without the files that are made to read that.
+    engine = connect(file, Mode.READ_ALONE)
+    try:
+        with engine.connect() as connection:
+            check_owner(connection, file)
+    except sa.exc.DatabaseError:
+        if not was_ours:
+            raise ForeignError(_FOREIGN.format(file)) from None
+    finally:
+        engine.dispose()
+
+
+def check_owner(connection: sa.Connection, file: Path | None) -> None:
+    """Raise ForeignError if the tables are somebody else's; where there are none, they may be ours.
+
+    A ledger of an older version has no mark, and is known by its tables.
+    """
+    mark = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    names = set(connection.exec_driver_sql(query).scalars())
+    is_ours = mark == APPLICATION_ID or (mark == 0 and (not names or names >= _OURS))
+    if not is_ours:
+        raise ForeignError(_FOREIGN.format(file))
+
+
+def mark_as_ours(connection: sa.Connection) -> None:
+    """Have the file say that it is ours; written only once."""
+    if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != APPLICATION_ID:
+        connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+
+
+_FOREIGN = "{}: this is no ledger of cbmaintd, and is left alone; name another file with --ledger"
+
+
 def set_aside(file: Path) -> Path | None:
     """Rename what is left of a damaged ledger; return its new name, None if nothing was left.
 
@@ -174,7 +241,8 @@ def _free_name(file: Path) -> Path:
 def read_ledger_id(file: Path) -> str | None:
     """Return the id of the last ledger here; None if there never was one."""
     try:
-        return _beside(file, ".id").read_text(encoding="ascii").strip() or None
+        with os.fdopen(open_regular(_beside(file, ".id"), os.O_RDONLY), encoding="ascii") as opened:
+            return opened.read(_LONGEST_ID).strip() or None
     except (OSError, UnicodeDecodeError):
         return None
 
@@ -186,7 +254,9 @@ def write_ledger_id(file: Path, ledger_id: str) -> None:
     place = _beside(file, ".id")
     draft = place.with_name(f"{place.name}.new")
     with suppress(OSError):
-        with draft.open("w", encoding="ascii") as written:
+        draft.unlink(missing_ok=True)
+        created = open_regular(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        with os.fdopen(created, "w", encoding="ascii") as written:
             written.write(f"{ledger_id}\n")
             written.flush()
             os.fsync(written.fileno())

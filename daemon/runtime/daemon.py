@@ -37,7 +37,7 @@ from daemon.runtime.forgetting import Forgetting
 from daemon.runtime.health import Health, InForce, Snapshots
 from daemon.runtime.ledger_notes import Notes
 from daemon.runtime.parts import DaemonParts, HostParts
-from daemon.runtime.reload import ConfigFile, no_garbage_collection
+from daemon.runtime.reload import ConfigFile
 from daemon.runtime.rules import rules_at
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
@@ -266,17 +266,13 @@ class Daemon:
         self._manager.reloading()
         try:
             # Not under the lock: parsing takes seconds, and people's decisions should not wait.
-            settings = await self._reading.run(lambda: self._parse(content))
+            settings = await self._reading.run(lambda: self._file.parse(content))
             async with self._changing:
                 self._put_in_force(settings, await self._plan(settings))
         except ConfigError as exc:
             self._log_rejected(exc)
         finally:
             self._manager.ready(self._health.status_line())
-
-    def _parse(self, content: Content) -> Settings:
-        with no_garbage_collection():
-            return self._file.parse(content)
 
     async def _plan(self, settings: Settings) -> Rules:
         """Return the rules of *settings*, with what is decided now."""
@@ -314,7 +310,7 @@ class Daemon:
         self._note(store_and_log)
 
     def _log_rejected(self, exc: ConfigError) -> None:
-        faults = [fault.render(exc.file) for fault in exc.faults]
+        faults = exc.lines()
         self._note(lambda: self._notes.read_with(faults))
         self._log.error(events.CONFIG_REJECTED, path=exc.file, faults=faults)
 
@@ -391,6 +387,7 @@ class Daemon:
         self._manager.stopping()
         self._monitor.is_ready = False
         self._alarms.stop()
+        self._file.stop()
         for name in ("file", "overrides"):
             if name in self._errands:
                 self._errands[name].cancel()

@@ -1,30 +1,36 @@
 """Reading the file again: after a change, on request, and when missing secrets have come.
 
-All of it happens on a thread of its own: a disk may stall, and a large file takes seconds.
+All of it happens on a thread of its own, since a disk may stall, and what takes long in a process
+of its own: whatever the file says, it neither holds the daemon nor ends it.
 """
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from daemon.config.days.attachments import Attachments
-from daemon.config.file_watch import Content, Watch
+from daemon.config.file_watch import Content, Watch, state_of
+from daemon.config.reading.process import FileReading
+from daemon.config.reading.request import Answer, Request
 from daemon.config.settings import Settings
-from daemon.config.stored_configs import Reader
-from daemon.errors import ConfigError
 from daemon.runtime.parts import DaemonParts
 
 
-@contextmanager
-def no_garbage_collection() -> Iterator[None]:
-    """Collect no garbage meanwhile: that would stop all threads, and passes have to be on time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+@dataclass(slots=True)
+class _Waiting:
+    """A content that lacks nothing but secrets, and how their files were at the last look."""
+
+    content: Content
+    secrets: tuple[Path, ...]
+    # Nothing yet: they may have come while the file was read.
+    seen: tuple[int, ...] = ()
+
+    def has_changed(self) -> bool:
+        """Look whether any of the files has changed since the last look."""
+        before, self.seen = self.seen, state_of(self.secrets)
+        return self.seen != before
 
 
 class ConfigFile:
@@ -35,10 +41,10 @@ class ConfigFile:
         settings, attachments = parts.settings, Attachments(parts.folder)
         attachments.seen.update(settings.attached)
         known = None if parts.rejected else settings.text
-        self._folder = parts.folder
-        self._reader = Reader(settings.path, parts.folder, environ)
+        self._path, self._folder, self._environ = settings.path, parts.folder, dict(environ)
+        self._reading = FileReading()
         self._watch = Watch(parts.file, known, attachments)
-        self._lacks_secrets: Content | None = None
+        self._waiting: _Waiting | None = None
         self.is_rejected = parts.rejected is not None
 
     def read(self) -> Content:
@@ -50,21 +56,25 @@ class ConfigFile:
         changed = self._watch.poll()
         if changed:
             return changed
-        lacking = self._lacks_secrets
-        if lacking and self._reader.is_good(lacking, check_secrets=True):
-            return lacking
+        waiting = self._waiting
+        if waiting and waiting.has_changed() and self._answer(waiting.content).settings:
+            return waiting.content
         return None
 
     def parse(self, content: Content) -> Settings:
         """Return the settings of *content*, which is then known. Raises ConfigError."""
+        answer = self._answer(content)
         attachments = Attachments(self._folder)
-        try:
-            settings = self._reader.read(content, attachments)
-        except ConfigError:
-            is_complete = self._reader.is_good(content, check_secrets=False)
-            self.is_rejected, self._lacks_secrets = True, content if is_complete else None
-            raise
-        finally:
-            self._watch.settle(content, attachments)
-        self.is_rejected, self._lacks_secrets = False, None
-        return settings
+        attachments.seen.update(answer.attached)
+        self._watch.settle(content, attachments)
+        self.is_rejected = answer.settings is None
+        lacking = answer.secrets
+        self._waiting = None if lacking is None else _Waiting(content, lacking)
+        return answer.settings_of(self._path)
+
+    def stop(self) -> None:
+        """End a reading that is under way; nothing is read any more. From any thread."""
+        self._reading.stop()
+
+    def _answer(self, content: Content) -> Answer:
+        return self._reading.read(Request(content, self._path, self._folder, self._environ))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import MAXYEAR, UTC, datetime, time, timedelta
 from enum import Enum, auto
-from itertools import dropwhile, takewhile
+from itertools import dropwhile, islice, takewhile
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -25,13 +25,25 @@ _LAST_BEGIN = MAXYEAR - 200
 EARLIEST, LATEST = datetime(1900, 1, 1), datetime(9900, 1, 1)  # noqa: DTZ001  # local times
 """Nothing is open outside, where the calendar's own arithmetic ends."""
 
+MOST_A_DAY = 1_440
+"""How often a rule may open on one day: every minute."""
+
+MOST_A_YEAR = 400
+"""How often a MONTHLY or YEARLY rule may open in a year: each answer counts from its beginning."""
+
+MOST_COUNTED = 10_000
+"""How large COUNT may be, for the same reason."""
+
+MOST_POSITIONS = 50
+"""How many different positions BYSETPOS may have: each is looked for in each period."""
+
 _FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY")
 _UNTIL = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
 _WEEKDAY = re.compile(r"([+-]?[1-9]\d?)?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,6}", re.ASCII)
 _RANGES = {
     "INTERVAL": range(1, 1_000_000),
-    "COUNT": range(1, 1_000_000),
+    "COUNT": range(1, MOST_COUNTED + 1),
     "BYMONTH": range(1, 13),
     "BYWEEKNO": range(1, 54),
     "BYYEARDAY": range(1, 367),
@@ -117,6 +129,7 @@ def check_rrule(rule: str, dtstart: datetime) -> None:
     for name, value in parts.items():
         _check_part(name, value)
     _check_combination(parts)
+    _check_work(parts)
     # The zone is not known yet, and moves UNTIL by less than a day.
     until = _until(parts, ZoneInfo("UTC")) + timedelta(days=1)
     try:
@@ -125,6 +138,51 @@ def check_rrule(rule: str, dtstart: datetime) -> None:
         raise ValueError(f"this rule never fires ({exc})") from exc
     if first is None or first > until:
         raise ValueError("this rule never fires")
+    if parts["FREQ"] in {"MONTHLY", "YEARLY"}:
+        _check_year(_followed(parts, dtstart), first + timedelta(days=366))
+
+
+def _check_work(parts: Parts) -> None:
+    """Raise ValueError for a rule whose openings of one day, or whose search for them, are many."""
+    if (times := _times_a_day(parts)) > MOST_A_DAY:
+        raise ValueError(
+            f"this rule names {times:,} times of a day; at most {MOST_A_DAY:,} are allowed, one a"
+            " minute"
+        )
+    if _count(parts, "BYSETPOS") > MOST_POSITIONS:
+        raise ValueError(f"BYSETPOS has more than {MOST_POSITIONS} positions")
+
+
+def _check_year(times: Iterator[datetime], end: datetime) -> None:
+    """Raise ValueError if too many *times* are before *end*."""
+    if next(islice(times, MOST_A_YEAR, None), end) < end:
+        raise ValueError(
+            f"this rule opens more than {MOST_A_YEAR} times in a year: write it with FREQ=DAILY,"
+            " WEEKLY or HOURLY"
+        )
+
+
+def _count(parts: Parts, name: str) -> int:
+    """Return how many different numbers a part has, 1 without it."""
+    return len({int(number) for number in parts.get(name, "1").split(",")})
+
+
+def _times_a_day(parts: Parts) -> int:
+    hours = _count(parts, "BYHOUR")
+    if parts["FREQ"] == "HOURLY" and "BYHOUR" not in parts:
+        hours = -(-24 // int(parts.get("INTERVAL", "1")))
+    return hours * _count(parts, "BYMINUTE") * _count(parts, "BYSECOND")
+
+
+def rrule_times_a_day(rule: str) -> int:
+    """Return how often a rule fires on one day, at most."""
+    return _times_a_day(_parts(rule))
+
+
+def cron_times_a_day(expression: str) -> int:
+    """Return how often a cron expression fires on one day, at most."""
+    cron = CronSim(expression, EARLIEST)
+    return len(cron.hours) * len(cron.minutes)
 
 
 def rrule_reading(rule: str) -> Reading:

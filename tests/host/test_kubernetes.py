@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from daemon import __version__
-from daemon.config.settings import Settings, load
+from daemon.config.reading.process import load
+from daemon.config.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "systemd" / "kubernetes.yaml").read_text()

@@ -101,6 +101,11 @@ def test_a_damaged_ledger_resumes_nothing(stage: Stage) -> None:
     prod = stage.simulate("prod", "orders")
     prod.pause("orders")
     stage.write(once("night", -60, 600))
+    first = stage.start()
+    first.wait_for("repository.left", reason="paused_elsewhere")
+    first.kill()
+    for companion in ("-wal", "-shm"):
+        (stage.folder / f"ledger.db{companion}").unlink()
     (stage.folder / "ledger.db").write_bytes(os.urandom(8192))
     daemon = stage.start()
 

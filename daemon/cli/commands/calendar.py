@@ -18,7 +18,8 @@ from daemon.cli.reports import comparison, cost
 from daemon.cli.reports.chart import ASCII, UNICODE, Period, draw_chart
 from daemon.cli.reports.tables import console, opening_json, print_columns, print_json
 from daemon.cli.reports.times import format_local, span
-from daemon.config.settings import Settings, load
+from daemon.config.reading.process import load
+from daemon.config.settings import Settings
 from daemon.errors import UsageError
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening, Window

@@ -14,7 +14,8 @@ from daemon.cli import places
 from daemon.cli.reports.advice import advise
 from daemon.cli.reports.impact import Inventory, impact
 from daemon.cli.reports.times import format_local, format_local_with_offset, span
-from daemon.config.settings import Settings, load
+from daemon.config.reading.process import load
+from daemon.config.settings import Settings
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.runtime import certificates
 from daemon.windows.timeline import Timeline, ahead

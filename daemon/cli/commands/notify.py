@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from daemon.cli import places
-from daemon.config.settings import load
+from daemon.config.reading.process import load
 from daemon.errors import UsageError
 from daemon.notify.delivery import Delivery
 from daemon.notify.messages import DeliveryError

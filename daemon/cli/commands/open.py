@@ -18,7 +18,8 @@ from daemon.cli.reports.times import format_local
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
 from daemon.config.notation import NAME
-from daemon.config.settings import Settings, load
+from daemon.config.reading.process import load
+from daemon.config.settings import Settings
 from daemon.core.record import Phase, Record
 from daemon.durations import format_duration
 from daemon.errors import HostError, UsageError

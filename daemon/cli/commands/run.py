@@ -11,7 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from daemon.cli import places
-from daemon.config.settings import Settings, load
+from daemon.config.file_watch import read_now
+from daemon.config.reading.process import FileReading
+from daemon.config.reading.request import Request
+from daemon.config.settings import Settings
 from daemon.errors import ConfigError
 from daemon.host.clock import SystemClock
 from daemon.host.event_loop import EventLoop
@@ -82,8 +85,10 @@ async def _run(
 
 
 def _read(file: Path, environ: Mapping[str, str]) -> Settings | ConfigError:
+    """Read it in a process of its own: whatever it says, the last good one can go on."""
+    request = Request(read_now(file), str(file), file.absolute().parent, dict(environ))
     try:
-        return load(file, environ=environ)
+        return FileReading().read(request).settings_of(request.path)
     except ConfigError as exc:
         return exc
 

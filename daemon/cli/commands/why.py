@@ -14,7 +14,8 @@ from daemon.cli.instants import read_instant
 from daemon.cli.reports.times import format_local, span
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
-from daemon.config.settings import Settings, load
+from daemon.config.reading.process import load
+from daemon.config.settings import Settings
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError, UsageError

@@ -7,18 +7,24 @@ apart they are. Pure; instants are UTC.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import pairwise
 
 from daemon.core.repository import ObservedRepository, RepositoryKey, ScheduledRun
 from daemon.windows.timeline import Timeline
+from daemon.windows.window import Opening
 
 BACKUP = "BACKUP"
 _ONCE = timedelta(0)
 _MARGIN = timedelta(days=7)
 """How far to look for the ends of gaps, beyond the days asked for and a backup's own period."""
+
+FARTHEST = timedelta(days=100)
+"""What is planned farther apart is not followed: a plan may say ten thousand weeks."""
 
 Periods = Mapping[str, Mapping[str, timedelta]]
 """How far apart the runs of each task are, by plan."""
@@ -85,31 +91,66 @@ class _Pause:
     windows: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """The runs of a repository that are lost, each with its pause, and its gaps."""
+
+    runs: tuple[tuple[ScheduledRun, _Pause], ...]
+    gaps: tuple[Gap, ...]
+
+
 def impact(inventory: Inventory, timeline: Timeline, start: datetime, end: datetime) -> Impact:
     """Return what the openings from *start* to *end* cost the repositories of a cluster."""
     lost: list[LostRun] = []
     gaps: list[Gap] = []
     unknown: list[RepositoryKey] = []
+    # Thousands of repositories share a plan, whose runs may be a minute apart.
+    known: dict[Hashable, _Loss] = {}
+    openings = cache(timeline.openings)
     for repository in inventory.repositories:
         key = RepositoryKey(inventory.cluster, repository.id)
         every = inventory.periods.get(repository.plan, {})
-        tasks = (each.task for each in repository.scheduled if each.task_type == BACKUP)
-        reach = _MARGIN + max((every.get(task, _ONCE) for task in tasks), default=_ONCE)
-        pauses = _pauses(key, timeline, start - reach, end + reach)
+        reach = _reach(repository.scheduled, every)
+        pauses = _pauses(key, timeline, openings(start - reach, end + reach))
         if not any(pause.start < end and pause.end > start for pause in pauses):
             continue
         if not repository.scheduled:
             unknown.append(key)
             continue
-        around = (start - reach, end + reach)
-        runs = sorted(run for each in repository.scheduled for run in _runs(each, every, around))
-        missed = {run: pause for run in runs if (pause := _around(run.next_run, pauses))}
-        asked = {run: pause for run, pause in missed.items() if start <= run.next_run < end}
-        lost += [_lost(key, run, pause) for run, pause in asked.items()]
-        if any(run.task_type == BACKUP for run in asked):
-            backups = [run for run in runs if run.task_type == BACKUP]
-            gaps += _gaps(key, backups, missed, (start, end), around[1])
+        same = (repository.plan, repository.scheduled, pauses)
+        if same not in known:
+            around = (start - reach, end + reach)
+            runs = sorted(
+                run for each in repository.scheduled for run in _runs(each, every, around)
+            )
+            known[same] = _loss(key, runs, pauses, (start, end), around[1])
+        lost += [_lost(key, run, pause) for run, pause in known[same].runs]
+        gaps += [replace(gap, repository=key) for gap in known[same].gaps]
     return Impact(tuple(sorted(lost)), tuple(gaps), tuple(unknown))
+
+
+def _reach(scheduled: Sequence[ScheduledRun], every: Mapping[str, timedelta]) -> timedelta:
+    """Return how far around the days asked for a backup that ends a gap is planned."""
+    tasks = (each.task for each in scheduled if each.task_type == BACKUP)
+    # The task that runs most often ends it, whatever the others do.
+    shortest = min(filter(None, map(every.get, tasks)), default=_ONCE)
+    return _MARGIN + min(shortest, FARTHEST)
+
+
+def _loss(
+    key: RepositoryKey,
+    runs: Sequence[ScheduledRun],
+    pauses: Sequence[_Pause],
+    asked: tuple[datetime, datetime],
+    horizon: datetime,
+) -> _Loss:
+    missed = {run: pause for run in runs if (pause := _around(run.next_run, pauses))}
+    inside = {run: pause for run, pause in missed.items() if asked[0] <= run.next_run < asked[1]}
+    gaps: tuple[Gap, ...] = ()
+    if any(run.task_type == BACKUP for run in inside):
+        backups = [run for run in runs if run.task_type == BACKUP]
+        gaps = tuple(_gaps(key, backups, missed, asked, horizon))
+    return _Loss(tuple(inside.items()), gaps)
 
 
 def _lost(key: RepositoryKey, run: ScheduledRun, pause: _Pause) -> LostRun:
@@ -117,7 +158,7 @@ def _lost(key: RepositoryKey, run: ScheduledRun, pause: _Pause) -> LostRun:
 
 
 def _pauses(
-    key: RepositoryKey, timeline: Timeline, now: datetime, until: datetime
+    key: RepositoryKey, timeline: Timeline, openings: Sequence[Opening]
 ) -> tuple[_Pause, ...]:
     """Return the times in which the repository is paused; those that touch or overlap are one."""
     names = {
@@ -125,9 +166,9 @@ def _pauses(
         for window in timeline.windows.values()
         if any(patterns.matches(key.id) for patterns in window.patterns_for(key.cluster))
     }
-    openings = [o for o in timeline.openings(now, until) if o.window in names]
+    mine = [opening for opening in openings if opening.window in names]
     pauses: list[_Pause] = []
-    for opening in sorted(openings, key=lambda opening: opening.pause_from):
+    for opening in sorted(mine, key=lambda opening: opening.pause_from):
         if pauses and opening.pause_from - pauses[-1].end <= timeline.merge_gap:
             last = pauses.pop()
             windows = tuple(sorted({*last.windows, opening.window}))
@@ -143,7 +184,7 @@ def _runs(
     """Return the runs of one task within *around*; only the next if its period is not known."""
     start, end = around
     step, at = every.get(first.task), first.next_run
-    if not step:
+    if not step or step > FARTHEST:
         yield first
         return
     at -= (at - start) // step * step
@@ -153,7 +194,9 @@ def _runs(
 
 
 def _around(at: datetime, pauses: Sequence[_Pause]) -> _Pause | None:
-    return next((pause for pause in pauses if pause.start <= at < pause.end), None)
+    # They are sorted, and none touches another.
+    index = bisect_right(pauses, at, key=lambda pause: pause.start)
+    return pauses[index - 1] if index and at < pauses[index - 1].end else None
 
 
 def _gaps(

@@ -12,7 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from daemon.config.document import SIZE_LIMIT
-from daemon.host.files import read_regular
+from daemon.host.files import read_data
+
+FILES_LIMIT = 100
+TOTAL_LIMIT = 16 * 1024 * 1024
+"""How many files a configuration may name, and how many bytes they may have together: the daemon
+looks at them each second, and the ledger keeps them."""
 
 
 class Attachments:
@@ -28,9 +33,11 @@ class Attachments:
         """Return the text of a file; one that cannot be read is remembered, too.
 
         Raises:
-            ValueError: it is missing, unreadable, too large or not UTF-8.
+            ValueError: it is missing, unreadable, too large, one too many or not UTF-8.
 
         """
+        if name not in self.seen and len(self.seen) >= FILES_LIMIT:
+            raise ValueError(f"it is one too many: at most {FILES_LIMIT} files may be named")
         self.seen[name] = None
         try:
             text = self._content(name)
@@ -39,6 +46,10 @@ class Attachments:
         except UnicodeDecodeError as exc:
             where = f"{self.folder / name}: byte {exc.start + 1}"
             raise ValueError(f"{where} is not UTF-8: export the calendar as UTF-8") from exc
+        if sum(map(len, filter(None, self.seen.values()))) + len(text) > TOTAL_LIMIT:
+            raise ValueError(
+                f"{self.folder / name}: with it the files have more than 16 MiB together"
+            )
         self.seen[name] = text
         return text
 
@@ -60,7 +71,7 @@ class Attachments:
 
     def _content(self, name: str) -> str:
         if self._kept is None:
-            return read_regular(self.folder / name, SIZE_LIMIT).decode("utf-8-sig")
+            return read_data(self.folder / name, SIZE_LIMIT).decode("utf-8-sig")
         if name not in self._kept:
             raise FileNotFoundError(errno.ENOENT, "was not kept")
         return self._kept[name]

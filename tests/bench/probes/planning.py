@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from daemon.config.settings import load
+from daemon.config.reading.process import load
 from daemon.windows.timeline import Timeline
 
 QUESTIONS = 1000

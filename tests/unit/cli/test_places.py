@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,77 @@ def test_a_file_that_is_gone_says_nothing(folder: Path) -> None:
     found = places.find_ledger(args(), {"STATE_DIRECTORY": "/s"}, folder / "none.yaml")
 
     assert found == "sqlite:////s/ledger.db"
+
+
+@pytest.mark.parametrize(
+    ("folder_mode", "file_mode", "reason"),
+    [
+        (0o755, 0o644, ""),
+        (0o700, 0o600, ""),
+        (0o777, 0o644, "others can write its folder"),
+        (0o1777, 0o644, "others can write its folder"),
+        (0o775, 0o644, "others can write its folder"),
+        (0o755, 0o666, "others can write it"),
+        (0o755, 0o664, "others can write it"),
+    ],
+)
+def test_a_file_that_others_may_write_is_passed_over(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    folder_mode: int,
+    file_mode: int,
+    reason: str,
+) -> None:
+    """A file in a folder like /tmp is not used for standing there, and one line says why.
+
+    Named, it is used all the same.
+    """
+    (folder / "schedules.yaml").touch()
+    (folder / "schedules.yaml").chmod(file_mode)
+    folder.chmod(folder_mode)
+
+    found = places.why_not_trusted(Path("schedules.yaml"))
+    is_used = None
+    with suppress(UsageError):
+        is_used = places.find_config(args(), {})
+    said = capsys.readouterr().err
+
+    assert found == reason
+    assert (is_used == Path("schedules.yaml")) is (reason == "")
+    assert said.count("\n") <= 1
+    assert places.find_config(args("schedules.yaml"), {}) == Path("schedules.yaml")
+
+
+def test_a_file_of_somebody_else_is_passed_over(folder: Path) -> None:
+    """Who owns it may change it; so may who owns the folder to which a link leads."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    file, elsewhere = folder / "schedules.yaml", folder / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "target").touch()
+    os.chown(elsewhere, 12345, 12345)
+    file.symlink_to(elsewhere / "target")
+    of_link = places.why_not_trusted(Path("schedules.yaml"))
+    file.unlink()
+    file.touch()
+    os.chown(file, 12345, 12345)
+
+    assert of_link == "its folder belongs to somebody else"
+    assert places.why_not_trusted(Path("schedules.yaml")) == "it belongs to somebody else"
+
+
+def test_it_is_said_once_why(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that looks twice says it once, and a shell that completes hears nothing."""
+    (folder / "schedules.yaml").touch()
+    folder.chmod(0o777)
+    places._say_once.cache_clear()
+    for environ in ({"_ARGCOMPLETE": "1"}, {"HOME": "/"}, {"HOME": "/"}):
+        with suppress(UsageError):
+            places.find_config(args(), environ)
+
+    said = capsys.readouterr().err
+
+    assert said == (
+        "cbmaintd: ./schedules.yaml is passed over: others can write its folder;"
+        " to use it, name it: -c schedules.yaml\n"
+    )

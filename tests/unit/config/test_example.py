@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from daemon.config.days.attachments import Attachments
 from daemon.config.document import read
 from daemon.config.faults import Place, sections
+from daemon.config.reading.process import load
 from daemon.config.sections import FileSection
-from daemon.config.settings import Settings, load, parse
+from daemon.config.settings import Settings, parse
 from daemon.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[3] / "schedules.yaml"

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daemon.config.days.attachments import Attachments
-from daemon.config.settings import difference, load, parse
+from daemon.config.reading.process import load
+from daemon.config.settings import difference, parse
 from daemon.errors import ConfigError
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.rules import Weekly

@@ -29,9 +29,9 @@ def url(tmp_path: Path) -> str:
 
 
 def test_a_damaged_ledger_is_set_aside(url: str) -> None:
-    """A file that is no database is kept under another name, and a new ledger is begun."""
+    """A ledger that is no database any more is kept under another name, and a new one is begun."""
     file = file_of(url)
-    file.parent.mkdir()
+    open_ledger(url, Access.DAEMON).close()
     file.write_bytes(b"this is not a database at all" * 100)
 
     with open_ledger(url, Access.DAEMON) as ledger:

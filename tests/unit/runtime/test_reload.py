@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from daemon.config.days.attachments import Attachments
+from daemon.config.reading.process import no_garbage_collection
 from daemon.config.settings import parse
 from daemon.errors import ConfigError
 from daemon.runtime.parts import DaemonParts
-from daemon.runtime.reload import ConfigFile, no_garbage_collection
+from daemon.runtime.reload import ConfigFile
 from tests.unit.config.config_files import REPOSITORIES, RULE, file_with
 
 GOOD = file_with(RULE, REPOSITORIES)
-LACKING = GOOD.replace("PW", "NEW")
+LACKING = GOOD.replace("password_env: PW", "password_file: new.password")
 
 
 @pytest.fixture
@@ -72,14 +73,15 @@ def test_a_rejected_file_is_not_tried_again(path: Path) -> None:
 
 def test_a_file_waits_for_its_secrets(path: Path) -> None:
     """A file that lacks nothing but a secret is returned again when that is there."""
-    environ = {"PW": "x"}
-    file = watched(path, environ)
+    file = watched(path, {"PW": "x"})
     path.write_text(LACKING)
     with pytest.raises(ConfigError):
         file.parse(file.read())
     before, was_rejected = file.poll(), file.is_rejected
 
-    environ["NEW"] = "y"
+    secret = path.with_name("new.password")
+    secret.touch(mode=0o600)
+    secret.write_text("y")
     after = file.poll()
 
     assert (before, was_rejected) == (None, True)

@@ -89,6 +89,8 @@ def test_a_damaged_ledger_is_left_to_the_daemon(
     release: Release, file: Path, content: bytes
 ) -> None:
     """What it held is not known, so nothing is said to be resumed, and the file stays as it is."""
+    id_ = file.with_name(f"{file.name}.id")
+    id_.write_text("of a ledger of ours\n")
     file.write_bytes(content)
 
     ended = release()
@@ -96,7 +98,7 @@ def test_a_damaged_ledger_is_left_to_the_daemon(
     assert (ended.code, ended.out) == (1, "")
     assert "the ledger is damaged" in ended.err
     assert file.read_bytes() == content
-    assert [path.name for path in file.parent.iterdir()] == [file.name]
+    assert sorted(path.name for path in file.parent.iterdir()) == [file.name, id_.name]
 
 
 @pytest.mark.parametrize("arguments", [(), ("--repository", "prod/*")])

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from daemon.cli.reports.impact import Gap, Impact, Inventory, impact
 from daemon.core.repository import (
     ObservedRepository,
@@ -15,7 +17,7 @@ from daemon.core.repository import (
 )
 from daemon.windows.rules import Weekly
 from daemon.windows.timeline import Timeline
-from daemon.windows.window import Patterns, Window
+from daemon.windows.window import Opening, Patterns, Window
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -122,3 +124,50 @@ def test_what_is_paused_now_is_unknown() -> None:
 def test_windows_for_others_cost_nothing() -> None:
     """A window that does not match the repository takes nothing from it."""
     assert cost(nightly(2, 2, "tenant-*")) == Impact((), (), ())
+
+
+class CountingTimeline(Timeline):
+    """A timeline that counts how often it is asked, and for how long a time at most."""
+
+    asked = 0
+    longest = timedelta(0)
+
+    def openings(self, start: datetime, end: datetime) -> list[Opening]:
+        """Count, and answer."""
+        self.asked += 1
+        self.longest = max(self.longest, end - start)
+        return super().openings(start, end)
+
+
+def test_a_plan_of_ten_thousand_weeks_is_not_followed() -> None:
+    """Beside a task each minute it had billions of runs looked at, for each repository."""
+    plan = {"minutes": HOUR / 60, "aeons": timedelta(weeks=10_000)}
+    runs = (
+        ScheduledRun(DAY, "minutes", "BACKUP"),
+        ScheduledRun(DAY + HOUR, "aeons", "BACKUP"),
+    )
+    repositories = [replace(REPOSITORY, id=f"r{n}", plan="p", scheduled=runs) for n in range(50)]
+    timeline = CountingTimeline([nightly(2, 1)])
+
+    found = impact(Inventory("prod", repositories, {"p": plan}), timeline, DAY, DAY + 24 * HOUR)
+
+    assert len(found.lost) == 50 * 60
+    assert {gap.usual for gap in found.gaps} == {HOUR / 60}
+    assert timeline.asked == 1
+    assert timeline.longest < timedelta(days=30)
+
+
+@pytest.mark.parametrize("weeks", [10_000, 400_000])
+def test_a_plan_beyond_the_calendar_is_not_followed(weeks: int) -> None:
+    """Whatever a server says of how often a task runs, it is no bug of ours."""
+    run = ScheduledRun(DAY + 2.5 * HOUR, "aeons", "BACKUP")
+    late = ScheduledRun(DAY - 24 * HOUR, "aeons", "BACKUP")
+    repositories = [
+        replace(REPOSITORY, id=each.next_run.isoformat()[:10], plan="p", scheduled=(each,))
+        for each in (run, late)
+    ]
+    inventory = Inventory("prod", repositories, {"p": {"aeons": timedelta(weeks=weeks)}})
+
+    found = impact(inventory, Timeline([nightly(2, 1)]), DAY, DAY + 24 * HOUR)
+
+    assert [lost.at for lost in found.lost] == [run.next_run]

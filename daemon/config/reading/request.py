@@ -1,0 +1,78 @@
+"""What is asked of a process that reads a file, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from daemon.config.days.attachments import Attachments
+from daemon.config.file_watch import Content
+from daemon.config.reading.limits import Limits
+from daemon.config.settings import Settings
+from daemon.config.stored_configs import Reader
+from daemon.errors import ConfigError, Fault
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A `content` of the file that users know as `path`; what it names is in `folder`.
+
+    Without `check_secrets`, password and key files need not exist.
+    """
+
+    content: Content
+    path: str
+    folder: Path
+    environ: Mapping[str, str] = field(repr=False)
+    check_secrets: bool = True
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The settings, or the faults and how many `more` there are.
+
+    `attached` has the texts of the calendar files that were asked for. Where nothing is wrong but
+    with secrets, `secrets` are their files.
+    """
+
+    settings: Settings | None
+    faults: tuple[Fault, ...] = ()
+    more: int = 0
+    attached: Mapping[str, str | None] = field(default_factory=dict)
+    secrets: tuple[Path, ...] | None = None
+
+    def settings_of(self, path: str) -> Settings:
+        """Return the settings of the file at *path*. Raises ConfigError."""
+        if self.settings is None:
+            raise ConfigError(path, self.faults, self.more)
+        return self.settings
+
+
+def answer(request: Request) -> Answer:
+    """Read what is asked for, here and now."""
+    attachments = Attachments(request.folder)
+    reader = Reader(request.path, request.folder, request.environ)
+    try:
+        settings = reader.read(request.content, attachments, check_secrets=request.check_secrets)
+    except ConfigError as exc:
+        secrets = _secrets_lacking(reader, request) if request.check_secrets else None
+        return Answer(None, exc.faults, exc.more, attachments.seen, secrets)
+    return Answer(settings, attached=attachments.seen)
+
+
+def _secrets_lacking(reader: Reader, request: Request) -> tuple[Path, ...] | None:
+    try:
+        settings = reader.read(request.content, Attachments(request.folder), check_secrets=False)
+    except ConfigError:
+        return None
+    return tuple(sorted(set(_secrets(settings))))
+
+
+def _secrets(settings: Settings) -> Iterator[Path]:
+    for cluster in settings.clusters.values():
+        tls = cluster.tls
+        files = (cluster.password_file, tls.ca_file, tls.client_cert, tls.client_key)
+        yield from filter(None, files)
+    yield from (target.url_file for target in settings.notify if target.url_file)
