@@ -22,7 +22,8 @@ import requests
 
 from daemon.core.attempt import CallError
 from daemon.service.cluster import Timeouts
-from daemon.service.wire import Wire, WireError, lost
+from daemon.service.wire import Wire
+from daemon.service.wire_error import WireError, lost
 
 IDLE_AT_MOST = timedelta(seconds=15)
 _ATTEMPT_DELAY_S = 0.25

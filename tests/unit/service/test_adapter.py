@@ -16,7 +16,7 @@ import trustme
 from daemon.core.attempt import CallError
 from daemon.service.adapter import IDLE_AT_MOST, Adapter, Written
 from daemon.service.cluster import Timeouts
-from daemon.service.wire import WireError
+from daemon.service.wire_error import WireError
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
 MOMENT = timedelta(milliseconds=100)

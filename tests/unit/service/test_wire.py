@@ -8,7 +8,8 @@ import socket
 import pytest
 
 from daemon.core.attempt import CallError
-from daemon.service.wire import HEAD_LIMIT, MOST_INTERIM, PAGE_LIMIT, Parser, Wire, WireError
+from daemon.service.wire import HEAD_LIMIT, MOST_INTERIM, PAGE_LIMIT, Parser, Wire
+from daemon.service.wire_error import WireError
 
 LIMIT = 100
 OK = b"HTTP/1.1 200 OK\r\n"
