@@ -18,8 +18,9 @@ from daemon.core.attempt import Attempt
 from daemon.core.decide import Pause, Resume, confirm
 from daemon.core.moment import Moment
 from daemon.core.record import Record, Suspicion
-from daemon.passes.controller import Controller, Observed, Rules
+from daemon.passes.controller import Controller, Rules
 from daemon.passes.journal import Decided
+from daemon.passes.looks import Observed
 from daemon.windows.window import Window
 from tests.unit.passes.protocol_machine import WINDOWS, Machine
 from tests.unit.passes.protocol_world import FaultyStore, ViolatedError
