@@ -22,6 +22,7 @@ import requests
 
 from daemon.core.attempt import CallError
 from daemon.service.cluster import Timeouts
+from daemon.service.documents import Body
 from daemon.service.wire import Wire
 from daemon.service.wire_error import WireError, lost
 
@@ -78,7 +79,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: Body
 
 
 class Adapter:
@@ -120,7 +121,7 @@ class Adapter:
             watch.cancel()
             self._busy.discard(wire)
         self._give_back(origin, wire, loop)
-        return Answer(parser.status, parser.headers, bytes(parser.body))
+        return Answer(parser.status, parser.headers, parser.body)
 
     async def warm(self, url: str, count: int) -> None:
         """Have up to *count* connections to *url* ready; one that fails will fail its request."""

@@ -19,6 +19,7 @@ from daemon.core.repository import (
     is_id,
 )
 from daemon.service import documents
+from daemon.service.documents import Body
 from daemon.service.statuses import MESSAGE_LIMIT, printable
 from daemon.wording import shown
 
@@ -43,6 +44,7 @@ _KINDS = {
     "running_one_off": dict,
 }
 _BLANKS = b" \t\r\n"
+_LONGEST_NULL = 64
 _LONGEST_TEXT = 256
 _MOST_TASKS = 200
 _LONGEST_INSTANT = 64
@@ -50,23 +52,23 @@ _YEARS = range(2000, 2200)
 _MOST_PERIODS = 10_000
 
 
-def is_elsewhere(status: int, body: bytes) -> bool:
+def is_elsewhere(status: int, body: Body) -> bool:
     """Check whether ns_server's proxy says that this node does not run the Backup Service."""
     return status == 404 and b"not running on this node" in body[:MESSAGE_LIMIT]  # noqa: PLR2004
 
 
-def repositories(body: bytes) -> tuple[ObservedRepository, ...]:
+def repositories(body: Body) -> tuple[ObservedRepository, ...]:
     """Read a list of repositories, of any length. Raises: ValueError."""
     return merged(rows(body))
 
 
-def rows(body: bytes) -> Iterator[ObservedRepository]:
+def rows(body: Body) -> Iterator[ObservedRepository]:
     """Yield a repository for each row of a list; keys that are not needed are not looked at.
 
     A row that is not understood is one without a state, and `null` is `NULL_LIST`.
     Raises: ValueError, which says what is wrong with the list as a whole.
     """
-    if body.strip(_BLANKS) == b"null":
+    if len(body) <= _LONGEST_NULL and body.strip(_BLANKS) == b"null":
         yield NULL_LIST
         return
     for place, item in enumerate(documents.items(body), start=1):
@@ -87,7 +89,7 @@ def merged(found: Iterable[ObservedRepository]) -> tuple[ObservedRepository, ...
     return tuple(by_id.values())
 
 
-def periods(body: bytes) -> dict[str, dict[str, timedelta]]:
+def periods(body: Body) -> dict[str, dict[str, timedelta]]:
     """Read from a list of plans how far apart the runs of each task are.
 
     What is not understood is passed over: a newer service may know other schedules. Raises:
@@ -122,7 +124,7 @@ def _repository(item: object, place: int) -> ObservedRepository:
         return _unclear("", item, f"row {place} of the list has no id")
     if not is_id(id_):
         # Without the quotes: as it may be shown, and never like an id that is one.
-        return _unclear(shown(documents.text(id_))[1:-1], item, "that is no id of a repository")
+        return _unclear(_short(id_)[1:-1], item, "that is no id of a repository")
     if problem := _problem(item):
         return _unclear(id_, item, problem)
     return ObservedRepository(
@@ -147,7 +149,7 @@ def _problem(item: dict[str, object]) -> str:
     if not isinstance(state, str):
         return "it has no state"
     if state not in _STATES:
-        return f"its state {shown(documents.text(state))} is unknown"
+        return f"its state {_short(state)} is unknown"
     for key, kind in _KINDS.items():
         value = item.get(key)
         if value is None:
@@ -155,23 +157,28 @@ def _problem(item: dict[str, object]) -> str:
         if not isinstance(value, kind):
             return f"its {key} is not what it should be"
         if isinstance(value, str) and not _is_plain(value):
-            return f"its {key} is not a plain text of at most {_LONGEST_TEXT} characters"
+            return f"its {key} is not a plain text of at most {_LONGEST_TEXT} bytes"
         if isinstance(value, dict) and len(value) > _MOST_TASKS:
             return f"its {key} are more than {_MOST_TASKS}"
     return ""
 
 
+def _short(value: str) -> str:
+    """Return a text in quotes, as it may be shown; of a long one no more than that is read."""
+    return shown(documents.text(value[:_LONGEST_TEXT]))
+
+
 def _is_plain(value: str) -> bool:
-    if value.isascii():
-        return len(value) <= _LONGEST_TEXT and value.isprintable()
-    return len(value) <= 4 * _LONGEST_TEXT and documents.text(value).isprintable()
+    if len(value) > _LONGEST_TEXT:
+        return False
+    return value.isprintable() if value.isascii() else documents.text(value).isprintable()
 
 
 def _label(name: str) -> str:
     """Return the name of a task or its type, as it may be shown."""
     if name.isascii() and name.isprintable() and len(name) <= MESSAGE_LIMIT:
         return name
-    return printable(documents.text(name))
+    return printable(documents.text(name[:_LONGEST_TEXT]))
 
 
 def _scheduled(tasks: dict[str, object]) -> Iterator[ScheduledRun]:

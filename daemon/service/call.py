@@ -12,6 +12,7 @@ from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.repository import ObservedRepository
 from daemon.service import answers, discovery, documents, statuses
 from daemon.service.adapter import Answer
+from daemon.service.documents import Body
 from daemon.service.failover import Again, Course, Failure
 from daemon.service.wire_error import WireError
 
@@ -46,7 +47,7 @@ class Call(Generic[T]):
     method: str
     path: str
     windows: tuple[str, ...]
-    read: Callable[[bytes, str], Awaitable[T]]
+    read: Callable[[Body, str], Awaitable[T]]
     repository: str | None = None
     may_send: Callable[[], bool] = always
 
@@ -144,7 +145,7 @@ def unforeseen(exc: Exception, status: int | None, censor: Callable[[str], str])
 # How the answers of the calls are read
 
 
-async def read_list(body: bytes, _root: str) -> tuple[ObservedRepository, ...]:
+async def read_list(body: Body, _root: str) -> tuple[ObservedRepository, ...]:
     """Read a list of repositories, in portions."""
     found = []
     for row in answers.rows(body):
@@ -154,15 +155,15 @@ async def read_list(body: bytes, _root: str) -> tuple[ObservedRepository, ...]:
     return answers.merged(found)
 
 
-async def read_plans(body: bytes, _root: str) -> dict[str, dict[str, timedelta]]:
+async def read_plans(body: Body, _root: str) -> dict[str, dict[str, timedelta]]:
     """Read how far apart the runs of each plan's tasks are."""
     return answers.periods(body)
 
 
-async def read_nodes(body: bytes, root: str) -> tuple[str, ...]:
+async def read_nodes(body: Body, root: str) -> tuple[str, ...]:
     """Read which nodes serve backups."""
     return discovery.service_roots(documents.read_json(body), root)
 
 
-async def read_nothing(_body: bytes, _root: str) -> None:
+async def read_nothing(_body: Body, _root: str) -> None:
     """Read nothing: the answer to a POST says no more than its status."""

@@ -15,6 +15,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+Body = bytes | bytearray
+"""What came; a list is not copied only to be of another type."""
+
 MOST_VALUES: Final = 500_000
 """How many values a document may have."""
 
@@ -29,7 +32,7 @@ class BoundError(ValueError):
     """Raised when a document is larger than anyone should work on."""
 
 
-def read_json(body: bytes) -> object:
+def read_json(body: Body) -> object:
     """Parse a JSON document in UTF-8. Raises: ValueError."""
     check_bounds(body)
     try:
@@ -41,7 +44,7 @@ def read_json(body: bytes) -> object:
     return document
 
 
-def items(body: bytes) -> Iterator[object]:
+def items(body: Body) -> Iterator[object]:
     """Yield the items of a JSON list, each as it is parsed. Raises: ValueError."""
     check_bounds(body)
     whole = body.decode("latin-1")
@@ -74,7 +77,7 @@ def text(value: str) -> str:
         return value
 
 
-def check_bounds(body: bytes) -> None:
+def check_bounds(body: Body) -> None:
     """Raise BoundError if there are too many values in *body*, which may be no JSON at all."""
     if sum(body.count(mark) for mark in (b",", b"{", b"[")) >= MOST_VALUES:
         raise BoundError(f"the answer has more than {MOST_VALUES:,} values")
@@ -94,7 +97,7 @@ def _gap(whole: str, at: int) -> int:
     return found.end() if found else at
 
 
-def _fault(body: bytes) -> str:
+def _fault(body: Body) -> str:
     return "is not JSON" if body.strip() else "has no body"
 
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from daemon.core.attempt import CallError
 from daemon.service import documents
+from daemon.service.documents import Body
 
 MESSAGE_LIMIT = 200
 """Characters of a server's own words that are kept."""
@@ -82,7 +83,7 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
     return delay if delay > timedelta(0) else None
 
 
-def message_of(body: bytes, location: str | None = None) -> str:
+def message_of(body: Body, location: str | None = None) -> str:
     """Return what the server says, in one piece and untrimmed; for a redirect, where it points."""
     if location is not None:
         return f"redirects to {_host_of(location)}, which is not followed"

@@ -172,8 +172,7 @@ _RETRY_AFTER = {
 }
 _BOMB = gzip.compress(b" " * 1_000_000) * 100
 _CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
-_OVER_THE_BOUND = 600_000
-_FULL_MIB = 16
+_FULL = 15 << 20
 _STRANGERS = (b'{"id":"stranger-1","state":"active"}', b'{"id":"stranger-2","state":"paused"}')
 
 _ODD_ROWS = {
@@ -237,8 +236,8 @@ def _lists(name: str, *rows: bytes) -> Mode:
 
 
 def _bomb(name: str, opening: bytes, piece: bytes, closing: bytes) -> Mode:
-    """Return very many values within the bytes of a list."""
-    body = opening + piece * _OVER_THE_BOUND + closing
+    """Return as many values as the bytes of a list have room for."""
+    body = opening + piece * (_FULL // len(piece)) + closing
     return _breaks(f"bomb of {name}", answer(200, body), CallError.TOO_LARGE)
 
 
@@ -305,7 +304,7 @@ _ALL = (
     _bomb("keys", b'[{"id":0', b',"a":0', b"}]"),
     _bomb("rows", b'[{"id":"a"}', b',{"id":"a"}', b"]"),
     _bomb("nothing", b"[", b",  ", b"]"),
-    _breaks("a list of 16 MiB", answer(200, b" " * (_FULL_MIB << 20) + b"[]"), CallError.TOO_LARGE),
+    _breaks("a list of 16 MiB", answer(200, b" " * (16 << 20) + b"[]"), CallError.TOO_LARGE),
     *(_sizes(size) for size in (b"-1", b"0x2", b"+2", b"1_0", b"2 x", b"f" * 17)),
     _breaks(
         "gzip, chunked",

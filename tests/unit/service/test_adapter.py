@@ -153,7 +153,7 @@ def test_an_end_of_tls(said: bytes, outcome: bytes | CallError, *, is_sound: boo
             found: list[bytes | CallError] = []
             for _ in range(2):
                 try:
-                    found.append((await adapter.send(written, limit=100)).body)
+                    found.append(bytes((await adapter.send(written, limit=100)).body))
                 except WireError as exc:
                     found.append(exc.error)
                 await over.wait()
