@@ -223,7 +223,7 @@ def _decide_unclear(
     if _is_over(record, desired) and not is_elsewhere:
         return Resume(replace(record, phase=Phase.RESUMING), is_unseen=True)
     if desired and _is_ours(record):
-        record = _holding(record, desired, now)
+        record = replace(_holding(record, desired, now), phase=record.phase)
     return Leave(record, Reason.NOT_UNDERSTOOD)
 
 

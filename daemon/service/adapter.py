@@ -21,8 +21,8 @@ from urllib.parse import SplitResult, urlsplit
 import requests
 
 from daemon.core.attempt import CallError
+from daemon.documents import Body
 from daemon.service.cluster import Timeouts
-from daemon.service.documents import Body
 from daemon.service.wire import Wire
 from daemon.service.wire_error import WireError, lost
 

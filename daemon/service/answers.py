@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from daemon import documents
 from daemon.core.repository import (
     NULL_LIST,
     ObservedRepository,
@@ -18,8 +19,7 @@ from daemon.core.repository import (
     ScheduledRun,
     is_id,
 )
-from daemon.service import documents
-from daemon.service.documents import Body
+from daemon.documents import Body
 from daemon.service.statuses import MESSAGE_LIMIT, printable
 from daemon.wording import shown
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from daemon import documents
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.repository import ObservedRepository
-from daemon.service import answers, discovery, documents, statuses
+from daemon.documents import Body
+from daemon.service import answers, discovery, statuses
 from daemon.service.adapter import Answer
-from daemon.service.documents import Body
 from daemon.service.failover import Again, Course, Failure
 from daemon.service.wire_error import WireError
 

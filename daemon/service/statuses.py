@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from daemon import documents
 from daemon.core.attempt import CallError
-from daemon.service import documents
-from daemon.service.documents import Body
+from daemon.documents import Body
 
 MESSAGE_LIMIT = 200
 """Characters of a server's own words that are kept."""

@@ -18,8 +18,8 @@ from daemon.core.repository import (
     is_id,
     is_null,
 )
+from daemon.documents import BoundError
 from daemon.service import answers
-from daemon.service.documents import BoundError
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -99,7 +99,22 @@ def test_all_states_of_the_service_are_known(state: RepositoryState) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", ".hidden", "a/b", "a b", "a\nb", "é", "\ud800", "\u202e", "x" * 201]
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        ".hidden",
+        "a/b",
+        "a b",
+        "a\nb",
+        "é",
+        "\ud800",
+        "\u202e",
+        "x" * 51,
+        "_x",
+        "a.b",
+    ],
 )
 def test_an_id_that_would_break_a_path_or_a_line_is_none(name: str) -> None:
     """A row whose id cannot be part of a path or be shown is one that is not understood."""

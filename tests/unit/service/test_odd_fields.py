@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from daemon import documents
 from daemon.core.decide import (
     CatchUp,
     Decision,
@@ -21,7 +22,7 @@ from daemon.core.decide import (
 )
 from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, RepositoryKey, ScheduledRun
-from daemon.service import answers, discovery, documents, statuses
+from daemon.service import answers, discovery, statuses
 from tests.unit.core.test_decide import NOW, START, desired, held
 
 NUMBER = "64b7f4b4"

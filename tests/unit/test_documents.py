@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.service import documents
-from daemon.service.documents import MOST_VALUES, ODD, BoundError
+from daemon import documents
+from daemon.documents import MOST_VALUES, ODD, BoundError
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=8),
