@@ -45,7 +45,8 @@ class RecordingService:
         except ServiceError as exc:
             self.blindness, self.lacks_list = _words(exc), exc.answered
             raise
-        self.has_looked, self.blindness, self.lacks_list = True, "", is_null(found)
+        self.blindness, self.lacks_list = "", is_null(found)
+        self.has_looked |= not self.lacks_list
         self.problems = {row.id: row.problem for row in found if row.problem}
         return found
 

@@ -328,5 +328,20 @@ _ALL = (
     _breaks("sends a header of 200 kB", cut(_HEAD + b"A: " + b"x" * 200_000 + b"\r\n\r\n")),
 )
 
+
+def _naming_hosts(talk: Talk, _forward: Forward) -> None:
+    """Answer as a cluster manager that names all kinds of hosts, and this very server last."""
+    port = int(talk.request.headers["host"].rpartition(":")[2])
+    texts = (".x", "..", ":::::", "1.2.3.4:80", "192.0.2.1", "\ud800", "x" * 300)
+    hosts: tuple[object, ...] = (*texts, 7, {}, "127.0.0.1")
+    ports: tuple[object, ...] = (True, 0, 65536, "18097", 10**30)
+    nodes: list[object] = [{"hostname": host, "services": {"backupAPI": port}} for host in hosts]
+    nodes[:0] = [None, 7, *({"services": {"backupAPI": odd}} for odd in ports)]
+    answer(200, json.dumps({"nodesExt": nodes}).encode(), Content_Type="application/json")(talk)
+
+
+ODD_HOSTS = Mode("names odd hosts", _naming_hosts, None, None, is_unsure=False)
+"""How a cluster manager answers that is not to be trusted; for what asks where the service is."""
+
 MODES = {mode.name: mode for mode in _ALL}
 """All modes by name, in a fixed order."""

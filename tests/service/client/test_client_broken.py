@@ -12,8 +12,10 @@ from tests.evil.server import (
     Behaviour,
     answer,
     cut,
+    dripping,
     flooding,
     raw,
+    silent,
 )
 from tests.service.client.kit import (
     HEAD,
@@ -76,6 +78,35 @@ def test_a_body_over_the_limit_is_not_read(serve: Serve, connect: Connect) -> No
         True,
     )
     assert [attempt.status for attempt in client.attempts] == [200]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "answered"),
+    [
+        (answer(200, b"no list"), True),
+        (answer(500), True),
+        (raw(HEAD + b"Content-Length: 16777217\r\n\r\n"), True),
+        (raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"), True),
+        (cut(HEAD + b"Content-Length: 99\r\n\r\n["), True),
+        (dripping(HEAD + b"Content-Length: 999\r\n\r\n", b" "), True),
+        (dripping(b"HTTP/1.1 200 OK\r\nX: ", b"y"), False),
+        (dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), False),
+        (silent, False),
+        (cut(), False),
+        (cut(b"SSH-2.0-OpenSSH_9.2\r\n"), False),
+    ],
+    ids=[
+        "no list", "500", "too large", "an odd chunk", "half a body", "a dripping body",
+        "a dripping head", "no end of 100", "silence", "the end", "no HTTP",
+    ],
+)  # fmt: skip
+def test_whether_the_service_has_answered(
+    serve: Serve, connect: Connect, behaviour: Behaviour, *, answered: bool
+) -> None:
+    """A failure says whether the head of an answer came, whatever the rest was like."""
+    client = connect(serve(behaviour).url)
+
+    assert client.list_failure().answered is answered
 
 
 def test_a_post_that_has_no_content_is_done(serve: Serve, connect: Connect) -> None:
