@@ -49,23 +49,6 @@ def _has_host_and_port(text: str) -> bool:
     return bool(re.fullmatch(r"[A-Za-z0-9._:-]+", parts.hostname or "")) and port != 0
 
 
-def is_plain_http_to_elsewhere(root: str) -> bool:
-    """Check whether calls to *root* would carry credentials in the clear over a network."""
-    parts = urlsplit(root)
-    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
-
-
-def is_loopback(host: str) -> bool:
-    """Check whether *host*, a name or an address without brackets, is this machine only."""
-    host = host.rstrip(".")
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def listener(text: str) -> tuple[str, int]:
     """Parse the address and port to listen on; an IPv6 address is in brackets."""
     host, _, port = text.rpartition(":")

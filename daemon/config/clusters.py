@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from daemon.config.addresses import is_plain_http_to_elsewhere
 from daemon.config.faults import Faults, Place
 from daemon.config.fields import Section
 from daemon.config.sections import ClusterSection
 from daemon.durations import format_duration
 from daemon.errors import SecretError
 from daemon.host import secrets
+from daemon.host.loopback import is_plain_http_to_elsewhere
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts, Tls
 
 _FILES = ("ca_file", "client_cert", "client_key")
@@ -55,6 +55,7 @@ def cluster_settings(
         timeout=_timeouts(place.at("timeout"), _given(section.timeout), faults),
         retry=_retry(place.at("retry"), _given(section.retry), faults),
         labels=tuple(sorted((section.labels or {}).items())),
+        allow_insecure_http=bool(section.allow_insecure_http),
     )
     if sources.must_exist:
         _check_secrets(place, settings, sources, faults)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from daemon.config.addresses import is_plain_http_to_elsewhere
 from daemon.config.clusters import SecretSources
 from daemon.config.faults import Faults, Place
 from daemon.config.sections import NotifySection, UrlSection
 from daemon.errors import SecretError
+from daemon.host.loopback import is_plain_http_to_elsewhere
 from daemon.notify.kinds.registry import KINDS
 from daemon.notify.kinds.webhook import WEBHOOK
 from daemon.notify.notices import NOTABLE, URGENT

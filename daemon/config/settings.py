@@ -13,7 +13,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon.config import tree
-from daemon.config.addresses import is_loopback
 from daemon.config.clusters import SecretSources, cluster_settings, warnings_of
 from daemon.config.days.attachments import Attachments
 from daemon.config.days.exclusions import Exclusions
@@ -26,6 +25,7 @@ from daemon.config.windows import References, window
 from daemon.core.shares import shortest_lease
 from daemon.durations import format_duration
 from daemon.errors import ConfigError, Fault
+from daemon.host.loopback import is_loopback
 from daemon.ledger.state import AppliedConfig, digest_of
 from daemon.notify.targets import Target
 from daemon.service.cluster import ClusterSettings

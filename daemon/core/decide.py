@@ -13,12 +13,15 @@ No clock, no file, no network, no log: values in, values out. No other module de
 7. A repository with the id of an earlier one is not that earlier one.
 8. What was paused at another address of the cluster's name is looked for there, not called gone.
 9. While the clock is known to be wrong, nothing new is paused.
+10. A repository whose row is not understood is neither newly paused nor forgotten. Ours and over,
+    it is resumed unseen, also where an answering service gives no list for long enough.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, assert_never
 
@@ -30,6 +33,10 @@ from daemon.windows.timeline import Desired
 
 GONE_AFTER = timedelta(seconds=5)
 """A repository must be missing from two lists this far apart before its record is closed."""
+
+UNLISTED_AFTER = timedelta(minutes=2)
+UNLISTED_LOOKS = 3
+"""How long after its end, and after how many looks without a list, a hold is resumed unseen."""
 
 
 class Reason(StrEnum):
@@ -43,6 +50,7 @@ class Reason(StrEnum):
     DRY_RUN = "dry_run"
     CLOCK_DIFFERS = "clock_differs"
     LEDGER_LOST = "ledger_lost"
+    NOT_UNDERSTOOD = "not_understood"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +58,18 @@ class Pause:
     """Send a pause; `drifted` if a person resumed it and the window enforces."""
 
     action: ClassVar[Action] = Action.PAUSE
+    is_unseen: ClassVar[bool] = False
     record: Record
     drifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Send a resume."""
+    """Send a resume; `is_unseen` if no look shows whether it is needed."""
 
     action: ClassVar[Action] = Action.RESUME
     record: Record
+    is_unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +145,19 @@ def decide(  # noqa: PLR0913  # all that a decision depends on
     """Decide what to do with one repository.
 
     *desired* is None outside every opening, *observed* is None if the list does not have it,
-    *record* is None if the ledger does not. *here* is the address that was asked.
+    *record* is None if the ledger does not. *here* is the address that was asked. A row without id
+    may be that of any repository that the list lacks.
     """
     known = record or Record(key, reached=here)
+    is_elsewhere = known.reached not in {"", here}
+    if observed and not observed.id and (known.is_spent or is_elsewhere):
+        observed = None
     if observed is None or is_another(known, observed):
         decision = _decide_missing(known, desired, now)
         is_gone = isinstance(decision, Leave)
-        return Stray(known) if is_gone and known.reached not in {"", here} else decision
+        return Stray(known) if is_gone and is_elsewhere else decision
+    if observed.state is None:
+        return _decide_unclear(known, desired, now, is_elsewhere=is_elsewhere)
     is_paused = observed.state is RepositoryState.PAUSED
     if known.missing_since is not None:
         known = replace(known, missing_since=None)
@@ -195,6 +211,41 @@ def _decide_missing(record: Record, desired: Desired | None, now: Moment) -> Dec
         return Keep(replace(record, missing_since=since))
     gone = Record(record.key)
     return Leave(gone, Reason.GONE) if record.is_hold else Keep(gone)
+
+
+def _decide_unclear(
+    record: Record, desired: Desired | None, now: Moment, *, is_elsewhere: bool
+) -> Decision:
+    """Decide on a repository that may be there, in a state that nobody understands."""
+    if record.is_spent:
+        return Leave(record, Reason.NOT_UNDERSTOOD) if desired else Keep(record)
+    record = replace(record, missing_since=None)
+    if _is_over(record, desired) and not is_elsewhere:
+        return Resume(replace(record, phase=Phase.RESUMING), is_unseen=True)
+    if desired and _is_ours(record):
+        record = replace(_holding(record, desired, now), phase=record.phase)
+    return Leave(record, Reason.NOT_UNDERSTOOD)
+
+
+def decide_unlisted(
+    record: Record, desired: Desired | None, now: Moment, failed: Sequence[datetime], here: str = ""
+) -> Resume | Keep:
+    """Decide on a hold while the service answers, but gives no list.
+
+    *failed* are instants of the looks that failed so: the first, and the last UNLISTED_LOOKS.
+    """
+    if not (failed and _is_over(record, desired)) or record.reached not in {"", here}:
+        return Keep(record)
+    # What an edit ended before its time is taken to be over since the first of these looks.
+    end = record.until if record.until and record.until <= now.wall else failed[0]
+    if sum(at >= end for at in failed) < UNLISTED_LOOKS or now.wall - end < UNLISTED_AFTER:
+        return Keep(record)
+    return Resume(replace(record, phase=Phase.RESUMING), is_unseen=True)
+
+
+def _is_over(record: Record, desired: Desired | None) -> bool:
+    """Check whether it was paused by us for openings that have ended all."""
+    return _is_ours(record) and (desired is None or _is_yielded(record, desired))
 
 
 def _decide_outside(record: Record, now: Moment, *, is_paused: bool) -> Decision:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import assert_never
 
@@ -110,7 +110,8 @@ class Record:
 
     def missed(self, now: datetime) -> tuple[ScheduledRun, ...]:
         """Return the runs that fell due during the pause; the service never catches up on them."""
-        return tuple(run for run in self.scheduled if run.next_run <= now)
+        since = self.since or datetime.min.replace(tzinfo=UTC)
+        return tuple(run for run in self.scheduled if since <= run.next_run <= now)
 
     def wants_catch_up(self, now: datetime) -> bool:
         """Check whether a backup is to be started after the resume."""

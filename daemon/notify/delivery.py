@@ -21,7 +21,7 @@ from daemon.service.adapter import Adapter, Answer, Written
 from daemon.service.cluster import Timeouts, Tls
 from daemon.service.tls import tls_context
 from daemon.service.transport import HEADERS
-from daemon.service.wire import WireError
+from daemon.service.wire_error import WireError
 
 TIMEOUTS = Timeouts(timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=20))
 _OK = range(200, 300)

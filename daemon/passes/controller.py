@@ -21,13 +21,14 @@ from daemon.core.decide import (
 )
 from daemon.core.moment import Moment
 from daemon.core.record import LATE, Phase, Record, Suspicion
-from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
+from daemon.core.repository import RepositoryKey, RepositoryState, is_id
 from daemon.errors import LedgerError
 from daemon.passes.backups import Backups
 from daemon.passes.dispatch import SEND_WITHIN, Answer, Call, Clocks, Dispatch, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided, Journal
-from daemon.passes.pacing import Errand, Pacing
+from daemon.passes.looks import Looks, Observed
+from daemon.passes.pacing import CLUSTER, Pacing, errand_of
 from daemon.service.client import ServiceError
 from daemon.windows.timeline import Timeline
 
@@ -42,11 +43,6 @@ LOOK_BETWEEN_CALLS_EVERY = timedelta(seconds=3)
 FIRST_LOOK = timedelta(milliseconds=100)
 UNVERIFIED = "unverified"
 UNRECORDED = "ledger"
-
-CLUSTER = ("", Action.LIST)
-"""The errand of looking, which concerns no repository in particular."""
-
-Observed = dict[str, ObservedRepository]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +82,7 @@ class Controller:
         self._journal = journal
         self._clocks = clocks
         self._pacing = Pacing()
+        self._looks = Looks(cluster, holdings)
         self._backups = Backups(holdings, journal, clocks)
         self.known_ids: frozenset[str] = frozenset()
         self.has_looked = False
@@ -124,7 +121,8 @@ class Controller:
         """Make one pass; return the time after which another is due, None when nothing waits.
 
         1. Leave an idle cluster in peace, or one that refused us just now, unless it is urgent.
-        2. List the repositories; a failure ends the pass for this cluster alone.
+        2. List the repositories; a failure ends the pass for this cluster alone. What is ours and
+           over is resumed unseen if that goes on while the service answers.
         3. Decide for each repository that is wanted or known.
         4. Record every intent and maybe-sent mark in one durable transaction.
         5. Send resumes before pauses, `concurrency` at a time.
@@ -144,6 +142,7 @@ class Controller:
         if rules.has_lost_ledger and not self._has_reported:
             self._report_paused(observed)
         decisions = await self._decide(observed, rules)
+        self._journal.not_understood(observed.values(), decisions)
         if rules.dry_run:
             self._rehearse(decisions)
             return None
@@ -158,12 +157,13 @@ class Controller:
 
     async def _look(self, windows: tuple[str, ...]) -> Observed:
         seen = await self._route.service.repositories(windows, self._clocks.wait)
+        observed = self._looks.believe(seen)
         self.has_looked = True
         self._pacing.succeeded(CLUSTER)
-        self.known_ids = frozenset(repository.id for repository in seen)
+        self.known_ids = frozenset(filter(is_id, observed))
         self.last_contact = self._clocks.now().wall
         self._journal.answered()
-        return {repository.id: repository for repository in seen}
+        return observed
 
     def _report_paused(self, observed: Observed) -> None:
         """Log what a lost ledger may have held: people must judge, nothing is guessed."""
@@ -179,17 +179,19 @@ class Controller:
     async def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
         now = self._clocks.now()
         self.has_looked = True
-        distance = self._pacing.failed(
-            CLUSTER, now.uptime, rules.resync, is_transient=exc.retryable
-        )
+        is_transient = self._looks.fail(exc, now)
+        distance = self._pacing.failed(CLUSTER, now.uptime, rules.resync, is_transient=is_transient)
         self._journal.unreachable(exc.error, exc.message, now.wall)
         for record in self._holdings.holds():
             if record.phase is not Phase.PAUSED or (record.until and record.until <= now.wall):
                 due = now.wall + distance
                 self._holdings.note(replace(record, last_error=exc.error, next_attempt=due))
+        unseen = self._looks.decide(rules.timeline, now, self._route.address)
+        if unseen and not rules.dry_run:
+            await self._finish(await self._begin(unseen, {}, rules), rules)
         await self._flush()
         self._warn_overdue(rules)
-        return distance
+        return self._pacing.distance(CLUSTER, self._clocks.now().uptime) or LOOK_EVERY
 
     # 3. What to do
 
@@ -197,7 +199,7 @@ class Controller:
         """Decide on all that is wanted or known; give way to other clusters now and then."""
         now = self._clocks.now()
         known = self._holdings.ids()
-        ids = observed.keys() | known | rules.timeline.plain_ids(self.cluster)
+        ids = self.known_ids | known | rules.timeline.plain_ids(self.cluster)
         desired = rules.timeline.desired(self.cluster, ids, now.wall)
         decisions = []
         for number, id_ in enumerate(sorted(desired.keys() | known), start=1):
@@ -205,7 +207,7 @@ class Controller:
             decision = decide(
                 RepositoryKey(self.cluster, id_),
                 wanted,
-                observed.get(id_),
+                observed.get(id_) or observed.get(""),
                 before,
                 now,
                 here=self._route.address,
@@ -233,14 +235,14 @@ class Controller:
         now = self._clocks.now()
         calls = []
         sending = (d.decision for d in decisions if isinstance(d.decision, Pause | Resume))
-        self._pacing.keep({_errand(decision) for decision in sending})
+        self._pacing.keep({CLUSTER, *(errand_of(decision) for decision in sending)})
         for decided in decisions:
             decision = decided.decision
             if isinstance(decision, Resumed) and decided.before:
                 self._holdings.note(self._backups.owe(decided.before, decision.record, now))
             elif not isinstance(decision, Pause | Resume):
                 self._holdings.note(_with_tasks(decision.record, observed))
-            elif not self._pacing.is_distant(_errand(decision), now.uptime):
+            elif not self._pacing.is_distant(errand_of(decision), now.uptime):
                 calls.append(Call(decision, now))
                 self._holdings.note(mark(decision, now, SEND_WITHIN + LATE))
         is_durable = await self._flush()
@@ -317,7 +319,7 @@ class Controller:
         shown = [answer for answer in awaiting.values() if answer.call.is_shown(observed)]
         for answer in shown:
             del awaiting[answer.call.id]
-            self._pacing.succeeded(_errand(answer.call.decision))
+            self._pacing.succeeded(errand_of(answer.call.decision))
             self._holdings.note(self._confirmed(answer, observed, now))
         await self._flush()
         for answer in shown:
@@ -340,7 +342,7 @@ class Controller:
     ) -> None:
         now = self._clocks.now()
         distance = self._pacing.failed(
-            _errand(call.decision), now.uptime, rules.resync, is_transient=is_transient
+            errand_of(call.decision), now.uptime, rules.resync, is_transient=is_transient
         )
         due = now.wall + distance
         self._holdings.note(replace(record, last_error=error, next_attempt=due))
@@ -387,10 +389,6 @@ class Controller:
         if any(record.missing_since for record in self._holdings.holds()):
             return min(due or GONE_AFTER, GONE_AFTER)
         return due
-
-
-def _errand(decision: Pause | Resume) -> Errand:
-    return decision.record.key.id, decision.action
 
 
 def _with_tasks(record: Record, observed: Observed) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,6 +45,10 @@ class Decided:
         return (self.before or self.record).openings
 
 
+MOST_NAMED = 50
+"""How many rows of one list are named that are not understood; the rest is counted."""
+
+
 class Journal:
     """The log of one cluster; remembers what it logged, so that each line appears once."""
 
@@ -53,6 +58,7 @@ class Journal:
         self._log = log
         self._logged: dict[tuple[str, str], tuple[str, ...]] = {}
         self.unreachable_cluster: Unreachable | None = None
+        self._not_understood: frozenset[str] = frozenset()
 
     def paused(self, record: Record, now: datetime) -> None:
         """Log that a repository was seen paused, and how long after its opening's start."""
@@ -102,6 +108,8 @@ class Journal:
     def left_alone(self, decided: Decided) -> None:
         """Log, once for these openings, why a repository is left alone or cannot be found."""
         match decided.decision:
+            case Leave(reason=Reason.NOT_UNDERSTOOD):
+                pass  # named with all others that are not
             case Leave(reason=reason):
                 self._left(decided, reason)
             case Missing() if self._is_news(decided.record.key.id, "missing", decided.openings):
@@ -114,6 +122,30 @@ class Journal:
                 )
             case _:
                 pass
+
+    def not_understood(
+        self, rows: Iterable[ObservedRepository], decisions: Iterable[Decided]
+    ) -> None:
+        """Log, once until it is understood again, which rows of a list are not, and why."""
+        odd = {row.id: row for row in rows if row.problem}
+        news, self._not_understood = odd.keys() - self._not_understood, frozenset(odd)
+        if not news:
+            return
+        windows = {decided.record.key.id: decided.windows for decided in decisions}
+        for id_ in sorted(news)[:MOST_NAMED]:
+            self._unclear(id_ or None, windows.get(id_, ()), odd[id_].problem)
+        if len(news) > MOST_NAMED:
+            self._unclear(None, (), f"{len(news) - MOST_NAMED:,} more rows are not understood")
+
+    def _unclear(self, id_: str | None, windows: Sequence[str], problem: str) -> None:
+        self._log.info(
+            events.REPOSITORY_LEFT,
+            cluster=self._cluster,
+            repository=id_,
+            windows=list(windows),
+            reason=Reason.NOT_UNDERSTOOD,
+            message=problem,
+        )
 
     def rehearsed(self, decided: Decided) -> None:
         """Log, once for these openings, that only a dry run kept a call from being sent."""

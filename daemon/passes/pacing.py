@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from daemon.core.attempt import Action
+from daemon.core.decide import Pause, Resume
 
 TRANSIENT = timedelta(seconds=30)
 LONGEST = timedelta(minutes=5)
 
-Errand = tuple[str, Action]
-"""A repository's id, and what is to be done to it."""
+Errand = tuple[str, Action] | tuple[str, Action, bool]
+"""A repository's id, and what is to be done to it; a third part if nobody sees whether it is."""
+
+CLUSTER: Errand = ("", Action.LIST)
+"""The errand of looking, which concerns no repository in particular."""
+
+
+def errand_of(decision: Pause | Resume) -> Errand:
+    """Return the errand of a call; once a look shows what is to be done, it is another one."""
+    errand = (decision.record.key.id, decision.action)
+    return (*errand, True) if decision.is_unseen else errand
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +44,12 @@ class Pacing:
         """Note a failure; return the time after which the errand is tried again.
 
         Up to *resync* when it may pass by itself, else twice as long at each failure, at most 5
-        minutes.
+        minutes. What nobody sees the need of is never too near.
         """
         before = self._distances.get(errand)
         failures = before.failures + 1 if before else 1
-        distance = min(resync, TRANSIENT) if is_transient else _growing(resync, failures)
+        is_near = is_transient and len(errand) == len(CLUSTER)
+        distance = min(resync, TRANSIENT) if is_near else _growing(resync, failures)
         self._distances[errand] = _Distance(now + distance, failures)
         return distance
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from daemon.core.attempt import CallError
 from daemon.core.decide import Reason
-from daemon.core.repository import ObservedRepository
+from daemon.core.repository import ObservedRepository, is_null
 from daemon.log import events
 from daemon.passes.dispatch import Service
 from daemon.service.client import KeepTrying, MaySend, ServiceError
@@ -31,7 +31,10 @@ class RecordingService:
         self._service = service
         self.has_looked = False
         self.blindness = ""
+        self.lacks_list = False
         self.refusals: dict[str, str] = {}
+        self.resumed: set[str] = set()
+        self.problems: dict[str, str] = {}
 
     async def repositories(
         self, windows: tuple[str, ...], keep_trying: KeepTrying
@@ -40,9 +43,11 @@ class RecordingService:
         try:
             found = await self._service.repositories(windows, keep_trying)
         except ServiceError as exc:
-            self.blindness = _words(exc)
+            self.blindness, self.lacks_list = _words(exc), exc.answered
             raise
-        self.has_looked, self.blindness = True, ""
+        self.blindness, self.lacks_list = "", is_null(found)
+        self.has_looked |= not self.lacks_list
+        self.problems = {row.id: row.problem for row in found if row.problem}
         return found
 
     async def pause(
@@ -57,10 +62,12 @@ class RecordingService:
         """Resume one; raises ServiceError."""
         self.refusals.pop(repository, None)
         try:
-            return await self._service.resume(repository, windows, keep_trying, may_send)
+            is_unresolved = await self._service.resume(repository, windows, keep_trying, may_send)
         except ServiceError as exc:
             self.refusals[repository] = _words(exc)
             raise
+        self.resumed.add(repository)
+        return is_unresolved
 
     async def backup(
         self, repository: str, _windows: tuple[str, ...], _keep: KeepTrying, _may_send: MaySend
@@ -88,8 +95,9 @@ class RecordingLog:
             case events.REPOSITORY_RESUMED:
                 self.fates[repository] = Fate.RESUMED
             case events.REPOSITORY_LEFT:
-                is_gone = keys["reason"] is Reason.GONE
-                self.fates[repository] = Fate.GONE if is_gone else Fate.ACTIVE
+                reason = keys["reason"]
+                if reason is not Reason.NOT_UNDERSTOOD:
+                    self.fates[repository] = Fate.GONE if reason is Reason.GONE else Fate.ACTIVE
             case events.LEDGER_RECOVERED:
                 self.ledger_error = None
             case _:

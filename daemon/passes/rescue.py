@@ -28,6 +28,13 @@ from daemon.windows.timeline import Timeline
 _RULES = Rules(Timeline(()), resync=timedelta(seconds=30), max_pause=timedelta.max)
 
 GIVE_UP_AFTER = timedelta(minutes=10)
+LIST_AGAIN = timedelta(seconds=20)
+MOST_LOOKS = 8
+"""How often, and how far apart, a list is asked for that the service does not give.
+
+After two minutes of it, what is held is resumed unseen.
+"""
+
 STOP_WITHIN = timedelta(seconds=3)
 """How long calls in flight may take when somebody has waited enough; then they are cut."""
 
@@ -85,7 +92,11 @@ class Rescue:
         self._connection.close()
 
     async def run(self) -> None:
-        """Make passes while they make progress; what a list lacks gets the second look it needs."""
+        """Make passes while they make progress; what a list lacks gets the second look it needs.
+
+        Where the service answers, but gives no list, it is asked until what is held was resumed
+        unseen.
+        """
         controller = Controller(
             self.cluster,
             self._holdings,
@@ -93,17 +104,27 @@ class Rescue:
             Journal(self.cluster, self._voice),
             self._clocks,
         )
-        may_wait = True
+        may_wait, looks = True, 0
         while True:
             held = len(controller.holds)
             await controller.run_pass(_RULES)
             has_progress = len(controller.holds) < held
+            looks += 1
+            if self._lacks_list() and looks < MOST_LOOKS:
+                if not await self._clocks.wait(LIST_AGAIN):
+                    return
+                continue
             is_missing = any(record.missing_since for record in self._holdings.holds())
             if not (controller.holds and (has_progress or (is_missing and may_wait))):
                 return
             if not await self._clocks.wait(timedelta(0) if has_progress else GONE_AFTER):
                 return
             may_wait = has_progress
+
+    def _lacks_list(self) -> bool:
+        """Check whether another look may lead to something: no list, and something still held."""
+        held = {record.key.id for record in self._holdings.holds()}
+        return self._service.lacks_list and not held <= self._service.resumed
 
     def results(self) -> list[Result]:
         """Return what became of each hold, and of each suspicion that turned out to be one."""
@@ -127,7 +148,11 @@ class Rescue:
         return None
 
     def _problem(self, record: Record) -> str:
-        said = self._service.refusals.get(record.key.id) or self._service.blindness
+        id_ = record.key.id
+        said = self._service.refusals.get(id_) or self._service.blindness
+        said = said or self._service.problems.get(id_) or self._service.problems.get("", "")
+        if said and id_ in self._service.resumed:
+            return f"the service accepted it, but nothing shows it as active: {said}"
         if said:
             return said
         if record.last_error == UNVERIFIED:

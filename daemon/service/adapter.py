@@ -23,8 +23,10 @@ from urllib.parse import SplitResult, urlsplit
 import requests
 
 from daemon.core.attempt import CallError
+from daemon.documents import Body
 from daemon.service.cluster import Timeouts
-from daemon.service.wire import Wire, WireError, lost
+from daemon.service.wire import Wire
+from daemon.service.wire_error import WireError, lost
 
 IDLE_AT_MOST = timedelta(seconds=15)
 _ATTEMPT_DELAY_S = 0.25
@@ -78,7 +80,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: Body
 
 
 class Adapter:
@@ -119,7 +121,7 @@ class Adapter:
         finally:
             self._watch.end(wire)
         self._give_back(origin, wire, loop)
-        return Answer(parser.status, parser.headers, bytes(parser.body))
+        return Answer(parser.status, parser.headers, parser.body)
 
     async def warm(self, url: str, count: int) -> None:
         """Have up to *count* connections to *url* ready; one that fails will fail its request."""

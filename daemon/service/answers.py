@@ -8,12 +8,23 @@ versions, so nothing is decided by it, with the one exception of `is_elsewhere`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from daemon.core.repository import ObservedRepository, RepositoryState, ScheduledRun
-from daemon.service.statuses import MESSAGE_LIMIT, read_json
+from daemon import documents
+from daemon.core.repository import (
+    NULL_LIST,
+    ObservedRepository,
+    RepositoryState,
+    ScheduledRun,
+    is_id,
+)
+from daemon.documents import Body
+from daemon.service.statuses import MESSAGE_LIMIT, printable
+from daemon.wording import shown
+
+MOST_REPOSITORIES = 20_000
+"""How many repositories a list may have."""
 
 _PERIODS = {
     "MINUTES": timedelta(minutes=1),
@@ -24,39 +35,67 @@ _PERIODS = {
     ("MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"),
     timedelta(weeks=1),
 )
-_STATES = frozenset(state.value for state in RepositoryState)
+_STATES = {state.value: state for state in RepositoryState}
+_KINDS = {
+    "repo": str,
+    "plan_name": str,
+    "scheduled": dict,
+    "running_tasks": dict,
+    "running_one_off": dict,
+}
+_BLANKS = b" \t\r\n"
+_LONGEST_NULL = 64
+_LONGEST_TEXT = 256
+_MOST_TASKS = 200
+_LONGEST_INSTANT = 64
+_YEARS = range(2000, 2200)
 _MOST_PERIODS = 10_000
-# Wider than the service's own rule, so that a looser one of tomorrow does not blind the daemon to a
-# whole cluster; still nothing that would break a path, a line of the log or a terminal.
-_ID = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z_.:@~+-]{0,199}")
 
 
-def is_elsewhere(status: int, body: bytes) -> bool:
+def is_elsewhere(status: int, body: Body) -> bool:
     """Check whether ns_server's proxy says that this node does not run the Backup Service."""
     return status == 404 and b"not running on this node" in body[:MESSAGE_LIMIT]  # noqa: PLR2004
 
 
-def repositories(body: bytes) -> tuple[ObservedRepository, ...]:
-    """Read a list of repositories; keys that are not needed are not looked at.
+def repositories(body: Body) -> tuple[ObservedRepository, ...]:
+    """Read a list of repositories, of any length. Raises: ValueError."""
+    return merged(rows(body))
 
-    Raises: ValueError, which says what is wrong with the list.
+
+def rows(body: Body) -> Iterator[ObservedRepository]:
+    """Yield a repository for each row of a list; keys that are not needed are not looked at.
+
+    A row that is not understood is one without a state, and `null` is `NULL_LIST`.
+    Raises: ValueError, which says what is wrong with the list as a whole.
     """
-    document = read_json(body)
-    if not isinstance(document, list):
-        raise ValueError("the answer is not a list of repositories")  # noqa: TRY004 - data, no bug
-    found = tuple(_repository(item) for item in document)
-    if len({repository.id for repository in found}) != len(found):
-        raise ValueError("the list has a repository more than once")
-    return found
+    if len(body) <= _LONGEST_NULL and body.strip(_BLANKS) == b"null":
+        yield NULL_LIST
+        return
+    for place, item in enumerate(documents.items(body), start=1):
+        if place > MOST_REPOSITORIES:
+            raise documents.BoundError(f"the list has more than {MOST_REPOSITORIES:,} repositories")
+        yield _repository(item, place)
 
 
-def periods(body: bytes) -> dict[str, dict[str, timedelta]]:
+def merged(found: Iterable[ObservedRepository]) -> tuple[ObservedRepository, ...]:
+    """Return one for each id: of one that is there twice nobody knows which row holds."""
+    by_id: dict[str, ObservedRepository] = {}
+    for each in found:
+        first = by_id.setdefault(each.id, each)
+        if first is not each:
+            uuid = each.uuid if each.uuid == first.uuid else ""
+            problem = "more than one row has this id" if each.id else "some rows have no id"
+            by_id[each.id] = ObservedRepository(each.id, None, uuid, problem=problem)
+    return tuple(by_id.values())
+
+
+def periods(body: Body) -> dict[str, dict[str, timedelta]]:
     """Read from a list of plans how far apart the runs of each task are.
 
     What is not understood is passed over: a newer service may know other schedules. Raises:
     ValueError, if it is no list.
     """
-    document = read_json(body)
+    document = documents.read_json(body)
     if not isinstance(document, list):
         raise ValueError("the answer is not a list of plans")  # noqa: TRY004 - data, no bug
     return {
@@ -77,48 +116,98 @@ def _task_periods(tasks: object) -> Iterator[tuple[str, timedelta]]:
                 continue
 
 
-def _repository(item: object) -> ObservedRepository:
-    match item:
-        case {"id": str(name), "state": str(state), **rest} if _ID.fullmatch(name):
-            if state not in _STATES:
-                raise ValueError(f"repository {name} is in the unknown state {state}")
-            return ObservedRepository(
-                name,
-                RepositoryState(state),
-                _text(rest.get("repo")),
-                _text(rest.get("plan_name")),
-                scheduled=tuple(sorted(_scheduled(rest.get("scheduled")))),
-                running=tuple(sorted(_names(rest))),
-            )
-        case _:
-            raise ValueError("the list has an entry without a proper id and state")
+def _repository(item: object, place: int) -> ObservedRepository:
+    if not isinstance(item, dict):
+        return ObservedRepository("", None, problem=f"row {place} of the list is no repository")
+    id_ = item.get("id")
+    if not isinstance(id_, str):
+        return _unclear("", item, f"row {place} of the list has no id")
+    if not is_id(id_):
+        # Without the quotes: as it may be shown, and never like an id that is one.
+        return _unclear(_short(id_)[1:-1], item, "that is no id of a repository")
+    if problem := _problem(item):
+        return _unclear(id_, item, problem)
+    return ObservedRepository(
+        id_,
+        _STATES[item["state"]],
+        documents.text(item.get("repo") or ""),
+        documents.text(item.get("plan_name") or ""),
+        scheduled=tuple(sorted(_scheduled(item.get("scheduled") or {}))),
+        running=tuple(sorted(_running(item))),
+    )
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+def _unclear(id_: str, item: dict[str, object], problem: str) -> ObservedRepository:
+    number = item.get("repo")
+    uuid = documents.text(number) if isinstance(number, str) and _is_plain(number) else ""
+    return ObservedRepository(id_, None, uuid, problem=problem)
 
 
-def _scheduled(tasks: object) -> Iterator[ScheduledRun]:
-    for task, entry in tasks.items() if isinstance(tasks, dict) else ():
+def _problem(item: dict[str, object]) -> str:
+    """Return why a row is not understood; empty if it is. A field may be absent or null."""
+    state = item.get("state")
+    if not isinstance(state, str):
+        return "it has no state"
+    if state not in _STATES:
+        return f"its state {_short(state)} is unknown"
+    for key, kind in _KINDS.items():
+        value = item.get(key)
+        if value is None:
+            continue
+        if not isinstance(value, kind):
+            return f"its {key} is not what it should be"
+        if isinstance(value, str) and not _is_plain(value):
+            return f"its {key} is not a plain text of at most {_LONGEST_TEXT} bytes"
+        if isinstance(value, dict) and len(value) > _MOST_TASKS:
+            return f"its {key} are more than {_MOST_TASKS}"
+    return ""
+
+
+def _short(value: str) -> str:
+    """Return a text in quotes, as it may be shown; of a long one no more than that is read."""
+    return shown(documents.text(value[:_LONGEST_TEXT]))
+
+
+def _is_plain(value: str) -> bool:
+    if len(value) > _LONGEST_TEXT:
+        return False
+    return value.isprintable() if value.isascii() else documents.text(value).isprintable()
+
+
+def _label(name: str) -> str:
+    """Return the name of a task or its type, as it may be shown."""
+    if name.isascii() and name.isprintable() and len(name) <= MESSAGE_LIMIT:
+        return name
+    return printable(documents.text(name[:_LONGEST_TEXT]))
+
+
+def _scheduled(tasks: dict[str, object]) -> Iterator[ScheduledRun]:
+    for task, entry in tasks.items():
         match entry:
             case {"next_run": str(next_run), "task_type": str(task_type)}:
                 instant = _instant(next_run)
                 if instant is not None:
-                    yield ScheduledRun(instant, task, task_type)
+                    yield ScheduledRun(instant, _label(task), _label(task_type))
             case _:
                 continue
 
 
-def _names(repository: Mapping[object, object]) -> set[str]:
+def _running(repository: dict[str, object]) -> set[str]:
     """Name the tasks in progress, those of the plan and those started by hand."""
     sections = (repository.get(key) for key in ("running_tasks", "running_one_off"))
-    return {str(name) for section in sections if isinstance(section, dict) for name in section}
+    return {_label(name) for section in sections if isinstance(section, dict) for name in section}
 
 
 def _instant(text: str) -> datetime | None:
-    """Read RFC 3339 with any number of decimals (the seventh and later are dropped) as UTC."""
+    """Read RFC 3339 with any number of decimals (the seventh and later are dropped) as UTC.
+
+    None for an instant that nobody plans for, such as the zero time of Go.
+    """
+    if len(text) > _LONGEST_INSTANT:
+        return None
     try:
         instant = datetime.fromisoformat(text.upper())
-        return instant.astimezone(UTC) if instant.tzinfo else None
-    except (ValueError, OverflowError):  # the zero time of Go lies before the year 1 in UTC
+        instant = instant.astimezone(UTC) if instant.tzinfo else instant
+    except (ValueError, OverflowError):
         return None
+    return instant if instant.tzinfo and instant.year in _YEARS else None

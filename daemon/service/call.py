@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
+from daemon import documents
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
-from daemon.service import statuses
+from daemon.core.repository import ObservedRepository
+from daemon.documents import Body
+from daemon.service import answers, discovery, statuses
+from daemon.service.adapter import Answer
 from daemon.service.failover import Again, Course, Failure
-from daemon.service.wire import WireError
+from daemon.service.wire_error import WireError
 
 T = TypeVar("T")
 
-_POST_LIMIT = 1024 * 1024
-_LIST_LIMIT = 32 * _POST_LIMIT
+GIVE_WAY_EVERY = 200
+"""After how many rows of a list other calls have their turn."""
+
+_LIMIT = 1024 * 1024
+_LIST_LIMIT = 16 * _LIMIT
+_DONE = frozenset({200, 204})
+"""A gateway may turn the empty 200 of a POST into 204."""
+
 _PASSING = frozenset(
     {CallError.TIMEOUT, CallError.REFUSED, CallError.RESET, CallError.DNS, CallError.PROTOCOL}
 )
@@ -28,13 +39,16 @@ def always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """What is asked for; `read` takes the body of a 200 and the root that gave it (ValueError)."""
+    """What is asked for; `read` takes the body of a success and the root that gave it.
+
+    It raises ValueError, and gives way to other calls where there is much to read.
+    """
 
     action: Action
     method: str
     path: str
     windows: tuple[str, ...]
-    read: Callable[[bytes, str], T]
+    read: Callable[[Body, str], Awaitable[T]]
     repository: str | None = None
     may_send: Callable[[], bool] = always
 
@@ -46,7 +60,22 @@ class Call(Generic[T]):
     @property
     def limit(self) -> int:
         """How many bytes of an answer are read at most."""
-        return _LIST_LIMIT if self.method == "GET" else _POST_LIMIT
+        return _LIST_LIMIT if self.action is Action.LIST else _LIMIT
+
+    def is_done(self, status: int) -> bool:
+        """Check whether an answer with *status* says that it succeeded."""
+        return status in _DONE if self.changes_state else statuses.error_of(status) is None
+
+    async def result(
+        self, answer: Answer, root: str, censor: Callable[[str], str]
+    ) -> Success[T] | Failure:
+        """Return what *answer*, a success by its status, was asked for, or why it is none."""
+        try:
+            return Success(await self.read(answer.body, root), answer.status)
+        except ValueError as exc:
+            is_large = isinstance(exc, documents.BoundError)
+            error = CallError.TOO_LARGE if is_large else CallError.UNEXPECTED
+            return Failure(error, statuses.printable(censor(str(exc))), answer.status)
 
     def attempt(
         self, cluster: str, course: Course, started: datetime, duration: timedelta
@@ -71,9 +100,10 @@ class Call(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Success(Generic[T]):
-    """What a call was made for."""
+    """What a call was made for, and the status that it came with."""
 
     value: T
+    status: int
 
 
 def failed_attempt(attempt: Attempt, failure: Failure, delay: timedelta | None) -> Attempt:
@@ -98,4 +128,43 @@ def broken(exc: WireError) -> Failure:
         is_definite=not exc.may_have_sent,
         moves_on=True,
         is_silent=exc.status is None,
+        has_answered=exc.has_answered,
     )
+
+
+def unforeseen(exc: Exception, status: int | None, censor: Callable[[str], str]) -> Failure:
+    """Return the failure of an attempt that met a bug of ours: its fate is unknown."""
+    return Failure(
+        CallError.UNEXPECTED,
+        statuses.printable(censor(f"a bug, {type(exc).__name__}: {exc}")),
+        status,
+        is_definite=False,
+        has_answered=status is not None,
+    )
+
+
+# How the answers of the calls are read
+
+
+async def read_list(body: Body, _root: str) -> tuple[ObservedRepository, ...]:
+    """Read a list of repositories, in portions."""
+    found = []
+    for row in answers.rows(body):
+        found.append(row)
+        if len(found) % GIVE_WAY_EVERY == 0:
+            await asyncio.sleep(0)
+    return answers.merged(found)
+
+
+async def read_plans(body: Body, _root: str) -> dict[str, dict[str, timedelta]]:
+    """Read how far apart the runs of each plan's tasks are."""
+    return answers.periods(body)
+
+
+async def read_nodes(body: Body, root: str) -> tuple[str, ...]:
+    """Read which nodes serve backups."""
+    return discovery.service_roots(documents.read_json(body), root)
+
+
+async def read_nothing(_body: Body, _root: str) -> None:
+    """Read nothing: the answer to a POST says no more than its status."""

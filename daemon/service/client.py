@@ -20,13 +20,25 @@ from urllib.parse import quote
 from daemon.core.attempt import Action, Attempt, CallError
 from daemon.core.repository import ObservedRepository
 from daemon.errors import CbmaintdError, SecretError, TlsFileError
+from daemon.host.loopback import is_plain_http_to_elsewhere
 from daemon.service import answers, discovery, statuses
 from daemon.service.adapter import Answer
-from daemon.service.call import Call, Success, always, broken, failed_attempt
+from daemon.service.call import (
+    Call,
+    Success,
+    always,
+    broken,
+    failed_attempt,
+    read_list,
+    read_nodes,
+    read_nothing,
+    read_plans,
+    unforeseen,
+)
 from daemon.service.cluster import ClusterSettings
 from daemon.service.connections import Connection, Connections, Identity
 from daemon.service.failover import Again, Course, Failure, Roots
-from daemon.service.wire import WireError
+from daemon.service.wire_error import WireError
 
 KeepTrying = Callable[[timedelta], Awaitable[bool]]
 """Waits as long as it is told and says whether another attempt is still wanted after that."""
@@ -58,10 +70,11 @@ class ServiceError(CbmaintdError):
     """Raised when a call to a cluster failed for good, or for this pass.
 
     `retryable` says that the same call may succeed later without anyone's help; `unresolved` that
-    some attempt of it may yet be acted upon by the server.
+    some attempt of it may yet be acted upon by the server; `answered` that the server answered, if
+    only the head of something.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that is known of it
         self,
         cluster: str,
         error: CallError,
@@ -69,6 +82,7 @@ class ServiceError(CbmaintdError):
         *,
         retryable: bool = False,
         unresolved: bool = False,
+        answered: bool = False,
     ) -> None:
         """Keep the kind of failure and what was said about it, at most 200 characters."""
         advice = _ADVICE.get(error)
@@ -79,6 +93,7 @@ class ServiceError(CbmaintdError):
         self.message = message
         self.retryable = retryable
         self.unresolved = unresolved
+        self.answered = answered
 
 
 class WithheldError(CbmaintdError):
@@ -128,19 +143,20 @@ class BackupService:
     ) -> tuple[ObservedRepository, ...]:
         """List the repositories under `active`, which has the paused ones, too.
 
-        Raises: ServiceError.
+        A row that is not understood is one of them. Raises: ServiceError.
         """
-        call = Call(
-            Action.LIST, "GET", _ACTIVE, windows, lambda body, _: answers.repositories(body)
-        )
+        call = Call(Action.LIST, "GET", _ACTIVE, windows, read_list)
         found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
-        return found
+        if not any(row.problem for row in found):
+            return found
+        censor = self._entered().identity.censor
+        return tuple(replace(r, id=censor(r.id), problem=censor(r.problem)) for r in found)
 
     async def periods(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
     ) -> dict[str, dict[str, timedelta]]:
         """Return how far apart the runs of each plan's tasks are. Raises: ServiceError."""
-        call = Call(Action.GET, "GET", _PLANS, windows, lambda body, _: answers.periods(body))
+        call = Call(Action.GET, "GET", _PLANS, windows, read_plans)
         found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
         return found
 
@@ -221,7 +237,7 @@ class BackupService:
     ) -> bool:
         path = f"{_ACTIVE}/{quote(repository, safe='')}/{action}"
         # The body of a success is empty for pause and resume, and its shape is promised for none.
-        call = Call(action, "POST", path, windows, lambda _body, _root: None, repository, may_send)
+        call = Call(action, "POST", path, windows, read_nothing, repository, may_send)
         _, is_unresolved = await self._call(
             call, await self._roots(windows, keep_trying), keep_trying
         )
@@ -237,7 +253,7 @@ class BackupService:
     async def _discovered(
         self, windows: tuple[str, ...], keep_trying: KeepTrying
     ) -> tuple[str, ...]:
-        call = Call(Action.DISCOVER, "GET", discovery.PATH, windows, _read_nodes)
+        call = Call(Action.DISCOVER, "GET", discovery.PATH, windows, read_nodes)
         roots, _ = await self._call(call, self._configured, keep_trying)
         if not roots:
             raise ServiceError(
@@ -245,7 +261,17 @@ class BackupService:
                 CallError.NOT_FOUND,
                 "no node of the cluster runs the Backup Service where it can be reached",
             )
-        return roots
+        if self._settings.allow_insecure_http:
+            return roots
+        safe = tuple(root for root in roots if not is_plain_http_to_elsewhere(root))
+        if not safe:
+            raise ServiceError(
+                self._settings.name,
+                CallError.NOT_FOUND,
+                f"it names {roots[0]}, which would get the password unencrypted: discover by"
+                " https, or set allow_insecure_http: true on this cluster",
+            )
+        return safe
 
     async def _call(self, call: Call[T], roots: Roots, keep_trying: KeepTrying) -> tuple[T, bool]:
         """Make the attempts of one call; return its answer, and whether one is unresolved.
@@ -271,7 +297,7 @@ class BackupService:
             attempt = call.attempt(self._settings.name, course, started, duration)
             if isinstance(result, Success):
                 course.succeed()
-                self._on_attempt(attempt)
+                self._on_attempt(replace(attempt, status=result.status))
                 return result.value, course.is_unresolved
             access, delay = self._after(result, course, access)
             result = self._explained(result)
@@ -283,20 +309,21 @@ class BackupService:
             course.number += 1
 
     async def _try(self, call: Call[T], root: str, access: Connection) -> Success[T] | Failure:
+        """Make one attempt; whatever comes of it is a value, and no exception of it leaves here."""
+        status = None
         try:
             answer = await access.transport.exchange(call.method, root, call.path, limit=call.limit)
+            status = answer.status
+            if call.is_done(status):
+                return await call.result(answer, root, access.identity.censor)
+            return self._refused(answer, access.identity)
         except WireError as exc:
             return broken(exc)
-        error = statuses.error_of(answer.status)
-        if error is not None:
-            return self._refused(answer, error, access.identity)
-        try:
-            return Success(call.read(answer.body, root))
-        except ValueError as exc:
-            message = statuses.printable(access.identity.censor(str(exc)))
-            return Failure(CallError.UNEXPECTED, message, answer.status)
+        except Exception as exc:  # noqa: BLE001  # an exchange must not end a pass
+            return unforeseen(exc, status, access.identity.censor)
 
-    def _refused(self, answer: Answer, error: CallError, identity: Identity) -> Failure:
+    def _refused(self, answer: Answer, identity: Identity) -> Failure:
+        error = statuses.error_of(answer.status) or CallError.UNEXPECTED
         location = answer.headers.get("location") if error is CallError.REDIRECT else None
         # Before the host is taken out of it, in lower case.
         location = location and identity.censor(location)
@@ -352,8 +379,5 @@ class BackupService:
             f"{said} ({course.root})" if failure.is_silent else said,
             retryable=failure.again is Again.ANYWHERE,
             unresolved=course.is_unresolved,
+            answered=failure.has_answered,
         )
-
-
-def _read_nodes(body: bytes, root: str) -> tuple[str, ...]:
-    return discovery.service_roots(statuses.read_json(body), root)

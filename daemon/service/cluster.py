@@ -44,6 +44,7 @@ class ClusterSettings:
 
     Exactly one of `urls` (Backup Service roots such as `https://host:18097`, without a slash at the
     end) and `discover` (roots of the cluster manager such as `https://host:18091`) is not empty.
+    `allow_insecure_http` is for hosts that discovery names, too.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ClusterSettings:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     concurrency: int = 8
     labels: tuple[tuple[str, str], ...] = ()
+    allow_insecure_http: bool = False
 
     @property
     def address(self) -> str:

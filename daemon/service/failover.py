@@ -61,7 +61,7 @@ class Failure:
     """How an attempt failed.
 
     `is_definite`: the server has not acted on it and will not; `moves_on`: another root may do
-    better; `is_silent`: nothing of an answer came.
+    better; `is_silent`: nothing came that could be an answer; `has_answered`: the head of one did.
     """
 
     error: CallError
@@ -71,6 +71,7 @@ class Failure:
     is_definite: bool = True
     moves_on: bool = False
     is_silent: bool = False
+    has_answered: bool = True
     retry_after: timedelta | None = None
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from daemon import documents
 from daemon.core.attempt import CallError
+from daemon.documents import Body
 
 MESSAGE_LIMIT = 200
 """Characters of a server's own words that are kept."""
@@ -25,11 +26,13 @@ _ERRORS = {
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 
-_SECONDS = re.compile(r"[0-9]{1,9}")
+_SECONDS = re.compile(r"[0-9]+")
+_MOST_SECONDS = 999_999_999
+_LONGEST_RETRY_AFTER = 64
 
 
 def error_of(status: int) -> CallError | None:
-    """Return what went wrong by an answer with *status*; None for 200, the one success."""
+    """Return what went wrong by an answer with *status*; None for 200, a success of any call."""
     match status:
         case 200:
             return None
@@ -65,24 +68,28 @@ def is_definite(status: int) -> bool:
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
     """Parse a Retry-After header, seconds or a date; None if it is absent, past or nonsense."""
     text = (value or "").strip()
+    if len(text) > _LONGEST_RETRY_AFTER:
+        return None
     if _SECONDS.fullmatch(text):
-        delay = timedelta(seconds=int(text))
+        # Who asks for more than years means for ever.
+        delay = timedelta(seconds=min(int(text), _MOST_SECONDS))
     else:
         try:
             date = parsedate_to_datetime(text)
-        except ValueError:
+            delay = date.replace(tzinfo=date.tzinfo or UTC) - now
+        except (ValueError, OverflowError, TypeError, LookupError):
+            # The library's parser of dates raises any of them, by the kind of nonsense.
             return None
-        delay = date.replace(tzinfo=date.tzinfo or UTC) - now
     return delay if delay > timedelta(0) else None
 
 
-def message_of(body: bytes, location: str | None = None) -> str:
+def message_of(body: Body, location: str | None = None) -> str:
     """Return what the server says, in one piece and untrimmed; for a redirect, where it points."""
     if location is not None:
         return f"redirects to {_host_of(location)}, which is not followed"
     text = body.decode(errors="backslashreplace").strip()
     try:
-        document = read_json(body)
+        document = documents.read_json(body)
     except ValueError:
         return text
     return " ".join(_said(document)) if isinstance(document, dict) else text
@@ -95,17 +102,6 @@ def printable(text: str) -> str:
         for char in text[:MESSAGE_LIMIT]
     )
     return shown if len(shown) <= MESSAGE_LIMIT else f"{shown[: MESSAGE_LIMIT - 1]}…"
-
-
-def read_json(body: bytes) -> object:
-    """Parse a JSON document in UTF-8. Raises: ValueError."""
-    try:
-        document: object = json.loads(body.decode())
-    except RecursionError:
-        raise ValueError("the answer is nested too deeply") from None
-    except ValueError as exc:
-        raise ValueError("the answer is not JSON") from exc
-    return document
 
 
 def _said(error: dict[str, object]) -> Iterator[str]:

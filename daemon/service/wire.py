@@ -22,10 +22,9 @@ from typing import Final, cast
 import httptools
 
 from daemon.core.attempt import CallError
-from daemon.errors import CbmaintdError
 from daemon.service.receiver import Receiver
-from daemon.service.tls import reason
 from daemon.service.tls_session import TlsSession
+from daemon.service.wire_error import WireError, lost
 
 HEAD_LIMIT: Final = 64 * 1024
 PAGE_LIMIT: Final = 64 * 1024
@@ -40,28 +39,6 @@ _KEEPALIVE: Final = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
-
-
-class WireError(CbmaintdError):
-    """Raised when no answer came that can be read: the network, TLS or HTTP itself failed.
-
-    `may_have_sent` says whether the server may have got the request; `status` is its answer's, if
-    that much was received.
-    """
-
-    def __init__(
-        self,
-        error: CallError,
-        message: str,
-        *,
-        may_have_sent: bool = True,
-        status: int | None = None,
-    ) -> None:
-        """Keep what failed and a text of our own about it, which quotes nothing secret."""
-        super().__init__(message)
-        self.error = error
-        self.may_have_sent = may_have_sent
-        self.status = status
 
 
 class Parser:
@@ -100,12 +77,19 @@ class Parser:
         except httptools.HttpParserError as exc:
             if not self.is_complete:
                 raise WireError(
-                    CallError.PROTOCOL, f"the answer is not sound HTTP ({type(exc).__name__})"
+                    CallError.PROTOCOL,
+                    f"the answer is not sound HTTP ({type(exc).__name__})",
+                    status=None if self._in_head else self.status,
                 ) from None
             self.is_reusable = False
         if self._head > HEAD_LIMIT and (self._in_head or not self.is_complete):
             part = "head" if self._in_head else "trailer"
             raise WireError(CallError.PROTOCOL, f"the answer's {part} is larger than 64 KiB")
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether the head of the answer itself has come, whatever becomes of the rest."""
+        return self.status >= _OK
 
     def end(self) -> None:
         """Take the end of the connection as the end of the answer. Raises: WireError."""
@@ -276,6 +260,8 @@ class Wire(Receiver):
 
     def fail(self, error: WireError) -> None:
         """End what is under way with *error*, and the connection."""
+        if self._parser is not None and self._parser.has_answered:
+            error.has_answered = True
         self.close()
         for waiting in (self._secured, self._answer):
             if waiting is not None and not waiting.done():
@@ -360,41 +346,3 @@ class Wire(Receiver):
             self.close()
         if answer is not None and parser is not None and not answer.done():
             answer.set_result(parser)
-
-
-def lost(exc: BaseException, *, may_have_sent: bool = True) -> WireError:
-    """Return the error that an exception of the system or of TLS means."""
-    error, message = _classified(exc)
-    return WireError(error, message, may_have_sent=may_have_sent)
-
-
-def _classified(exc: BaseException) -> tuple[CallError, str]:
-    """Name the first kind that the exception is; special kinds come first."""
-    for kind, error, message in _KINDS:
-        if isinstance(exc, kind):
-            return error, message or _said(exc) or type(exc).__name__
-    return CallError.PROTOCOL, f"the answer is not sound HTTP ({type(exc).__name__})"
-
-
-def _said(exc: BaseException) -> str:
-    if not isinstance(exc, OSError):
-        return ""
-    if isinstance(exc, ssl.SSLError) or not exc.errno:
-        return reason(exc)
-    # asyncio puts an address into the exception's own text.
-    return os.strerror(exc.errno)
-
-
-_Kind = type[BaseException] | tuple[type[BaseException], ...]
-_KINDS: Final[tuple[tuple[_Kind, CallError, str], ...]] = (
-    (socket.gaierror, CallError.DNS, "the host's name cannot be resolved"),
-    (ssl.SSLEOFError, CallError.RESET, "the server closed the connection inside TLS"),
-    (ssl.SSLError, CallError.TLS, ""),
-    (TimeoutError, CallError.TIMEOUT, "the server kept silent for too long"),
-    (
-        (ConnectionResetError, ConnectionAbortedError, BrokenPipeError),
-        CallError.RESET,
-        "the connection was reset",
-    ),
-    (OSError, CallError.REFUSED, ""),
-)

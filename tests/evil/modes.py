@@ -111,18 +111,29 @@ def _idle(talk: Talk, forward: Forward) -> None:
     talk.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" if _is_post(talk) else forward())
 
 
-def _crowded(talk: Talk, forward: Forward) -> None:
-    """Add repositories that are not there to an honest list."""
+def _beside(*rows: bytes) -> Callable[[Talk, Forward], None]:
+    """Add *rows* to an honest list."""
+
+    def behave(talk: Talk, forward: Forward) -> None:
+        honest = forward()
+        entries = None
+        # A refusal has no list, and perhaps no JSON at all.
+        with suppress(ValueError):
+            entries = json.loads(honest.partition(b"\r\n\r\n")[2])
+        if not isinstance(entries, list):
+            talk.send(honest)
+            return
+        sound = [json.dumps(entry).encode() for entry in entries]
+        answer(200, b"[" + b",".join([*sound, *rows]) + b"]", Content_Type="application/json")(talk)
+
+    return behave
+
+
+def _no_content(talk: Talk, forward: Forward) -> None:
+    """Let a POST take effect and answer 204, as some gateways do; a list is honest."""
     honest = forward()
-    entries = None
-    # A refusal has no list, and perhaps no JSON at all.
-    with suppress(ValueError):
-        entries = json.loads(honest.partition(b"\r\n\r\n")[2])
-    if not isinstance(entries, list):
-        talk.send(honest)
-        return
-    strangers = ({"id": "stranger-1", "state": "active"}, {"id": "stranger-2", "state": "paused"})
-    _list_of(*entries, *strangers)(talk)
+    is_done = _is_post(talk) and honest.startswith(b"HTTP/1.1 200")
+    talk.send(b"HTTP/1.1 204 No Content\r\n\r\n" if is_done else honest)
 
 
 def _quoting(talk: Talk) -> None:
@@ -146,10 +157,6 @@ def _is_post(talk: Talk) -> bool:
     return talk.request.method == "POST"
 
 
-def _list_of(*entries: object) -> Behaviour:
-    return answer(200, json.dumps(entries).encode(), Content_Type="application/json")
-
-
 _TIMEOUT, _RESET, _PROTOCOL = CallError.TIMEOUT, CallError.RESET, CallError.PROTOCOL
 _UNEXPECTED, _THROTTLED = CallError.UNEXPECTED, CallError.THROTTLED
 _SERVER_ERROR = CallError.SERVER_ERROR
@@ -159,9 +166,37 @@ _RETRY_AFTER = {
     "for 30 years": "1000000000",
     "less than nothing": "-5",
     "nonsense": "soon",
+    "for 20 digits": "9" * 20,
+    "until a year of 20 digits": f"Fri, 31 Dec {'9' * 20} 23:59:59 GMT",
+    "with an offset of 20 digits": f"Fri, 31 Dec 2027 23:59:59 +{'9' * 20}",
 }
 _BOMB = gzip.compress(b" " * 1_000_000) * 100
-_REPEATED = {"id": "orders", "state": "active"}
+_CHUNKED = _HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+_FULL = 15 << 20
+_STRANGERS = (b'{"id":"stranger-1","state":"active"}', b'{"id":"stranger-2","state":"paused"}')
+
+_ODD_ROWS = {
+    "a path as an id": b'{"id":"../../plan","state":"active"}',
+    "control characters": b'{"id":"a\\r\\nb","state":"active"}',
+    "a raw control character": b'{"id":"a\x1bb","state":"active"}',
+    "a lone surrogate": b'{"id":"\\ud800","state":"active"}',
+    "an unknown state": b'{"id":"orders","state":"archiving"}',
+    "no state": b'{"id":"orders"}',
+    "no id": b'{"state":"active"}',
+    "a number": b"7",
+    "null": b"null",
+    "one twice": b'{"id":"orders","state":"paused"}',
+    "a number as an id": b'{"id":7,"state":"active"}',
+    "a key twice": b'{"id":"orders","state":"active","state":"paused"}',
+    "NaN": b'{"id":"stranger-1","state":NaN}',
+    "an endless number": b'{"id":"stranger-1","state":"active","repo":' + b"9" * 5000 + b"}",
+    "fields of the wrong kinds": b'{"id":"stranger-1","state":"active","repo":[],"scheduled":"x",'
+    b'"plan_name":{},"running_tasks":7}',
+    "absurd instants": b'{"id":"stranger-1","state":"active","scheduled":{"a":{"task_type":"BACKUP"'
+    b',"next_run":"99999999999999999999-01-01T00:00:00+99999999999999999999:00"}}}',
+    "another encoding": b'{"id":"\xff\xfe","state":"active"}',
+    "an endless text": b'{"id":"stranger-1","state":"active","repo":"' + b"x" * 1_000_000 + b'"}',
+}
 
 
 def _times_out(name: str, behaviour: Behaviour, applies: str = "never") -> Mode:
@@ -193,6 +228,23 @@ def _asks_to_wait(status: int, error: CallError) -> tuple[Mode, ...]:
 def _lies(name: str, behaviour: Behaviour) -> Mode:
     """Return a list that is none; a POST's 200 is taken, and its effect then is not seen."""
     return Mode(name, _never(behaviour), _UNEXPECTED, None, is_unsure=False)
+
+
+def _lists(name: str, *rows: bytes) -> Mode:
+    """Return a list that is sound but for some rows."""
+    return Mode(f"lists {name}", _beside(*rows), None, None, applies="once", is_unsure=False)
+
+
+def _bomb(name: str, opening: bytes, piece: bytes, closing: bytes) -> Mode:
+    """Return as many values as the bytes of a list have room for."""
+    body = opening + piece * (_FULL // len(piece)) + closing
+    return _breaks(f"bomb of {name}", answer(200, body), CallError.TOO_LARGE)
+
+
+def _sizes(size: bytes) -> Mode:
+    """Return a chunk of an odd size."""
+    chunks = size + b"\r\n[]\r\n0\r\n\r\n"
+    return _breaks(f"chunks of {size.decode()}", raw(_CHUNKED + chunks), applies="once")
 
 
 _ALL = (
@@ -239,12 +291,26 @@ _ALL = (
         CallError.TOO_LARGE,
     ),
     _lies("nests 100,000 deep", answer(200, b"[" * 100_000, Content_Type="application/json")),
-    Mode("lists strangers", _crowded, None, None, is_unsure=False, applies="once"),
-    _lies("lists a path as an id", _list_of({"id": "../../plan", "state": "active"})),
-    _lies("lists control characters", _list_of({"id": "a\r\nb", "state": "active"})),
-    _lies("lists an unknown state", _list_of({"id": "orders", "state": "melting"})),
-    _lies("lists no ids", _list_of({"state": "active"}, 7, None)),
-    _lies("lists one twice", _list_of(_REPEATED, _REPEATED | {"state": "paused"})),
+    _lies("nests a row 100,000 deep", answer(200, b'[{"id":' + b"[" * 100_000)),
+    _lists("strangers", *_STRANGERS),
+    *(_lists(name, row) for name, row in _ODD_ROWS.items()),
+    _lists("all that is odd", *_ODD_ROWS.values()),
+    _lies("has no body", answer(200, b"", Content_Type="application/json")),
+    _lies("has a body of blanks", answer(200, b" \r\n")),
+    Mode("lists null", _never(answer(200, b"null")), None, None, is_unsure=False),
+    Mode("204 for 200", _no_content, None, None, applies="once", is_unsure=False),
+    _bomb("objects", b'[{"":0}', b',{"":0}', b"]"),
+    _bomb("lists", b"[[]", b",[]", b"]"),
+    _bomb("keys", b'[{"id":0', b',"a":0', b"}]"),
+    _bomb("rows", b'[{"id":"a"}', b',{"id":"a"}', b"]"),
+    _bomb("nothing", b"[", b",  ", b"]"),
+    _breaks("a list of 16 MiB", answer(200, b" " * (16 << 20) + b"[]"), CallError.TOO_LARGE),
+    *(_sizes(size) for size in (b"-1", b"0x2", b"+2", b"1_0", b"2 x", b"f" * 17)),
+    _breaks(
+        "gzip, chunked",
+        raw(_HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n"),
+        applies="once",
+    ),
     _refuses("401", answer(401, b"Authentication Failure.\n"), CallError.UNAUTHORIZED),
     _refuses("403", answer(403, _PERMISSIONS), CallError.FORBIDDEN),
     _refuses("404 of the proxy", answer(404, _BACKUP_ABSENT), CallError.NOT_FOUND),
@@ -261,6 +327,21 @@ _ALL = (
     _breaks("sends a status line of 200 kB", cut(b"HTTP/1.1 200 " + b"x" * 200_000)),
     _breaks("sends a header of 200 kB", cut(_HEAD + b"A: " + b"x" * 200_000 + b"\r\n\r\n")),
 )
+
+
+def _naming_hosts(talk: Talk, _forward: Forward) -> None:
+    """Answer as a cluster manager that names all kinds of hosts, and this very server last."""
+    port = int(talk.request.headers["host"].rpartition(":")[2])
+    texts = (".x", "..", ":::::", "1.2.3.4:80", "192.0.2.1", "\ud800", "x" * 300)
+    hosts: tuple[object, ...] = (*texts, 7, {}, "127.0.0.1")
+    ports: tuple[object, ...] = (True, 0, 65536, "18097", 10**30)
+    nodes: list[object] = [{"hostname": host, "services": {"backupAPI": port}} for host in hosts]
+    nodes[:0] = [None, 7, *({"services": {"backupAPI": odd}} for odd in ports)]
+    answer(200, json.dumps({"nodesExt": nodes}).encode(), Content_Type="application/json")(talk)
+
+
+ODD_HOSTS = Mode("names odd hosts", _naming_hosts, None, None, is_unsure=False)
+"""How a cluster manager answers that is not to be trusted; for what asks where the service is."""
 
 MODES = {mode.name: mode for mode in _ALL}
 """All modes by name, in a fixed order."""

@@ -108,8 +108,14 @@ def _report(
     return _Report(
         f"  {cluster}: answers; repositories: {len(found)}, paused now: {paused}",
         tuple(_missing(cluster, found, timeline)),
-        (*_certificate(answer, now), *_worth_knowing(answer, timeline, now)),
+        (*_odd(answer), *_certificate(answer, now), *_worth_knowing(answer, timeline, now)),
     )
+
+
+def _odd(inventory: Inventory) -> Iterator[str]:
+    for row in inventory.not_understood[:MOST_RUNS_SHOWN]:
+        named = f" {row.id}" if row.id else ""
+        yield f"{inventory.cluster} lists{named} in a way that is not understood: {row.problem}"
 
 
 def _certificate(inventory: Inventory, now: datetime) -> Iterator[str]:

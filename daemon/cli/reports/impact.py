@@ -74,12 +74,14 @@ class Inventory:
     """What a cluster reports about its repositories and plans.
 
     `certificate_ends` is when the first of its nodes' certificates does (UTC), if one was verified.
+    `not_understood` are rows of its list, of which some may have no id.
     """
 
     cluster: str
     repositories: Sequence[ObservedRepository]
     periods: Periods
     certificate_ends: datetime | None = None
+    not_understood: Sequence[ObservedRepository] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from daemon.cli.reports.impact import Inventory, Periods
+from daemon.core.repository import is_id, is_null
 from daemon.service.client import BackupService, ServiceError
 from daemon.service.cluster import ClusterSettings
 
@@ -52,7 +53,9 @@ async def _take(name: str, service: BackupService) -> Inventory | ServiceError:
         periods: Periods = await service.periods()
     except ServiceError:
         periods = {}
-    return Inventory(name, found, periods, service.certificate_ends)
+    odd = () if is_null(found) else tuple(row for row in found if row.problem)
+    repositories = tuple(row for row in found if is_id(row.id))
+    return Inventory(name, repositories, periods, service.certificate_ends, odd)
 
 
 def service_for(cluster: ClusterSettings, environ: Mapping[str, str]) -> BackupService:

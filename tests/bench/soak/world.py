@@ -13,10 +13,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from daemon.service import discovery
 from daemon.simulator.server import Simulator
 from tests.bench.soak.judge import Change, Verdict, judge
 from tests.evil.gateway import Gateway
-from tests.evil.modes import MODES, Mode
+from tests.evil.modes import MODES, ODD_HOSTS, Mode
 from tests.evil.server import Seen
 
 USER = "cbmaintd"
@@ -112,6 +113,8 @@ class World:
         modes = list(MODES.values())
 
         def choose(request: Seen) -> Mode | None:
+            if request.path == discovery.PATH:
+                return ODD_HOSTS
             *_, repository, action = request.path.split("/")
             if action == "pause" and not has_row(self.ledger, _MARK, name, repository):
                 self.unmarked.append(f"I3: {name}/{repository} paused without a durable mark")

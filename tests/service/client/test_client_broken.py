@@ -12,7 +12,10 @@ from tests.evil.server import (
     Behaviour,
     answer,
     cut,
+    dripping,
     flooding,
+    raw,
+    silent,
 )
 from tests.service.client.kit import (
     HEAD,
@@ -77,6 +80,75 @@ def test_a_body_over_the_limit_is_not_read(serve: Serve, connect: Connect) -> No
     assert [attempt.status for attempt in client.attempts] == [200]
 
 
+@pytest.mark.parametrize(
+    ("behaviour", "answered"),
+    [
+        (answer(200, b"no list"), True),
+        (answer(500), True),
+        (raw(HEAD + b"Content-Length: 16777217\r\n\r\n"), True),
+        (raw(HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n"), True),
+        (cut(HEAD + b"Content-Length: 99\r\n\r\n["), True),
+        (dripping(HEAD + b"Content-Length: 999\r\n\r\n", b" "), True),
+        (dripping(b"HTTP/1.1 200 OK\r\nX: ", b"y"), False),
+        (dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), False),
+        (silent, False),
+        (cut(), False),
+        (cut(b"SSH-2.0-OpenSSH_9.2\r\n"), False),
+    ],
+    ids=[
+        "no list", "500", "too large", "an odd chunk", "half a body", "a dripping body",
+        "a dripping head", "no end of 100", "silence", "the end", "no HTTP",
+    ],
+)  # fmt: skip
+def test_whether_the_service_has_answered(
+    serve: Serve, connect: Connect, behaviour: Behaviour, *, answered: bool
+) -> None:
+    """A failure says whether the head of an answer came, whatever the rest was like."""
+    client = connect(serve(behaviour).url)
+
+    assert client.list_failure().answered is answered
+
+
+def test_a_post_that_has_no_content_is_done(serve: Serve, connect: Connect) -> None:
+    """204 to a POST is a success, and its line says 204; to a list it is no empty list."""
+    client = connect(serve(raw(b"HTTP/1.1 204 No Content\r\n\r\n")).url)
+
+    unresolved = client.pause()
+    failure = client.list_failure()
+
+    assert not unresolved
+    assert failure.error is CallError.UNEXPECTED
+    assert [attempt.status for attempt in client.attempts] == [204, 204]
+    assert client.outcomes == [Outcome.OK, Outcome.FAILED]
+
+
+@pytest.mark.parametrize("what", ["Retry-After", "an answer", "a root"])
+def test_no_exception_of_an_exchange_leaves_it(
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Whatever goes wrong in an exchange, a bug of ours too, is its failure and has its line."""
+    server = serve(*([answer(429, Retry_After="soon")] if what == "Retry-After" else []), OK)
+    target = {
+        "Retry-After": "daemon.service.statuses.retry_after",
+        "an answer": "daemon.service.wire.Parser.feed",
+        "a root": "daemon.service.transport.Written.of",
+    }
+
+    def stumble(*_: object) -> None:
+        raise LookupError("geheim")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(target[what], stumble)
+        client = connect(server.url)
+        failure = client.failure()
+    healed = client.pause()
+
+    assert failure.error in {CallError.UNEXPECTED, CallError.PROTOCOL}
+    assert failure.unresolved
+    assert not healed
+    assert client.outcomes == [Outcome.FAILED, Outcome.OK]
+
+
 def test_a_large_list_is_read(serve: Serve, connect: Connect) -> None:
     """A list may be larger than the answer to a POST."""
     body = json.dumps([{"id": "orders", "state": "active", "pad": "x" * (2 << 20)}]).encode()
@@ -101,7 +173,7 @@ def test_an_endless_error_page_is_still_its_status(serve: Serve, connect: Connec
     [
         pytest.param(b"", id="nothing"),
         pytest.param(b'{"orders": {"state": "active"}}', id="no list"),
-        pytest.param(b'[{"id": "orders"}]', id="no state"),
+        pytest.param(b'[{"id": "orders"}', id="half a list"),
         pytest.param(b"\xff\xfe[]", id="no UTF-8"),
     ],
 )

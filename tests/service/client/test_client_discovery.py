@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -78,6 +79,43 @@ def test_nothing_leaves_when_it_is_too_late_after_a_discovery(
     assert len(manager.seen) == 1
     assert server.seen == []
     assert [attempt.action for attempt in client.attempts] == [Action.DISCOVER]
+
+
+def test_a_password_goes_nowhere_in_the_clear(
+    serve: Serve, connect: Connect, password_file: Path
+) -> None:
+    """A cluster manager on loopback cannot send the password over a network by plain HTTP.
+
+    The names are of no host, and asked only where the file allows it.
+    """
+    hosts = ("192.0.2.1", "backup.example", "::ffff:c000:201")
+    listed = [{"hostname": host, "services": {"backupAPI": 8097}} for host in hosts]
+    manager = serve(answer(200, json.dumps({"nodesExt": listed}).encode()))
+    identity = {"username": "u", "password_file": password_file}
+    client = connect(discover=(manager.url,), **identity)
+    bold = connect(discover=(manager.url,), **identity, allow_insecure_http=True)
+
+    failure = client.failure()
+    bold.failure()
+
+    assert failure.error is CallError.NOT_FOUND
+    assert "allow_insecure_http: true" in failure.message
+    assert [attempt.action for attempt in client.attempts] == [Action.DISCOVER]
+    assert [attempt.action for attempt in bold.attempts] == [Action.DISCOVER, Action.PAUSE]
+
+
+def test_of_several_hosts_the_safe_ones_are_asked(serve: Serve, connect: Connect) -> None:
+    """One host that would get the password in the clear keeps nobody from the others."""
+    server = serve(EMPTY)
+    port = int(server.url.rpartition(":")[2])
+    hosts = ("192.0.2.1", "127.0.0.1")
+    listed = [{"hostname": host, "services": {"backupAPI": port}} for host in hosts]
+    manager = serve(answer(200, json.dumps({"nodesExt": listed}).encode()))
+    client = connect(discover=(manager.url,))
+
+    client.service.repositories()
+
+    assert [attempt.url.partition("/api")[0] for attempt in client.attempts[1:]] == [server.url]
 
 
 @pytest.mark.parametrize(

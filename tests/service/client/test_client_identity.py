@@ -118,16 +118,16 @@ def test_secrets_are_not_repeated(serve: Serve, connect: Connect, password_file:
 def test_secrets_in_a_list_are_not_repeated(
     serve: Serve, connect: Connect, password_file: Path, key: str
 ) -> None:
-    """A list that has our password where a state belongs does not get it into a message."""
+    """A list that has our password where a state belongs does not get it into what is said."""
     password_file.write_text("hunter-22")
     entry = {"id": "orders", "state": "melting"} | {key: "hunter-22"}
     server = serve(answer(200, json.dumps([entry]).encode()))
     client = connect(server.url, username="u", password_file=password_file)
 
-    failure = client.list_failure()
+    (found,) = client.service.repositories()
 
-    assert failure.error is CallError.UNEXPECTED
-    assert "hunter-22" not in f"{failure!s}{client.attempts!r}"
+    assert found.problem
+    assert "hunter-22" not in f"{found!r}{client.attempts!r}"
 
 
 def test_secrets_in_a_redirect_are_not_repeated(

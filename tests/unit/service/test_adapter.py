@@ -16,7 +16,7 @@ import trustme
 from daemon.core.attempt import CallError
 from daemon.service.adapter import IDLE_AT_MOST, Adapter, Written
 from daemon.service.cluster import Timeouts
-from daemon.service.wire import WireError
+from daemon.service.wire_error import WireError
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"
 MOMENT = timedelta(milliseconds=100)
@@ -218,7 +218,7 @@ def test_an_end_of_tls(said: bytes, outcome: bytes | CallError, *, is_sound: boo
             found: list[bytes | CallError] = []
             for _ in range(2):
                 try:
-                    found.append((await adapter.send(written, limit=100)).body)
+                    found.append(bytes((await adapter.send(written, limit=100)).body))
                 except WireError as exc:
                     found.append(exc.error)
                 await over.wait()

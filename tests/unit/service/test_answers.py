@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.core.repository import ObservedRepository, RepositoryState, ScheduledRun
+from daemon.core.repository import (
+    NULL_LIST,
+    ObservedRepository,
+    RepositoryState,
+    ScheduledRun,
+    is_id,
+    is_null,
+)
+from daemon.documents import BoundError
 from daemon.service import answers
 
 JSON = st.recursive(
@@ -56,6 +64,14 @@ def test_scheduled_runs_are_read_as_instants() -> None:
     "entry",
     [
         {"task_type": "BACKUP", "next_run": "0001-01-01T00:00:00+05:00"},
+        {"task_type": "BACKUP", "next_run": "0001-01-01T00:00:00Z"},
+        {"task_type": "BACKUP", "next_run": "9999-12-31T23:59:59-23:59"},
+        {"task_type": "BACKUP", "next_run": "9999-12-31T23:59:59Z"},
+        {"task_type": "BACKUP", "next_run": "99999999999999999999-01-01T00:00:00Z"},
+        {"task_type": "BACKUP", "next_run": "2026-11-23T22:00:00+99999999999999999999:00"},
+        {"task_type": "BACKUP", "next_run": "2026-11-23T22:00:00." + "1" * 5000 + "Z"},
+        {"task_type": "BACKUP", "next_run": 1764000000},
+        {"task_type": 7, "next_run": "2026-11-23T22:00:00Z"},
         {"task_type": "BACKUP", "next_run": "2026-11-23T22:00:00"},
         {"task_type": "BACKUP", "next_run": "soon"},
         {"task_type": "BACKUP"},
@@ -82,22 +98,89 @@ def test_all_states_of_the_service_are_known(state: RepositoryState) -> None:
     assert listed(state=state.value).state is state
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "a b", "a\nb", "é", "x" * 201])
-def test_an_id_that_would_break_a_path_or_a_line_is_refused(name: str) -> None:
-    """An id that cannot be part of a path or be shown makes the list unusable."""
-    with pytest.raises(ValueError, match="proper id"):
-        listed(id=name)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        ".hidden",
+        "a/b",
+        "a b",
+        "a\nb",
+        "é",
+        "\ud800",
+        "\u202e",
+        "x" * 51,
+        "_x",
+        "a.b",
+    ],
+)
+def test_an_id_that_would_break_a_path_or_a_line_is_none(name: str) -> None:
+    """A row whose id cannot be part of a path or be shown is one that is not understood."""
+    found = listed(id=name)
+
+    assert found.state is None
+    assert found.id.isprintable()
+    assert not is_id(found.id)
+
+
+def test_a_text_that_is_not_utf_8_spoils_nothing() -> None:
+    """A row in another encoding is read as well as it can be; one in UTF-8 as it was meant."""
+    latin = b'{"id":"a","state":"active","repo":"\xe9"}'
+    sound = b'{"id":"b","state":"active","repo":"caf\xc3\xa9"}'
+
+    found = answers.repositories(b"[" + latin + b"," + sound + b"]")
+
+    assert [(row.id, row.uuid) for row in found if row.state] == [("a", "é"), ("b", "café")]
+
+
+def test_a_row_that_is_there_twice_is_not_understood() -> None:
+    """Of two rows with one id nobody knows which holds; where they agree on the number, it does."""
+    active = {"id": "orders", "state": "active", "repo": "a"}
+    body = json.dumps([active, active | {"state": "paused"}, active | {"id": "b"}]).encode()
+
+    twice, other = answers.repositories(body)
+
+    assert (twice.id, twice.state, twice.uuid) == ("orders", None, "a")
+    assert other.state is RepositoryState.ACTIVE
+
+
+def test_null_is_no_empty_list() -> None:
+    """Whether null is believed is for those to decide who know what is held."""
+    assert answers.repositories(b" null\n") == (NULL_LIST,)
+    assert is_null(answers.repositories(b"null"))
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"{}", b"7", b"[", b"[]]", b"[{}", b"[1,]", b"nul"])
+def test_what_is_no_list_is_refused(body: bytes) -> None:
+    """An answer without a body, half a list and other documents are no list of repositories."""
+    with pytest.raises(ValueError, match="the answer"):
+        answers.repositories(body)
+
+
+def test_a_list_has_a_bound() -> None:
+    """Of more than 20,000 rows none is worked on further."""
+    row = b'{"id":"a","state":"active"}'
+    full = b"[" + b",".join([row] * answers.MOST_REPOSITORIES) + b"]"
+
+    assert len(answers.repositories(full)) == 1
+    with pytest.raises(BoundError, match="20,000"):
+        answers.repositories(full[:-1] + b"," + row + b"]")
 
 
 @given(JSON)
 def test_no_document_breaks_the_reading(document: object) -> None:
-    """Any JSON is either a list of repositories or a ValueError."""
+    """Any JSON is either a list of repositories or a ValueError; no odd row is of any use."""
     try:
         found = answers.repositories(json.dumps(document).encode())
     except ValueError:
+        assert not isinstance(document, list)
         return
 
-    assert len(found) == len(document) if isinstance(document, list) else not found
+    assert all(is_id(row.id) for row in found if row.state)
+    assert all(bool(row.problem) is (row.state is None) for row in found)
+    assert len(found) == len({row.id for row in found})
 
 
 def test_periods_are_read_from_plans() -> None:

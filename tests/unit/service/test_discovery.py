@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -87,18 +88,82 @@ def test_external_addresses_are_passed_over_inside() -> None:
     assert found == ("https://node1.example:18097",)
 
 
-@pytest.mark.parametrize("port", [0, -1, 65536, "18097", None, 1.5])
+@pytest.mark.parametrize("port", [0, -1, 65536, "18097", None, 1.5, True, 10**40, [18097]])
 def test_an_odd_port_is_no_root(port: Any) -> None:
     """A node whose port is none is left out."""
     assert roots(node({"backupAPIHTTPS": port})) == ()
 
 
-@pytest.mark.parametrize("hostname", ["", "a/b", "u:p@h", "a b", "h?x", 7])
+@pytest.mark.parametrize(
+    "hostname",
+    [
+        *(
+            "",
+            "a/b",
+            "u:p@h",
+            "a b",
+            "h?x",
+            "a#b",
+            "a%2eb",
+            "a\\b",
+            "é.example",
+            "\ud800",
+            "a\x00b",
+        ),
+        *(".", "..", ".x", "x..y", "x..", "-x", "x-", "*", "x" * 64, ".".join(["x" * 9] * 26)),
+        *(":", "::::", ":::::", "1.2.3.4:80", "[::1]", "fe80::1%eth0", "1:2", "::1.2.3.4.5"),
+        *(
+            "1.2.3",
+            "1.2.3.4.5",
+            "256.1.1.1",
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "x.0x7f",
+            "01.2.3.4",
+        ),
+        *(7, True, [], {"a": 1}),
+    ],
+)
 def test_an_odd_host_is_no_root(hostname: Any) -> None:
     """A node whose host would change the meaning of a URL is left out."""
     found = roots(node(hostname=hostname))
 
     assert found == ()
+
+
+def test_odd_nodes_are_passed_over() -> None:
+    """What is no node among the nodes is left out, and so is a node without services."""
+    document: object = {"nodesExt": [None, 7, {}, {"services": []}, node(hostname="a")]}
+
+    assert service_roots(document, ASKED) == ("https://a:18097",)
+
+
+@pytest.mark.parametrize(
+    "hostname",
+    [
+        "a",
+        "A-1.example",
+        "a_b.example.",
+        "10.0.0.1",
+        "::1",
+        "2001:db8::1",
+        "::ffff:1.2.3.4",
+        "1a.b",
+    ],
+)
+def test_a_sound_host_is_a_root(hostname: str) -> None:
+    """Names and addresses as nodes have them are taken."""
+    host = f"[{hostname}]" if ":" in hostname else hostname
+
+    assert roots(node(hostname=hostname)) == (f"https://{host}:18097",)
+
+
+def test_nodes_have_a_bound() -> None:
+    """Of a list without end the first thousand nodes are enough."""
+    found = roots(*(node(hostname=f"n{number}") for number in range(1200)))
+
+    assert len(found) == 1000
 
 
 @pytest.mark.parametrize("document", [None, [], {}, {"nodesExt": None}, {"nodesExt": ["x"]}])
@@ -128,4 +193,5 @@ def test_no_document_breaks_the_reading(nodes: object) -> None:
     except ValueError:
         return
 
+    assert all(urlsplit(root).hostname and urlsplit(root).port for root in found)
     assert all(root.startswith("https://") for root in found)

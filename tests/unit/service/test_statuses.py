@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from daemon.core.attempt import CallError
 from daemon.service import statuses
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NEVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,11 @@ def test_a_refusal_is_definite(status: int) -> None:
         ("1.5", None),
         ("٣", None),
         ("1" * 5000, None),
+        ("9" * 20, timedelta(seconds=999_999_999)),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 +99999999999999999999", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", NEVER - NOW + timedelta(hours=23, minutes=59)),
+        ("Fri, 31 Dec 0001 00:00:00 +2359", None),
         ("Mon, 23 Nov 2026 12:01:00 GMT", timedelta(minutes=1)),
         ("Mon, 23 Nov 2026 13:01:00 +0100", timedelta(minutes=1)),
         ("Mon, 23 Nov 2026 12:01:00 -0000", timedelta(minutes=1)),
@@ -83,7 +89,31 @@ def test_retry_after_is_seconds_or_a_date(value: str | None, expected: timedelta
     assert statuses.retry_after(value, NOW) == expected
 
 
-@given(st.text())
+TOKENS = st.sampled_from(
+    [
+        "Mon",
+        ",",
+        " ",
+        "31",
+        "Dec",
+        "2026",
+        "23",
+        ":",
+        "59",
+        "GMT",
+        "UTC",
+        "+",
+        "-",
+        "0100",
+        ".",
+        "T",
+    ]
+) | st.integers(0, 25).map(lambda length: "9" * length)
+"""What dates are made of, with numbers of any length in the place of each."""
+
+
+@given(st.text() | st.lists(TOKENS, max_size=16).map("".join))
+@example("Fri, 31 Dec 99999999999999999999 23:59:59 GMT")
 def test_retry_after_is_never_negative(value: str) -> None:
     """No text makes a wait of nothing or less, nor an error."""
     delay = statuses.retry_after(value, NOW)

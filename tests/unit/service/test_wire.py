@@ -6,9 +6,12 @@ import asyncio
 import socket
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from daemon.core.attempt import CallError
-from daemon.service.wire import HEAD_LIMIT, MOST_INTERIM, PAGE_LIMIT, Parser, Wire, WireError
+from daemon.service.wire import HEAD_LIMIT, MOST_INTERIM, PAGE_LIMIT, Parser, Wire
+from daemon.service.wire_error import WireError
 
 LIMIT = 100
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -92,6 +95,28 @@ def test_what_is_sound_is_read(name: str) -> None:
 def test_what_is_unsound_is_a_protocol_error(answer: bytes) -> None:
     """Odd sizes, two lengths, codings of its own and halves are refused, not guessed at."""
     assert outcome([answer])[0] is CallError.PROTOCOL
+
+
+WORDS = (
+    *(OK, b"HTTP/1.1 ", b"200", b"204 No Content", b"100 Continue", b"\r\n", b"\n", b"\r", b":"),
+    *(b"Content-Length: ", b"Transfer-Encoding: ", b"chunked", b"gzip, chunked", b"identity", b" "),
+    *(b"Content-Encoding: gzip\r\n", b"Connection: close\r\n", b"0\r\n\r\n", b"2\r\nbo\r\n"),
+    *(b"-1", b"0x2", b"+2", b"1_0", b"f" * 17, b"9" * 20, b"9" * 5000, b";x=y", b"\x00", b"\xff"),
+)
+"""What answers are made of, and what they should not be made of."""
+
+
+@given(
+    st.lists(st.sampled_from(WORDS), max_size=14).map(b"".join)
+    | st.binary(max_size=60).map(CHUNKED.__add__)
+)
+def test_no_bytes_do_more_than_fail(answer: bytes) -> None:
+    """Any bytes are an answer or an error, and the same one wherever the network cuts them."""
+    whole = outcome([answer])
+
+    assert isinstance(whole[0], CallError | int)
+    for at in range(1, len(answer), max(len(answer) // 40, 1)):
+        assert outcome([answer[:at], answer[at:]]) == whole
 
 
 @pytest.mark.parametrize(

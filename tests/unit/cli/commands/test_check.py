@@ -17,6 +17,8 @@ from daemon.cli.main import main
 from daemon.simulator.server import Simulator
 from daemon.windows.rules import Once
 from daemon.windows.window import Window
+from tests.evil.gateway import Gateway
+from tests.evil.modes import MODES
 
 PASSWORD = "correct horse"
 ALWAYS = "once: {start: 2020-01-01T00:00, end: 2090-01-01T00:00}"
@@ -200,6 +202,19 @@ def test_online_a_glob_that_matches_nothing_is_warned_about(
 
     assert ended.code == 0
     assert ended.err[1:] == ["warning: w: t-* matches no repository of a"]
+
+
+def test_online_an_odd_row_is_warned_about(check: Check, service: Simulator) -> None:
+    """A row that is not understood is named; the repositories beside it are there all the same."""
+    with Gateway(service.url, lambda _: MODES["lists an unknown state"]) as gateway:
+        file = text(cluster("a", gateway.url), w=(GONE, "{a: [orders, archive]}"))
+
+        ended = check(file, "--online")
+
+    assert ended.code == 0
+    assert ended.err[1:] == [
+        "warning: a lists orders in a way that is not understood: more than one row has this id"
+    ]
 
 
 def test_online_runs_that_will_be_lost_are_warned_about(check: Check, service: Simulator) -> None:

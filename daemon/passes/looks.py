@@ -1,0 +1,67 @@
+"""Looks at one cluster: what of a list is believed, and what follows where no list can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from daemon.core.attempt import CallError
+from daemon.core.decide import UNLISTED_LOOKS, Resume, decide_unlisted
+from daemon.core.moment import Moment
+from daemon.core.repository import ObservedRepository, is_null
+from daemon.passes.holdings import Holdings
+from daemon.passes.journal import Decided
+from daemon.service.client import ServiceError
+from daemon.windows.timeline import Timeline
+
+Observed = dict[str, ObservedRepository]
+
+_MAY_BE_MENDED_SOON = frozenset({CallError.UNEXPECTED, CallError.TOO_LARGE})
+
+
+class Looks:
+    """The looks at one cluster that failed although its service answered."""
+
+    def __init__(self, cluster: str, holdings: Holdings) -> None:
+        """Begin with none."""
+        self._cluster = cluster
+        self._holdings = holdings
+        self._failed: list[datetime] = []
+
+    def believe(self, seen: Sequence[ObservedRepository]) -> Observed:
+        """Return what a list shows by its ids; raises ServiceError for `null` that may be wrong."""
+        if is_null(seen):
+            if self._holdings.ids():
+                raise ServiceError(
+                    self._cluster,
+                    CallError.UNEXPECTED,
+                    "the list is null, but there are repositories that we know of",
+                    answered=True,
+                )
+            seen = ()
+        self._failed.clear()
+        return {repository.id: repository for repository in seen}
+
+    def fail(self, exc: ServiceError, now: Moment) -> bool:
+        """Note a look that failed; return whether it should be repeated soon."""
+        if exc.answered and exc.error is not CallError.UNAUTHORIZED:
+            # The first, and as many of the last as decide.
+            del self._failed[1:-UNLISTED_LOOKS]
+            self._failed.append(now.wall)
+        is_awaited = bool(self._failed and self._holdings.holds())
+        return exc.retryable or (is_awaited and exc.error in _MAY_BE_MENDED_SOON)
+
+    def decide(self, timeline: Timeline, now: Moment, here: str) -> list[Decided]:
+        """Return what is to be resumed at *here* although no look shows it."""
+        if not self._failed:
+            return []
+        holds = self._holdings.holds()
+        ids = [record.key.id for record in holds]
+        desired = timeline.desired(self._cluster, ids, now.wall)
+        decided = []
+        for record in holds:
+            wanted = desired.get(record.key.id)
+            decision = decide_unlisted(record, wanted, now, self._failed, here)
+            if isinstance(decision, Resume):
+                decided.append(Decided(decision, wanted, record))
+        return decided
