@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from daemon.cli import places
+from daemon.cli import output, places
 from daemon.cli.reports.advice import advise
 from daemon.cli.reports.impact import Inventory, impact
 from daemon.cli.reports.inventory import take_inventories
@@ -48,11 +47,11 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     now = datetime.now(UTC)
     for warning in settings.warnings:
         _warn(warning)
-    _say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
+    output.say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
         # One that never opens gets a warning, which says more.
         if said := _next(window, now):
-            _say(f"  {window.name}: {said}")
+            output.say(f"  {window.name}: {said}")
     for warning in advise(settings.windows.values(), settings.clusters, now):
         _warn(warning)
     return _check_online(settings, environ, now) if args.online else 0
@@ -84,11 +83,11 @@ def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime)
     has_problems = False
     for name, answer in take_inventories(settings.clusters, environ).items():
         report = _report(name, answer, timeline, now)
-        _say(report.line)
+        output.say(report.line)
         for warning in report.warnings:
             _warn(warning)
         for problem in report.problems:
-            sys.stderr.write(f"problem: {problem}\n")
+            output.warn(f"problem: {problem}")
         has_problems = has_problems or bool(report.problems)
     return 1 if has_problems else 0
 
@@ -158,9 +157,5 @@ def _globs(patterns: tuple[Patterns, ...]) -> list[str]:
     return [pattern for pattern in including if not Patterns((pattern,)).plain]
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-
-
 def _warn(text: str) -> None:
-    sys.stderr.write(f"warning: {text}\n")
+    output.warn(f"warning: {text}")

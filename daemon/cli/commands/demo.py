@@ -20,12 +20,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
-from rich.console import Console
+from rich.console import Console  # noqa: TID251  # as a type
+from rich.markup import escape
 
+from daemon.cli import output
 from daemon.cli.reports.tables import console
 from daemon.errors import HostError
 from daemon.log import events
 from daemon.simulator.server import Simulator
+from daemon.wording import printable
 
 OURS = ("orders", "tenant-a", "tenant-b")
 THEIRS = "legacy"
@@ -58,7 +61,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Run the demo; return 0 if exactly what should be was paused and resumed.
 
     Raises:
-        HostError: it did not end as it should; has the last lines of the daemon's log.
+        HostError: it did not end as it should; the last lines of the daemon's log are on stderr.
 
     """
     out = console()
@@ -146,7 +149,7 @@ class _Story:
             if text.startswith("{"):
                 self._tell(json.loads(text))
 
-    def _tell(self, line: Mapping[str, Any]) -> None:
+    def _tell(self, line: dict[str, Any]) -> None:
         told = _told(line)
         if told:
             at = datetime.fromisoformat(line["timestamp"]).astimezone()
@@ -162,12 +165,14 @@ class _Story:
         return set(OURS) <= self.resumed
 
 
-def _told(line: Mapping[str, Any]) -> str | None:
+def _told(line: dict[str, Any]) -> str | None:
     """Return a line of the log in words; None if it is not part of the story."""
     said = SAID.get(line["event"])
     if said is None:
         return None
-    return said.format(**line, why=WHY.get(line.get("reason", ""), line.get("reason")))
+    words = line | {"why": WHY.get(line.get("reason", ""), line.get("reason"))}
+    # What looks like markup in a word is none.
+    return said.format_map({key: escape(printable(str(word))) for key, word in words.items()})
 
 
 @contextmanager
@@ -219,6 +224,6 @@ def _verify(story: _Story, simulator: Simulator) -> None:
     expected = dict.fromkeys((*OURS, LEFT_OUT), "active") | {THEIRS: "paused"}
     if posts == wanted and story.is_over and simulator.states() == expected:
         return
-    raise HostError(
-        "the demo did not come out as it should; the daemon said last:\n" + "\n".join(story.last)
-    )
+    for line in story.last:
+        output.warn(line)
+    raise HostError("the demo did not come out as it should; the daemon's last lines are above")

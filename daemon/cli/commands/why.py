@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from daemon.cli import places, schedule
+from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_instant
 from daemon.cli.reports.tables import format_local, span
 from daemon.cli.repository_names import parse_repository_name
@@ -44,9 +43,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     now = datetime.now(UTC)
     at = read_instant("--at", args.at, settings.timezone) if args.at else now
     for line in _explain(key, planned, at, settings.windows):
-        sys.stdout.write(f"{line}\n")
+        output.say(line)
     if record and not args.at:
-        sys.stdout.writelines(f"{line}\n" for line in _ledger_lines(record, planned, now))
+        for line in _ledger_lines(record, planned, now):
+            output.say(line)
     return 0
 
 
