@@ -26,14 +26,15 @@ def printable(text: str) -> str:
     """Return *text* on one line, with all that is no visible character or space escaped.
 
     These are controls, line separators, format characters (bidirectional and zero-width ones),
-    surrogates, and characters that Unicode has not assigned.
+    surrogates, and characters that Unicode has not assigned. Spaces of any kind become usual ones.
     """
     if text.isprintable():
         return str(text)
-    return "".join(
-        char if char.isprintable() or unicodedata.category(char) == "Zs" else ascii(char)[1:-1]
-        for char in text
-    )
+    return "".join(char if char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return " " if unicodedata.category(char) == "Zs" else ascii(char)[1:-1]
 
 
 def visible(value: object) -> object:

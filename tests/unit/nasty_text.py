@@ -6,7 +6,7 @@ import dataclasses
 import enum
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,21 @@ _PLAIN: dict[object, object] = {
 def is_harmless(line: str) -> bool:
     """Check whether a line has visible characters and spaces alone."""
     return line.isprintable()
+
+
+def texts_in(document: object) -> Iterator[str]:
+    """Return every text in a JSON document, also the keys."""
+    match document:
+        case str():
+            yield document
+        case list():
+            for item in document:
+                yield from texts_in(item)
+        case dict():
+            for key, value in document.items():
+                yield from (key, *texts_in(value))
+        case _:
+            pass
 
 
 def filled(kind: Any, text: str) -> Any:
