@@ -217,7 +217,7 @@ class FileSection(Section):
         "sqlite:////absolute/path.db or postgresql+psycopg://user@host/database (default: see"
         " --ledger).",
         "sqlite:////var/lib/cbmaintd/ledger.db",
-        "postgresql+psycopg://cbmaintd@db.example.com/cbmaintd",
+        "postgresql+psycopg://cbmaintd@db.example.com/cbmaintd?sslmode=verify-full",
     )
     listen: fields.Listener | None = optional(
         "HOST:PORT of metrics and health (default: off).", "127.0.0.1:9797"

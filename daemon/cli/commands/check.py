@@ -15,6 +15,7 @@ from daemon.cli.reports.inventory import take_inventories
 from daemon.cli.reports.tables import format_local, format_local_with_offset, span
 from daemon.config.settings import Settings, load
 from daemon.core.repository import ObservedRepository, RepositoryState
+from daemon.ledger.url import unverified
 from daemon.runtime import certificates
 from daemon.service.client import ServiceError
 from daemon.windows.timeline import Timeline, ahead
@@ -47,6 +48,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     now = datetime.now(UTC)
     for warning in settings.warnings:
         _warn(warning)
+    if found := unverified(places.find_ledger(args, environ, settings), environ):
+        _warn(found)
     output.say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
         # One that never opens gets a warning, which says more.

@@ -43,7 +43,8 @@ VERBS = (
         "ledger",
         "Copy a ledger to another, as for a move to PostgreSQL.",
         examples="""\
-  cbmaintd ledger copy ledger.db postgresql+psycopg://cbmaintd@db1/cbmaintd
+  cbmaintd ledger copy ledger.db \\
+      'postgresql+psycopg://cbmaintd@db1/cbmaintd?sslmode=verify-full'
 """,
         declare=_ledger,
     ),
