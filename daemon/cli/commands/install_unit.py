@@ -47,6 +47,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     named = args.config or environ.get("CBMAINTD_CONFIG") or places.SYSTEM_CONFIG
     config = Path(named).absolute()
+    if not str(config).isprintable():
+        raise UsageError(f"{config}: a unit cannot name such a path")
     program = _program()
     unit = _unit(program, config)
     if args.print:
