@@ -21,7 +21,7 @@ from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Window
-from daemon.wording import nearest_or_all
+from daemon.wording import enumerated, nearest_or_all
 
 _MOMENT = timedelta.resolution
 _MOST_CHANGES = 1000
@@ -81,7 +81,7 @@ def _explain(
     else:
         why = "kept over a short hole by" if wanted.bridged else "to be paused by"
         until = format_local(wanted.until.astimezone(zone))
-        yield f"{key} is {why} {', '.join(wanted.windows)} at {when}, until {until}."
+        yield f"{key} is {why} {enumerated(wanted.windows)} at {when}, until {until}."
     change = _next_change(timeline, key, at, is_wanted=wanted is not None)
     if change:
         what = "active" if wanted else "paused"
@@ -159,7 +159,7 @@ def _ledger_lines(record: Record, planned: Schedule, now: datetime) -> Iterator[
     if record.is_hold:
         since = f" for {span(now - record.since)}" if record.since else ""
         trouble = f", last error {record.last_error}" if record.last_error else ""
-        yield f"The ledger: {record.phase}{since} by {', '.join(record.windows)}{trouble}."
+        yield f"The ledger: {record.phase}{since} by {enumerated(record.windows)}{trouble}."
     wanted = planned.timeline.desired(key.cluster, [key.id], now).get(key.id)
     if wanted and {opening.id for opening in wanted.openings} <= set(record.yielded):
         until = format_local(wanted.until.astimezone(planned.zone))

@@ -13,6 +13,7 @@ from daemon.cli.reports.tables import Row, console, lay_out, line_width
 from daemon.core.attempt import Attempt, Outcome
 from daemon.durations import milliseconds
 from daemon.windows.overrides import Override, OverrideKind
+from daemon.wording import enumerated
 
 COLUMNS = (
     *("at", "cluster", "repository", "action", "windows", "attempt", "outcome", "status", "error"),
@@ -96,7 +97,7 @@ def show(entries: Sequence[HistoryEntry], zone: ZoneInfo, empty: str) -> None:
 
 def _row(entry: HistoryEntry, zone: ZoneInfo) -> Row:
     at = entry.at.astimezone(zone)
-    time, windows = f"{at:%Y-%m-%d %H:%M:%S}", ", ".join(entry.windows)
+    time, windows = f"{at:%Y-%m-%d %H:%M:%S}", enumerated(entry.windows)
     match entry.what:
         case Attempt() as attempt:
             key = f"{attempt.cluster}/{attempt.repository}"

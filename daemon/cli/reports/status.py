@@ -24,6 +24,7 @@ from daemon.core.unreachable import Unreachable
 from daemon.ledger.state import DaemonState, Member
 from daemon.windows.overrides import Override
 from daemon.windows.window import Opening
+from daemon.wording import enumerated
 
 FAULTS_SHOWN = 5
 FEW = 3
@@ -250,7 +251,7 @@ def _row(name: str, holds: Sequence[Record], now: datetime) -> Row:
 
 def _about(hold: Record, now: datetime) -> tuple[str, str, str]:
     since = f"{span(now - hold.since)} ago" if hold.since else ""
-    return str(hold.phase), since, ", ".join(hold.windows)
+    return str(hold.phase), since, enumerated(hold.windows)
 
 
 def _table(titles: Sequence[str], rows: Sequence[tuple[Row, int]], width: int | None) -> _Table:

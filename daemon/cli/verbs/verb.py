@@ -80,7 +80,7 @@ def reason(text: str) -> str:
     escaped = printable(text)
     if len(escaped) > LONGEST_REASON:
         raise argparse.ArgumentTypeError(
-            f"it has {len(escaped)} characters; at most {LONGEST_REASON} are kept"
+            f"it has {len(escaped)} characters, and at most {LONGEST_REASON} are allowed"
         )
     return escaped
 
