@@ -17,7 +17,7 @@ import icalendar
 import pytest
 import sqlalchemy as sa
 
-from daemon.cli import output
+from daemon.cli import completion, output
 from daemon.cli import parser as arguments
 from daemon.cli.main import main
 from daemon.cli.reports import comparison, cost, history, status, tables
@@ -323,3 +323,10 @@ def test_an_error_is_a_line(
 
     lines = harmless(capfd.readouterr().err)
     assert len(lines) == 1 + (2 if isinstance(error, ConfigError) else 1)
+
+
+def test_a_shell_is_offered_names_alone() -> None:
+    """It prints what it is offered as it is, into the line that somebody is typing."""
+    complete = completion._quiet(lambda _arguments, _environ: ["night", *NASTY.values()], {})
+
+    assert complete(parsed_args=argparse.Namespace()) == ["night"]
