@@ -37,7 +37,8 @@ def answer(environ: Mapping[str, str]) -> None:
 def _quiet(read: Read, environ: Mapping[str, str]) -> Callable[..., list[str]]:
     def complete(*, parsed_args: argparse.Namespace, **_: object) -> list[str]:
         try:
-            return sorted(set(read(parsed_args, environ)))
+            # A name that is not printable is no name of ours, and the shell would print it raw.
+            return sorted({name for name in read(parsed_args, environ) if name.isprintable()})
         except CbmaintdError:
             return []
 

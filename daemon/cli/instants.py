@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from daemon.durations import parse_duration
 from daemon.errors import UsageError
 
 FORMS = "2026-01-31, 2026-01-31T02:00 or 2026-01-31T02:00:00Z"
+
+_MARGIN = 4
+"""Years around an instant that have to exist: openings are looked for before and after it."""
 
 _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
@@ -26,10 +29,10 @@ def read_instant(option: str, text: str, zone: ZoneInfo) -> datetime:
     except ValueError as exc:
         raise UsageError(f"{option} {text}: not a time; write {FORMS}") from exc
     aware = instant if instant.tzinfo else instant.replace(tzinfo=zone)
-    try:
-        return aware.astimezone(UTC)
-    except OverflowError as exc:
-        raise UsageError(f"{option} {text}: that is beyond the calendar") from exc
+    # Compared by its year: at the very edge it cannot even be converted to UTC.
+    if not MINYEAR + _MARGIN <= aware.year <= MAXYEAR - _MARGIN:
+        raise UsageError(f"{option} {text}: that is beyond the calendar")
+    return aware.astimezone(UTC)
 
 
 def read_future(option: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:

@@ -11,12 +11,13 @@ import importlib
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import cast
 
 from daemon import __version__
-from daemon.cli import parser
+from daemon.cli import output, parser
 from daemon.errors import CbmaintdError, ConfigError, UsageError
 
 INTERRUPTED = 130
@@ -29,11 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run_and_flush(sys.argv[1:] if argv is None else argv)
     except ConfigError as exc:
         # Faults stand at the start of their lines, where editors look for a place to jump to.
-        return _fail(str(exc), exc.exit_code)
+        return _fail(exc.exit_code, *(fault.render(exc.file) for fault in exc.faults))
     except CbmaintdError as exc:
-        return _fail(f"cbmaintd: {exc}", exc.exit_code)
+        return _fail(exc.exit_code, f"cbmaintd: {exc}")
     except KeyboardInterrupt:
-        return _fail("cbmaintd: interrupted", INTERRUPTED)
+        return _fail(INTERRUPTED, "cbmaintd: interrupted")
     except OSError as exc:
         return _refused(exc)
     except Exception as exc:  # noqa: BLE001  # the last edge: a traceback is not for users
@@ -53,8 +54,9 @@ def _prepare_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    out = sys.stdout  # noqa: TID251  # nothing is written to it here
+    if isinstance(out, io.TextIOWrapper):
+        out.reconfigure(errors="backslashreplace")
 
 
 def _run_and_flush(argv: Sequence[str]) -> int:
@@ -62,7 +64,7 @@ def _run_and_flush(argv: Sequence[str]) -> int:
     try:
         return _run(argv)
     finally:
-        sys.stdout.flush()
+        output.flush()
 
 
 def _run(argv: Sequence[str]) -> int:
@@ -71,10 +73,10 @@ def _run(argv: Sequence[str]) -> int:
         importlib.import_module("daemon.cli.completion").answer(os.environ)
     args = parser.read(argv)
     if args.version:
-        sys.stdout.write(f"cbmaintd {__version__}\n")
+        output.say(f"cbmaintd {__version__}")
         return 0
     if args.verb is None:
-        sys.stderr.write(parser.help_text())
+        sys.stderr.write(parser.help_text())  # noqa: TID251  # ours, with its lines
         return UsageError.exit_code
     command = _loaded(parser.VERBS[args.verb].path)
     run = cast("Callable[[argparse.Namespace, Mapping[str, str]], int]", command.run)
@@ -94,21 +96,22 @@ def _loaded(module: str) -> ModuleType:
 
 def _refused(exc: OSError) -> int:
     # Discard what is still to be written: flushing at exit would fail once more.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    output.discard()
     if isinstance(exc, BrokenPipeError):
         # The reader has seen enough (`| head`): that is no error.
         return 1
-    return _fail(f"cbmaintd: the system refuses: {exc}", 1)
+    return _fail(1, f"cbmaintd: the system refuses: {exc}")
 
 
-def _fail(text: str, code: int) -> int:
-    sys.stderr.write(f"{text}\n")
+def _fail(code: int, *lines: str) -> int:
+    for line in lines:
+        output.warn(line)
     return code
 
 
 def _bug(exc: Exception) -> int:
     if os.environ.get("CBMAINTD_DEBUG"):
-        raise exc
+        return _fail(1, *"".join(traceback.format_exception(exc)).splitlines())
     what = f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
     advice = "please report it, with what CBMAINTD_DEBUG=1 shows"
-    return _fail(f"cbmaintd: a bug: {what}; {advice}", 1)
+    return _fail(1, f"cbmaintd: a bug: {what}; {advice}")

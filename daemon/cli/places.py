@@ -6,11 +6,11 @@ import argparse
 import os
 import re
 import stat
-import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from daemon.cli import output
 from daemon.config.document import SIZE_LIMIT
 from daemon.config.settings import Settings
 from daemon.errors import UsageError
@@ -71,7 +71,7 @@ def why_not_trusted(file: Path) -> str:
 
 @cache
 def _say_once(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    output.warn(line)
 
 
 def find_ledger(

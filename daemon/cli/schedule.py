@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import getpass
 import socket
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from daemon.cli import places
+from daemon.cli import output, places
 from daemon.config import stored_configs
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
@@ -23,7 +22,10 @@ from daemon.windows import overrides
 from daemon.windows.overrides import Override
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Window
-from daemon.wording import nearest_or_all
+from daemon.wording import nearest_or_all, printable
+
+LONGEST_USER = 64
+"""Characters of a user's name that are kept; the environment may claim more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,11 @@ def read_schedule(
 
 def person(environ: Mapping[str, str]) -> str:
     """Return who decides, as user@host; under sudo, the user who called it."""
-    return f"{environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
+    user = environ.get("SUDO_USER") or getpass.getuser()
+    return f"{printable(user)[:LONGEST_USER]}@{socket.gethostname()}"
 
 
 def warn_if_alone(ledger: Ledger) -> None:
     """Warn on stderr if no daemon is running to act on it. Raises LedgerError."""
     if not ledger.daemon().running:
-        sys.stderr.write("cbmaintd: no daemon runs on this ledger; it takes effect when one does\n")
+        output.warn("cbmaintd: no daemon runs on this ledger; it takes effect when one does")

@@ -15,6 +15,7 @@ REPOSITORY_ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,49}$")
 URL = r"^https?://[^\s@/?#]+(/[^\s@?#]*)?$"
 LISTEN = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+HEADER = r"^[A-Za-z][A-Za-z0-9-]{0,62}$"
 
 A_URL = "a URL: write https://host:18097"
 A_LISTENER = "an address and a port: write 127.0.0.1:9797 or, in quotes, [::1]:9797"
@@ -23,6 +24,7 @@ LONGEST_PATTERN = 200
 """How long a glob over repositories may be: thousands are matched against thousands of ids."""
 
 _LAST_PORT = 65535
+_OWN_HEADERS = {"host", "connection", "content-length", "content-type", "transfer-encoding"}
 
 
 def url(text: str) -> str:
@@ -61,6 +63,15 @@ def listener(text: str) -> tuple[str, int]:
         except ValueError:
             raise ValueError(f"{shown(host)} is not an IPv6 address") from None
     return host, int(port)
+
+
+def header_name(text: str) -> str:
+    """Parse the name of a header that goes along with a message."""
+    if not re.fullmatch(HEADER, text):
+        raise ValueError(f"{shown(text)} is not the name of a header: letters, digits and -")
+    if text.lower() in _OWN_HEADERS:
+        raise ValueError(f"{text} is a header that is not free to choose")
+    return text
 
 
 def variable(text: str) -> str:

@@ -290,6 +290,7 @@ Listener = Annotated[
 ]
 Ledger = Annotated[str, Text(url.ledger, url.A_LEDGER, _pattern(url.LEDGER))]
 Variable = Annotated[str, Text(addresses.variable, schema=_pattern(addresses.VARIABLE))]
+HeaderName = Annotated[str, Text(addresses.header_name, schema=_pattern(addresses.HEADER))]
 Username = Annotated[str, Text(addresses.username)]
 FileName = Annotated[str, Text(addresses.file_name)]
 RepositoryPattern = Annotated[str, Text(addresses.repository_pattern)]

@@ -16,8 +16,8 @@ from daemon.host.loopback import is_plain_http_to_elsewhere
 from daemon.notify.kinds.registry import KINDS
 from daemon.notify.kinds.webhook import WEBHOOK
 from daemon.notify.notices import NOTABLE, URGENT
-from daemon.notify.targets import Kind, Target
-from daemon.notify.urls import url_of
+from daemon.notify.targets import Header, Kind, Target
+from daemon.notify.urls import url_of, value_of
 from daemon.wording import nearest_or_all, shown
 
 _ENCRYPTED_PROXY = (
@@ -74,9 +74,15 @@ class Targets:
             windows=section.windows or ("*",),
             template=section.template,
             proxy=section.proxy,
+            headers=tuple(
+                Header(name, self._sources.path(value.file), value.env)
+                for name, value in (section.headers or {}).items()
+            ),
         )
         if self._sources.must_exist:
             self._check_url(place.at(kind.key), target)
+            for header in target.headers:
+                self._check_header(place.at("headers", header.name), header)
         return target
 
     def _events(self, place: Place, globs: tuple[str, ...] | None) -> frozenset[str]:
@@ -100,6 +106,12 @@ class Targets:
             kind.check_template(text)
         except ValueError as exc:
             self._faults.add_at_key(place.at("template"), str(exc))
+
+    def _check_header(self, place: Place, header: Header) -> None:
+        try:
+            value_of(header, self._sources.environ)
+        except SecretError as exc:
+            self._faults.add(place.at("file" if header.file else "env"), str(exc))
 
     def _check_url(self, place: Place, target: Target) -> None:
         source = place.at("file") if place.has("file") else place.at("env")

@@ -163,6 +163,20 @@ class UrlSection(Section):
     env: fields.Variable | None = optional("Environment variable with the URL.", "SLACK_URL")
 
 
+class HeaderSection(Section):
+    """Where the value of a header is found; it may be a secret."""
+
+    exactly_one = ("file", "env")
+
+    file: fields.FileName | None = optional(
+        "File with the whole value, as Bearer TOKEN; others must not read it.", "pager.token"
+    )
+    env: fields.Variable | None = optional("Environment variable with the value.", "PAGER_TOKEN")
+
+
+SecretHeader = Annotated[
+    HeaderSection, fields.NoSecret("header's value", "{file: NAME} or {env: NAME}")
+]
 SecretUrl = Annotated[UrlSection, fields.NoSecret("URL", "{file: NAME} or {env: NAME}")]
 
 
@@ -184,6 +198,7 @@ class NotifySection(_WithKinds):
     """Somebody to tell of what happens."""
 
     exactly_one = tuple(kind.key for kind in KINDS)
+    named = ("headers",)
     is_listed = True
 
     name: fields.Name | None = optional(
@@ -198,6 +213,9 @@ class NotifySection(_WithKinds):
     )
     template: fields.AnyText | None = optional(
         "JSON body of a webhook, with $summary, $event and more.", '{"text": "$summary"}'
+    )
+    headers: dict[fields.HeaderName, SecretHeader] | None = optional(
+        "Headers that go along, as Authorization.", {"Authorization": {"file": "pager.token"}}
     )
     proxy: fields.Url | None = optional(
         "HTTP proxy to send by (the environment's is not used).", "http://proxy.example.com:3128"
@@ -217,7 +235,7 @@ class FileSection(Section):
         "sqlite:////absolute/path.db or postgresql+psycopg://user@host/database (default: see"
         " --ledger).",
         "sqlite:////var/lib/cbmaintd/ledger.db",
-        "postgresql+psycopg://cbmaintd@db.example.com/cbmaintd",
+        "postgresql+psycopg://cbmaintd@db.example.com/cbmaintd?sslmode=verify-full",
     )
     listen: fields.Listener | None = optional(
         "HOST:PORT of metrics and health (default: off).", "127.0.0.1:9797"

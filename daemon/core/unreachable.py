@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 
+from daemon.wording import json_text
+
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
@@ -27,4 +29,4 @@ class Unreachable:
     def text(self) -> str:
         """Return it as text, for the ledger."""
         said = {"error": self.error, "message": self.message, "since": self.since.isoformat()}
-        return json.dumps(said)
+        return json_text(said)

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
+from daemon.wording import printable
+
 _SHORTEST_MASKED = 4
 """Anything shorter occurs in ordinary words, and masking it there would tell what it is."""
 
@@ -20,7 +22,8 @@ def spellings(secret: str) -> frozenset[str]:
     """
     data = secret.encode("utf-8", "surrogatepass")
     quoted = {quote(data), quote(data, safe=""), quote_plus(data)}
-    forms = {secret, json.dumps(secret)[1:-1], *quoted, *map(_in_lower_case, quoted)}
+    forms = {secret, json.dumps(secret)[1:-1], printable(secret), *quoted}
+    forms.update(map(_in_lower_case, quoted))
     for shift in range(3):
         inner = slice(-(-8 * shift // 6), 8 * (shift + len(data)) // 6)
         padded = bytes(shift) + data

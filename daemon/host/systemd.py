@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+from daemon.wording import printable
+
 _STATUS_LIMIT = 500
 
 
@@ -87,7 +89,7 @@ def _address(name: str) -> str | None:
 
 def _status(text: str) -> str:
     """Keep the text on one line: a second one would be a message of its own."""
-    return f"STATUS={' '.join(text.split())[:_STATUS_LIMIT]}"
+    return f"STATUS={printable(' '.join(text.split())[:_STATUS_LIMIT])}"
 
 
 def _watchdog_interval(environ: Mapping[str, str]) -> timedelta | None:

@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from daemon.wording import json_text
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -26,7 +28,7 @@ class Reading:
 
     def text(self) -> str:
         """Return it as text for the ledger."""
-        return json.dumps({"number": self.id, "faults": self.faults})
+        return json_text({"number": self.id, "faults": self.faults})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,16 @@
 """The ledger's tables, and the conversion of values to rows and back.
 
 Instants are RFC 3339 text in UTC, lists are JSON, suspicions are text as a `SuspicionFormat` writes
-it. The tables of `SHARED` exist on PostgreSQL only; their instants are timestamps by the database's
-clock, since they order what several members do.
+it. What is no visible character is escaped in every text, also inside of JSON: a database in UTF-8
+takes neither NUL nor surrogates, and whoever looks into it has a terminal. The tables of `SHARED`
+exist on PostgreSQL only; their instants are timestamps by the database's clock, since they order
+what several members do.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -15,6 +18,7 @@ from importlib import import_module
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import sqlalchemy as sa
 
@@ -26,11 +30,28 @@ from daemon.ledger.state import AppliedConfig
 from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import CatchUp, Patterns
+from daemon.wording import json_text, printable
+
+_URI = "file://"
 
 METADATA = sa.MetaData()
 SHARED = sa.MetaData()
+
+
+class _Printable(sa.TypeDecorator[str]):
+    """A text as it is shown: the one door through which text comes into the ledger."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """Escape what is no visible character."""
+        del dialect
+        return value if value is None or value.isprintable() else printable(value)
+
+
 # Ordered by bytes: the collation of a language would ignore the punctuation in an instant.
-_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_TEXT = _Printable().with_variant(_Printable(collation="C"), "postgresql")
 _WHEN = sa.DateTime(timezone=True)
 
 meta = sa.Table(
@@ -232,13 +253,13 @@ def _to_suspicion(text: str | None, suspicion_format: SuspicionFormat) -> Suspic
 @lru_cache(maxsize=256)
 def _listed(values: tuple[str, ...]) -> str:
     """Return a list as JSON; cached, since thousands of records have the same windows."""
-    return json.dumps(values)
+    return json_text(values)
 
 
 @lru_cache(maxsize=256)
 def _runs(scheduled: tuple[ScheduledRun, ...]) -> str:
     """Return runs as JSON; cached, since many repositories have the same plan."""
-    return json.dumps([[from_instant(run.next_run), run.task, run.task_type] for run in scheduled])
+    return json_text([[from_instant(run.next_run), run.task, run.task_type] for run in scheduled])
 
 
 def from_record(value: Record, suspicion_format: SuspicionFormat) -> dict[str, Any]:
@@ -303,7 +324,7 @@ def from_override(value: Override) -> dict[str, Any]:
         "made": from_instant(value.made),
         "by": value.by,
         "reason": value.reason,
-        "targets": json.dumps([[name, patterns.patterns] for name, patterns in value.targets]),
+        "targets": json_text([[name, patterns.patterns] for name, patterns in value.targets]),
     }
 
 
@@ -361,11 +382,24 @@ def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, 
     }
 
 
+def _from_folder(folder: Path) -> str:
+    """Return a folder as text; one whose name is not printable as a URI, which loses nothing."""
+    text = str(folder)
+    return text if text.isprintable() else folder.as_uri()
+
+
+def _to_folder(text: str) -> Path:
+    """Return what `_from_folder` made text of."""
+    if text.startswith(_URI):
+        return Path(os.fsdecode(unquote_to_bytes(text.removeprefix(_URI))))
+    return Path(text)
+
+
 def from_config(config: AppliedConfig) -> dict[str, object]:
     """Return the row of a configuration."""
     return {
         "path": config.path,
-        "folder": str(config.folder),
+        "folder": _from_folder(config.folder),
         "text": config.text,
         "applied": from_instant(config.applied),
         "attached": json.dumps(dict(config.attached)),
@@ -376,4 +410,4 @@ def from_config(config: AppliedConfig) -> dict[str, object]:
 def to_config(row: sa.Row[Any]) -> AppliedConfig:
     """Return the configuration of a row."""
     applied, attached = to_instant(row.applied), json.loads(row.attached)
-    return AppliedConfig(row.path, Path(row.folder), row.text, applied, attached)
+    return AppliedConfig(row.path, _to_folder(row.folder), row.text, applied, attached)

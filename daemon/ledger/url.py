@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -60,6 +61,38 @@ class DatabaseUrl:
         pairs = ((f"[{host}]" if ":" in host else host, port) for host, port in each if host)
         hosts = ",".join(f"{host}:{port}" if port else host for host, port in pairs)
         return f"{DATABASE}{user}{quote(hosts, safe=':,[]')}/{self.database}"
+
+
+def unverified(text: str, environ: Mapping[str, str]) -> str | None:
+    """Return a warning if *text* leads to a database over the network that is not verified.
+
+    What it leaves open, libpq takes from the environment.
+    """
+    try:
+        found = database(text)
+    except ValueError:
+        return None
+    if found is None:
+        return None
+    hosts = found.query.get("hostaddr") or found.hosts or environ.get("PGHOST", "")
+    mode = found.query.get("sslmode") or environ.get("PGSSLMODE")
+    if mode == "verify-full" or all(map(_is_local, hosts.split(","))):
+        return None
+    return (
+        f"ledger: {found.shown} is reached over the network, and nothing makes sure that it is that"
+        " server: add sslmode=verify-full to the URL, and sslrootcert=FILE for an authority that"
+        " this machine does not trust"
+    )
+
+
+def _is_local(host: str) -> bool:
+    """Check whether a host of libpq is a socket, its default, or this machine's loopback."""
+    if not host or host.startswith(("/", "@")) or host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def database(text: str) -> DatabaseUrl | None:

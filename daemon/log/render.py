@@ -1,7 +1,7 @@
 """A line of the log as text: JSON for machines, words for a terminal.
 
-Control and bidirectional characters are escaped in both forms: a server's message cannot forge a
-line or repaint a terminal.
+Texts are `printable` in both forms, in JSON also once they are decoded: a server's message cannot
+forge a line or repaint a terminal, not even that of whoever reads the log with `jq -r`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Final
 
+from daemon.log.bounds import bounded
 from daemon.log.writer import Entry
+from daemon.wording import has_escapes, printable, visible
 
 
 class LogFormat(StrEnum):
@@ -31,7 +33,7 @@ def renderer(fd: int, log_format: LogFormat, environ: Mapping[str, str]) -> Call
     if log_format is LogFormat.JSON or (log_format is LogFormat.AUTO and not terminal):
         return json_line
     colours = terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-    return _coloured_line if colours else _console_line
+    return bounded(_coloured_line if colours else _console_line)
 
 
 def plain(value: object) -> object:
@@ -43,11 +45,30 @@ def plain(value: object) -> object:
         case date():
             return value.isoformat()
         case _:
-            return str(value)
+            return printable(str(value))
 
 
-# ASCII only: whatever is above it, and all that controls a terminal, stands as \uXXXX.
-json_line: Final = json.JSONEncoder(default=plain).encode
+# ASCII only.
+_encode: Final = json.JSONEncoder(default=plain).encode
+
+
+def _json(value: object) -> str:
+    text = _encode(value)
+    return _encode(visible(value)) if has_escapes(text) else text
+
+
+def _json_line(entry: Entry) -> str:
+    line = _encode(entry)
+    if has_escapes(line):
+        harmless = {printable(key): visible(value) for key, value in entry.items()}
+        if "traceback" in entry:
+            harmless["traceback"] = "\n".join(map(printable, str(entry["traceback"]).split("\n")))
+        line = _encode(harmless)
+    return line
+
+
+json_line: Final = bounded(_json_line)
+"""Return an entry as a line of JSON."""
 
 _COLOURS: Final = {"debug": "2", "info": "32", "warning": "33", "error": "31", "critical": "1;31"}
 
@@ -65,25 +86,21 @@ def _text_line(entry: Entry, paint: Callable[[str, str], str]) -> str:
     keys = dict(entry)
     time, level, event = (plain(keys.pop(head)) for head in ("timestamp", "level", "event"))
     bug = str(keys.pop("traceback", ""))
-    pairs = (f"{paint(key + '=', '2')}{_shown(value)}" for key, value in keys.items())
+    pairs = (f"{paint(printable(key) + '=', '2')}{_shown(value)}" for key, value in keys.items())
     head = [
         paint(str(time), "2"),
         paint(f"{level:<8}", _COLOURS.get(str(level), "0")),
         paint(_shown(event), "1"),
     ]
     return "\n    ".join(
-        [" ".join([*head, *pairs]), *map(_escaped, bug.split("\n") if bug else ())]
+        [" ".join([*head, *pairs]), *map(printable, bug.split("\n") if bug else ())]
     )
 
 
 def _shown(value: object) -> str:
     """Return words as they are, other text quoted and escaped, the rest as JSON."""
     if not isinstance(value, str):
-        return json_line(value)
+        return _json(value)
     if re.search(r"[\s\"'=]", value) or not value.isprintable() or not value:
         return repr(str(value))
     return str(value)
-
-
-def _escaped(line: str) -> str:
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)

@@ -2,7 +2,9 @@
 
 It has a thread and an event loop of its own, so that no reader costs the passes anything. What is
 asked for is answered from memory. Whoever takes longer than two seconds from its first byte to our
-last is cut off, and so is the oldest of too many at once.
+last is cut off, and so is the oldest of too many at once: first of those that have not asked for
+anything yet. There is always room for a newcomer, and nobody is cut off before it has been heard,
+so that no crowd of connections keeps a probe from its answer.
 """
 
 from __future__ import annotations
@@ -22,8 +24,15 @@ import httptools
 from daemon.errors import HostError
 
 PATIENCE = timedelta(seconds=2)
-AT_ONCE = 8
-HEAD_LIMIT = 16 * 1024
+HEAD_LIMIT = 8 * 1024
+ACCEPTED_TOGETHER = 16
+"""How many connections may come in one turn of the loop."""
+
+WAITING = 1024
+
+AT_ONCE = 8 * ACCEPTED_TOGETHER
+"""How many there may be: between a connection and the first look at what it sends are fewer turns
+of the loop than this factor, and in these no more than so many come after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,7 @@ class Endpoint:
         self._pages = pages
         self._on_bug = on_bug
         self._names = frozenset({"localhost", host.lower(), socket.gethostname().lower()})
+        # In the order in which they came, and last those that are being answered.
         self._readers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
@@ -75,7 +85,11 @@ class Endpoint:
             self._loop.run_until_complete(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._answer, sock=self._listener, limit=HEAD_LIMIT)
+        server = await asyncio.start_server(
+            self._answer, sock=self._listener, limit=HEAD_LIMIT, backlog=ACCEPTED_TOGETHER
+        )
+        # More may wait in the system: what it drops comes back a second later only.
+        self._listener.listen(WAITING)
         await self._closing.wait()
         server.close()
         for reader in list(self._readers):
@@ -96,16 +110,24 @@ class Endpoint:
         try:
             with contextlib.suppress(TimeoutError, OSError, ValueError, asyncio.CancelledError):
                 async with asyncio.timeout(PATIENCE.total_seconds()):
-                    await self._exchange(reader, writer)
+                    await self._exchange(task, reader, writer)
         finally:
             self._readers.pop(task, None)
             writer.transport.abort()
 
-    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _exchange(
+        self,
+        task: asyncio.Task[None],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return
+        if self._readers.pop(task, None):
+            # Behind those that have only come.
+            self._readers[task] = writer
         request = _Request.read(head)
         page = self._page(request)
         lines = (

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from daemon import __version__
 from daemon.core.attempt import Attempt
 from daemon.log import events
+from daemon.wording import printable
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -110,7 +111,22 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return all of it in Prometheus's text format."""
-        return generate_latest(self._registry)
+        return generate_latest(_Printable(self._registry))
+
+
+class _Printable(Collector):
+    """Metrics whose labels are `printable`: the format escapes line breaks and quotes alone."""
+
+    def __init__(self, metrics: Collector) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._metrics.collect():
+            metric.samples = [
+                sample._replace(labels={name: printable(v) for name, v in sample.labels.items()})
+                for sample in metric.samples
+            ]
+            yield metric
 
 
 class _StateCollector(Collector):

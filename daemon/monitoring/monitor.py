@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from daemon.monitoring.endpoint import Endpoint, OnBug, Page
 from daemon.monitoring.metrics import CONTENT_TYPE, Metrics, State
+from daemon.wording import json_text
 
 
 class Monitor:
@@ -67,5 +67,5 @@ class Monitor:
 def _verdict(problems: Sequence[str]) -> Page:
     """Return the page that says whether all is well, or else all that is not."""
     status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-    body = json.dumps({"ok": not problems, "reasons": list(problems)}).encode() + b"\n"
+    body = json_text({"ok": not problems, "reasons": list(problems)}).encode() + b"\n"
     return Page(status, body, "application/json")

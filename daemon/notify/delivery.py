@@ -15,7 +15,7 @@ from daemon.host.masking import pattern_of, spellings
 from daemon.notify.messages import Batch, DeliveryError, Mask, Message
 from daemon.notify.notices import Notice
 from daemon.notify.targets import Target
-from daemon.notify.urls import url_of
+from daemon.notify.urls import url_of, value_of
 from daemon.service import statuses
 from daemon.service.adapter import Adapter, Answer, Written
 from daemon.service.cluster import Timeouts, Tls
@@ -42,13 +42,14 @@ class Delivery:
     ) -> None:
         """Send in the name of the machine *host*.
 
-        *mask* takes known secrets out of what is sent; *redact* is told of each URL, as one more.
+        *mask* takes known secrets out of what is sent; *redact* is told of each URL and header, as
+        more of them.
         """
         self._host = host
         self._environ = environ
         self._mask = mask
         self._redact = redact
-        self._urls: dict[str, str] = {}
+        self._secrets: dict[str, tuple[str, ...]] = {}
 
     def deliver(self, target: Target, notices: Sequence[Notice]) -> None:
         """Tell *target* of *notices*, of which there is at least one. Raises: DeliveryError."""
@@ -56,14 +57,23 @@ class Delivery:
             url = url_of(target, self._environ)
         except (SecretError, ValueError) as exc:
             raise DeliveryError("url", str(exc), is_passing=True) from None
-        if self._urls.get(target.name) != url:
-            self._urls[target.name] = url
-            self._redact(url)
+        try:
+            own = {each.name: value_of(each, self._environ) for each in target.headers}
+        except SecretError as exc:
+            raise DeliveryError("headers", str(exc), is_passing=True) from None
+        # Of `Bearer TOKEN` a server may repeat the second word alone.
+        secrets = (url, *own.values(), *(value.split()[-1] for value in own.values()))
+        if self._secrets.get(target.name) != secrets:
+            self._secrets[target.name] = secrets
+            for secret in secrets:
+                self._redact(secret)
         batch = Batch(url, notices, self._host, self._mask, target.template)
-        target.kind.send(batch, lambda message: self._post(message, url, target.proxy))
+        target.kind.send(batch, lambda message: self._post(message, target, own, secrets))
 
-    def _post(self, message: Message, url: str, proxy: str | None) -> None:
-        headers = HEADERS | {"Content-Type": message.content_type}
+    def _post(
+        self, message: Message, target: Target, own: Mapping[str, str], secrets: Sequence[str]
+    ) -> None:
+        headers = {**HEADERS, "Content-Type": message.content_type, **own}
         try:
             request = requests.Request("POST", message.url, headers, data=message.body).prepare()
         except ValueError:
@@ -71,7 +81,7 @@ class Delivery:
             said = "the URL cannot be used"
             raise DeliveryError(CallError.BAD_REQUEST, said, is_passing=False) from None
         try:
-            answer = asyncio.run(_sent(request, proxy))
+            answer = asyncio.run(_sent(request, target.proxy))
         except WireError as exc:
             if exc.status in _OK:
                 # It was taken; what else is said is of no interest.
@@ -83,7 +93,7 @@ class Delivery:
         said = statuses.message_of(answer.body, answer.headers.get("location"))
         raise DeliveryError(
             error,
-            statuses.printable(_without(url, said)),
+            statuses.printable(_without(secrets, said)),
             is_passing=statuses.is_passing(answer.status),
             status=answer.status,
             retry_after=statuses.retry_after(answer.headers.get("retry-after"), datetime.now(UTC)),
@@ -99,10 +109,11 @@ async def _sent(request: requests.PreparedRequest, proxy: str | None) -> Answer:
         adapter.close()
 
 
-def _without(url: str, text: str) -> str:
-    """Take every part of a URL that may be secret out of what a server says."""
+def _without(known: Sequence[str], text: str) -> str:
+    """Take headers, and every part of a URL that may be secret, out of what a server says."""
+    url, *values = known
     parts = urlsplit(url)
-    secrets = {url, parts.path, parts.query, parts.password or "", parts.username or ""}
+    secrets = {url, *values, parts.path, parts.query, parts.password or "", parts.username or ""}
     secrets.update(parts.path.split("/"), (value for _, value in parse_qsl(parts.query)))
     forms = {form for each in secrets for form in spellings(unquote(each)) | spellings(each)}
     return pattern_of(form for form in forms if len(form) >= _SHORTEST_SECRET).sub("***", text)

@@ -9,6 +9,7 @@ from typing import Final
 
 from daemon.errors import CbmaintdError
 from daemon.notify.notices import Notice
+from daemon.wording import printable
 
 MOST_LINES: Final = 20
 """How many notices one message to people lists; the rest is counted."""
@@ -46,7 +47,7 @@ class Batch:
     @property
     def title(self) -> str:
         """What the message begins with."""
-        return f"cbmaintd on {self.host}"
+        return printable(f"cbmaintd on {self.host}")
 
     def lines(self) -> Iterator[str]:
         """Return a line for each notice, as many as anybody reads."""

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from daemon.log import events
 from daemon.log.events import Event, Level
+from daemon.wording import enumerated, printable
 
 # Events for people, of which the log has no lines.
 OVERDUE: Final = Event(
@@ -40,6 +41,8 @@ REPEAT_AFTER: Final = timedelta(hours=1)
 """How long a failure that goes on is kept silent; each pass says it anew."""
 
 _MOST_REMEMBERED: Final = 10_000
+_LONGEST: Final = 500
+"""Characters of one value that people are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +113,10 @@ class _Filled(dict[str, str]):
         super().__init__({key: plain(value) for key, value in told.keys.items()})
         due = told.keys.get("next_attempt")
         self["event"] = told.event
-        self["where"] = f"{told.keys.get('cluster')}/{told.keys.get('repository')}"
+        self["where"] = plain(f"{told.keys.get('cluster')}/{told.keys.get('repository')}")
         self["again"] = f"tried again at {plain(due)}" if due else "not tried again by itself"
-        self["rest"] = ", ".join(
-            f"{key} {plain(value)}" for key, value in told.keys.items() if key != "traceback"
+        self["rest"] = enumerated(
+            f"{plain(key)} {plain(value)}" for key, value in told.keys.items() if key != "traceback"
         )
 
     def __missing__(self, key: str) -> str:
@@ -121,15 +124,16 @@ class _Filled(dict[str, str]):
 
 
 def plain(value: object) -> str:
-    """Return a value of the log for people: times in UTC, to the second, lists with commas."""
+    """Return a value of the log for people, `printable`: times in UTC, lists with commas."""
     match value:
         case datetime():
             return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         case date():
             return value.isoformat()
         case list() | tuple():
-            return ", ".join(map(plain, value))
+            return enumerated(map(plain, value))
         case None:
             return ""
         case _:
-            return str(value)
+            text = printable(str(value))
+            return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -54,10 +54,20 @@ class Kind(ABC):
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """A header that goes along with a message, and where its value is found."""
+
+    name: str
+    file: Path | None = None
+    env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """Somebody to tell: where a secret URL is found, which events, and of which windows (globs).
 
-    `template` is the body of a webhook, None for our own; `proxy` the URL of an HTTP proxy.
+    `template` is the body of a webhook, None for our own; `proxy` the URL of an HTTP proxy;
+    `headers` go along, and are secrets like the URL.
     """
 
     name: str
@@ -68,6 +78,7 @@ class Target:
     windows: tuple[str, ...] = ("*",)
     template: str | None = None
     proxy: str | None = None
+    headers: tuple[Header, ...] = ()
 
     def is_about(self, windows: Iterable[str]) -> bool:
         """Check whether any of *windows* is one of those asked for; true where there are none."""

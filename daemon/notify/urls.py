@@ -1,12 +1,13 @@
-"""The secret URL of a target: read from where the file says that it is, and checked."""
+"""The secrets of a target, its URL and headers: read from where the file says, and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from daemon.errors import SecretError
 from daemon.host.secrets import read_password
-from daemon.notify.targets import Target
+from daemon.notify.targets import Header, Target
 
 
 def url_of(target: Target, environ: Mapping[str, str]) -> str:
@@ -30,3 +31,12 @@ def url_of(target: Target, environ: Mapping[str, str]) -> str:
     except ValueError as exc:
         raise ValueError(f"{source}: {exc}") from None
     return url
+
+
+def value_of(header: Header, environ: Mapping[str, str]) -> str:
+    """Read the value of *header* anew. Raises SecretError, which does not quote it."""
+    value = read_password(header.file, header.env, environ).reveal().strip()
+    if not (value and value.isascii()):
+        source = header.file or f"the environment's variable {header.env}"
+        raise SecretError(f"{source}: no header can have this value: ASCII is needed")
+    return value

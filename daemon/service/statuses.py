@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from daemon import documents
+from daemon import documents, wording
 from daemon.core.attempt import CallError
 from daemon.documents import Body
 
@@ -96,11 +96,8 @@ def message_of(body: Body, location: str | None = None) -> str:
 
 
 def printable(text: str) -> str:
-    """Return *text* as one line of at most 200 characters, with control characters escaped."""
-    shown = "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode()
-        for char in text[:MESSAGE_LIMIT]
-    )
+    """Return *text* as one line of at most 200 characters, and printable."""
+    shown = wording.printable(text[:MESSAGE_LIMIT])
     return shown if len(shown) <= MESSAGE_LIMIT else f"{shown[: MESSAGE_LIMIT - 1]}…"
 
 

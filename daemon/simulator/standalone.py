@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
@@ -51,8 +50,8 @@ def serve(options: SimulatorOptions) -> int:
         simulator.start(options.host, options.port, options.management_port)
     except (OSError, ValueError) as exc:
         raise HostError(f"the simulator cannot start: {exc}") from exc
-    sys.stdout.write(f"{simulator.url}\n")
-    sys.stdout.flush()
+    # Of the host as whoever started it wrote it; this program knows nothing of the daemon's.
+    print(simulator.url, flush=True)  # noqa: T201
     try:
         stop.wait()
     finally:

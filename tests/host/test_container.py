@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,14 @@ def test_the_recipe_and_the_program_agree() -> None:
     assert of("USER") == [f"{USER}:{USER}"]
     assert port
     assert f"('127.0.0.1', {port[1]}," in of("HEALTHCHECK")[0]
+
+
+def test_the_image_has_every_extra_of_the_daemon() -> None:
+    """A file that names a database, holidays or an apprise target works in it, too."""
+    (installed,) = re.findall(r"'cbmaintd\[([a-z,]+)\]'", RECIPE.read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    assert set(installed.split(",")) == project["optional-dependencies"].keys() - {"test"}
 
 
 def test_the_recipe_names_no_host() -> None:

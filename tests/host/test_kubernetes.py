@@ -118,3 +118,21 @@ def test_the_probes_restart_only_what_a_restart_mends(tmp_path: Path) -> None:
     assert {ports[probe["httpGet"]["port"]] for probe in probes.values()} == {listen and listen[1]}
     assert f"TimeoutStartSec={patience['startup']}\n" in UNIT
     assert f"WatchdogSec={patience['liveness']}\n" in UNIT
+
+
+def test_only_monitoring_reaches_its_port() -> None:
+    """The policy is about this pod, and lets nobody in but from one namespace, to one port."""
+    policy = OBJECTS["NetworkPolicy"]["spec"]
+    (rule,) = policy["ingress"]
+    (port,) = CONTAINER["ports"]
+
+    assert policy["podSelector"] == OBJECTS["Deployment"]["spec"]["selector"]
+    assert policy["policyTypes"] == ["Ingress"]
+    assert [list(peer) for peer in rule["from"]] == [["namespaceSelector"]]
+    assert rule["ports"] == [{"protocol": "TCP", "port": port["name"]}]
+
+
+def test_its_memory_is_that_of_the_unit() -> None:
+    """Both end it at the same size."""
+    assert CONTAINER["resources"]["limits"]["memory"] == "512Mi"
+    assert "\nMemoryMax=512M\n" in UNIT

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from daemon.core.attempt import Attempt
 from daemon.core.record import LATE, Record, Suspicion
 from daemon.errors import LedgerError
 from daemon.host.clock import SystemClock
@@ -18,8 +19,10 @@ from daemon.ledger.opening import open_ledger
 from daemon.ledger.postgresql import PostgresqlLedger
 from daemon.ledger.state import AppliedConfig
 from daemon.windows.overrides import Override, OverrideKind
+from daemon.wording import printable
 from tests.host.postgres import Postgres, server, unavailable
 from tests.unit.ledger.ledger_samples import CONFIG, DAY, FULL, NOW, sent
+from tests.unit.nasty_text import EVERY, filled
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 
@@ -211,3 +214,14 @@ def test_without_a_standby_nothing_is_warned_of(url: str) -> None:
     """A server on its own loses nothing in a failover that it has not."""
     with _open(url) as ledger:
         assert ledger.standby_warning() is None
+
+
+def test_the_database_takes_whatever_anybody_says(url: str) -> None:
+    """NUL and surrogates, which it refuses, come back as escapes; no write fails for them."""
+    with open_ledger(url, Access.DAEMON) as ledger:
+        ledger.save([filled(Record, EVERY)], [filled(Attempt, EVERY)])
+        ledger.add_override(filled(Override, EVERY))
+
+        assert [record.last_error for record in ledger.records()] == [printable(EVERY)]
+        assert [attempt.message for attempt in ledger.attempts(NOW - DAY)] == [printable(EVERY)]
+        assert [decision.reason for decision in ledger.overrides()] == [printable(EVERY)]

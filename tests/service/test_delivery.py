@@ -17,7 +17,7 @@ from daemon.notify.kinds.apprise import APPRISE
 from daemon.notify.kinds.webhook import WEBHOOK
 from daemon.notify.messages import DeliveryError
 from daemon.notify.notices import Notice
-from daemon.notify.targets import Kind, Target
+from daemon.notify.targets import Header, Kind, Target
 from tests.evil.server import Behaviour, EvilServer, Talk, answer, cut, resetting
 from tests.service.client.kit import server_context
 
@@ -193,3 +193,35 @@ def test_apprise_delivers(sender: Sender, serve: Serve, capfd: pytest.CaptureFix
     assert body["message"] == "[error] cluster prod does not answer as it should (timeout)"
     assert (failure.error, failure.is_passing) == ("apprise", True)
     assert capfd.readouterr() == ("", "")
+
+
+def test_headers_go_along_and_are_secrets(sender: Sender, serve: Serve, tmp_path: Path) -> None:
+    """They are read anew for each message, told to the log, and taken out of what a server says."""
+    server = serve(answer(204), answer(403, b"no such token: T0KEN-of-the-gateway"))
+    file = tmp_path / "token"
+    file.touch(mode=0o600)
+    target = Target("t", WEBHOOK, url_env="URL", headers=(Header("Authorization", file),))
+    delivery = Delivery("host1", {"URL": server.url}, redact=sender.redacted.append)
+
+    file.write_text("Bearer first-T0KEN\n")
+    delivery.deliver(target, [NOTICE])
+    file.write_text("Bearer T0KEN-of-the-gateway\n")
+    with pytest.raises(DeliveryError) as raised:
+        delivery.deliver(target, [NOTICE])
+
+    sent = [seen.headers["authorization"] for seen in server.seen]
+    assert sent == ["Bearer first-T0KEN", "Bearer T0KEN-of-the-gateway"]
+    assert "no such token: ***" in str(raised.value)
+    assert {"first-T0KEN", "Bearer T0KEN-of-the-gateway"} <= set(sender.redacted)
+
+
+def test_a_header_that_is_not_there_is_not_sent_without(serve: Serve) -> None:
+    """The message waits for its file, as one whose URL is missing does."""
+    server = serve(answer(204))
+    target = Target("t", WEBHOOK, url_env="URL", headers=(Header("X-Token", env="GONE"),))
+
+    with pytest.raises(DeliveryError) as raised:
+        Delivery("host1", {"URL": server.url}).deliver(target, [NOTICE])
+
+    assert (raised.value.error, raised.value.is_passing) == ("headers", True)
+    assert not server.seen

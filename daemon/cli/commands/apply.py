@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from daemon.cli import places
+from daemon.cli import output, places
 from daemon.config.reading.process import load
 from daemon.errors import UsageError
 from daemon.ledger.ledger import Access, SharedLedger
@@ -34,10 +33,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             )
         generation = ledger.apply(applied)
         differing = [m for m in ledger.members() if m.is_live and m.digest != applied.digest]
-    sys.stdout.write(f"{settings.path} is in force for all, as generation {generation}.\n")
+    output.say(f"{settings.path} is in force for all, as generation {generation}.")
     for member in differing:
-        sys.stdout.write(
+        output.say(
             f"Not yet on {member.host} (pid {member.pid}): its file is another, and it does nothing"
-            " until that is this one.\n"
+            " until that is this one."
         )
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -12,18 +11,18 @@ from pathlib import Path
 from icalendar import Calendar, Event
 
 from daemon import __version__
-from daemon.cli import places, schedule
+from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_instant
 from daemon.cli.reports import comparison, cost
 from daemon.cli.reports.chart import ASCII, UNICODE, Period, draw_chart
-from daemon.cli.reports.tables import console, opening_json, print_columns, print_json
+from daemon.cli.reports.tables import console, opening_json, print_columns
 from daemon.cli.reports.times import format_local, span
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.errors import UsageError
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening, Window
-from daemon.wording import nearest_or_all
+from daemon.wording import nearest_or_all, printable
 
 MOST_DAYS = 3660
 """Ten years: nobody knows what clocks will do further ahead, and it would take too long."""
@@ -57,9 +56,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     openings = timeline.openings(start, until)
     match args.output:
         case "json":
-            print_json([opening_json(opening) for opening in openings])
+            output.write_json([opening_json(opening) for opening in openings])
         case "ics":
-            sys.stdout.buffer.write(_ics(openings, timeline))
+            output.write_bytes(_ics(openings, timeline))
         case _:
             _print_chart(openings, Period(start, until, settings.timezone, now))
             _print_table(openings, args.days)
@@ -110,29 +109,29 @@ def _print_differences(
     ]
     retargets = comparison.retargeted(old, new)
     if args.output == "json":
-        print_json(comparison.document(differences, retargets))
+        output.write_json(comparison.document(differences, retargets))
     else:
         comparison.show(differences, retargets, args.days)
     return 0
 
 
 def _print_impact(
-    output: str,
+    form: str,
     timeline: Timeline,
     settings: Settings,
     environ: Mapping[str, str],
     period: tuple[datetime, datetime],
 ) -> int:
     """Ask the clusters what the openings cost; 1 if one of them does not answer."""
-    if output == "ics":
+    if form == "ics":
         raise UsageError("--impact: there is no such calendar; choose --output table or json")
     impacts, failed = cost.ask(settings, timeline, environ, period)
-    if output == "json":
-        print_json(cost.document(impacts, failed))
+    if form == "json":
+        output.write_json(cost.document(impacts, failed))
     else:
         cost.show(impacts, settings.timezone)
     for error in failed:
-        sys.stderr.write(f"cbmaintd: {error}\n")
+        output.warn(f"cbmaintd: {error}")
     return 1 if failed else 0
 
 
@@ -151,7 +150,7 @@ def _print_chart(openings: list[Opening], period: Period) -> None:
 
 def _print_table(openings: list[Opening], days: int) -> None:
     if not openings:
-        console().print(f"no window opens within {days} days")
+        output.say(f"no window opens within {days} days")
         return
     print_columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), map(_row, openings))
 
@@ -172,11 +171,11 @@ def _ics(openings: list[Opening], timeline: Timeline) -> bytes:
     calendar.add("version", "2.0")
     for opening in openings:
         event = Event()
-        event.add("uid", opening.id)
+        event.add("uid", printable(opening.id))
         event.add("dtstamp", opening.start)
         event.add("dtstart", opening.start)
         event.add("dtend", opening.end)
-        event.add("summary", f"backups paused: {opening.window}")
+        event.add("summary", printable(f"backups paused: {opening.window}"))
         event.add("description", _description(timeline.windows[opening.window]))
         calendar.add_component(event)
     return bytes(calendar.to_ical())
@@ -184,4 +183,6 @@ def _ics(openings: list[Opening], timeline: Timeline) -> bytes:
 
 def _description(window: Window) -> str:
     targets = (f"{cluster}: {', '.join(patterns.patterns)}" for cluster, patterns in window.targets)
-    return "\n".join(chain([window.description] if window.description else [], targets))
+    lines = chain([window.description] if window.description else [], targets)
+    # RFC 5545 escapes line breaks, commas and the like; the library knows nothing of the rest.
+    return "\n".join(map(printable, lines))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from daemon.cli import places, schedule
+from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_future, read_instant
 from daemon.cli.reports.times import format_local
 from daemon.cli.schedule import Schedule
@@ -18,6 +17,7 @@ from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.timeline import LOOK_AHEAD, ahead
 from daemon.windows.window import Opening, Window
+from daemon.wording import enumerated
 
 _DAY = timedelta(days=1)
 
@@ -37,7 +37,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         decisions = _decide(args, planned, now, schedule.person(environ))
         for decision in decisions:
             ledger.add_override(decision)
-        sys.stdout.write("".join(_sentence(decision, planned) for decision in decisions))
+        for decision in decisions:
+            output.say(_sentence(decision, planned))
         schedule.warn_if_alone(ledger)
     return 0
 
@@ -66,7 +67,7 @@ def _open_now(window: Window, planned: Schedule, now: datetime) -> list[Opening]
             if coming
             else ""
         )
-        names = ", ".join(sorted({o.window for o in planned.timeline.covering(now)})) or "none"
+        names = enumerated(sorted({o.window for o in planned.timeline.covering(now)})) or "none"
         raise HostError(f"{window.name} is not open now{then} (open now: {names})")
     return found
 
@@ -134,8 +135,8 @@ def _sentence(decision: Override, planned: Schedule) -> str:
     start = format_local(decision.start.astimezone(zone))
     match decision.kind:
         case OverrideKind.SKIP:
-            return f"{decision.window} will not open {start}\n"
+            return f"{decision.window} will not open {start}"
         case OverrideKind.EXTEND if decision.end:
-            return f"{decision.window} now ends {format_local(decision.end.astimezone(zone))}\n"
+            return f"{decision.window} now ends {format_local(decision.end.astimezone(zone))}"
         case _:
-            return f"{decision.window} (open since {start}) ends now\n"
+            return f"{decision.window} (open since {start}) ends now"

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from daemon.cli import places
+from daemon.cli import output, places
 from daemon.cli.reports.advice import advise
 from daemon.cli.reports.impact import Inventory, impact
 from daemon.cli.reports.times import format_local, format_local_with_offset, span
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.core.repository import ObservedRepository, RepositoryState
+from daemon.ledger.url import unverified
 from daemon.runtime import certificates
 from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Patterns, Window
@@ -51,11 +51,13 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     now = datetime.now(UTC)
     for warning in settings.warnings:
         _warn(warning)
-    _say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
+    if found := unverified(places.find_ledger(args, environ, settings), environ):
+        _warn(found)
+    output.say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
         # One that never opens gets a warning, which says more.
         if said := _next(window, now):
-            _say(f"  {window.name}: {said}")
+            output.say(f"  {window.name}: {said}")
     for warning in advise(settings.windows.values(), settings.clusters, now):
         _warn(warning)
     return _check_online(settings, environ, now) if args.online else 0
@@ -89,11 +91,11 @@ def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime)
     has_problems = False
     for name, answer in take_inventories(settings.clusters, environ).items():
         report = _report(name, answer, timeline, now)
-        _say(report.line)
+        output.say(report.line)
         for warning in report.warnings:
             _warn(warning)
         for problem in report.problems:
-            sys.stderr.write(f"problem: {problem}\n")
+            output.warn(f"problem: {problem}")
         has_problems = has_problems or bool(report.problems)
     return 1 if has_problems else 0
 
@@ -169,9 +171,5 @@ def _globs(patterns: tuple[Patterns, ...]) -> list[str]:
     return [pattern for pattern in including if not Patterns((pattern,)).plain]
 
 
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-
-
 def _warn(text: str) -> None:
-    sys.stderr.write(f"warning: {text}\n")
+    output.warn(f"warning: {text}")

@@ -6,10 +6,9 @@ import argparse
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from daemon.cli import places, schedule
+from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_past
-from daemon.cli.reports.history import HistoryEntry, document, show, write_csv
-from daemon.cli.reports.tables import print_json
+from daemon.cli.reports.history import COLUMNS, HistoryEntry, cells, document, show
 from daemon.cli.repository_names import parse_repository_name
 from daemon.core.attempt import Outcome
 from daemon.ledger.ledger import Access
@@ -51,9 +50,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         entries = entries[-args.limit :]
     match args.output:
         case "json":
-            print_json([document(entry) for entry in entries])
+            output.write_json([document(entry) for entry in entries])
         case "csv":
-            write_csv(entries)
+            output.write_csv(COLUMNS, map(cells, entries))
         case _:
             empty = f"{_nothing(args)} since {since.astimezone(planned.zone):%Y-%m-%d %H:%M %Z}"
             show(entries, planned.zone, empty)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.cli import manual, places
+from daemon.cli import manual, output, places
 from daemon.errors import HostError, UsageError
 
 UNIT, ON_FAILURE, EXAMPLE = "cbmaintd.service", "cbmaintd-failure@.service", "schedules.yaml"
@@ -47,10 +47,12 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     named = args.config or environ.get("CBMAINTD_CONFIG") or places.SYSTEM_CONFIG
     config = Path(named).absolute()
+    if not str(config).isprintable():
+        raise UsageError(f"{config}: a unit cannot name such a path")
     program = _program()
     unit = _unit(program, config)
     if args.print:
-        sys.stdout.write(unit)
+        output.write(unit)
         return 0
     root = Path(args.root or "/")
     units = root / "etc/systemd/system"
@@ -65,12 +67,13 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         secrets.parent.mkdir(parents=True, exist_ok=True)
         secrets.mkdir(mode=0o700, exist_ok=True)
         for file in files:
-            sys.stdout.write(f"{file.path}: {_written(file)}\n")
+            output.say(f"{file.path}: {_written(file)}")
     except PermissionError as exc:
         raise HostError(f"{exc.filename}: {exc.strerror}; run it as root, or with --root") from exc
     except OSError as exc:
         raise HostError(f"{exc.filename}: {exc.strerror}") from exc
-    sys.stdout.write(NEXT.format(config=config, program=program))
+    for line in NEXT.splitlines():
+        output.say(line.format(config=config, program=program))
     return 0
 
 

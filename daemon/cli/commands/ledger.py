@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping
 
+from daemon.cli import output
 from daemon.errors import LedgerError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import exists, open_ledger
@@ -34,8 +34,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         if origin.loss:
             raise LedgerError(f"{origin.place}: the ledger was damaged or lost; nothing was copied")
         copied = copy_ledger(origin, destination)
-    sys.stdout.write(
+    output.say(
         f"Copied: {copied.records} repositories, {copied.attempts} attempts,"
-        f" {copied.overrides} decisions, {copied.configs} configurations.\n"
+        f" {copied.overrides} decisions, {copied.configs} configurations."
     )
     return 0

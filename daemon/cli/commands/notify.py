@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import socket
-import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from daemon.cli import places
+from daemon.cli import output, places
 from daemon.config.reading.process import load
 from daemon.errors import UsageError
 from daemon.notify.delivery import Delivery
@@ -45,7 +44,7 @@ def _test(delivery: Delivery, target: Target) -> bool:
         delivery.deliver(target, [test])
     except DeliveryError as exc:
         status = f", HTTP {exc.status}" if exc.status else ""
-        sys.stdout.write(f"{target.name}: FAILED ({exc.error}{status}): {exc}\n")
+        output.say(f"{target.name}: FAILED ({exc.error}{status}): {exc}")
         return False
-    sys.stdout.write(f"{target.name}: sent\n")
+    output.say(f"{target.name}: sent")
     return True

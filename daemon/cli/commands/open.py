@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,8 +11,9 @@ from fnmatch import fnmatchcase
 
 from rich.progress import Progress
 
-from daemon.cli import places, schedule
+from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_future
+from daemon.cli.reports.tables import console
 from daemon.cli.reports.times import format_local
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
@@ -27,7 +27,7 @@ from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Patterns
-from daemon.wording import nearest_or_all
+from daemon.wording import enumerated, nearest_or_all
 
 WAIT_AT_MOST = timedelta(minutes=2)
 """How long `--wait` waits: by then a cluster that answers has been asked several times."""
@@ -62,10 +62,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             targets=_targets(args.repository, settings),
         )
         ledger.add_override(decision)
-        sys.stdout.write(_sentence(decision, planned))
+        output.say(_sentence(decision, planned))
         if decision.end and decision.end - decision.start > settings.max_pause:
             limit = format_duration(settings.max_pause)
-            sys.stderr.write(f"cbmaintd: that is longer than max_pause ({limit}) allows\n")
+            output.warn(f"cbmaintd: that is longer than max_pause ({limit}) allows")
         schedule.warn_if_alone(ledger)
         if args.wait:
             _wait(ledger, decision)
@@ -109,13 +109,13 @@ def _targets(wanted: Iterable[str], settings: Settings) -> Targets:
 
 def _sentence(decision: Override, planned: Schedule) -> str:
     assert decision.end is not None  # noqa: S101  # an unplanned window has an end
-    targets = ", ".join(
+    targets = enumerated(
         f"{cluster}/{pattern}"
         for cluster, patterns in decision.targets
         for pattern in patterns.patterns
     )
     until = format_local(decision.end.astimezone(planned.zone))
-    return f"{decision.window} is open until {until}: {targets}\n"
+    return f"{decision.window} is open until {until}: {targets}"
 
 
 def _wait(ledger: Ledger, decision: Override) -> None:
@@ -124,7 +124,7 @@ def _wait(ledger: Ledger, decision: Override) -> None:
         raise HostError("nothing is paused: no daemon runs on this ledger; start cbmaintd run")
     assert decision.end is not None  # noqa: S101  # an unplanned window has an end
     last = min(datetime.now(UTC) + WAIT_AT_MOST, decision.end)
-    with Progress(transient=True, disable=not sys.stderr.isatty()) as progress:
+    with Progress(transient=True, disable=not console(stderr=True).is_terminal) as progress:
         bar = progress.add_task("pausing", total=None)
         while True:
             missing, paused = _progress(ledger.records(), decision)
@@ -132,9 +132,9 @@ def _wait(ledger: Ledger, decision: Override) -> None:
             if not missing:
                 break
             if datetime.now(UTC) >= last:
-                raise HostError(f"not paused: {', '.join(missing)}; see cbmaintd status")
+                raise HostError(f"not paused: {enumerated(missing)}; see cbmaintd status")
             time.sleep(LOOK_EVERY_S)
-    sys.stdout.write(f"{len(paused)} paused: {', '.join(paused)}\n")
+    output.say(f"{len(paused)} paused: {enumerated(paused)}")
 
 
 def _progress(records: Iterable[Record], decision: Override) -> tuple[list[str], list[str]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,12 +11,8 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from daemon.cli import places, schedule
-from daemon.cli.reports.tables import console, grid
+from daemon.cli import output, places, schedule
+from daemon.cli.reports.tables import Grid, console, grid, styled
 from daemon.cli.reports.times import format_local
 from daemon.cli.repository_names import parse_repository_name
 from daemon.config import stored_configs
@@ -37,7 +32,7 @@ from daemon.passes.rescue import GIVE_UP_AFTER, Rescue, Result, carry_out
 from daemon.service.client import BackupService
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Desired, Timeline
-from daemon.wording import shown
+from daemon.wording import enumerated, shown
 
 MOST_NAMED = 10
 CLAIM_FOR = GIVE_UP_AFTER + timedelta(minutes=1)
@@ -71,7 +66,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with open_without_daemons(url, CLAIM_FOR) as ledger:
         records = _selected(ledger.records(), patterns)
         if not records:
-            sys.stdout.write("Nothing is held.\n")
+            output.say("Nothing is held.")
             return 0
         ended = _release(records, ledger, found, environ)
         with suppress(LedgerError):
@@ -132,7 +127,8 @@ def _release(
     rescues: list[Rescue] = []
     clock_ = SystemClock()
     try:
-        with Console(stderr=True).status(f"resuming on {', '.join(clusters)}"):
+        doing = styled(f"resuming on {enumerated(clusters)}")
+        with console(stderr=True).status(doing):
             asyncio.run(_rescue(clusters, records, ledger, environ, rescues))
     finally:
         # Also after an interrupt: what was resumed until then is good to know.
@@ -205,11 +201,10 @@ def _unknown(record: Record) -> Result:
 
 
 def _print(ended: _Ended) -> None:
-    out = console()
     if ended.results:
-        out.print(_table(ended.results))
+        console().print(_table(ended.results))
     else:
-        out.print("Nothing is held.")
+        output.say("Nothing is held.")
     if ended.suspected:
         until = max(ended.suspected.values()).astimezone()
         names = _listed(list(ended.suspected))
@@ -222,18 +217,16 @@ def _print(ended: _Ended) -> None:
 def _note(text: str) -> None:
     out = console()
     out.print()
-    out.print(Text(text))
+    out.print(styled(text))
 
 
-def _table(results: Iterable[Result]) -> Table:
+def _table(results: Iterable[Result]) -> Grid:
     table = grid("REPOSITORY", "RESULT")
     for result in results:
         has_failed = result.fate is Fate.FAILED
         separator = ": " if has_failed else ", "
         text = separator.join(filter(None, (result.fate, result.detail)))
-        # As text: what looks like markup in a server's message is none.
-        style = "bold red" if has_failed else None
-        table.add_row(Text(str(result.key)), Text(text), style=style)
+        table.add(str(result.key), text, style="bold red" if has_failed else "")
     return table
 
 
@@ -262,15 +255,13 @@ def _judge(ended: _Ended, environ: Mapping[str, str]) -> int:
         # systemd passes them to the daemon; here the user has to say where they are.
         advice = "set CREDENTIALS_DIRECTORY to the folder of the unit's secrets and run this again"
     if failed:
-        clusters = ", ".join(sorted({result.key.cluster for result in failed}))
-        sys.stderr.write(
+        clusters = enumerated(sorted({result.key.cluster for result in failed}))
+        output.warn(
             f"cbmaintd: {len(failed)} of {len(ended.results)} could not be released, on {clusters};"
-            f" {advice}\n"
+            f" {advice}"
         )
         return 1
     if ended.unrecorded:
-        sys.stderr.write(
-            f"cbmaintd: all is resumed, but the ledger does not know: {ended.unrecorded}\n"
-        )
+        output.warn(f"cbmaintd: all is resumed, but the ledger does not know: {ended.unrecorded}")
         return 1
     return 0

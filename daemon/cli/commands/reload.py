@@ -6,12 +6,11 @@ import argparse
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Mapping
 from datetime import timedelta
 
-from daemon.cli import places, schedule
+from daemon.cli import output, places, schedule
 from daemon.errors import ConfigError, HostError
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
@@ -38,10 +37,11 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _signal(pid)
         reading = _next_reading(ledger, before).reading
     if not reading.faults:
-        sys.stdout.write("The file is in force.\n")
+        output.say("The file is in force.")
         return 0
-    sys.stderr.write("".join(f"{fault}\n" for fault in reading.faults))
-    sys.stderr.write("cbmaintd: the file was rejected; what was in force before still is\n")
+    for fault in reading.faults:
+        output.warn(fault)
+    output.warn("cbmaintd: the file was rejected; what was in force before still is")
     return ConfigError.exit_code
 
 

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from rich.console import Group
 from rich.live import Live
 
-from daemon.cli import places, schedule
+from daemon.cli import output, places, schedule
 from daemon.cli.reports.status import StatusReport, document, render
-from daemon.cli.reports.tables import console, print_json
+from daemon.cli.reports.tables import console
 from daemon.errors import UsageError
 from daemon.ledger.ledger import Access, SharedLedger
 from daemon.ledger.opening import open_ledger
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _watch(args, environ)
     status = _read(args, environ)
     if args.output == "json":
-        print_json(document(status))
+        output.write_json(document(status))
     else:
         console().print(*render(status), sep="\n", soft_wrap=True)
     return 0

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from daemon.cli import places, schedule
+from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_instant
 from daemon.cli.reports.times import format_local, span
 from daemon.cli.repository_names import parse_repository_name
@@ -23,7 +22,7 @@ from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Window
-from daemon.wording import nearest_or_all
+from daemon.wording import enumerated, nearest_or_all
 
 _MOMENT = timedelta.resolution
 _MOST_CHANGES = 1000
@@ -45,9 +44,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     now = datetime.now(UTC)
     at = read_instant("--at", args.at, settings.timezone) if args.at else now
     for line in _explain(key, planned, at, settings.windows):
-        sys.stdout.write(f"{line}\n")
+        output.say(line)
     if record and not args.at:
-        sys.stdout.writelines(f"{line}\n" for line in _ledger_lines(record, planned, now))
+        for line in _ledger_lines(record, planned, now):
+            output.say(line)
     return 0
 
 
@@ -82,7 +82,7 @@ def _explain(
     else:
         why = "kept over a short hole by" if wanted.bridged else "to be paused by"
         until = format_local(wanted.until.astimezone(zone))
-        yield f"{key} is {why} {', '.join(wanted.windows)} at {when}, until {until}."
+        yield f"{key} is {why} {enumerated(wanted.windows)} at {when}, until {until}."
     change = _next_change(timeline, key, at, is_wanted=wanted is not None)
     if change:
         what = "active" if wanted else "paused"
@@ -160,7 +160,7 @@ def _ledger_lines(record: Record, planned: Schedule, now: datetime) -> Iterator[
     if record.is_hold:
         since = f" for {span(now - record.since)}" if record.since else ""
         trouble = f", last error {record.last_error}" if record.last_error else ""
-        yield f"The ledger: {record.phase}{since} by {', '.join(record.windows)}{trouble}."
+        yield f"The ledger: {record.phase}{since} by {enumerated(record.windows)}{trouble}."
     wanted = planned.timeline.desired(key.cluster, [key.id], now).get(key.id)
     if wanted and set(wanted.ids) <= set(record.yielded):
         until = format_local(wanted.until.astimezone(planned.zone))

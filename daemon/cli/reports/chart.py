@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from rich.text import Text
+from rich.text import Text  # noqa: TID251  # as a type
 
-from daemon.cli.reports.tables import unbreakable, wrapped
+from daemon.cli.reports.tables import styled, unbreakable, wrapped
 from daemon.windows.wallclock import start_instant
 from daemon.windows.window import Opening
+from daemon.wording import printable
 
 MOST_ROWS = 40
 LONGEST = timedelta(days=14)
@@ -124,7 +125,7 @@ def draw_chart(
     rows: dict[str, list[Opening]] = {}
     for opening in openings:
         if opening.start < period.end:
-            rows.setdefault(opening.window, []).append(opening)
+            rows.setdefault(printable(opening.window), []).append(opening)
     if not rows:
         return []
     shown = list(rows)[:MOST_ROWS]
@@ -132,16 +133,16 @@ def draw_chart(
     cells = max(width - margin - 2, LEAST_CELLS)
     scale = _Scale(period.start, period.end, period.zone, cells)
     ruler = "".join(_ruler(scale, marks))
-    lines = [Text(" " * (margin + 2) + _labels(scale), style="dim")]
+    lines = [styled(" " * (margin + 2) + _labels(scale), "dim")]
     signs = _signs(scale, period)
     if signs.strip():
-        lines.append(Text(" " * (margin + 2) + signs, style="bold"))
+        lines.append(styled(" " * (margin + 2) + signs, "bold"))
     for name in shown:
         short = name if len(name) <= margin else name[: margin - 1] + marks.cut
-        lines.append(Text(f"{short:<{margin}}  ") + _row(scale.shares(rows[name]), ruler, marks))
+        lines.append(styled(f"{short:<{margin}}  ") + _row(scale.shares(rows[name]), ruler, marks))
     if len(rows) > MOST_ROWS:
-        lines.append(Text(f"and {len(rows) - MOST_ROWS} more", style="dim"))
-    return lines + [Text(line, style="dim") for line in _legend(scale, period, width, marks)]
+        lines.append(styled(f"and {len(rows) - MOST_ROWS} more", "dim"))
+    return lines + [styled(line, "dim") for line in _legend(scale, period, width, marks)]
 
 
 def _ruler(scale: _Scale, marks: Marks) -> Iterator[str]:
@@ -169,7 +170,7 @@ def _signs(scale: _Scale, period: Period) -> str:
 
 
 def _row(shares: Sequence[float], ruler: str, marks: Marks) -> Text:
-    row = Text()
+    row = styled()
     for share, mark in zip(shares, ruler, strict=True):
         if share > 0:
             row.append(marks.of(share), style="green")

@@ -8,9 +8,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import zip_longest
 
-from rich.text import Text
-
-from daemon.cli.reports.tables import console, grid, opening_json
+from daemon.cli import output
+from daemon.cli.reports.tables import console, grid, opening_json, styled
 from daemon.cli.reports.times import format_local
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
@@ -93,13 +92,13 @@ def show(differences: Sequence[Difference], retargets: Sequence[str], days: int)
     if differences:
         table = grid("WINDOW", "CHANGE", "BEFORE", "AFTER", title_style="bold")
         for each in differences:
-            change = Text(each.change, style=_STYLES[each.change])
-            table.add_row(Text(each.opening.window), change, _said(each.before), _said(each.after))
+            change = styled(each.change, _STYLES[each.change])
+            table.add(each.opening.window, change, _said(each.before), _said(each.after))
         console().print(table)
     else:
-        console().print(f"no opening within {days} days is another than before")
+        output.say(f"no opening within {days} days is another than before")
     for name in retargets:
-        console().print(Text(f"{name}: is for other repositories than before"))
+        output.say(f"{name}: is for other repositories than before")
 
 
 def _by_interval(

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from rich.table import Table
-from rich.text import Text
-
+from daemon.cli import output
 from daemon.cli.reports import inventory
 from daemon.cli.reports.impact import Gap, Impact, LostRun, impact
-from daemon.cli.reports.tables import console, grid
+from daemon.cli.reports.tables import Grid, console, grid
 from daemon.cli.reports.times import format_local, span
 from daemon.config.settings import Settings
 from daemon.service.client import ServiceError
 from daemon.windows.timeline import Timeline
+from daemon.wording import enumerated
 
 MOST_SHOWN = 100
 
@@ -79,17 +77,17 @@ def show(found: Sequence[Impact], zone: ZoneInfo) -> None:
     if lost:
         console().print(_lost(lost[:MOST_SHOWN], zone))
         if lost[MOST_SHOWN:]:
-            sys.stdout.write(f"and {len(lost) - MOST_SHOWN} more\n")
+            output.say(f"and {len(lost) - MOST_SHOWN} more")
     elif found:
-        sys.stdout.write("No run falls into these openings.\n")
+        output.say("No run falls into these openings.")
     if gaps:
-        sys.stdout.write("\n")
+        output.say()
         console().print(_gaps(gaps, zone))
     if unknown:
-        sys.stdout.write(f"Paused now, so that nothing is known: {', '.join(unknown)}\n")
+        output.say(f"Paused now, so that nothing is known: {enumerated(unknown)}")
 
 
-def _lost(runs: Iterable[LostRun], zone: ZoneInfo) -> Table:
+def _lost(runs: Iterable[LostRun], zone: ZoneInfo) -> Grid:
     table = grid("LOST RUN", "REPOSITORY", "TASK", "WINDOWS")
     for run in runs:
         task = f"{run.task} ({run.task_type})"
@@ -99,15 +97,15 @@ def _lost(runs: Iterable[LostRun], zone: ZoneInfo) -> Table:
             task,
             ", ".join(run.windows),
         )
-        table.add_row(*map(Text, cells))
+        table.add(*cells)
     return table
 
 
-def _gaps(gaps: Iterable[Gap], zone: ZoneInfo) -> Table:
+def _gaps(gaps: Iterable[Gap], zone: ZoneInfo) -> Grid:
     table = grid("NO BACKUP OF", "FROM", "FOR", "USUALLY")
     for gap in gaps:
         start = format_local(gap.start.astimezone(zone))
         length = span(gap.length)
         said = f"{length} at least" if gap.is_open else length
-        table.add_row(Text(str(gap.repository)), start, said, span(gap.usual))
+        table.add(str(gap.repository), start, said, span(gap.usual))
     return table

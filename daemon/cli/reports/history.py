@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import os
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from daemon.cli import output
 from daemon.cli.reports.tables import Row, console, lay_out, line_width
 from daemon.core.attempt import Attempt, Outcome
 from daemon.durations import milliseconds
 from daemon.windows.overrides import Override, OverrideKind
+from daemon.wording import enumerated
 
 COLUMNS = (
     *("at", "cluster", "repository", "action", "windows", "attempt", "outcome", "status", "error"),
@@ -72,20 +72,17 @@ def document(entry: HistoryEntry) -> dict[str, object]:
             }
 
 
-def write_csv(entries: Iterable[HistoryEntry]) -> None:
-    """Write a line of titles and one for each entry; windows are separated by spaces."""
-    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for entry in entries:
-        writer.writerow(document(entry) | {"windows": " ".join(entry.windows)})
+def cells(entry: HistoryEntry) -> dict[str, object]:
+    """Return it as a row for spreadsheets; windows are separated by spaces."""
+    return document(entry) | {"windows": " ".join(entry.windows)}
 
 
 def show(entries: Sequence[HistoryEntry], zone: ZoneInfo, empty: str) -> None:
     """Print a row for each entry, or *empty* if there is none."""
-    out = console()
     if not entries:
-        out.print(empty)
+        output.say(empty)
         return
+    out = console()
     titles = ("TIME", "REPOSITORY", "WHAT", "WINDOWS", "RESULT")
     rows = lay_out(titles, (_row(entry, zone) for entry in entries), line_width())
     lines = [line for row in rows for line in row]
@@ -100,7 +97,7 @@ def show(entries: Sequence[HistoryEntry], zone: ZoneInfo, empty: str) -> None:
 
 def _row(entry: HistoryEntry, zone: ZoneInfo) -> Row:
     at = entry.at.astimezone(zone)
-    time, windows = f"{at:%Y-%m-%d %H:%M:%S}", ", ".join(entry.windows)
+    time, windows = f"{at:%Y-%m-%d %H:%M:%S}", enumerated(entry.windows)
     match entry.what:
         case Attempt() as attempt:
             key = f"{attempt.cluster}/{attempt.repository}"

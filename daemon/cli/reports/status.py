@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from rich.text import Text
+from rich.text import Text  # noqa: TID251  # as a type
 
-from daemon.cli.reports.tables import Row, console, lay_out, line_width, opening_json
+from daemon.cli.reports.tables import Row, console, lay_out, line_width, opening_json, styled
 from daemon.cli.reports.times import format_local, span
 from daemon.core.record import Record
 from daemon.core.shares import LONGEST_SKEW
@@ -16,6 +16,7 @@ from daemon.core.unreachable import Unreachable
 from daemon.ledger.state import DaemonState, Member
 from daemon.windows.overrides import Override
 from daemon.windows.window import Opening
+from daemon.wording import enumerated
 
 FAULTS_SHOWN = 5
 FEW = 3
@@ -117,7 +118,7 @@ def render(status: StatusReport, height: int | None = None) -> list[Text]:
     lines = [line for part in _daemon_lines(status) for line in _wrapped(part, width)]
     openings, holds = _openings(status, width), _holds(status, width)
     if status.members:
-        lines += [Text(), *_cut(_members(status.members, width), None)]
+        lines += [styled(), *_cut(_members(status.members, width), None)]
     least = left = None
     if height is not None:
         # Two lines are empty. Holds matter more, and get at least half of what is left.
@@ -126,12 +127,11 @@ def render(status: StatusReport, height: int | None = None) -> list[Text]:
         left -= min(_size(openings), least)
     for table, most in ((openings, least), (holds, left)):
         if table:
-            lines += [Text(), *_cut(table, most)]
-    return lines if holds else [*lines, Text(), Text("No repository is held.")]
+            lines += [styled(), *_cut(table, most)]
+    return lines if holds else [*lines, styled(), styled("No repository is held.")]
 
 
-def _wrapped(part: str | Text, width: int | None) -> Sequence[Text]:
-    text = Text.from_markup(part) if isinstance(part, str) else part
+def _wrapped(text: Text, width: int | None) -> Sequence[Text]:
     return [text] if width is None else [*text.wrap(console(), width)]
 
 
@@ -151,28 +151,30 @@ def _cut(table: _Table, height: int | None) -> Iterator[Text]:
             break
         missing -= count
         yield from lines
-    yield Text(f"and {missing} more", "dim")
+    yield styled(f"and {missing} more", "dim")
 
 
-def _daemon_lines(status: StatusReport) -> Iterator[str | Text]:
+def _daemon_lines(status: StatusReport) -> Iterator[Text]:
     daemon = status.daemon
     if daemon.running:
         since = f", for {span(status.now - daemon.since)}" if daemon.since else ""
-        yield f"The daemon runs: pid {daemon.pid} on {daemon.host}{since}."
+        yield styled(f"The daemon runs: pid {daemon.pid} on {daemon.host}{since}.")
     else:
-        yield "[bold yellow]No daemon runs on this ledger.[/]"
+        yield styled("No daemon runs on this ledger.", "bold yellow")
         if status.holds:
-            yield "[bold red]What it holds stays paused until one does: systemctl start cbmaintd[/]"
+            advice = "What it holds stays paused until one does: systemctl start cbmaintd"
+            yield styled(advice, "bold red")
     for cluster in status.unreachable:
         since = span(status.now - cluster.since)
         what = f"{cluster.cluster} does not answer as it should, for {since}"
-        yield Text(f"{what}: {cluster.error}: {cluster.message}", "bold red")
+        yield styled(f"{what}: {cluster.error}: {cluster.message}", "bold red")
     if daemon.config == "rejected":
-        yield "[bold red]The file was rejected; the last good one is in force. The faults:[/]"
+        said = "The file was rejected; the last good one is in force. The faults:"
+        yield styled(said, "bold red")
         faults = daemon.reading.faults
-        yield from (Text(f"  {fault}") for fault in faults[:FAULTS_SHOWN])
+        yield from (styled(f"  {fault}") for fault in faults[:FAULTS_SHOWN])
         if more := faults[FAULTS_SHOWN:]:
-            yield f"  and {len(more)} more"
+            yield styled(f"  and {len(more)} more")
 
 
 def _members(members: Sequence[Member], width: int | None) -> _Table:
@@ -241,7 +243,7 @@ def _row(name: str, holds: Sequence[Record], now: datetime) -> Row:
 
 def _about(hold: Record, now: datetime) -> tuple[str, str, str]:
     since = f"{span(now - hold.since)} ago" if hold.since else ""
-    return str(hold.phase), since, ", ".join(hold.windows)
+    return str(hold.phase), since, enumerated(hold.windows)
 
 
 def _table(titles: Sequence[str], rows: Sequence[tuple[Row, int]], width: int | None) -> _Table:

@@ -6,7 +6,6 @@ Every report gets its tables here: from `print_columns` if there may be very man
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -18,7 +17,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from daemon.cli import output
 from daemon.windows.window import Opening
+from daemon.wording import printable
 
 LEAST_WIDTH = 10
 """How narrow the first column, or a line, may become where there is no room."""
@@ -48,27 +49,18 @@ def opening_json(opening: Opening) -> dict[str, str]:
     return shown | ({"dst": opening.dst.value} if opening.dst else {})
 
 
-def print_json(document: object) -> None:
-    """Print one JSON document; of a list, each item on a line of its own."""
-    if isinstance(document, list) and document:
-        # Not `indent`: that is a slow encoder, and a year of many windows has 200,000 openings.
-        text = "[\n  " + ",\n  ".join(map(json.dumps, document)) + "\n]"
-    else:
-        text = json.dumps(document, indent=2)
-    sys.stdout.write(f"{text}\n")
-
-
 def print_columns(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under their titles; what is too wide in the first column is folded.
 
     For tables of any length: a year of a thousand windows has 200,000 rows.
     """
-    table = [titles, *rows]
+    table = [titles, *(tuple(map(printable, row)) for row in rows)]
     widths = _widths(table)
     room = console().width - sum(width + 2 for width in widths[1:])
     widths[0] = min(widths[0], max(room, LEAST_WIDTH))
     lines = (line for row in table for line in _folded(row, widths))
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    for line in lines:
+        output.say(line)
 
 
 def lay_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> list[list[Text]]:
@@ -77,7 +69,7 @@ def lay_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> li
     What does not fit into *width* goes on below, indented, and so does a note. A word is broken
     only if it is longer than a line. Without a width each row is one line, its note at the end.
     """
-    table = [Row(tuple(titles), style="dim"), *rows]
+    table = [Row(tuple(titles), style="dim"), *map(_harmless, rows)]
     every, most = [row.cells for row in table], sys.maxsize if width is None else width
     fitting = [cells for cells in every if len("  ".join(cells)) <= most]
     widths = _widths(every)
@@ -87,12 +79,30 @@ def lay_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> li
     return [[Text(line, row.style) for line in _lines(row, widths, width)] for row in table]
 
 
-def grid(*titles: str, title_style: str = "dim") -> Table:
-    """Return a table whose cells may all be long: each is folded within its column.
+def _harmless(row: Row) -> Row:
+    note = printable(" ".join(row.note.split()))
+    return Row(tuple(map(printable, row.cells)), note, row.style)
+
+
+def styled(text: str = "", style: str = "") -> Text:
+    """Return one line in a style of rich; what looks like markup in it is none."""
+    return Text(printable(text), style)
+
+
+class Grid(Table):
+    """A table whose cells may all be long: each is folded within its column.
 
     For short tables, whose columns get their widths from rich.
     """
-    table = Table(box=None, pad_edge=False, header_style=title_style)
+
+    def add(self, *cells: str | Text, style: str = "") -> None:
+        """Add a row; a cell is a text from anywhere, or what `styled` made of one."""
+        self.add_row(*(styled(c) if isinstance(c, str) else c for c in cells), style=style or None)
+
+
+def grid(*titles: str, title_style: str = "dim") -> Grid:
+    """Return a table that has nothing but these titles yet."""
+    table = Grid(box=None, pad_edge=False, header_style=title_style)
     for title in titles:
         table.add_column(title, overflow="fold")
     return table
@@ -107,7 +117,7 @@ def _padded(cells: Iterable[str], widths: Iterable[int]) -> str:
 
 
 def _lines(row: Row, widths: Sequence[int], width: int | None) -> Iterator[str]:
-    note = " ".join(row.note.split())
+    note = row.note
     if width is None:
         yield "  ".join([*map(str.ljust, row.cells, widths), note]).rstrip()
         return
@@ -146,9 +156,12 @@ def _folded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
         yield first[start : start + widths[0]]
 
 
-def console() -> Console:
-    """Return the terminal; colours and width follow NO_COLOR, COLUMNS and whether it is one."""
-    return Console(highlight=False, soft_wrap=False)
+def console(*, stderr: bool = False) -> Console:
+    """Return the terminal; colours and width follow NO_COLOR, COLUMNS and whether it is one.
+
+    What is printed there is made by `styled`, `grid` or `lay_out`.
+    """
+    return Console(highlight=False, soft_wrap=False, stderr=stderr)
 
 
 def line_width() -> int | None:

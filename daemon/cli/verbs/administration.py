@@ -43,7 +43,7 @@ VERBS = (
         "ledger",
         "Copy a ledger to another, as for a move to PostgreSQL.",
         examples="""\
-  cbmaintd ledger copy ledger.db postgresql+psycopg://cbmaintd@db1/cbmaintd
+  cbmaintd ledger copy a.db 'postgresql+psycopg://db1/cb?sslmode=verify-full'
 """,
         declare=_ledger,
     ),

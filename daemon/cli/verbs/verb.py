@@ -12,9 +12,11 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from daemon.durations import parse_duration
+from daemon.wording import printable
 
 LAST_PORT = 65535
 OUTPUTS = ("table", "json")
+LONGEST_REASON = 500
 
 
 class Names(Enum):
@@ -58,7 +60,12 @@ def add_end(verb: argparse.ArgumentParser, meaning: str) -> None:
 
 def add_reason(verb: argparse.ArgumentParser) -> None:
     """Add `--reason`."""
-    verb.add_argument("--reason", metavar="TEXT", help="for history and the log")
+    verb.add_argument(
+        "--reason",
+        type=reason,
+        metavar="TEXT",
+        help=f"for history and the log; at most {LONGEST_REASON} characters",
+    )
 
 
 def filled(text: str) -> str:
@@ -66,6 +73,16 @@ def filled(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("its value is empty")
     return text
+
+
+def reason(text: str) -> str:
+    """Return a text for people, what is not printable in it escaped."""
+    escaped = printable(text)
+    if len(escaped) > LONGEST_REASON:
+        raise argparse.ArgumentTypeError(
+            f"it has {len(escaped)} characters, and at most {LONGEST_REASON} are allowed"
+        )
+    return escaped
 
 
 def length(text: str) -> timedelta:

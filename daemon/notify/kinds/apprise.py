@@ -16,7 +16,10 @@ class _Apprise(Kind):
     description = "A URL of the apprise library (an extra): mail, chat, pagers."
     example = MappingProxyType({"file": "mail.url"})
     refused = MappingProxyType(
-        {"proxy": "the apprise library takes its proxy from the environment: set HTTPS_PROXY"}
+        {
+            "headers": "the apprise library writes its own: it takes some as part of its URL",
+            "proxy": "the apprise library takes its proxy from the environment: set HTTPS_PROXY",
+        }
     )
     is_for_people = True
 

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from daemon.notify.messages import Batch, Message, Post
-from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, TEST
+from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, TEST, plain
 from daemon.notify.targets import Kind
 
 _PATHS: Final = {RUN_STARTED: "/start", RUN_FAILED: "/fail", RUN_SUCCEEDED: "", TEST: ""}
@@ -29,7 +29,7 @@ class _Ping(Kind):
         Runs that overlap are told apart by their `rid`.
         """
         found = batch.notices[0]
-        run = uuid.uuid5(uuid.NAMESPACE_URL, str(found.keys["opening"]))
+        run = uuid.uuid5(uuid.NAMESPACE_URL, plain(found.keys["opening"]))
         query = urlencode({"rid": run})
         parts = urlsplit(batch.url)
         signal = parts._replace(

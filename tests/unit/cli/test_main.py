@@ -13,7 +13,6 @@ import pytest
 
 from daemon import __version__
 from daemon.cli import parser
-from daemon.cli.main import main
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from tests.unit.cli.ended import Ended, ended
@@ -231,12 +230,15 @@ def test_a_bug_is_one_line(cbmaintd: Command) -> None:
 
 
 @pytest.mark.usefixtures("broken_import")
-def test_a_bug_shows_itself_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_shows_itself_when_asked(cbmaintd: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """With CBMAINTD_DEBUG=1 a bug is allowed its traceback."""
     monkeypatch.setenv("CBMAINTD_DEBUG", "1")
 
-    with pytest.raises(ModuleNotFoundError):
-        main(["schema"])
+    ended = cbmaintd("schema")
+
+    assert ended.code == 1
+    assert ended.err.startswith("Traceback (most recent call last):\n")
+    assert "\nModuleNotFoundError: " in ended.err
 
 
 def test_a_reader_that_leaves_is_no_complaint() -> None:

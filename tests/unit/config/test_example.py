@@ -28,6 +28,7 @@ URLS = {
     "slack.url": "https://x/y",
     "patching.ping": "https://x/y",
     "mail.url": "mailto://a:b@example.com",
+    "pager.token": "Bearer x",
 }
 BESIDE = Attachments(Path("/nowhere"))
 ENVIRON = {"STAGING_PASSWORD": "secret", "PAGER_URL": "https://x/y"}

@@ -14,7 +14,7 @@ from daemon.notify.kinds.ping import PING
 from daemon.notify.kinds.slack import SLACK
 from daemon.notify.kinds.webhook import WEBHOOK
 from daemon.notify.notices import OVERDUE, URGENT
-from daemon.notify.targets import Target
+from daemon.notify.targets import Header, Target
 from tests.unit.config.config_files import CLUSTERS, REPOSITORIES, RULE, faults, read
 
 ENVIRON = {
@@ -24,6 +24,7 @@ ENVIRON = {
     "MAIL": "mailto://user:T0KEN@example.com",
     "NONE": "T0KEN",
     "ODD": "https://chat.example.com:T0KEN/",
+    "UMLAUT": "Bearer T0KEN\u00fc",
 }
 
 
@@ -150,3 +151,36 @@ def test_a_changed_target_is_named() -> None:
     changes = difference(read(before, environ=ENVIRON), read(after, environ=ENVIRON))
 
     assert changes == {"added": ["notify.c"], "removed": ["notify.b"], "changed": ["notify.a"]}
+
+
+def test_headers_are_read_from_where_a_secret_may_be() -> None:
+    """A gateway's `Authorization` is in a file or in a variable, never in this file."""
+    (found,) = targets_of("{webhook: {env: HOOK}, headers: {Authorization: {env: HOOK}}}")
+
+    assert found.headers == (Header("Authorization", env="HOOK"),)
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ("{Authorization: Bearer T0KEN}", "a header's value is refused here"),
+        ("{Authorization: {}}", "one of the keys file or env is missing"),
+        ("{Authorization: {env: GONE}}", "the environment has no variable GONE"),
+        ("{Authorization: {env: UMLAUT}}", "no header can have this value"),
+        ("{Host: {env: HOOK}}", "Host is a header that is not free to choose"),
+        ('{"a b": {env: HOOK}}', '"a b" is not the name of a header'),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_a_fault(headers: str, said: str) -> None:
+    """At its place, and without its value."""
+    found = said_of(f"{{webhook: {{env: HOOK}}, headers: {headers}}}")
+
+    assert "notify.0.headers" in found or "notify[0].headers" in found
+    assert said in found
+
+
+def test_the_library_takes_no_headers() -> None:
+    """Its services have their own, which belong into its URL."""
+    found = said_of("{apprise: {env: MAIL}, headers: {X-Token: {env: HOOK}}}")
+
+    assert "the apprise library writes its own" in found

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.host.systemd import ServiceManager
+from tests.unit.nasty_text import EVERY
 
 
 class Manager:
@@ -84,6 +85,13 @@ def test_a_status_cannot_smuggle_a_message(manager: Manager) -> None:
 
     assert heard.startswith("STATUS=bad READY=1 xy")
     assert len(heard) == len("STATUS=") + 500
+
+
+def test_a_status_is_visible_text(manager: Manager) -> None:
+    """`systemctl status` shows it on a terminal."""
+    service(manager).status(EVERY)
+
+    assert manager.heard().isprintable()
 
 
 @pytest.mark.parametrize("address", ["", "relative", "vsock:2:9999", "/nowhere/at/all", "@nobody"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.ledger.url import LEDGER, DatabaseUrl, database, from_argument, ledger
+from daemon.ledger.url import LEDGER, DatabaseUrl, database, from_argument, ledger, unverified
 
 PLAIN = "postgresql+psycopg://cb@db1/cbmaintd"
 
@@ -98,3 +98,32 @@ def test_a_path_stands_for_its_file() -> None:
     assert from_argument(PLAIN) == PLAIN
     assert from_argument("/a/l.db") == "sqlite:////a/l.db"
     assert from_argument("l.db") == f"sqlite:///{Path.cwd()}/l.db"
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "is_warned"),
+    [
+        ("sqlite:////var/lib/ledger.db", {}, False),
+        ("oops://", {}, False),
+        ("postgresql+psycopg:///cbmaintd", {}, False),
+        ("postgresql+psycopg:///cbmaintd?host=/run/postgresql", {}, False),
+        ("postgresql+psycopg://u@localhost:5432/cbmaintd", {}, False),
+        ("postgresql+psycopg://u@127.0.0.1,[::1]/cbmaintd", {}, False),
+        ("postgresql+psycopg://u@db1/cbmaintd", {}, True),
+        ("postgresql+psycopg://u@localhost,db2/cbmaintd", {}, True),
+        ("postgresql+psycopg://u@db1/cbmaintd?sslmode=require", {}, True),
+        ("postgresql+psycopg://u@db1/cbmaintd?sslmode=verify-ca", {}, True),
+        ("postgresql+psycopg://u@db1/cbmaintd?sslmode=verify-full", {}, False),
+        ("postgresql+psycopg://u@db1/cbmaintd", {"PGSSLMODE": "verify-full"}, False),
+        ("postgresql+psycopg:///cbmaintd", {"PGHOST": "db1"}, True),
+        ("postgresql+psycopg://u@localhost/cbmaintd?hostaddr=192.0.2.1", {}, True),
+    ],
+)
+def test_a_database_over_the_network_is_to_be_verified(
+    url: str, environ: dict[str, str], is_warned: bool
+) -> None:
+    """Whoever answers in its place would be given the password, or tell us what we hold."""
+    warning = unverified(url, environ)
+
+    assert (warning is not None) is is_warned
+    assert warning is None or "sslmode=verify-full" in warning

@@ -14,6 +14,7 @@ from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.log.events import Level
 from daemon.log.log import Log, attempt_event
 from daemon.log.render import LogFormat
+from daemon.wording import printable
 from tests.unit.log.written_lines import NOON, records, written
 
 ATTEMPT = Attempt(
@@ -126,6 +127,17 @@ class TestSecrets:
 
         assert line["message"] == "got ***!"
         assert line["secret_of"] == ["prod"]
+
+    def test_a_secret_is_masked_where_it_was_escaped_before(self) -> None:
+        """What a server repeats is printable by the time it is logged."""
+
+        def act(log: Log) -> None:
+            log.redact("s3cr3t\u200bw\u00f6rd\u202e")
+            log.logger.info("x.y", message=printable("got s3cr3t\u200bw\u00f6rd\u202e!"))
+
+        (line,) = records(written(act))
+
+        assert line["message"] == "got ***!"
 
     def test_a_type_that_hides_itself_can_be_registered(self) -> None:
         """redact() takes a secret that reveals itself only on request; keys and numbers stay."""

@@ -50,13 +50,17 @@ class TestLine:
         assert text.endswith("\n")
         assert text[:-1].isprintable()
 
-    def test_keeps_the_value_exactly_in_json(self) -> None:
-        """Escaping loses nothing: a JSON reader gets the text that was logged."""
+    def test_is_harmless_in_json_also_when_it_is_decoded(self) -> None:
+        """A JSON reader gets visible text as it was logged, and the rest in escapes: `jq -r`."""
         value = 'Zürich "☃"\n\x9b\u202e'
 
-        (line,) = records(written(lambda log: log.logger.info("x.y", message=value)))
+        (line,) = records(
+            written(lambda log: log.logger.info("x.y", message=value, deep=[{value: value}]))
+        )
 
-        assert line["message"] == value
+        shown = 'Zürich "☃"\\n\\x9b\\u202e'
+        assert line["message"] == shown
+        assert line["deep"] == [{shown: shown}]
 
     @pytest.mark.parametrize("log_format", [LogFormat.JSON, LogFormat.CONSOLE])
     def test_takes_any_object_as_a_value(self, log_format: LogFormat) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.log import events
 from daemon.log.tee import TeeLog
 from daemon.monitoring.metrics import ClusterState, Metrics, State
+from daemon.wording import printable
+from tests.unit.nasty_text import EVERY, filled
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -122,3 +125,19 @@ def test_the_readme_has_every_metric() -> None:
     listed = re.findall(r"^\| `(cbmaintd_\w+)`", section, re.MULTILINE)
 
     assert sorted(listed) == sorted(name for name in shown if not name.endswith("_created"))
+
+
+def test_every_label_is_printable() -> None:
+    """A name in the ledger is anybody's; a surrogate in it would end the scrape."""
+    metrics = Metrics()
+    state = replace(filled(State, EVERY), config_digest=STATE.config_digest)
+    metrics.observe(lambda: state)
+    metrics.attempted(filled(Attempt, EVERY))
+    metrics.notified(EVERY, EVERY, 1)
+    metrics.hear(EVERY, None, None)
+
+    text = metrics.render().decode()
+
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert ("cbmaintd_holds", printable(EVERY)) in samples(metrics)
+    assert ("cbmaintd_window_open", printable(EVERY)) in samples(metrics)

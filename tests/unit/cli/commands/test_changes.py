@@ -119,3 +119,13 @@ def test_who_decides_alone_is_told(tmp_path: Path, ledger: Ledger, ask: Ask) -> 
     assert "no daemon runs on this ledger" in done.err
     assert waiting.code == 1
     assert tmp_path.exists()
+
+
+@pytest.mark.parametrize(("reason", "code"), [("x" * 500, 0), ("x" * 501, 2), ("\x1b" * 126, 2)])
+def test_a_reason_is_bounded(ask: Ask, reason: str, code: int) -> None:
+    """Five hundred characters as they are shown are a reason; more are refused, and not cut."""
+    said = ask("close", "night", "--reason", reason)
+
+    assert said.code == code
+    assert ("at most 500 are allowed" in said.err) is (code == 2)
+    assert len(said.err) < 300

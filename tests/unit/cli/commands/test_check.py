@@ -293,3 +293,36 @@ def test_online_nobody_waits_for_long(check: Check, service: Simulator) -> None:
 
     assert ended.code == 1
     assert len(service.requests) == 2
+
+
+@pytest.mark.parametrize(("mode", "warned"), [("", 1), ("?sslmode=verify-full", 0)])
+def test_a_database_that_nobody_verifies_is_warned_about(
+    mode: str, warned: int, check: Check
+) -> None:
+    """Without `sslmode=verify-full` anybody on the way may be the ledger."""
+    head = f"ledger: postgresql+psycopg://cbmaintd@db.example.com/cbmaintd{mode}\n"
+    said = check(
+        f'{head}clusters:\n  a: {{url: "http://localhost:1", username: u, password_env: PW}}\n'
+        "windows:\n  w:\n    weekly: {days: [sun], start: 02:00, end: 06:00}\n"
+        "    repositories: {a: [orders]}\n"
+    )
+
+    assert said.code == 0
+    assert len([line for line in said.err if "sslmode=verify-full" in line]) == warned
+
+
+def test_very_many_alike_windows_are_counted(check: Check) -> None:
+    """One warning names a few of them, not all."""
+    windows = "".join(
+        f"  tenant-{number:03}:\n    weekly: {{days: [sun], start: 02:00, end: 06:00}}\n"
+        "    repositories: {a: [orders]}\n"
+        for number in range(100)
+    )
+    said = check(
+        'clusters:\n  a: {url: "http://localhost:1", username: u, password_env: PW}\n'
+        f"windows:\n{windows}"
+    )
+
+    (warning,) = (line for line in said.err if "at the same times" in line)
+    assert " and 79 more; one of them is enough" in warning
+    assert warning.count("tenant-") == 21

@@ -149,7 +149,8 @@ def test_history_for_a_spreadsheet(ledger: Ledger, ask: Ask) -> None:
 
     request, decision = csv.DictReader(io.StringIO(ask("history", "--output", "csv").out))
 
-    assert (request["repository"], request["message"], request["by"]) == ("orders", said, "")
+    shown = 'no "leader",\\nsorry'
+    assert (request["repository"], request["message"], request["by"]) == ("orders", shown, "")
     assert (decision["action"], decision["windows"], decision["by"]) == (
         "close",
         "night",
@@ -226,7 +227,7 @@ def test_in_a_pipe_an_event_is_a_line(ledger: Ledger, ask: Ask) -> None:
     _, first, second = ask("history").out.splitlines()
 
     assert f"prod/{id_}  pause  night" in first
-    assert first.endswith("no leader, and none to come")
+    assert first.endswith("no leader,\\nand none to come")
     assert second.endswith("ok, attempt 2")
 
 

@@ -83,3 +83,13 @@ def test_a_place_that_services_do_not_see(
     said = capsys.readouterr().err
     assert "there is no command here" in said
     assert f"a service does not see {tmp_path}" in said
+
+
+@pytest.mark.usefixtures("prefix")
+def test_a_path_adds_no_line_to_the_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    """A line break in a path would be a setting of whoever chose it."""
+    code = main(["-c", "/srv/a\nExecStartPre=/bin/true", "install-unit", "--print"])
+
+    said = capsys.readouterr()
+    assert (code, said.out) == (2, "")
+    assert said.err.endswith("\\nExecStartPre=/bin/true: a unit cannot name such a path\n")

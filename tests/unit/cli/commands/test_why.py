@@ -143,3 +143,19 @@ def test_what_makes_no_sense_is_refused(
     assert done.code == code
     assert len(done.err.splitlines()) == 1
     assert ledger.overrides() == []
+
+
+@pytest.mark.parametrize("at", ["0001-01-01", "0001-06-01", "9998-12-31", "9999-12-31"])
+@pytest.mark.parametrize("command", ["why prod/orders --at", "calendar --from", "history --since"])
+def test_an_instant_at_the_edge_of_the_calendar_is_refused(ask: Ask, command: str, at: str) -> None:
+    """Openings are looked for around it, so that there have to be some years."""
+    said = ask(*command.split(), at)
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err.endswith(f" {at}: that is beyond the calendar\n")
+
+
+def test_an_instant_far_away_is_answered(ask: Ask) -> None:
+    """As far as the calendar reaches with room around it."""
+    for at in ("0005-01-01", "9995-12-31"):
+        assert ask("why", "prod/orders", "--at", at).code == 0
