@@ -1,16 +1,13 @@
-"""Read a configuration again: a file that changed, or an earlier one that the ledger kept."""
+"""Read an earlier configuration again, which the ledger kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 from daemon.config.days.attachments import Attachments
-from daemon.config.file_watch import Content
 from daemon.config.settings import Settings, parse
-from daemon.errors import ConfigError, Fault
+from daemon.errors import ConfigError
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.state import AppliedConfig
 from daemon.service.cluster import ClusterSettings
@@ -47,26 +44,3 @@ def read_again(applied: AppliedConfig, environ: Mapping[str, str]) -> Settings |
             attachments=Attachments(applied.folder, applied.attached),
         )
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Reads the file shown to users as *path*; the files that it names are in *folder*."""
-
-    path: str
-    folder: Path
-    environ: Mapping[str, str]
-
-    def read(
-        self, content: Content, attachments: Attachments, *, check_secrets: bool = True
-    ) -> Settings:
-        """Return the settings; *attachments* collects the files they name. Raises ConfigError."""
-        if content.error:
-            raise ConfigError(self.path, (Fault(1, 1, "", content.error),))
-        return parse(
-            content.text,
-            self.path,
-            environ=self.environ,
-            check_secrets=check_secrets,
-            attachments=attachments,
-        )

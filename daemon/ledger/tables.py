@@ -209,7 +209,15 @@ def execute_many(
     """
     if rows:
         text, order = _compiled(statement, connection.dialect, tuple(rows[0]))
-        connection.exec_driver_sql(text, [order(row) for row in rows])
+        connection.exec_driver_sql(text, [order(_storable(row)) for row in rows])
+
+
+def _storable(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *row* with texts as `_Printable` makes them, by which they do not come here."""
+    return {
+        name: printable(value) if isinstance(value, str) and not value.isprintable() else value
+        for name, value in row.items()
+    }
 
 
 @lru_cache(maxsize=16)

@@ -24,6 +24,7 @@ from daemon.log.events import Level
 from daemon.log.render import LogFormat, json_line, plain, renderer
 from daemon.log.structured import Logger, filtering, wrap_logger
 from daemon.log.writer import Entry, LogWriter
+from daemon.wording import has_escapes
 
 MESSAGE_LIMIT: Final = 200
 """Characters of a server's own words that a line carries at most."""
@@ -93,9 +94,11 @@ class Log:
     def _render(self, entry: Entry) -> str:
         if self._form is not json_line:
             return self._form(self._mask.apply(entry))
-        # JSON has every spelling of a secret as it is, so that one look at the whole line will do.
         line = json_line(entry)
-        return json_line(self._mask.apply(entry)) if self._mask.is_in(line) else line
+        # Where nothing is escaped or cut, each text stands there as it is: one look is enough.
+        if has_escapes(line) or self._mask.is_in(line):
+            line = json_line(self._mask.apply(entry))
+        return line
 
     def _dropped(self, lines: int) -> Entry:
         return {

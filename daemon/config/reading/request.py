@@ -9,8 +9,7 @@ from pathlib import Path
 from daemon.config.days.attachments import Attachments
 from daemon.config.file_watch import Content
 from daemon.config.reading.limits import Limits
-from daemon.config.settings import Settings
-from daemon.config.stored_configs import Reader
+from daemon.config.settings import Settings, parse
 from daemon.errors import ConfigError, Fault
 
 
@@ -53,18 +52,31 @@ class Answer:
 def answer(request: Request) -> Answer:
     """Read what is asked for, here and now."""
     attachments = Attachments(request.folder)
-    reader = Reader(request.path, request.folder, request.environ)
     try:
-        settings = reader.read(request.content, attachments, check_secrets=request.check_secrets)
+        settings = _settings(request, attachments, check_secrets=request.check_secrets)
     except ConfigError as exc:
-        secrets = _secrets_lacking(reader, request) if request.check_secrets else None
+        secrets = _secrets_lacking(request) if request.check_secrets else None
         return Answer(None, exc.faults, exc.more, attachments.seen, secrets)
     return Answer(settings, attached=attachments.seen)
 
 
-def _secrets_lacking(reader: Reader, request: Request) -> tuple[Path, ...] | None:
+def _settings(request: Request, attachments: Attachments, *, check_secrets: bool) -> Settings:
+    """Return the settings; *attachments* collects the files they name. Raises ConfigError."""
+    content = request.content
+    if content.error:
+        raise ConfigError(request.path, (Fault(1, 1, "", content.error),))
+    return parse(
+        content.text,
+        request.path,
+        environ=request.environ,
+        check_secrets=check_secrets,
+        attachments=attachments,
+    )
+
+
+def _secrets_lacking(request: Request) -> tuple[Path, ...] | None:
     try:
-        settings = reader.read(request.content, Attachments(request.folder), check_secrets=False)
+        settings = _settings(request, Attachments(request.folder), check_secrets=False)
     except ConfigError:
         return None
     return tuple(sorted(set(_secrets(settings))))
