@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Record
-from daemon.ledger import tables
+from daemon.ledger import rows, tables
 from daemon.ledger.ledger import COUNT_OVERRIDES, SharedLedger
 from daemon.ledger.postgresql import END_SESSIONS, LIVE, NOW, seed
 from daemon.ledger.state import AppliedConfig, Reading
@@ -230,7 +230,7 @@ class Claims:
     def keep_stale(self, attempts: Sequence[tuple[int, Attempt]]) -> None:
         """Write attempts that were recorded too late as stale, each with its claim's epoch."""
         late = [
-            tables.from_attempt(replace(attempt, outcome=Outcome.STALE), self._me, epoch)
+            rows.from_attempt(replace(attempt, outcome=Outcome.STALE), self._me, epoch)
             for epoch, attempt in attempts
         ]
         with self._ledger.transaction() as connection:

@@ -13,7 +13,7 @@ from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.errors import FencedError
-from daemon.ledger import tables
+from daemon.ledger import rows, tables
 from daemon.ledger.ledger import SharedLedger, write
 from daemon.ledger.postgresql import NOW
 from daemon.ledger.suspicions import DatabaseFormat
@@ -76,7 +76,7 @@ class FencedWriter:
     def _rows(self, change: Change, *, is_stale: bool) -> list[dict[str, Any]]:
         outcome = {"outcome": Outcome.STALE} if is_stale else {}
         epoch = change.claimed.epoch
-        return [tables.from_attempt(sent, self._me, epoch) | outcome for sent in change.attempts]
+        return [rows.from_attempt(sent, self._me, epoch) | outcome for sent in change.attempts]
 
     def _fenced(self, lease: Lease) -> FencedError:
         lease.drop()

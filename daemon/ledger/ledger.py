@@ -23,7 +23,7 @@ from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
-from daemon.ledger import tables
+from daemon.ledger import rows, tables
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override
@@ -118,9 +118,7 @@ class Ledger(ABC):
     ) -> list[Record]:
         """Return the records that these rows hold. Raises LedgerError."""
         suspicion_format = self.suspicion_format(connection)
-        return [
-            self.parse(lambda row: tables.to_record(row, suspicion_format), row) for row in found
-        ]
+        return [self.parse(lambda row: rows.to_record(row, suspicion_format), row) for row in found]
 
     def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
         """Write *records* and append *attempts* in one durable transaction.
@@ -131,7 +129,7 @@ class Ledger(ABC):
             LedgerError: nothing was written.
 
         """
-        changed, sent = list(records), [tables.from_attempt(attempt) for attempt in attempts]
+        changed, sent = list(records), [rows.from_attempt(attempt) for attempt in attempts]
         with self.writing() as connection:
             write(connection, self.suspicion_format(connection), changed, sent)
 
@@ -170,7 +168,7 @@ class Ledger(ABC):
         """List people's decisions, the oldest first. Raises LedgerError."""
         query = sa.select(tables.override).order_by(tables.override.c.id)
         with self.transaction() as connection:
-            return [self.parse(tables.to_override, row) for row in connection.execute(query)]
+            return [self.parse(rows.to_override, row) for row in connection.execute(query)]
 
     def new_overrides(self, known: int) -> list[Override] | None:
         """Return people's decisions; None if there are still *known* many. Raises LedgerError.
@@ -185,17 +183,17 @@ class Ledger(ABC):
     def add_override(self, override: Override) -> None:
         """Add a decision; the daemon here sees it within a second. Raises LedgerError."""
         with self.transaction() as connection:
-            connection.execute(sa.insert(tables.override).values(tables.from_override(override)))
+            connection.execute(sa.insert(tables.override).values(rows.from_override(override)))
 
     def attempts(self, since: datetime) -> list[Attempt]:
         """List the calls to repositories since then, the oldest first. Raises LedgerError."""
         query = (
             sa.select(tables.attempt)
-            .where(tables.attempt.c.started >= tables.from_instant(since))
+            .where(tables.attempt.c.started >= rows.from_instant(since))
             .order_by(tables.attempt.c.started, tables.attempt.c.id)
         )
         with self.transaction() as connection:
-            return [self.parse(tables.to_attempt, row) for row in connection.execute(query)]
+            return [self.parse(rows.to_attempt, row) for row in connection.execute(query)]
 
     def forget_attempts(self, before: datetime, most: int) -> int:
         """Delete up to *most* attempts from before then, the oldest first; return how many.
@@ -204,7 +202,7 @@ class Ledger(ABC):
             LedgerError: nothing was deleted.
 
         """
-        old = tables.attempt.c.started < tables.from_instant(before)
+        old = tables.attempt.c.started < rows.from_instant(before)
         oldest = sa.select(tables.attempt.c.id).where(old).order_by(tables.attempt.c.started)
         with self.writing() as connection:
             chosen = tables.attempt.c.id.in_(oldest.limit(most))
@@ -214,7 +212,7 @@ class Ledger(ABC):
         """List the stored configurations, the newest first. Raises LedgerError."""
         query = sa.select(tables.config).order_by(tables.config.c.id.desc())
         with self.transaction() as connection:
-            return [self.parse(tables.to_config, row) for row in connection.execute(query)]
+            return [self.parse(rows.to_config, row) for row in connection.execute(query)]
 
     def last_good(self) -> AppliedConfig | None:
         """Return the last good configuration, if there is one. Raises LedgerError."""
@@ -291,9 +289,7 @@ def write(
     sent: Sequence[dict[str, Any]],
 ) -> None:
     """Replace records, and append rows of attempts."""
-    kept = [
-        tables.from_record(record, suspicion_format) for record in changed if not record.is_spent
-    ]
+    kept = [rows.from_record(record, suspicion_format) for record in changed if not record.is_spent]
     spent = [tables.bound(record.key) for record in changed if record.is_spent]
     tables.execute_many(connection, tables.DELETE_RECORD, spent)
     tables.execute_many(connection, tables.UPSERT_RECORD[connection.dialect.name], kept)
@@ -309,7 +305,7 @@ def add_config(connection: sa.Connection, config: AppliedConfig) -> None:
     is_held = connection.execute(held).scalar_one() > 0
     is_obsolete = tables.config.c.digest == config.digest if is_held else sa.true()
     connection.execute(sa.delete(tables.config).where(is_obsolete))
-    connection.execute(sa.insert(tables.config).values(tables.from_config(config)))
+    connection.execute(sa.insert(tables.config).values(rows.from_config(config)))
 
 
 def meta(name: str) -> sa.Select[str]:

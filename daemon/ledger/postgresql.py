@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from daemon.errors import LedgerError
 from daemon.host.clock import SystemClock
-from daemon.ledger import tables
+from daemon.ledger import rows, tables
 from daemon.ledger.ledger import SCHEMA_VERSION, Access, SharedLedger, add_config, put_meta
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import DatabaseFormat
@@ -254,7 +254,7 @@ def seed(connection: sa.Connection, config: AppliedConfig) -> tuple[int, str]:
         connection.exec_driver_sql("LOCK TABLE config IN EXCLUSIVE MODE")
         found = connection.execute(NEWEST).first()
     if found is None:
-        connection.execute(sa.insert(tables.config).values(tables.from_config(config)))
+        connection.execute(sa.insert(tables.config).values(rows.from_config(config)))
         found = connection.execute(NEWEST).one()
     return found.id, found.digest
 

@@ -18,7 +18,7 @@ from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError
-from daemon.ledger import sqlite_file, tables
+from daemon.ledger import rows, sqlite_file, tables
 from daemon.ledger.ledger import (
     OF_UNREACHABLE,
     SCHEMA_VERSION,
@@ -192,14 +192,14 @@ class SqliteLedger(Ledger):
         """Write into a new file, in one transaction, everything the lost one had."""
         with self.transaction() as connection:
             if self._known:
-                known = [tables.from_record(record, BOOT_FORMAT) for record in self._known.values()]
+                known = [rows.from_record(record, BOOT_FORMAT) for record in self._known.values()]
                 connection.execute(sa.insert(tables.record), known)
             if self._decided:
-                decided = [tables.from_override(override) for override in self._decided]
+                decided = [rows.from_override(override) for override in self._decided]
                 connection.execute(sa.insert(tables.override), decided)
             if self._last_config:
                 connection.execute(
-                    sa.insert(tables.config).values(tables.from_config(self._last_config))
+                    sa.insert(tables.config).values(rows.from_config(self._last_config))
                 )
         self._is_blank = False
 

@@ -365,8 +365,6 @@ class Daemon:
     ) -> Rules:
         return rules_at(self._clock().wall, settings, decisions, self._parts, may_pause=may_pause)
 
-    # The service manager
-
     def _report(self, now: Moment) -> None:
         status = self._health.status_line()
         if status != self._status:
