@@ -37,7 +37,8 @@ SOONEST = timedelta(milliseconds=500)
 WARM_BEFORE = timedelta(seconds=1)
 """How long before a boundary connections are made ready, at the latest."""
 
-WARM_SPREAD = timedelta(seconds=4)
+WARM_SPREAD = timedelta(seconds=5)
+"""Over how long before that they are made; the first must not be too old at the pass's end."""
 
 Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
 
@@ -45,7 +46,7 @@ Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
 def warm_before(cluster: str) -> timedelta:
     """Return how long before a boundary the connections to a cluster are made ready.
 
-    Each cluster has a time of its own: thousands of connections take longer than a second.
+    Each cluster has a time of its own: thousands of connections take seconds, more so with TLS.
     """
     return WARM_BEFORE + WARM_SPREAD * (crc32(cluster.encode()) / 2**32)
 
