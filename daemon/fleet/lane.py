@@ -41,7 +41,8 @@ LATEST = timedelta(days=1)
 WARM_BEFORE = timedelta(seconds=1)
 """How long before a boundary connections are made ready, at the latest."""
 
-WARM_SPREAD = timedelta(seconds=8)
+WARM_SPREAD = timedelta(seconds=5)
+"""Over how long before that they are made; the first must not be too old at the pass's end."""
 
 Connect = Callable[[ClusterSettings, Callable[[Attempt], None]], BackupService]
 

@@ -279,7 +279,8 @@ class Controller:
         dispatch = Dispatch(self._route, self._clocks, calls)
         try:
             while dispatch.in_flight:
-                await self._take(dispatch, awaiting, rules)
+                for answer in await dispatch.take(LOOK_EVERY):
+                    self._take(answer, awaiting, rules)
                 if awaiting and self._clocks.now().uptime - looked > LOOK_BETWEEN_CALLS_EVERY:
                     await self._verify(awaiting, rules)
                     looked = self._clocks.now().uptime
@@ -295,9 +296,8 @@ class Controller:
                 return
             step = min(step * 2, LOOK_EVERY)
 
-    async def _take(self, dispatch: Dispatch, awaiting: dict[str, Answer], rules: Rules) -> None:
-        answer = await dispatch.take(LOOK_EVERY)
-        if answer is None or not answer.is_known:
+    def _take(self, answer: Answer, awaiting: dict[str, Answer], rules: Rules) -> None:
+        if not answer.is_known:
             return
         call = answer.call
         if not answer.was_sent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
@@ -127,7 +128,8 @@ class Dispatch:
         self._wait = clocks.wait
         self._may_send = clocks.may_send
         self._calls = deque(calls)
-        self._answers: asyncio.Queue[Answer] = asyncio.Queue()
+        self._answers: list[Answer] = []
+        self._answered = asyncio.Event()
         self.in_flight = len(calls)
         self.bug: BaseException | None = None
         self._is_closed = False
@@ -135,18 +137,16 @@ class Dispatch:
             asyncio.create_task(self._work()) for _ in range(min(route.concurrency, len(calls)))
         ]
 
-    async def take(self, within: timedelta) -> Answer | None:
-        """Return the next answer; None if none comes *within* that time."""
-        if self._answers.empty():
-            try:
+    async def take(self, within: timedelta) -> list[Answer]:
+        """Return the answers that have come; wait for the first, but no longer than *within*."""
+        if not self._answers:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(within.total_seconds()):
-                    answer = await self._answers.get()
-            except TimeoutError:
-                return None
-        else:
-            answer = self._answers.get_nowait()
-        self.in_flight -= 1
-        return answer
+                    await self._answered.wait()
+        self._answered.clear()
+        taken, self._answers = self._answers, []
+        self.in_flight -= len(taken)
+        return taken
 
     async def close(self) -> None:
         """Let nothing more leave, and wait for the calls in flight: their fate is to be known."""
@@ -164,7 +164,8 @@ class Dispatch:
                 # Nothing more leaves, and what is under way is awaited.
                 self.bug = self.bug or exc
                 answer = Answer(call, self._now(), was_sent=True, is_known=False)
-            self._answers.put_nowait(answer)
+            self._answers.append(answer)
+            self._answered.set()
 
     @property
     def _has_ended(self) -> bool:
