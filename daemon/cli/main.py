@@ -85,6 +85,8 @@ def _run(argv: Sequence[str]) -> int:
 
 def _loaded(module: str) -> ModuleType:
     """Import a module, and collect no garbage meanwhile: there is none, and it takes a tenth."""
+    if loaded := sys.modules.get(module):
+        return loaded
     gc.disable()
     try:
         return importlib.import_module(module)

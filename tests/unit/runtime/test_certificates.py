@@ -43,3 +43,16 @@ def test_who_is_warned_of_and_how_often() -> None:
     look(-0.5, NOW + 3.1 * DAY)
 
     assert log.heard == [("prod", 13), ("prod", 12), ("prod", -1)]
+
+
+def test_a_look_is_due_hourly() -> None:
+    """Looks are an hour apart, also on a clock that was set back."""
+    watch = CertificateWatch(Listener())
+    hour = timedelta(hours=1)
+
+    before = watch.is_due(NOW)
+    watch.look({}, NOW)
+    after = [watch.is_due(NOW + by * hour) for by in (0, 0.9, 1, -0.9, -1)]
+
+    assert before
+    assert after == [False, False, True, False, True]
