@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from tests.bench import goals
-from tests.bench.clusters import Clusters, clusters
+from tests.bench.clusters import Clusters, Seen, clusters
 from tests.bench.fillers import fillers
 from tests.bench.goals import Goal
 from tests.bench.measures import Row, within
@@ -55,7 +55,14 @@ class Openings:
     def lateness(self, served: Clusters, numbers: Sequence[int]) -> list[float]:
         """Return how late the first POSTs of some of the openings came, in seconds."""
         seen = served.seen()
-        return [seen[n % CLUSTERS].posts[_id(n)] - self.at(n) for n in numbers]
+        return [_posted(seen, n) - self.at(n) for n in numbers]
+
+
+def _posted(seen: Sequence[Seen], number: int) -> float:
+    """Return when the POST of an opening came. Raises: AssertionError, if it did not."""
+    at = seen[number % CLUSTERS].posts.get(_id(number))
+    assert at is not None, f"opening {number} had no POST"
+    return at
 
 
 def _id(number: int) -> str:
@@ -83,9 +90,7 @@ def first_posts(*, quick: bool) -> list[Row]:
             script.result()
         late = openings.lateness(ours, range(count))
         reached = theirs.seen()
-        script_late = [
-            reached[n % CLUSTERS].posts[_id(n)] - at for n, at in enumerate(times.values())
-        ]
+        script_late = [_posted(reached, n) - at for n, at in enumerate(times.values())]
     what = f"lateness of the first POST, {count} openings, {WINDOWS:,} windows, {{}}"
     return [
         _against(what.format("p50"), median(late), goals.FIRST_POST_P50, late, median(script_late)),
@@ -124,6 +129,7 @@ def reload(*, quick: bool) -> list[Row]:
             daemon.wait_for("config.applied", 3)
             applied = max(daemon.instants("config.applied"))
             begun = int(applied + 3 - first)
+            assert begun <= _AT_MOST, "the openings ended before the reload had"
             wait_until(lambda: time.time() > openings.at(begun), "the openings after it")
         quiet = openings.lateness(served, range(before))
         late = openings.lateness(served, range(before, begun))
