@@ -45,7 +45,7 @@ class LaneParts:
     """What all lanes share.
 
     `before_pass` is called at the start of each pass; `hand_over` gets records that go on under the
-    name of another cluster.
+    name of another cluster; until they have, that one `is_expecting` them, and makes no pass.
     """
 
     connect: Connect
@@ -55,6 +55,7 @@ class LaneParts:
     rules: Callable[[], Rules]
     before_pass: Callable[[], None]
     hand_over: Callable[[list[Record]], None]
+    is_expecting: Callable[[str], bool] = lambda _: False
 
 
 class Lane:
@@ -258,6 +259,9 @@ class Lane:
         if self.successor:
             await self._retire(self.successor)
             return None
+        if self._parts.is_expecting(self.settings.name):
+            # What it recorded by itself would be overwritten by what comes.
+            return SOONEST
         due_in = await self.controller.run_pass(self._parts.rules(), is_urgent=is_urgent)
         self._confirm()
         name = self.settings.name
