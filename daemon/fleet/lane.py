@@ -60,7 +60,8 @@ class LaneParts:
     """What all lanes share.
 
     `before_pass` is called with the cluster's name at the start of each pass; `hand_over` gets
-    records that go on under the name of another cluster.
+    records that go on under the name of another cluster; until they have, that one `is_expecting`
+    them, and makes no pass.
     """
 
     connect: Connect
@@ -70,6 +71,7 @@ class LaneParts:
     rules: Callable[[], Rules]
     before_pass: Callable[[str], None]
     hand_over: Callable[[list[Record]], None]
+    is_expecting: Callable[[str], bool] = lambda _: False
 
 
 class Lane:
@@ -278,6 +280,9 @@ class Lane:
         if self.successor:
             await self._retire(self.successor)
             return None
+        if self._parts.is_expecting(self.settings.name):
+            # What it recorded by itself would be overwritten by what comes.
+            return SOONEST
         due_in = await self.controller.run_pass(self._parts.rules(), is_urgent=is_urgent)
         self._confirm()
         name = self.settings.name

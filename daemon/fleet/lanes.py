@@ -87,6 +87,10 @@ class Lanes:
         for lane in self:
             lane.beat(now)
 
+    def is_expecting(self, name: str) -> bool:
+        """Check whether a lane is still to hand over its records to the one of that name."""
+        return any(lane.successor == name and lane.is_needed for lane in self._lanes.values())
+
     def dead(self) -> list[str]:
         """Name the clusters whose lane ended without being told to."""
         return [name for name, lane in self._lanes.items() if lane.has_died]

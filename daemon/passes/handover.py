@@ -6,8 +6,8 @@ paused. Three edits can part the two:
 1. **The name changes**, the address stays. `Fleet.prepare` finds, before the new rules are in
    force, that a cluster which the file no longer names has the address of one that it names and of
    which nothing is known yet. The old lane makes no more passes and hands over everything it
-   remembers; by the new rules it would have resumed it. If the name comes back before that, the
-   lane keeps what it has and goes on.
+   remembers; by the new rules it would have resumed it. The new lane makes none before that. If the
+   name comes back first, the old lane keeps what it has and goes on.
 2. **The address changes**, the name stays, and another cluster answers there. What that one lacks
    is not gone: `decide` calls it a stray, and it goes on under the name `NAME at ADDRESS`, by which
    the earlier settings are known (`ClusterSettings.formerly`), until it is resumed there.

@@ -90,6 +90,7 @@ class Daemon:
             lambda: self._rules,
             self._before_pass,
             lambda records: self._fleet.adopt(records, self._earlier),
+            lambda name: self._fleet.lanes.is_expecting(name),  # noqa: PLW0108  # is to come
         )
         self._fleet = self._make_fleet(parts)
         self._clusters = ClusterWatch(

@@ -48,12 +48,14 @@ def lanes(stage: Stage, rules: Callable[[], Rules]) -> Lanes:
         rules=rules,
         before_pass=lambda _: None,
         hand_over=lambda _: None,
+        is_expecting=lambda name: made.is_expecting(name),  # noqa: PLW0108  # made below
     )
 
     def make(settings: ClusterSettings, records: Iterable[Record], lease: Lease | None) -> Lane:
         return Lane(settings, Holdings(stage.book, records), parts, lease)
 
-    return Lanes(make)
+    made = Lanes(make)
+    return made
 
 
 def test_a_removed_cluster_is_let_go_of_after_its_pass() -> None:
@@ -168,5 +170,34 @@ def test_what_is_handed_to_a_lane_that_would_go_keeps_it() -> None:
         stage.service.gate.set()
         await settled()
         assert fleet.lanes.names() == {"prod"}
+
+    play(act())
+
+
+def test_a_new_name_waits_for_what_the_old_one_holds() -> None:
+    """Until the records have moved the new name makes no pass: they would overwrite its own."""
+
+    async def act() -> None:
+        stage = Stage()
+        fleet = OwnFleet(lanes(stage, lambda: RULES), [HOLD])
+        fleet.assign({"prod": PROD}, {})
+        await settled()
+        stage.service.gate.clear()
+        fleet.lanes.wake()
+        await settled()
+        begun = stage.service.looks
+
+        clusters = {"main": replace(PROD, name="main")}
+        fleet.prepare(settings(clusters))
+        fleet.assign(clusters, {"prod": PROD})
+        await settled()
+        assert stage.service.looks == begun
+
+        stage.service.gate.set()
+        await settled()
+        assert "main/orders" in stage.book.saves[-1]
+        fleet.lanes.wake()
+        await settled()
+        assert stage.service.looks == begun + 1
 
     play(act())
