@@ -151,10 +151,10 @@ def test_no_exception_of_an_exchange_leaves_it(
 
 def test_a_large_list_is_read(serve: Serve, connect: Connect) -> None:
     """A list may be larger than the answer to a POST."""
-    body = json.dumps([{"id": "orders", "state": "active", "pad": "x" * (2 << 20)}]).encode()
-    client = connect(serve(answer(200, body)).url, timeout=Timeouts())
+    rows = [{"id": f"r{n}", "state": "active", "pad": "x" * 1_000_000} for n in range(3)]
+    client = connect(serve(answer(200, json.dumps(rows).encode())).url, timeout=Timeouts())
 
-    assert len(client.service.repositories()) == 1
+    assert len(client.service.repositories()) == len(rows)
 
 
 def test_an_endless_error_page_is_still_its_status(serve: Serve, connect: Connect) -> None:
