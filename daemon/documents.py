@@ -4,8 +4,9 @@
    each comma and each bracket, also within texts. There are never fewer of these than values.
 2. What is no JSON in an otherwise sound document is `ODD`, which no reader takes for anything: NaN
    and infinities, numbers of absurd length, an object that has a key twice.
-3. A list is parsed item by item, so that whoever reads it may give way between two of them. It is
-   read byte by byte, so that one astral character does not make four bytes of each: see `text`.
+3. A list is parsed item by item, each of at most 1 MiB, so that whoever reads it may give way
+   between two of them. It is read byte by byte, so that one astral character does not make four
+   bytes of each: see `text`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,11 @@ MOST_VALUES: Final = 500_000
 ODD: Final = object()
 """Stands for a value that JSON does not have, or that could mean two things."""
 
+LARGEST_ITEM: Final = 1024 * 1024
+"""How many bytes one item of a list may have: so much is worked on at once."""
+
+_USUAL_ITEM = 4096
+_LONGEST_TOKEN = 16
 _LONGEST_NUMBER = 40
 _GAP = re.compile(r"[ \t\r\n]*")
 
@@ -45,12 +51,17 @@ def read_json(body: Body) -> object:
 
 
 def items(body: Body) -> Iterator[object]:
-    """Yield the items of a JSON list, each as it is parsed. Raises: ValueError."""
+    """Yield the items of a JSON list, each as it is parsed. Raises: ValueError.
+
+    A bytearray is emptied as soon as it is text, so that nobody keeps both.
+    """
     check_bounds(body)
     whole = body.decode("latin-1")
+    if isinstance(body, bytearray):
+        body.clear()
     start = _gap(whole, 0)
     if whole[start : start + 1] != "[":
-        raise ValueError(f"the answer {_fault(body) if not whole[start:] else 'is not a list'}")
+        raise ValueError(f"the answer {'is not a list' if whole[start:] else 'has no body'}")
     at = _gap(whole, start + 1)
     mark = whole[at : at + 1]
     at += mark == "]"
@@ -84,12 +95,27 @@ def check_bounds(body: Body) -> None:
 
 
 def _item(whole: str, at: int) -> tuple[object, int]:
-    try:
-        return _DECODER.raw_decode(whole, at)
-    except RecursionError:
-        raise ValueError("the answer is nested too deeply") from None
-    except ValueError:
-        raise ValueError("the answer is not JSON") from None
+    """Return the item that begins *at*, and where it ends; no more than its bound is looked at."""
+    for size in (_USUAL_ITEM, LARGEST_ITEM):
+        piece = whole[at : at + size]
+        is_last = at + size >= len(whole)
+        try:
+            item, end = _DECODER.raw_decode(piece)
+        except RecursionError:
+            raise ValueError("the answer is nested too deeply") from None
+        except json.JSONDecodeError as exc:
+            if is_last or not _is_cut(exc, piece):
+                raise ValueError("the answer is not JSON") from None
+        else:
+            # What ends where the piece does may go on after it: a number.
+            if is_last or end < len(piece):
+                return item, at + end
+    raise BoundError(f"an item of the list is larger than {LARGEST_ITEM:,} bytes")
+
+
+def _is_cut(exc: json.JSONDecodeError, piece: str) -> bool:
+    """Check whether nothing is wrong but that *piece* ends."""
+    return exc.pos >= len(piece) - _LONGEST_TOKEN or exc.msg.startswith("Unterminated string")
 
 
 def _gap(whole: str, at: int) -> int:

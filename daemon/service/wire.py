@@ -103,6 +103,10 @@ class Parser:
             raise WireError(CallError.PROTOCOL, "the answer ends before it is whole", status=_OK)
         self.is_complete, self.is_reusable = True, False
 
+    def let_go(self) -> None:
+        """Read no more: the two parsers hold each other, and with them all that came."""
+        del self._llhttp
+
     # What llhttp calls
 
     def on_message_begin(self) -> None:
@@ -250,13 +254,14 @@ class Wire(Receiver):
         if not self.is_usable:
             raise WireError(CallError.RESET, "the connection was reset", may_have_sent=False)
         self.heard = self._loop.time()
-        self._parser = Parser(limit, is_tunnel=is_tunnel)
+        parser = self._parser = Parser(limit, is_tunnel=is_tunnel)
         self._answer = self._loop.create_future()
         try:
             self._send(request)
             return await self._answer
         finally:
             self._answer = self._parser = None
+            parser.let_go()
 
     def fail(self, error: WireError) -> None:
         """End what is under way with *error*, and the connection."""

@@ -22,12 +22,14 @@ LOOKS = 6
 """How many bombs each hostile cluster has thrown before the window closes."""
 
 _KEYS = b",".join(b'"k%06x":0' % number for number in range(490_000))
+_ROW = b'{"id":"a",' + _KEYS[: 80_000 * 12 - 1] + b"}"
 _WIDE = "\N{GRINNING FACE}".encode() * 3_900_000
 BOMBS: tuple[Mode | bytes, ...] = (
     *(mode for name, mode in MODES.items() if name.startswith("bomb of ")),
     MODES["a list of 16 MiB"],
     # What is within every bound, and as much work as that can be.
     b'[{"id":"a",' + _KEYS + b"}]",
+    b"[" + b",".join([_ROW] * 6) + b"]",
     b'[{"id":"' + _WIDE + b'"}]',
     b'[{"id":"a","state":"active","x":[[]' + b",[]" * 249_000 + b"]}]",
     b"[" + b",".join(b'{"id":"r%05d","state":"archiving"}' % n for n in range(20_000)) + b"]",

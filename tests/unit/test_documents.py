@@ -80,6 +80,47 @@ def test_a_list_reads_like_its_document(values: list[object], indent: int | None
     assert list(documents.items(body)) == documents.read_json(body) == values
 
 
+@pytest.mark.parametrize("size", [1, 4000, 4096, 5000, documents.LARGEST_ITEM - 60])
+@pytest.mark.parametrize("filler", ["x", "\\\\", "\\u00e9", "é", '","', "9"])
+def test_an_item_may_have_any_size_up_to_the_bound(size: int, filler: str) -> None:
+    """Wherever the reader has its seams, an item is what it was."""
+    count = max(size // len(filler.encode()) // 2, 1)
+    value = f'{{"a":["{filler * count}"],"b":{"9" * min(size, 39)},"c":[true,null,1.5]}}'
+    body = f"[{value},{value}]".encode()
+
+    found = list(documents.items(body))
+
+    assert len(found) == 2
+    assert found[0] == found[1] == json.loads(value.encode().decode("latin-1"))
+
+
+@pytest.mark.parametrize("opening", ['{"a":"', '{"a":["', '{"a":1.'])
+def test_an_item_has_a_bound(opening: str) -> None:
+    """An item over 1 MiB is not worked on, whatever it has in it."""
+    body = f"[1,{opening}{'1' * documents.LARGEST_ITEM}".encode()
+
+    with pytest.raises(BoundError, match="larger than 1,048,576 bytes"):
+        list(documents.items(body))
+
+
+@pytest.mark.parametrize("wrong", ['{"a":nul}', '{"a" 1}', "{a:1}", '{"a":"\\x"}', "?"])
+def test_a_fault_within_a_long_list_is_one(wrong: str) -> None:
+    """What is no JSON is called so, and not too large, however much follows it."""
+    body = f"[1,{wrong},{'1,' * 200_000}1]".encode()
+
+    with pytest.raises(ValueError, match="is not JSON"):
+        list(documents.items(body))
+
+
+def test_a_list_is_not_kept_twice() -> None:
+    """What came is let go of once it is text, and read all the same."""
+    body = bytearray(b"[1, 2]")
+
+    found = list(documents.items(body))
+
+    assert (found, body) == ([1, 2], bytearray())
+
+
 @given(st.text(max_size=8))
 def test_a_text_is_as_it_was_meant(value: str) -> None:
     """UTF-8 within a list comes out as it went in, unless it cannot be written in it."""

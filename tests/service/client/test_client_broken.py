@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from contextlib import suppress
 
 import pytest
 
 from daemon.core.attempt import CallError, Outcome
+from daemon.service.client import ServiceError
 from daemon.service.cluster import Timeouts
+from daemon.service.wire import Parser
 from tests.evil.server import (
     Behaviour,
     answer,
@@ -149,12 +153,30 @@ def test_no_exception_of_an_exchange_leaves_it(
     assert client.outcomes == [Outcome.FAILED, Outcome.OK]
 
 
+@pytest.mark.parametrize(
+    "body", [b"[]", b"no list", b"[" + b"[]," * 400_000], ids=["a list", "no list", "a bomb"]
+)
+def test_nothing_of_an_answer_stays(serve: Serve, connect: Connect, body: bytes) -> None:
+    """What was read is let go of at once, and not when the collector comes by."""
+    client = connect(serve(answer(200, body)).url, timeout=Timeouts())
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(ServiceError):
+            client.service.repositories()
+        left = [each for each in gc.get_objects() if type(each) is Parser]
+    finally:
+        gc.enable()
+
+    assert left == []
+
+
 def test_a_large_list_is_read(serve: Serve, connect: Connect) -> None:
     """A list may be larger than the answer to a POST."""
-    body = json.dumps([{"id": "orders", "state": "active", "pad": "x" * (2 << 20)}]).encode()
-    client = connect(serve(answer(200, body)).url, timeout=Timeouts())
+    rows = [{"id": f"r{n}", "state": "active", "pad": "x" * 1_000_000} for n in range(3)]
+    client = connect(serve(answer(200, json.dumps(rows).encode())).url, timeout=Timeouts())
 
-    assert len(client.service.repositories()) == 1
+    assert len(client.service.repositories()) == len(rows)
 
 
 def test_an_endless_error_page_is_still_its_status(serve: Serve, connect: Connect) -> None:
