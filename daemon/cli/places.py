@@ -56,7 +56,7 @@ def why_not_trusted(file: Path) -> str:
 
     Whoever may write there would have the command send passwords to clusters of their own.
     """
-    real = file.resolve()
+    real = Path(os.path.realpath(file))
     for place, what in ((file.parent, "its folder"), (real.parent, "its folder"), (real, "it")):
         try:
             status = place.stat()

@@ -85,7 +85,8 @@ def read_data(path: Path, limit: int) -> bytes:
         OSError: as `read_regular`, or it is below `/proc`, `/sys` or `/dev`.
 
     """
-    _refuse_kernel(path.resolve())
+    # Not `Path.resolve`, which raises RuntimeError for links in a circle.
+    _refuse_kernel(Path(os.path.realpath(path)))
     with _opened(path) as file:
         # What was opened is looked at again, since a link may lead elsewhere by now.
         with suppress(FileNotFoundError):

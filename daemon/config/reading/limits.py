@@ -32,7 +32,9 @@ def confine(limits: Limits, parent: int) -> None:
     ):
         hard = resource.getrlimit(which)[1]
         allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (allowed, hard))
+        # Where a sandbox refuses it, whoever waits for us still ends us after a time.
+        with suppress(OSError, ValueError):
+            resource.setrlimit(which, (allowed, hard))
     for number in (signal.SIGXCPU, signal.SIGALRM, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     # Should nobody be left to do it.

@@ -72,6 +72,8 @@ def test_public_holidays(off: str, holidays: list[str], work: list[str]) -> None
         ("{ics: gone.ics}", ":6:14: exclusions.off.ics: {}/gone.ics: No such file or directory"),
         ("[2026-11-01, {ics: gone.ics}]", ":6:27: exclusions.off[1].ics: {}/gone.ics: No such"),
         ("{ics: fifo}", "exclusions.off.ics: {}/fifo: is not a regular file"),
+        ("{ics: circle}", "exclusions.off.ics: {}/circle: Too many levels of symbolic links"),
+        ("{ics: /proc/1/environ}", "exclusions.off.ics: /proc/1/environ: is not a file that som"),
         ("{ics: latin1}", "{}/latin1: byte 1 is not UTF-8: export the calendar as UTF-8"),
         ("{ics: text}", "exclusions.off.ics: text: is no iCalendar file"),
         ("{ics: 5}", "exclusions.off.ics: 5 is a number, and a text is needed: quote it"),
@@ -96,6 +98,7 @@ def test_what_is_wrong_is_told_at_its_place(off: str, expected: str, tmp_path: P
     (tmp_path / "text").write_text("hello\n")
     (tmp_path / "latin1").write_bytes(b"\xe4")
     os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "circle").symlink_to("circle")
 
     found = faults(file_with(off), tmp_path)
 
