@@ -97,7 +97,7 @@ class Life:
             clock=machine.now,
             alarms=cast("Alarms", SimpleNamespace(set=lambda *_: None)),
             rules=lambda: self.rules,
-            before_pass=lambda: None,
+            before_pass=lambda name: self.fleet.lanes.stir(name),  # noqa: PLW0108  # to come
             hand_over=lambda records: self.fleet.adopt(records, EARLIER),
             is_expecting=lambda name: self.fleet.lanes.is_expecting(name),  # noqa: PLW0108  # to come
         )
