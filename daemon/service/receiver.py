@@ -1,12 +1,21 @@
-"""How a connection takes what comes: by one buffer, which all of an event loop share."""
+"""How a connection takes what comes: by one buffer, which all of a thread share."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from abc import abstractmethod
 from typing import Final
 
-_BUFFER: Final = memoryview(bytearray(64 * 1024))
+
+class _Shared(threading.local):
+    """Of each thread, since each may have an event loop."""
+
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(64 * 1024))
+
+
+_SHARED: Final = _Shared()
 
 
 class Receiver(asyncio.BufferedProtocol):
@@ -23,8 +32,8 @@ class Receiver(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return where the next piece goes; it is taken from there before another one comes."""
         del sizehint
-        return _BUFFER
+        return _SHARED.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take the piece out of the buffer."""
-        self.data_received(bytes(_BUFFER[:nbytes]))
+        self.data_received(bytes(_SHARED.buffer[:nbytes]))

@@ -134,5 +134,5 @@ def test_only_monitoring_reaches_its_port() -> None:
 
 def test_its_memory_is_that_of_the_unit() -> None:
     """Both end it at the same size."""
-    assert CONTAINER["resources"]["limits"]["memory"] == "512Mi"
-    assert "\nMemoryMax=512M\n" in UNIT
+    assert CONTAINER["resources"]["limits"]["memory"] == "1Gi"
+    assert "\nMemoryMax=1G\n" in UNIT

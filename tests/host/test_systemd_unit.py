@@ -81,8 +81,10 @@ def test_the_unit_keeps_its_promises() -> None:
     assert service["WatchdogSec"] == "60"
     assert service["StateDirectory"] == "cbmaintd"
     assert service["DynamicUser"] == "yes"
-    assert service["TasksMax"] == "8192"
-    assert (service["MemoryHigh"], service["MemoryMax"]) == ("400M", "512M")
+    assert service["TasksMax"] == "256"
+    assert "MemoryHigh" not in service  # an edit that is large would slow the daemon down
+    # A reader that is killed must not take the daemon with it.
+    assert (service["MemoryMax"], service["OOMPolicy"]) == ("1G", "continue")
 
 
 def test_the_drop_in_for_newer_systemd_changes_the_type_alone() -> None:
