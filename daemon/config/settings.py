@@ -35,7 +35,7 @@ from daemon.windows.window import Window
 RESYNC = timedelta(seconds=30)
 MAX_PAUSE = timedelta(hours=36)
 KEEP_HISTORY = timedelta(days=400)
-MOST_PAIRS = 200_000
+MOST_PAIRS = 1_000_000
 """How many clusters the windows of a file may be for, counted for each window."""
 
 _LEASE = timedelta(minutes=3)

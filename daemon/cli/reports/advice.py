@@ -14,7 +14,7 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from daemon.cli.reports.times import format_local_with_offset, span
-from daemon.service.cluster import ClusterSettings
+from daemon.service.cluster import ClusterSettings, RetryPolicy
 from daemon.windows.timeline import LOOK_AHEAD, ahead
 from daemon.windows.window import Opening, Patterns, Window
 from daemon.wording import listed
@@ -89,8 +89,11 @@ def _too_short(
 ) -> Iterator[str]:
     """Warn of an opening that may be over before all attempts at a pause were made."""
     length = first.end - first.pause_from
-    rounds = {name: _retry_round(clusters[name]) for name, _ in window.targets if name in clusters}
-    slowest = max(rounds, key=lambda name: rounds[name], default=None)
+    rounds = {
+        name: _retry_round(clusters[name].retry, clusters[name].timeout.total)
+        for name in dict(window.targets).keys() & clusters.keys()
+    }
+    slowest = max(sorted(rounds), key=lambda name: rounds[name], default=None)
     if slowest and length < window.pause_before + rounds[slowest]:
         yield (
             f"{window.name}: is over {span(length)} after the pause begins; a pause that times out"
@@ -98,13 +101,14 @@ def _too_short(
         )
 
 
-def _retry_round(cluster: ClusterSettings) -> timedelta:
+@cache
+def _retry_round(retry: RetryPolicy, call: timedelta) -> timedelta:
     """Return how long the attempts of one call take at most, with the waits between them."""
-    retry, wait, total = cluster.retry, cluster.retry.first_delay, timedelta(0)
+    wait, total = retry.first_delay, timedelta(0)
     for _ in range(retry.attempts - 1):
         total += min(wait, retry.max_delay)
         wait = min(wait * 2, retry.max_delay)
-    return total + retry.attempts * cluster.timeout.total
+    return total + retry.attempts * call
 
 
 def _at_clock_changes(window: Window, now: datetime) -> Iterator[str]:
@@ -146,17 +150,23 @@ def _twins(windows: Iterable[Window], month: Pauses) -> Iterator[str]:
 def _crowded(windows: Iterable[Window], month: Pauses, now: datetime) -> Iterator[str]:
     """Report patterns for which windows together leave too little time for backups."""
     told: set[tuple[str, tuple[str, ...]]] = set()
+
+    @cache  # for thousands of clusters it is the same
+    def share(names: tuple[str, ...]) -> float:
+        paused = (opening for name in names for opening in month[name])
+        return sum(_lengths(paused, now), timedelta(0)) / MONTH
+
     for cluster, named in sorted(_by_cluster(windows).items()):
         for pattern in dict.fromkeys(p for _, each in named for p in each.patterns):
             names = tuple(dict.fromkeys(w for w, each in named if _covers(each, pattern)))
             if pattern.startswith("!") or (cluster, names) in told:
                 continue
-            paused = sum(_lengths((o for w in names for o in month[w]), now), timedelta(0))
-            if 1 - paused / MONTH < LEAST_FREE:
+            paused = share(names)
+            if 1 - paused < LEAST_FREE:
                 told.add((cluster, names))
                 yield (
                     f"{listed(names, 'and')}: {cluster}/{pattern} is paused for"
-                    f" {paused / MONTH:.0%} of the next {MONTH.days} days"
+                    f" {paused:.0%} of the next {MONTH.days} days"
                 )
 
 

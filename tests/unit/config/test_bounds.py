@@ -274,13 +274,13 @@ def test_days_of_a_month_count_once() -> None:
 def test_windows_for_thousands_of_clusters_are_counted() -> None:
     """A few lines of globs may mean millions of pairs, which would fill the memory."""
     clusters = "".join(
-        f'  c{n}: {{url: "https://h{n}", username: u, password_env: PW}}\n' for n in range(600)
+        f'  c{n}: {{url: "https://h{n}", username: u, password_env: PW}}\n' for n in range(1100)
     )
-    windows = "".join(f'  w{n}: {{{RULE}, repositories: {{"*": ["*"]}}}}\n' for n in range(400))
+    windows = "".join(f'  w{n}: {{{RULE}, repositories: {{"*": ["*"]}}}}\n' for n in range(1000))
 
     (fault,) = faults(f"clusters:\n{clusters}windows:\n{windows}")
 
-    assert "they are for 240,000 pairs of a window and a cluster altogether" in fault
+    assert "they are for 1,100,000 pairs of a window and a cluster altogether" in fault
 
 
 def test_calendar_files_are_few(tmp_path: Path) -> None:
