@@ -78,7 +78,12 @@ class Call(Generic[T]):
             return Failure(error, statuses.printable(censor(str(exc))), answer.status)
 
     def attempt(
-        self, cluster: str, course: Course, started: datetime, duration: timedelta
+        self,
+        cluster: str,
+        course: Course,
+        status: int | None,
+        started: datetime,
+        duration: timedelta,
     ) -> Attempt:
         """Describe the attempt that has just ended as one that succeeded."""
         return Attempt(
@@ -89,7 +94,7 @@ class Call(Generic[T]):
             self.method,
             course.root + self.path,
             course.number,
-            status=200,
+            status=status,
             outcome=Outcome.OK,
             error=None,
             message="",
@@ -110,7 +115,6 @@ def failed_attempt(attempt: Attempt, failure: Failure, delay: timedelta | None) 
     """Return *attempt* as one that failed, and is followed by another after *delay* if any."""
     return replace(
         attempt,
-        status=failure.status,
         outcome=Outcome.FAILED if delay is None else Outcome.RETRY,
         error=failure.error,
         message=failure.message,

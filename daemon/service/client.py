@@ -294,10 +294,10 @@ class BackupService:
                 started, clock = self._now(), time.monotonic()
                 result = await self._try(call, course.root, access)
             duration = timedelta(seconds=time.monotonic() - clock)
-            attempt = call.attempt(self._settings.name, course, started, duration)
+            attempt = call.attempt(self._settings.name, course, result.status, started, duration)
             if isinstance(result, Success):
                 course.succeed()
-                self._on_attempt(replace(attempt, status=result.status))
+                self._on_attempt(attempt)
                 return result.value, course.is_unresolved
             access, delay = self._after(result, course, access)
             result = self._explained(result)
