@@ -28,7 +28,7 @@ EARLIEST, LATEST = datetime(1900, 1, 1), datetime(9900, 1, 1)  # noqa: DTZ001  #
 MOST_A_DAY = 1_440
 """How often a rule may open on one day: every minute."""
 
-MOST_A_YEAR = 400
+MOST_A_YEAR = 3_000
 """How often a MONTHLY or YEARLY rule may open in a year: each answer counts from its beginning."""
 
 MOST_COUNTED = 10_000
@@ -157,7 +157,7 @@ def _check_year(times: Iterator[datetime], end: datetime) -> None:
     """Raise ValueError if too many *times* are before *end*."""
     if next(islice(times, MOST_A_YEAR, None), end) < end:
         raise ValueError(
-            f"this rule opens more than {MOST_A_YEAR} times in a year: write it with FREQ=DAILY,"
+            f"this rule opens more than {MOST_A_YEAR:,} times in a year: write it with FREQ=DAILY,"
             " WEEKLY or HOURLY"
         )
 
