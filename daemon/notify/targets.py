@@ -31,6 +31,14 @@ class Kind(ABC):
     # Whether it is told of openings as runs, in place of events.
     follows_runs: ClassVar[bool] = False
 
+    def __eq__(self, other: object) -> bool:
+        """Compare by class: the process that reads the file has instances of its own."""
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        """Return what is equal for equal kinds."""
+        return hash(type(self))
+
     @abstractmethod
     def send(self, batch: Batch, post: Post) -> None:
         """Send one message, by *post* or otherwise. Raises DeliveryError."""

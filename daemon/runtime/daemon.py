@@ -151,14 +151,14 @@ class Daemon:
         4. Start nothing new, wait for calls in flight; holds stay for the next start.
         """
         asyncio.get_running_loop().set_exception_handler(self._log_bug)
-        self._begin()
+        await self._begin()
         self._monitor.is_ready = True
         while not self._signals.stop:
             self._tick()
             await self._signals.wait(TICK)
         await self._end(self._signals.stop)
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
         settings = self._settings
         # First, since an address that is taken ends the start: nothing may have been sent by then.
         self._monitor.listen(settings.listen)
@@ -176,7 +176,8 @@ class Daemon:
             self._log_rejected(self._parts.rejected)
             self._warn(settings)
         else:
-            self._apply(settings, before=None)
+            # Waited for, so that no line of a pass comes before it.
+            await self._apply(settings, before=None)
         # Before the lanes, whose passes set alarms.
         self._alarms.start()
         self._fleet.prepare(settings)
@@ -292,23 +293,18 @@ class Daemon:
         # Before the rules: by the new ones a renamed cluster's old lane would resume its holds.
         self._fleet.prepare(settings)
         self._rules = rules
-        self._apply(settings, before)
+        self._note(lambda: self._apply(settings, before))
         self._listen(settings)
         self._alarms.beat(settings.resync, self._beat)
         # Last: it wakes every lane, and their passes need the new rules.
         self._fleet.assign(settings.clusters, self._earlier)
 
-    def _apply(self, settings: Settings, before: Settings | None) -> None:
-        self._applied = applied = datetime.now(UTC)
-
-        async def store_and_log() -> None:
-            # In this order: what the log calls applied must be there after a power cut.
-            await self._notes.applied(settings.applied(applied))
-            changes = difference(before, settings)
-            self._log.info(events.CONFIG_APPLIED, path=settings.path, **changes)
-            self._warn(settings)
-
-        self._note(store_and_log)
+    async def _apply(self, settings: Settings, before: Settings | None) -> None:
+        """Store what is in force, then say so: it must be there after a power cut."""
+        self._applied = datetime.now(UTC)
+        await self._notes.applied(settings.applied(self._applied))
+        self._log.info(events.CONFIG_APPLIED, path=settings.path, **difference(before, settings))
+        self._warn(settings)
 
     def _log_rejected(self, exc: ConfigError) -> None:
         faults = exc.lines()

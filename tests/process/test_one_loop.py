@@ -108,7 +108,7 @@ class Counting(Simulator):
 
 def test_no_more_calls_at_once_than_allowed(stage: Stage) -> None:
     """With `concurrency: 1` the looks that verify wait between the POSTs, which go on slowly."""
-    prod = stage.simulate("prod", *IDS, "d", kind=Counting, latency=timedelta(seconds=0.6))
+    prod = stage.simulate("prod", *IDS, "d", kind=Counting, latency=timedelta(seconds=1.2))
     stage.write(once("night", -60, 3600), concurrency="1")
     daemon = stage.start()
     daemon.wait_for("repository.paused", 4)

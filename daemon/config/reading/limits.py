@@ -25,9 +25,10 @@ class Limits:
 def confine(limits: Limits, parent: int) -> None:
     """Limit this process for good, and have it end with *parent*."""
     # No core: it would have the environment in it, and with that passwords.
+    # Of memory, half at least is for the reading, whatever a large process had before its fork.
     for which, most in (
         (resource.RLIMIT_CPU, limits.processor_s),
-        (resource.RLIMIT_AS, limits.memory),
+        (resource.RLIMIT_AS, max(limits.memory, _mapped() + limits.memory // 2)),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(which)[1]
@@ -43,6 +44,11 @@ def confine(limits: Limits, parent: int) -> None:
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_BE_KILLED)
     _end_with(parent)
+
+
+def _mapped() -> int:
+    """Return how many bytes of address space this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 
 
 def _end_with(parent: int) -> None:

@@ -16,7 +16,7 @@ from daemon.config.document import read
 from daemon.config.faults import Place, sections
 from daemon.config.reading.process import load
 from daemon.config.sections import FileSection
-from daemon.config.settings import Settings, parse
+from daemon.config.settings import Settings, difference, parse
 from daemon.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[3] / "schedules.yaml"
@@ -90,6 +90,12 @@ def test_what_is_a_comment_in_the_example_is_valid(loaded: Settings) -> None:
 
     whole = load(folder / "whole.yaml", environ=ENVIRON)
 
+    # Read by another process, nothing in it counts as changed.
+    assert difference(load(folder / "whole.yaml", environ=ENVIRON), whole) == {
+        "added": [],
+        "removed": [],
+        "changed": [],
+    }
     assert [target.name for target in whole.notify] == [
         "slack-1",
         "ping_url-2",
