@@ -109,10 +109,10 @@ class OwnFleet(Fleet):
             name, address = lane.settings.name, lane.settings.address
             heir = settings.clusters.get(lane.successor or "")
             if name in settings.clusters:
-                lane.hand_over_to(None)
+                self.lanes.hand_over(lane, None)
             elif heir is None or heir.address != address:
                 # An earlier choice stays good, although something is known of that one by now.
-                lane.hand_over_to(successors.get(address))
+                self.lanes.hand_over(lane, successors.get(address))
 
     def assign(
         self, clusters: Mapping[str, ClusterSettings], earlier: Mapping[str, ClusterSettings]
@@ -131,7 +131,7 @@ class OwnFleet(Fleet):
                 continue
             lane = self.lanes.open(settings, self._records.pop(name, ()))
             if name not in clusters:
-                lane.hand_over_to(successors.get(settings.address))
+                self.lanes.hand_over(lane, successors.get(settings.address))
             lane.start()
         for lane in self.lanes:
             lane.controller.forget_failures()

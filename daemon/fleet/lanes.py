@@ -27,6 +27,7 @@ class Lanes:
         self._make = make
         self._lanes: dict[str, Lane] = {}
         self._lively: dict[str, Lane] = {}
+        self._retiring: dict[str, Lane] = {}
         self._has_changed = False
 
     def __contains__(self, name: str) -> bool:
@@ -57,6 +58,7 @@ class Lanes:
         """Take a lane out, and tell it to stop; None if there is none of that name."""
         lane = self._lanes.pop(name, None)
         self._lively.pop(name, None)
+        self._retiring.pop(name, None)
         if lane:
             self._has_changed = True
             lane.stop()
@@ -87,9 +89,17 @@ class Lanes:
         for lane in self:
             lane.beat(now)
 
+    def hand_over(self, lane: Lane, successor: str | None) -> None:
+        """Have a lane hand over its records to *successor*; with None it keeps them."""
+        lane.hand_over_to(successor)
+        if successor:
+            self._retiring[lane.settings.name] = lane
+        else:
+            self._retiring.pop(lane.settings.name, None)
+
     def is_expecting(self, name: str) -> bool:
         """Check whether a lane is still to hand over its records to the one of that name."""
-        return any(lane.successor == name and lane.is_needed for lane in self._lanes.values())
+        return any(lane.successor == name and lane.is_needed for lane in self._retiring.values())
 
     def dead(self) -> list[str]:
         """Name the clusters whose lane ended without being told to."""
