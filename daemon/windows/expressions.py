@@ -185,6 +185,12 @@ def cron_times_a_day(expression: str) -> int:
     return len(cron.hours) * len(cron.minutes)
 
 
+def means_either_day(expression: str) -> bool:
+    """Check whether a cron expression fires on a day of the month or a weekday, whichever it is."""
+    _, _, day, _, weekday = expression.split()
+    return not (day.startswith("*") or weekday.startswith("*"))
+
+
 def rrule_reading(rule: str) -> Reading:
     """Return which instants the times of a rule refer to."""
     parts = _parts(rule)

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 from daemon.cli.reports.times import format_local_with_offset, span
 from daemon.service.cluster import ClusterSettings, RetryPolicy
+from daemon.windows.expressions import means_either_day
+from daemon.windows.rules import Cron
 from daemon.windows.timeline import LOOK_AHEAD, ahead
 from daemon.windows.window import Opening, Patterns, Window
 from daemon.wording import listed
@@ -52,6 +54,7 @@ def advise(
                 f"{window.name}: is open without a break for the next {MONTH.days} days:"
                 " what it is for is not backed up at all"
             )
+        yield from _either_day(window)
         yield from _too_short(window, first, clusters)
         yield from _at_clock_changes(window, now)
     yield from _twins(enabled, month)
@@ -68,6 +71,15 @@ def _silent(window: Window, now: datetime) -> str:
         f"{window.name}: does not open within {LOOK_AHEAD.days} days; if it is over, take it out"
         " or write enabled: false"
     )
+
+
+def _either_day(window: Window) -> Iterator[str]:
+    if isinstance(window.rule, Cron) and means_either_day(window.rule.expression):
+        yield (
+            f"{window.name}: opens on each day of the month in its cron expression and also on each"
+            " weekday in it, as crontab(5) says; for the first Saturday write monthly:"
+            " {on: [first saturday]}, or sat#1 as the weekday alone"
+        )
 
 
 def _is_endless(month: list[Opening], now: datetime) -> bool:

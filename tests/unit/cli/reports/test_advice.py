@@ -11,7 +11,7 @@ import pytest
 from daemon.cli.reports.advice import advise
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts
 from daemon.windows.dates import DateRange
-from daemon.windows.rules import Once, Weekly
+from daemon.windows.rules import Cron, Once, Weekly
 from daemon.windows.window import Patterns, Window
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -48,6 +48,20 @@ def test_an_ordinary_window_is_fine() -> None:
 def test_a_disabled_window_is_left_alone() -> None:
     """Who switched a window off knows that it does not open."""
     assert advice(replace(daily("night", 24 * HOUR), enabled=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_told"),
+    [("0 2 1-7 * sat", True), ("0 2 */7 * sat", False), ("0 2 1-7 * *", False)],
+)
+def test_either_day_of_a_cron(expression: str, *, is_told: bool) -> None:
+    """Who means the first Saturday learns that it is the first seven days, and each Saturday."""
+    window = replace(daily("first-saturday", HOUR), rule=Cron(expression, HOUR))
+
+    said = advice(window)
+
+    assert [line for line in said if "crontab(5)" in line] == (said if is_told else [])
+    assert bool(said) is is_told
 
 
 def test_a_window_that_is_over() -> None:
