@@ -60,6 +60,25 @@ def test_scheduled_runs_are_read_as_instants() -> None:
     )
 
 
+DATES = st.sampled_from(
+    [
+        *("2026", "11", "31", "0001", "9999", "-", ":", "T", "t", " ", "23", "59", ".", "5", "Z"),
+        *("+", "24:00", "-23:59", "+00:00:00.000001", "9" * 20, "1" * 5000),
+        *("\u0662", "\ud800", "\0", "W"),
+    ]
+)
+"""What instants are made of, and what they should not be made of."""
+
+
+@given(st.lists(DATES, max_size=16).map("".join))
+def test_no_text_is_more_than_a_run_that_is_left_out(next_run: str) -> None:
+    """Any text is a plausible instant, or that run is not known; the repository is."""
+    found = listed(scheduled={"a": {"task_type": "BACKUP", "next_run": next_run}})
+
+    assert not found.problem
+    assert all(2000 <= run.next_run.year < 2200 for run in found.scheduled)
+
+
 @pytest.mark.parametrize(
     "entry",
     [
