@@ -79,6 +79,7 @@ class Controller:
         self.cluster = cluster
         self._holdings = holdings
         self._route = route
+        self._answering: Route | None = None
         self._journal = journal
         self._clocks = clocks
         self._pacing = Pacing()
@@ -110,19 +111,19 @@ class Controller:
         self._pacing.forget()
 
     def is_idle(self, rules: Rules, now: datetime) -> bool:
-        """Check whether nothing is wanted, ours or suspected, and a first look was answered.
+        """Check whether nothing is wanted, ours or suspected, and a look this way was answered.
 
         Without that look a wrong password would show only when a window opens.
         """
-        is_known = self.has_looked and not self._journal.unreachable_cluster
+        is_known = self._answering is self._route and not self._journal.unreachable_cluster
         return is_known and not (self._holdings or rules.timeline.is_wanted(self.cluster, now))
 
     async def run_pass(self, rules: Rules, *, is_urgent: bool = True) -> timedelta | None:
         """Make one pass; return the time after which another is due, None when nothing waits.
 
         1. Leave an idle cluster in peace, or one that refused us just now, unless it is urgent.
-        2. List the repositories; a failure ends the pass for this cluster alone. What is ours and
-           over is resumed unseen if that goes on while the service answers.
+        2. List the repositories; a failure ends the pass. If it goes on while the service answers,
+           what is ours and over is resumed unseen.
         3. Decide for each repository that is wanted or known.
         4. Record every intent and maybe-sent mark in one durable transaction.
         5. Send resumes before pauses, `concurrency` at a time.
@@ -158,7 +159,7 @@ class Controller:
     async def _look(self, windows: tuple[str, ...]) -> Observed:
         seen = await self._route.service.repositories(windows, self._clocks.wait)
         observed = self._looks.believe(seen)
-        self.has_looked = True
+        self.has_looked, self._answering = True, self._route
         self._pacing.succeeded(CLUSTER)
         self.known_ids = frozenset(filter(is_id, observed))
         self.last_contact = self._clocks.now().wall

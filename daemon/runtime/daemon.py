@@ -274,7 +274,8 @@ class Daemon:
         except ConfigError as exc:
             self._log_rejected(exc)
         finally:
-            self._manager.ready(self._health.status_line())
+            if not self._signals.stop:
+                self._manager.ready(self._health.status_line())
 
     async def _plan(self, settings: Settings) -> Rules:
         """Return the rules of *settings*, with what is decided now."""

@@ -375,3 +375,22 @@ def restore(stage: Stage, text: bytes) -> None:
     draft = stage.folder / "draft.yaml"
     draft.write_bytes(text)
     draft.replace(stage.config)
+
+
+def test_another_way_to_an_idle_cluster_is_tried(stage: Stage) -> None:
+    """A wrong user shows when the file names it, and not when the next window opens."""
+    stage.simulate("prod", "orders")
+    later = once("later", LONG, 2 * LONG)
+    stage.write(later)
+    daemon = stage.start()
+    daemon.wait_for("http.attempted", outcome="ok")
+
+    stage.write(later, username="nobody")
+    reload(daemon)
+    (unreachable,) = daemon.wait_for("cluster.unreachable")
+    stage.write(later)
+    reload(daemon)
+    daemon.wait_for("cluster.recovered")
+    daemon.stop()
+
+    assert unreachable["error"] == "unauthorized"

@@ -38,6 +38,8 @@ def confine(limits: Limits, parent: int) -> None:
             resource.setrlimit(which, (allowed, hard))
     for number in (signal.SIGXCPU, signal.SIGALRM, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
+    # Meant for the daemon, where it is sent to all of its processes.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # Should nobody be left to do it.
     signal.alarm(limits.wall_s)
     # Were memory to run out, it is to be had here and not from the daemon.
