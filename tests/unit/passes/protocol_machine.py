@@ -34,7 +34,7 @@ from daemon.passes.controller import Controller, Rules
 from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
-from daemon.passes.pacing import LONGEST
+from daemon.passes.pacing import CLUSTER, LONGEST
 from daemon.windows.rules import Once
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
@@ -189,7 +189,10 @@ class Machine(RuleBasedStateMachine):
         may_be_due = self.world.has_withheld or took >= timedelta(minutes=1)
         if due_in is not None and due_in <= timedelta(0) and not may_be_due:
             violations.append("I6: a pass asks for another one at once")
-        again = self.controller._pacing.next_due(self.world.now().uptime)
+        pacing, now = self.controller._pacing, self.world.now().uptime
+        # Until there is a list, nothing else can be done.
+        is_unlisted = pacing.is_distant(CLUSTER, now)
+        again = pacing.distance(CLUSTER, now) if is_unlisted else pacing.next_due(now)
         if again is not None and (due_in is None or due_in > again or again > LONGEST):
             violations.append(f"I6: what failed is due in {again}, and the pass asks for {due_in}")
 
