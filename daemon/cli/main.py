@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run_and_flush(sys.argv[1:] if argv is None else argv)
     except ConfigError as exc:
         # Faults stand at the start of their lines, where editors look for a place to jump to.
-        return _fail(exc.exit_code, *(fault.render(exc.file) for fault in exc.faults))
+        return _fail(exc.exit_code, *exc.lines())
     except CbmaintdError as exc:
         return _fail(exc.exit_code, f"cbmaintd: {exc}")
     except KeyboardInterrupt:

@@ -184,6 +184,17 @@ def test_an_invalid_file_is_two_and_faults_start_their_lines(
     assert all(line.startswith(f"{file}:") for line in ended.err.splitlines())
 
 
+def test_faults_beyond_those_shown_are_counted(cbmaintd: Command, tmp_path: Path) -> None:
+    """Of thirty faults twenty are shown, and the last line says how many more there are."""
+    file = tmp_path / "bad.yaml"
+    file.write_text(VALID + "".join(f"key{number}: 1\n" for number in range(30)))
+
+    lines = cbmaintd("check", "-c", str(file)).err.splitlines()
+
+    assert len(lines) == 21
+    assert lines[-1] == f"{file}: and 10 more faults"
+
+
 def test_a_status_without_a_ledger_says_so(cbmaintd: Command, tmp_path: Path) -> None:
     """What cannot be done, as a status where no daemon has run, is one line and code 1."""
     ended = cbmaintd("status", "--ledger", str(tmp_path / "none.db"))
