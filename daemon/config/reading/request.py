@@ -87,4 +87,5 @@ def _secrets(settings: Settings) -> Iterator[Path]:
         tls = cluster.tls
         files = (cluster.password_file, tls.ca_file, tls.client_cert, tls.client_key)
         yield from filter(None, files)
-    yield from (target.url_file for target in settings.notify if target.url_file)
+    for target in settings.notify:
+        yield from filter(None, (target.url_file, *(header.file for header in target.headers)))

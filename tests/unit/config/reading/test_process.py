@@ -63,10 +63,14 @@ def test_faults_come_back_with_their_places() -> None:
 def test_what_only_secrets_are_missing_for_is_told(tmp_path: Path) -> None:
     """Where everything is well but for a secret, its file is named, so that it can be watched."""
     lacking = GOOD.replace("password_env: PW", "password_file: pw")
+    headers = "headers: {Authorization: {file: token}}"
+    target = f"notify:\n  - {{webhook: {{file: url}}, {headers}}}\n"
 
+    of_header = answer_to(GOOD + target, tmp_path)
     of_secrets, of_more = answer_to(lacking, tmp_path), answer_to(lacking + "    x: 1\n", tmp_path)
 
     assert of_secrets.secrets == (tmp_path / "pw",)
+    assert of_header.secrets == (tmp_path / "token", tmp_path / "url")
     assert of_more.secrets is None
 
 
