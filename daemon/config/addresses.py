@@ -9,9 +9,9 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from daemon.core.repository import is_id
 from daemon.wording import shown
 
-REPOSITORY_ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,49}$")
 URL = r"^https?://[^\s@/?#]+(/[^\s@?#]*)?$"
 LISTEN = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$"
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
@@ -107,7 +107,7 @@ def repository_pattern(text: str) -> str:
     # Brackets match one character in a glob; an unclosed bracket matches itself.
     plain = re.sub(r"\[[!^]?[^]]+\]", "?", pattern)
     if plain == pattern and not re.search(r"[*?]", pattern):
-        if not REPOSITORY_ID.fullmatch(pattern):
+        if not is_id(pattern):
             raise ValueError(
                 f"{shown(text)} is not a repository id: letters, digits, _ and -, the first a"
                 " letter or digit, at most 50"

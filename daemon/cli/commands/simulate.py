@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from daemon.config.addresses import REPOSITORY_ID
+from daemon.core.repository import is_id
 from daemon.durations import parse_duration
 from daemon.errors import UsageError
 from daemon.simulator.standalone import SimulatorOptions, serve
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
 def _repositories(text: str) -> tuple[str, ...]:
     ids = tuple(id_.strip() for id_ in text.split(",") if id_.strip())
     for id_ in ids:
-        if not REPOSITORY_ID.fullmatch(id_):
+        if not is_id(id_):
             raise UsageError(
                 f"--repositories: {shown(id_)} is no id of a repository: letters, digits, _ and -,"
                 " at most 50, the first a letter or digit"
