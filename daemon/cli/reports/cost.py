@@ -95,7 +95,7 @@ def _lost(runs: Iterable[LostRun], zone: ZoneInfo) -> Grid:
             format_local(run.at.astimezone(zone)),
             str(run.repository),
             task,
-            ", ".join(run.windows),
+            enumerated(run.windows),
         )
         table.add(*cells)
     return table

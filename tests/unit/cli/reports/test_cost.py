@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from daemon.cli.reports import cost
+from daemon.cli.reports.impact import Impact, LostRun
+from daemon.core.repository import RepositoryKey
 from daemon.simulator.server import Simulator
 from tests.unit.cli.ended import Ended, ended
 
@@ -91,3 +96,16 @@ def test_there_is_no_such_calendar_file(ask: Ask) -> None:
 
     assert done.code == 2
     assert "--impact" in done.err
+
+
+def test_a_run_names_as_many_windows_as_anyone_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of thirty windows that cost a run twenty are named, and the rest is counted."""
+    windows = tuple(f"w{number}" for number in range(30))
+    at = datetime(2026, 11, 23, 2, tzinfo=UTC)
+    run = LostRun(at, RepositoryKey("a", "orders"), "nightly", "BACKUP", windows)
+
+    cost.show([Impact((run,), (), ())], ZoneInfo("UTC"))
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert "and 10 more" in said
+    assert "w29" not in said
