@@ -64,7 +64,12 @@ MACHINE |= {"end", "made", "applied", "folder", "attached", "digest"}
 JSON = {"scheduled", "targets"}
 
 
-STOPPED = {"simulate": ("--latency", "x"), "demo": ("--seconds", "x"), "run": ("--log-level", "x")}
+STOPPED = {
+    "simulate": ("--latency", "x"),
+    "demo": ("--seconds", "x"),
+    "run": ("--log-level", "x"),
+    "install-unit": ("--print",),
+}
 
 
 def harmless(text: str) -> list[str]:
@@ -207,7 +212,7 @@ def _arguments() -> Iterator[tuple[str, ...]]:
                 yield (name, *needed[:index], ARGUMENT, *needed[index + 1 :])
         for action in verb._actions:
             if action.option_strings and action.nargs != 0:
-                # What would start something for good does not come so far.
+                # What would start something for good, or install it here, does not come so far.
                 yield (name, *needed, action.option_strings[-1], ARGUMENT, *STOPPED.get(name, ()))
 
 
