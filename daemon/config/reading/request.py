@@ -17,7 +17,8 @@ from daemon.errors import ConfigError, Fault
 class Request:
     """A `content` of the file that users know as `path`; what it names is in `folder`.
 
-    Without `check_secrets`, password and key files need not exist.
+    Without `check_secrets`, password and key files need not exist. Where texts were `kept`, they
+    stand for the calendar files that it names.
     """
 
     content: Content
@@ -25,6 +26,7 @@ class Request:
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
     check_secrets: bool = True
+    kept: Mapping[str, str] | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -51,7 +53,7 @@ class Answer:
 
 def answer(request: Request) -> Answer:
     """Read what is asked for, here and now."""
-    attachments = Attachments(request.folder)
+    attachments = Attachments(request.folder, request.kept)
     try:
         settings = _settings(request, attachments, check_secrets=request.check_secrets)
     except ConfigError as exc:
@@ -76,7 +78,8 @@ def _settings(request: Request, attachments: Attachments, *, check_secrets: bool
 
 def _secrets_lacking(request: Request) -> tuple[Path, ...] | None:
     try:
-        settings = _settings(request, Attachments(request.folder), check_secrets=False)
+        attachments = Attachments(request.folder, request.kept)
+        settings = _settings(request, attachments, check_secrets=False)
     except ConfigError:
         return None
     return tuple(sorted(set(_secrets(settings))))
