@@ -35,7 +35,8 @@ class Answer:
     """The settings, or the faults and how many `more` there are.
 
     `attached` has the texts of the calendar files that were asked for. Where nothing is wrong but
-    with secrets, `secrets` are their files.
+    with secrets, `secrets` are their files. Where it `may_pass`, the fault is not the file's: its
+    reading was ended from outside, say.
     """
 
     settings: Settings | None
@@ -43,6 +44,7 @@ class Answer:
     more: int = 0
     attached: Mapping[str, str | None] = field(default_factory=dict)
     secrets: tuple[Path, ...] | None = None
+    may_pass: bool = False
 
     def settings_of(self, path: str) -> Settings:
         """Return the settings of the file at *path*. Raises ConfigError."""
