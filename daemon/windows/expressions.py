@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from dateutil import rrule as rfc5545
 
+from daemon.windows.cron_faults import explain
+
 _CRON_FIELDS = 5
 
 _GREGORIAN_CYCLE = 400
@@ -91,7 +93,8 @@ def check_cron(expression: str) -> None:
     except (CronSimError, ValueError) as exc:
         wrong = str(exc).removeprefix("Bad ") if isinstance(exc, CronSimError) else "a number"
         raise ValueError(
-            f"{wrong} of this cron expression is not as in crontab(5), or never comes"
+            explain(expression)
+            or f"{wrong} of this cron expression is not as in crontab(5), or never comes"
         ) from exc
 
 

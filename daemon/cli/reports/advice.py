@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from daemon.cli.reports.times import format_local_with_offset, span
 from daemon.service.cluster import ClusterSettings, RetryPolicy
+from daemon.windows.cron_faults import uneven_steps
 from daemon.windows.expressions import means_either_day
 from daemon.windows.rules import Cron
 from daemon.windows.timeline import LOOK_AHEAD, ahead
@@ -54,7 +55,13 @@ def advise(
                 f"{window.name}: is open without a break for the next {MONTH.days} days:"
                 " what it is for is not backed up at all"
             )
+        elif _overlaps_itself(month[window.name]):
+            yield (
+                f"{window.name}: opens again before it has closed; such openings are one pause,"
+                " from the first start to the last end"
+            )
         yield from _either_day(window)
+        yield from _uneven(window)
         yield from _too_short(window, first, clusters)
         yield from _at_clock_changes(window, now)
     yield from _twins(enabled, month)
@@ -80,6 +87,20 @@ def _either_day(window: Window) -> Iterator[str]:
             " weekday in it, as crontab(5) says; for the first Saturday write monthly:"
             " {on: [first saturday]}, or sat#1 as the weekday alone"
         )
+
+
+def _uneven(window: Window) -> Iterator[str]:
+    if isinstance(window.rule, Cron):
+        for step in uneven_steps(window.rule.expression):
+            yield (
+                f"{window.name}: {step} of its cron expression does not divide evenly: it begins"
+                " anew at 0, so that the last distance is another"
+            )
+
+
+def _overlaps_itself(month: list[Opening]) -> bool:
+    """Check whether an opening begins while the one before it lasts."""
+    return any(after.start < before.end for before, after in pairwise(month))
 
 
 def _is_endless(month: list[Opening], now: datetime) -> bool:

@@ -64,6 +64,35 @@ def test_either_day_of_a_cron(expression: str, *, is_told: bool) -> None:
     assert bool(said) is is_told
 
 
+@pytest.mark.parametrize(
+    ("expression", "step"),
+    [
+        ("*/25 2 * * *", "*/25 in the minute"),
+        ("*/90 2 * * *", "*/90 in the minute"),
+        ("0 */5 * * *", "*/5 in the hour"),
+        ("*/15 2 * * *", ""),
+        ("0 */6 * * *", ""),
+        ("0 2 */7 * *", ""),
+    ],
+)
+def test_steps_that_do_not_come_out_even(expression: str, step: str) -> None:
+    """Every 25 minutes is not what */25 means: it is told with the field."""
+    window = replace(daily("often", HOUR), rule=Cron(expression, timedelta(minutes=1)))
+
+    said = [line for line in advice(window) if "does not divide evenly" in line]
+
+    assert len(said) == bool(step)
+    assert all(line.startswith(f"often: {step} of its cron expression") for line in said)
+
+
+@pytest.mark.parametrize(("length", "is_told"), [(3, True), (2, False), (1, False)])
+def test_a_window_that_opens_before_it_has_closed(length: int, *, is_told: bool) -> None:
+    """Openings that overlap are one pause; those that touch, and those without a break, are not."""
+    window = replace(daily("late", HOUR), rule=Cron("0 2,4 * * *", length * HOUR))
+
+    assert any("opens again before it has closed" in line for line in advice(window)) is is_told
+
+
 def test_a_window_that_is_over() -> None:
     """A single opening in the past is told, one in the future is not."""
     past = Once(datetime(2026, 1, 1, 2), duration=HOUR)  # noqa: DTZ001  # local time
