@@ -57,6 +57,7 @@ def parts_of(
         folder=file.absolute().parent,
         records=records,
         overrides=tuple(ledger.overrides()),
+        listings=ledger.listings(),
         earlier=stored_configs.clusters(orphans, ledger.configs(), environ) if orphans else {},
         rejected=rejected,
         has_lost_ledger=ledger.loss is not None,

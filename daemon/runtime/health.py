@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from daemon.config.settings import Settings
 from daemon.core.moment import Moment
+from daemon.core.progress import Progress
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
-from daemon.monitoring.metrics import State
+from daemon.monitoring.metrics import State, WindowState
+from daemon.monitoring.upcoming import Upcoming
 from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.reload import ConfigFile
 from daemon.runtime.status_line import Status, in_one_line
@@ -36,11 +38,17 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How things stood at one moment; frozen, so that any thread may read it."""
+    """How things stood at one moment; frozen, so that any thread may read it.
+
+    `progress` is how far each opening of `timeline` is that holds anything, by its id.
+    """
 
     state: State
     problems: tuple[str, ...]
     stalls: tuple[str, ...]
+    now: datetime
+    timeline: Timeline
+    progress: Mapping[str, Progress]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +66,23 @@ class Health:
 
     def snapshot(self) -> Snapshot:
         """Return how things stand now."""
-        return Snapshot(self._state(), tuple(self.problems()), tuple(self.stalls()))
-
-    def _state(self) -> State:
         now, in_force = self.clock().wall, self.in_force()
+        return Snapshot(
+            self._state(now, in_force),
+            tuple(self.problems()),
+            tuple(self.stalls()),
+            now,
+            in_force.timeline,
+            self.fleet.lanes.progress(in_force.timeline, now),
+        )
+
+    def _state(self, now: datetime, in_force: InForce) -> State:
+        open_now = {opening.window for opening in in_force.timeline.covering(now)}
         return State(
-            clusters=self.fleet.lanes.states(now),
-            open_windows=tuple(opening.window for opening in in_force.timeline.covering(now)),
+            clusters=self.fleet.lanes.states(in_force.timeline, now),
+            windows=tuple(
+                WindowState(name, name in open_now) for name in in_force.timeline.windows
+            ),
             is_config_good=not self.file.is_rejected,
             config_applied=in_force.applied,
             config_digest=in_force.settings.digest,
@@ -123,6 +141,7 @@ class Snapshots:
         self._loop = asyncio.get_running_loop()
         self._health = health
         self._last = health.snapshot()
+        self._upcoming = Upcoming()
 
     def get(self) -> Snapshot:
         """Return how things stand, from any other thread."""
@@ -136,6 +155,16 @@ class Snapshots:
         except TimeoutError:
             made.cancel()
         return self._last
+
+    def state(self) -> State:
+        """Return how things stand for monitoring, from the thread of those who ask."""
+        found = self.get()
+        coming = self._upcoming.at(found.timeline, found.now)
+        windows = tuple(
+            replace(each, next_open=coming[each.name].start) if each.name in coming else each
+            for each in found.state.windows
+        )
+        return replace(found.state, windows=windows)
 
     def problems(self) -> list[str]:
         """Return why somebody should look after this daemon, from any other thread."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon.config.settings import Settings
+from daemon.core.listing import Listing
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.errors import ConfigError
@@ -23,7 +24,8 @@ from daemon.windows.overrides import Override
 class DaemonParts:
     """What a daemon starts with; `rejected` says why the file itself could not be used.
 
-    `earlier` says how to reach clusters that the file no longer names and that have records.
+    `earlier` says how to reach clusters that the file no longer names and that have records,
+    `listings` what the last list of each showed.
     `has_lost_ledger`: an earlier ledger was lost, so that what is found paused may be ours. With a
     `membership`, only claimed clusters are managed, and their records come with each claim.
     """
@@ -34,6 +36,7 @@ class DaemonParts:
     records: tuple[Record, ...]
     earlier: Mapping[str, ClusterSettings]
     overrides: tuple[Override, ...] = ()
+    listings: Mapping[str, Listing] = field(default_factory=dict)
     rejected: ConfigError | None = None
     has_lost_ledger: bool = False
     dry_run: bool = False
