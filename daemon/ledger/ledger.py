@@ -203,6 +203,17 @@ class Ledger(ABC):
         with self.transaction() as connection:
             return [self.parse(rows.to_attempt, row) for row in connection.execute(query)]
 
+    def last_attempts(self, most: int) -> list[Attempt]:
+        """List the last calls to repositories, the oldest first. Raises LedgerError."""
+        query = (
+            sa.select(tables.attempt)
+            .order_by(tables.attempt.c.started.desc(), tables.attempt.c.id.desc())
+            .limit(most)
+        )
+        with self.transaction() as connection:
+            found = [self.parse(rows.to_attempt, row) for row in connection.execute(query)]
+        return found[::-1]
+
     def listings(self) -> dict[str, Listing]:
         """Return what the last list of each cluster showed. Raises LedgerError.
 

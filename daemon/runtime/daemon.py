@@ -124,8 +124,12 @@ class Daemon:
             guard=self._guard,
             file=self._file,
             unreachable=self._clusters.unreachable,
-            in_force=lambda: InForce(self._settings, self._rules.timeline, self._applied),
+            in_force=lambda: InForce(
+                self._settings, self._rules.timeline, self._applied, self._overrides
+            ),
             lost_lines=host.lost_lines,
+            recent=host.recent,
+            began=host.clock().wall,
         )
 
     def _make_monitor(self, host: HostParts) -> Monitor:
@@ -134,13 +138,7 @@ class Daemon:
         def on_bug(exc: Exception) -> None:
             loop.call_soon_threadsafe(self._log_bug, loop, {"exception": exc})
 
-        return Monitor(
-            host.metrics,
-            snapshots.state,
-            snapshots.problems,
-            snapshots.stalls,
-            on_bug,
-        )
+        return Monitor(host.metrics, snapshots, on_bug)
 
     async def run(self) -> None:
         """Run until a signal says stop.

@@ -15,6 +15,7 @@ from daemon.config.file_watch import Content, Watch, state_of
 from daemon.config.reading.process import FileReading
 from daemon.config.reading.request import Answer, Request
 from daemon.config.settings import Settings
+from daemon.errors import ConfigError
 from daemon.runtime.parts import DaemonParts
 
 _PASSED_AFTER = 60
@@ -50,7 +51,7 @@ class _Waiting:
 
 
 class ConfigFile:
-    """schedules.yaml while the daemon runs; `is_rejected` is about its last reading."""
+    """schedules.yaml while the daemon runs; `faults` are those of its last reading, as lines."""
 
     def __init__(self, parts: DaemonParts, environ: Mapping[str, str]) -> None:
         """Watch the file of *parts*, from what they say was read."""
@@ -62,7 +63,12 @@ class ConfigFile:
         self._watch = Watch(parts.file, known, attachments)
         self._waiting: _Waiting | None = None
         self._failed: _Failed | None = None
-        self.is_rejected = parts.rejected is not None
+        self.faults = _faults(parts.rejected)
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether what is in force is not what it says."""
+        return bool(self.faults)
 
     def read(self) -> Content:
         """Return what the file contains now."""
@@ -90,11 +96,16 @@ class ConfigFile:
         attachments = Attachments(self._folder)
         attachments.seen.update(answer.attached)
         self._watch.settle(content, attachments)
-        self.is_rejected = answer.settings is None
         self._failed = _Failed(content) if answer.may_pass else None
         lacking = answer.secrets
         self._waiting = None if lacking is None else _Waiting(content, lacking)
-        return answer.settings_of(self._path)
+        try:
+            settings = answer.settings_of(self._path)
+        except ConfigError as exc:
+            self.faults = _faults(exc)
+            raise
+        self.faults = ()
+        return settings
 
     def stop(self) -> None:
         """End a reading that is under way; nothing is read any more. From any thread."""
@@ -102,3 +113,7 @@ class ConfigFile:
 
     def _answer(self, content: Content) -> Answer:
         return self._reading.read(Request(content, self._path, self._folder, self._environ))
+
+
+def _faults(exc: ConfigError | None) -> tuple[str, ...]:
+    return tuple(exc.lines()) if exc else ()
