@@ -28,7 +28,7 @@ from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _UNREACHABLE = "unreachable "
 OF_UNREACHABLE = tables.meta.c.name.startswith(_UNREACHABLE)

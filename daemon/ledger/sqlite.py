@@ -52,6 +52,8 @@ _MIGRATIONS = {
         "ALTER TABLE attempt ADD COLUMN member TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE attempt ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
     ),
+    # A program that does not know `unskip` would take such a decision for damage.
+    4: (),
 }
 """The statements that turn each schema version into the next one."""
 

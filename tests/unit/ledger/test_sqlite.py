@@ -126,6 +126,7 @@ ADDED: dict[int, dict[str, tuple[str, ...]]] = {
     2: {"record": ("uuid", "reached", "running", "backup_due")},
     3: {"config": ("attached",)},
     4: {"config": ("digest",), "attempt": ("member", "epoch")},
+    5: {},
 }
 """Which columns each schema version added to the one before it."""
 
