@@ -53,7 +53,8 @@ _MIGRATIONS = {
         "ALTER TABLE attempt ADD COLUMN member TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE attempt ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
     ),
-    # Tables that are new are made in any case.
+    # Tables that are new are made in any case; a program that does not know `unskip` would take
+    # such a decision for damage.
     4: (),
 }
 """The statements that turn each schema version into the next one."""

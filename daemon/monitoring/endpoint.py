@@ -55,7 +55,7 @@ class Page:
 
 
 Find = Callable[[str], Callable[[], Page] | None]
-"""Returns what makes the page at a target, the path and query of a request; None if there is none."""
+"""Returns what makes the page at a target, the path and query of a request; None for no page."""
 
 OnBug = Callable[[Exception], object]
 
@@ -64,9 +64,10 @@ class Endpoint:
     """Serves pages at one address until it is closed."""
 
     def __init__(self, address: tuple[str, int], find: Find, on_bug: OnBug) -> None:
-        """Serve what *find* knows at *address*, host and port; 0 takes a free one. Raises HostError.
+        """Serve what *find* knows at *address*: host and port, 0 takes a free one.
 
         *on_bug* is told, on the thread of this server, of a page that cannot be made.
+        Raises HostError.
         """
         host, port = address
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -11,7 +11,7 @@ MOST_REMEMBERED = 50
 
 
 class RecentAttempts:
-    """The last 50 requests that were about a repository, as the ledger has them; the newest last."""
+    """The last 50 requests that were about a repository, the newest last."""
 
     def __init__(self, earlier: Iterable[Attempt] = ()) -> None:
         """Begin with what an *earlier* run did."""

@@ -182,7 +182,7 @@ class _Instants:
     def __call__(
         self, at: datetime, *, seconds: bool = False, since: datetime | None = None
     ) -> Markup:
-        """Return an element that shows *at*, and in UTC to who asks; no day if that is *since*'s."""
+        """Return an element that shows *at*, and in UTC to who asks; no day if it is that of *since*."""
         local = at.astimezone(self._zone)
         beside = since.astimezone(self._zone) if since else self._now
         time = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"

@@ -1,4 +1,4 @@
-"""What the templates are told of a scene, in the words of `status`: verdicts, states, rows. Pure."""
+"""What templates are told of a scene, in the words of `status`: verdicts, states, rows. Pure."""
 
 from __future__ import annotations
 
