@@ -108,7 +108,7 @@ class Health:
             skips=skips(in_force.decisions),
             clusters=tuple(map(_cluster_scene, self.fleet.lanes)),
             problems=tuple(self.problems()),
-            faults=self.file.faults,
+            faults=tuple(self.file.rejected.lines()) if self.file.rejected else (),
             history=(*decided, *called),
         )
 

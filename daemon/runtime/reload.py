@@ -51,7 +51,7 @@ class _Waiting:
 
 
 class ConfigFile:
-    """schedules.yaml while the daemon runs; `faults` are those of its last reading, as lines."""
+    """schedules.yaml while the daemon runs; `rejected` says what is wrong by its last reading."""
 
     def __init__(self, parts: DaemonParts, environ: Mapping[str, str]) -> None:
         """Watch the file of *parts*, from what they say was read."""
@@ -63,12 +63,12 @@ class ConfigFile:
         self._watch = Watch(parts.file, known, attachments)
         self._waiting: _Waiting | None = None
         self._failed: _Failed | None = None
-        self.faults = _faults(parts.rejected)
+        self.rejected = parts.rejected
 
     @property
     def is_rejected(self) -> bool:
         """Whether what is in force is not what it says."""
-        return bool(self.faults)
+        return self.rejected is not None
 
     def read(self) -> Content:
         """Return what the file contains now."""

@@ -24,7 +24,7 @@ MOST_WINDOWS = 100
 MOST_ROWS = 100
 MOST_PENDING = 10
 MOST_LISTED = 1_000
-MOST_UPCOMING = 20
+MOST_UPCOMING = 10
 MOST_FAULTS = 20
 MOST_ENTRIES = 50
 """How many of each are shown; what is left out is counted. With all of them the page stays below
@@ -182,7 +182,7 @@ class _Instants:
     def __call__(
         self, at: datetime, *, seconds: bool = False, since: datetime | None = None
     ) -> Markup:
-        """Return an element that shows *at*, and in UTC to who asks; no day if it is that of *since*."""
+        """Return an element that shows *at*, in UTC to who asks; without a day if *since* has it."""
         local = at.astimezone(self._zone)
         beside = since.astimezone(self._zone) if since else self._now
         time = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"

@@ -87,7 +87,8 @@ def verdict(openings: Iterable[OpenView]) -> Verdict:
         if silent
         else ""
     )
-    text = f"Not everything is paused: {paused} of {wanted}{more}."
+    known = " known" if any(each.progress.unlisted for each in begun) else ""
+    text = f"Not everything is paused: {paused} of {wanted}{known}{more}."
     return Verdict("wait", "…", text, f"{paused} of {wanted} paused")
 
 
