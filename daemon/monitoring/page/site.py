@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from http import HTTPStatus
 from importlib.resources import files
@@ -16,7 +16,7 @@ from daemon.durations import format_duration
 from daemon.monitoring.endpoint import Page
 from daemon.monitoring.page import views
 from daemon.monitoring.page.scene import Scene
-from daemon.monitoring.page.strips import WIDTH, Kind, Span, Strip, strip
+from daemon.monitoring.page.strips import WIDTH, Kind, Span, Strip, Strips
 from daemon.wording import printable
 
 EVERY_S = 15
@@ -50,7 +50,7 @@ class Site:
         """Ask for the *scene* when somebody asks for a page."""
         self._scene = scene
         self._style = (_TEMPLATES / "style.css").read_bytes()
-        self._strips = _Strips()
+        self._strips = Strips()
         self._templates = jinja2.Environment(
             loader=jinja2.FunctionLoader(lambda name: (_TEMPLATES / name).read_text()),
             autoescape=True,
@@ -154,25 +154,6 @@ class Site:
         return Page(HTTPStatus.OK, html.encode(), _HTML, headers)
 
 
-class _Strips:
-    """The strips of all windows, kept as long as nothing that they show has changed."""
-
-    def __init__(self) -> None:
-        self._known: tuple[Scene, Span, dict[str, Strip]] | None = None
-
-    def of(self, scene: Scene) -> tuple[Span, Mapping[str, Strip]]:
-        """Return the two weeks around now, and what is drawn of each window, by its name."""
-        span = Span.around(scene.now, scene.zone)
-        if self._known is not None:
-            before, known, strips = self._known
-            if before.timeline is scene.timeline and before.skips == scene.skips and known == span:
-                return span, strips
-        windows = scene.timeline.windows
-        strips = {name: strip(windows[name], span, scene.skips) for name in sorted(windows)}
-        self._known = scene, span, strips
-        return span, strips
-
-
 class _Instants:
     """Writes instants as clocks in one zone show them, with the day where it is not today."""
 
@@ -182,7 +163,7 @@ class _Instants:
     def __call__(
         self, at: datetime, *, seconds: bool = False, since: datetime | None = None
     ) -> Markup:
-        """Return an element that shows *at*, in UTC to who asks; without a day if *since* has it."""
+        """Return an element that shows *at*, in UTC to who asks; its day unless *since* has it."""
         local = at.astimezone(self._zone)
         beside = since.astimezone(self._zone) if since else self._now
         time = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"

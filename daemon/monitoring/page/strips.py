@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from daemon.monitoring.page.scene import Scene
 from daemon.windows.interval import DstEffect
 from daemon.windows.overrides import Override
 from daemon.windows.wallclock import start_instant
@@ -136,3 +137,23 @@ def _mark(kind: Kind, opening: Opening, span: Span) -> Mark:
     x, end = span.x(opening.start), span.x(opening.end)
     width = max(round(end - x, 1), _LEAST_WIDTH)
     return Mark(kind, min(x, WIDTH - width), width, opening, opening.dst)
+
+
+class Strips:
+    """The strips of all windows, kept as long as nothing that they show has changed."""
+
+    def __init__(self) -> None:
+        """Begin with nothing computed."""
+        self._known: tuple[Scene, Span, dict[str, Strip]] | None = None
+
+    def of(self, scene: Scene) -> tuple[Span, Mapping[str, Strip]]:
+        """Return the two weeks around now, and what is drawn of each window, by its name."""
+        span = Span.around(scene.now, scene.zone)
+        if self._known is not None:
+            before, known, strips = self._known
+            if before.timeline is scene.timeline and before.skips == scene.skips and known == span:
+                return span, strips
+        windows = scene.timeline.windows
+        strips = {name: strip(windows[name], span, scene.skips) for name in sorted(windows)}
+        self._known = scene, span, strips
+        return span, strips
