@@ -54,8 +54,8 @@ class Page:
         return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
 
 
-Find = Callable[[str], Callable[[], Page] | None]
-"""Returns what makes the page at a target, the path and query of a request; None for no page."""
+Find = Callable[[str], Callable[[], Page]]
+"""Returns what makes the page at a target, the path and query of a request."""
 
 OnBug = Callable[[Exception], object]
 
@@ -167,8 +167,7 @@ class Endpoint:
         if not self._is_for_us(request.host):
             return Page(HTTPStatus.MISDIRECTED_REQUEST, b"this host is called otherwise\n")
         try:
-            make = self._find(request.target)
-            return make() if make else Page(HTTPStatus.NOT_FOUND, b"there is no such page: see /\n")
+            return self._find(request.target)()
         except Exception as exc:  # noqa: BLE001  # a bug in one page, which its reader is to see
             self._on_bug(exc)
             return Page(HTTPStatus.INTERNAL_SERVER_ERROR, b"a bug: the log has the traceback\n")

@@ -78,7 +78,7 @@ class Monitor:
         if former:
             former.close()
 
-    def _find(self, target: str) -> Callable[[], Page] | None:
+    def _find(self, target: str) -> Callable[[], Page]:
         page = self._pages.get(target.partition("?")[0])
         if page is None:
             if self._site is None:
@@ -87,7 +87,11 @@ class Monitor:
 
                 self._site = Site(self._scene)
             page = self._site.find(target)
-        return page
+        return page or self._missing
+
+    def _missing(self) -> Page:
+        known = ", ".join(("/", *self._pages))
+        return Page(HTTPStatus.NOT_FOUND, f"there are: {known}\n".encode())
 
     def close(self) -> None:
         """Serve no more."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 from daemon import __version__
 from daemon.config.settings import Settings
 from daemon.core.moment import Moment
-from daemon.core.progress import Progress
+from daemon.core.progress import Progress, wanted_now
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
 from daemon.fleet.lane import Lane
@@ -106,7 +106,9 @@ class Health:
             timeline=in_force.timeline,
             progress=self.fleet.lanes.progress(in_force.timeline, now),
             skips=skips(in_force.decisions),
-            clusters=tuple(map(_cluster_scene, self.fleet.lanes)),
+            clusters=tuple(
+                _cluster_scene(lane, in_force.timeline, now) for lane in self.fleet.lanes
+            ),
             problems=tuple(self.problems()),
             faults=tuple(self.file.rejected.lines()) if self.file.rejected else (),
             history=(*decided, *called),
@@ -166,7 +168,8 @@ class Health:
         return in_one_line(status, in_force.timeline, now.astimezone(in_force.settings.timezone))
 
 
-def _cluster_scene(lane: Lane) -> ClusterScene:
+def _cluster_scene(lane: Lane, timeline: Timeline, now: datetime) -> ClusterScene:
+    wanted, pending = wanted_now(timeline, lane.view, now)
     return ClusterScene(
         lane.settings.name,
         lane.is_up,
@@ -174,6 +177,8 @@ def _cluster_scene(lane: Lane) -> ClusterScene:
         lane.controller.last_contact,
         lane.certificate_ends,
         tuple(lane.view.records.values()),
+        wanted,
+        pending,
     )
 
 

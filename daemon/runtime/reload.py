@@ -99,13 +99,12 @@ class ConfigFile:
         self._failed = _Failed(content) if answer.may_pass else None
         lacking = answer.secrets
         self._waiting = None if lacking is None else _Waiting(content, lacking)
+        self.rejected = None
         try:
-            settings = answer.settings_of(self._path)
+            return answer.settings_of(self._path)
         except ConfigError as exc:
-            self.faults = _faults(exc)
+            self.rejected = exc
             raise
-        self.faults = ()
-        return settings
 
     def stop(self) -> None:
         """End a reading that is under way; nothing is read any more. From any thread."""
@@ -113,7 +112,3 @@ class ConfigFile:
 
     def _answer(self, content: Content) -> Answer:
         return self._reading.read(Request(content, self._path, self._folder, self._environ))
-
-
-def _faults(exc: ConfigError | None) -> tuple[str, ...]:
-    return tuple(exc.lines()) if exc else ()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.monitoring.endpoint import Endpoint
+from daemon.monitoring.endpoint import Endpoint, Page
 from daemon.monitoring.page.scene import Scene
 from daemon.monitoring.page.site import Site
 from tests.host.browser import CHROMIUM, Browser, running_browser
@@ -37,7 +37,11 @@ class Served:
 
     def __post_init__(self) -> None:
         """Listen."""
-        self.endpoint = Endpoint(("127.0.0.1", 0), Site(lambda: self.shows).find, self.bugs.append)
+        site = Site(lambda: self.shows)
+        missing = Page(404, b"")
+        self.endpoint = Endpoint(
+            ("127.0.0.1", 0), lambda at: site.find(at) or (lambda: missing), self.bugs.append
+        )
 
     def url(self, target: str = "/") -> str:
         """Return the address of a page, which stays as it is."""

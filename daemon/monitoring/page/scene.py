@@ -20,7 +20,8 @@ class ClusterScene:
     """What is known of one cluster; instants are UTC.
 
     `is_up` is None before the first attempt. `records` are those of repositories that we hold, and
-    of those whose backup is owed.
+    of those whose backup is owed. Of the repositories that are `wanted` by what is open, `pending`
+    ones are not paused: each counts once, however many windows are open.
     """
 
     name: str
@@ -29,6 +30,8 @@ class ClusterScene:
     last_contact: datetime | None
     certificate_ends: datetime | None
     records: tuple[Record, ...]
+    wanted: int = 0
+    pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)

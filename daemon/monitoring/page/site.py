@@ -23,7 +23,7 @@ EVERY_S = 15
 MOST_WINDOWS = 100
 MOST_ROWS = 100
 MOST_PENDING = 10
-MOST_LISTED = 1_000
+MOST_LISTED = 500
 MOST_UPCOMING = 10
 MOST_FAULTS = 20
 MOST_ENTRIES = 50
@@ -86,7 +86,7 @@ class Site:
             scene,
             span,
             refreshes=refreshes,
-            verdict=views.verdict(openings),
+            verdict=views.verdict(scene, openings),
             problems=scene.problems,
             open_now=openings,
             upcoming=upcoming[:MOST_UPCOMING],

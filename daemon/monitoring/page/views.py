@@ -71,13 +71,13 @@ def open_now(scene: Scene) -> list[OpenView]:
     ]
 
 
-def verdict(openings: Iterable[OpenView]) -> Verdict:
+def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
     """Return whether everything that is open is paused."""
     begun = [each for each in openings if each.has_begun]
     if not begun:
         return Verdict("quiet", "○", "No window is open.", "no window is open")
-    wanted = sum(each.progress.wanted for each in begun)
-    paused = sum(each.progress.paused for each in begun)
+    wanted = sum(cluster.wanted for cluster in scene.clusters)
+    paused = wanted - sum(cluster.pending for cluster in scene.clusters)
     if all(each.progress.is_complete for each in begun):
         text = f"Everything is paused: {paused} of {wanted}. You may start."
         return Verdict("ok", "✓", text, f"{paused} of {wanted} paused")
@@ -87,8 +87,7 @@ def verdict(openings: Iterable[OpenView]) -> Verdict:
         if silent
         else ""
     )
-    known = " known" if any(each.progress.unlisted for each in begun) else ""
-    text = f"Not everything is paused: {paused} of {wanted}{known}{more}."
+    text = f"Not everything is paused: {paused} of {wanted}{more}."
     return Verdict("wait", "…", text, f"{paused} of {wanted} paused")
 
 

@@ -92,9 +92,9 @@ def busy() -> Scene:
         skips=skips([skip]),
         clusters=(
             ClusterScene(
-                "prod", True, None, NOW, NOW + timedelta(days=9), (*records.values(), owed)
+                "prod", True, None, NOW, NOW + timedelta(days=9), (*records.values(), owed), 4, 1
             ),
-            ClusterScene("dr", False, error, None, None, ()),
+            ClusterScene("dr", False, error, None, None, (), 1, 1),
         ),
         problems=("dr UNREACHABLE (refused)",),
         faults=("schedules.yaml:3:1: windows: unknown key",),
@@ -140,7 +140,8 @@ def large() -> Scene:
         }
         listing = Listing(frozenset(records), frozenset(openings))
         views.append(ClusterView(name, listing, records))
-        clusters.append(ClusterScene(name, True, None, NOW, None, tuple(records.values())))
+        held = tuple(records.values())
+        clusters.append(ClusterScene(name, True, None, NOW, None, held, len(held)))
     done = (HistoryScene(NOW, attempt(names[0], f"repository-{n}", None)) for n in range(50))
     return scene(
         now=NOW,

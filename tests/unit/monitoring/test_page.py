@@ -59,11 +59,11 @@ def test_it_answers_whether_one_may_start() -> None:
     paused = {id_: type(each)(wanted=3, paused=3) for id_, each in found.progress.items()}
 
     assert "No window is open." in text_of(scene())
-    assert "Everything is paused: 3 of 3. You may start." in text_of(
-        replace(found, progress=paused)
-    )
+    prod = replace(found.clusters[0], pending=0)
+    all_paused = replace(found, progress=paused, clusters=(prod,))
+    assert "Everything is paused: 4 of 4. You may start." in text_of(all_paused)
     missing = text_of(found)
-    assert "Not everything is paused: 3 of 4 known; dr does not answer." in missing
+    assert "Not everything is paused: 3 of 5; dr does not answer." in missing
     assert "prod /repository-3: not looked at yet" in missing
     assert "dr : dr does not answer (refused)" in missing
 
