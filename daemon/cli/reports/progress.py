@@ -25,7 +25,9 @@ def progress_json(found: Progress) -> dict[str, object]:
 
 def in_short(found: Progress) -> str:
     """Return it for a table: `1 of 4 paused; dr does not answer`."""
-    return "; ".join([f"{found.paused} of {found.wanted} paused", *_shortly(found)])
+    is_unknown = found.unlisted and not found.wanted
+    count = "not known how many" if is_unknown else f"{found.paused} of {found.wanted} paused"
+    return "; ".join([count, *_shortly(found)])
 
 
 def _shortly(found: Progress) -> Iterator[str]:
