@@ -126,7 +126,7 @@ def progress_on(timeline: Timeline, view: ClusterView, now: datetime) -> dict[st
     if not holding:
         return {}
     looked = view.listing.openings if view.listing else frozenset()
-    groups = _groups(timeline, view, now, is_fresh=any(o.id in looked for o in holding))
+    groups = _groups(timeline, view, now)
     found = {}
     for opening in holding:
         parts = [part for ids, part in groups.items() if opening.id in ids]
@@ -141,7 +141,7 @@ def wanted_now(timeline: Timeline, view: ClusterView, now: datetime) -> tuple[in
     if not covering:
         return 0, 0
     looked = view.listing.openings if view.listing else frozenset()
-    groups = _groups(timeline, view, now, is_fresh=not looked.isdisjoint(covering))
+    groups = _groups(timeline, view, now)
     parts = [part for ids, part in groups.items() if not covering.isdisjoint(ids)]
     wanted, pending = (sum(p.wanted for p in parts), sum(len(p.pending) for p in parts))
     least = 0 if covering <= looked else 1
@@ -149,11 +149,11 @@ def wanted_now(timeline: Timeline, view: ClusterView, now: datetime) -> tuple[in
 
 
 def _groups(
-    timeline: Timeline, view: ClusterView, now: datetime, *, is_fresh: bool
+    timeline: Timeline, view: ClusterView, now: datetime
 ) -> dict[tuple[str, ...], Progress]:
     """Return how far repositories are by the openings that want them: many have the same."""
     listing = view.listing or Listing()
-    if not is_fresh:
+    if listing.openings.isdisjoint(o.id for o in timeline.holding(view.cluster, now)):
         # Why something was left alone in an earlier opening says nothing of this one.
         listing = Listing(listing.ids)
     ids = listing.ids | view.records.keys() | timeline.plain_ids(view.cluster)
@@ -162,7 +162,9 @@ def _groups(
         if desired.ids:
             members.setdefault(desired.ids, []).append(id_)
     return {
-        openings: _count(sorted(found), view, listing, is_fresh=is_fresh)
+        openings: _count(
+            sorted(found), view, listing, is_fresh=listing.openings.issuperset(openings)
+        )
         for openings, found in members.items()
     }
 

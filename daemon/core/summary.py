@@ -165,7 +165,7 @@ def _ms(length: timedelta | None) -> int | None:
     return None if length is None else milliseconds(length)
 
 
-def outcome(document: Mapping[str, Any]) -> str:
+def outcome(document: Mapping[str, Any], *, is_over: bool = True) -> str:
     """Return what became of an opening as people read it: of the keys of `summary_json`."""
     wanted, paused, elsewhere = (
         int(document.get(key) or 0) for key in ("wanted", "paused", "elsewhere")
@@ -174,7 +174,8 @@ def outcome(document: Mapping[str, Any]) -> str:
     parts = [f"{paused} of {wanted} paused{_after(document.get('paused_after_ms'))}"]
     if elsewhere:
         parts.append(f"{elsewhere} of them by somebody else")
-    parts.append(f"{resumed} of {ours} resumed{_after(document.get('resumed_after_ms'))}")
+    if is_over or resumed:
+        parts.append(f"{resumed} of {ours} resumed{_after(document.get('resumed_after_ms'))}")
     if missed := document.get("missed"):
         names = [f"{run['cluster']}/{run['repository']} {run['task']}" for run in missed]
         rest = int(document.get("missed_total") or len(names)) - len(names)
