@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,8 @@ from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_instant
 from daemon.cli.reports import comparison, cost
 from daemon.cli.reports.chart import ASCII, UNICODE, Period, draw_chart
-from daemon.cli.reports.tables import console, opening_json, print_columns
+from daemon.cli.reports.skipped import Skipped
+from daemon.cli.reports.tables import console, opening_json, print_columns, skipped_json
 from daemon.cli.reports.times import format_local, span
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
@@ -54,15 +55,21 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if args.impact:
         return _print_impact(args.output, timeline, settings, environ, (start, until))
     openings = timeline.openings(start, until)
+    skipped = {each.opening: each for each in planned.cancelled(windows, start, until)}
+    listed = sorted([*openings, *skipped], key=lambda each: (each.start, each.window))
     match args.output:
         case "json":
-            output.write_json([opening_json(opening) for opening in openings])
+            output.write_json([_json(opening, skipped.get(opening)) for opening in listed])
         case "ics":
-            output.write_bytes(_ics(openings, timeline))
+            output.write_bytes(_ics(listed, timeline, skipped))
         case _:
             _print_chart(openings, Period(start, until, settings.timezone, now))
-            _print_table(openings, args.days)
+            _print_table(listed, args.days, skipped)
     return 0
+
+
+def _json(opening: Opening, skipped: Skipped | None) -> dict[str, object]:
+    return skipped_json(skipped) if skipped else opening_json(opening)
 
 
 def _until(start: datetime, days: int) -> datetime:
@@ -148,24 +155,26 @@ def _print_chart(openings: list[Opening], period: Period) -> None:
         terminal.print()
 
 
-def _print_table(openings: list[Opening], days: int) -> None:
-    if not openings:
+def _print_table(openings: list[Opening], days: int, skipped: Mapping[Opening, Skipped]) -> None:
+    if len(openings) == len(skipped):
         output.say(f"no window opens within {days} days")
-        return
-    print_columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), map(_row, openings))
+    if openings:
+        rows = (_row(opening, skipped.get(opening)) for opening in openings)
+        print_columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), rows)
 
 
-def _row(opening: Opening) -> tuple[str, str, str, str]:
+def _row(opening: Opening, skipped: Skipped | None) -> tuple[Sequence[str], str]:
     start, end = opening.local_start, opening.local_end
     short = f"{end:%H:%M %Z}" if end.date() == start.date() else f"{end:%a %H:%M %Z}"
     if end - start >= timedelta(days=6):
         short = format_local(end)
     length = span(opening.end - opening.start)
     note = f"{length} ({opening.dst})" if opening.dst else length
-    return opening.window, format_local(start), short, note
+    cells = (opening.window, format_local(start), short, note)
+    return cells, skipped.words() if skipped else ""
 
 
-def _ics(openings: list[Opening], timeline: Timeline) -> bytes:
+def _ics(openings: list[Opening], timeline: Timeline, skipped: Mapping[Opening, Skipped]) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", f"-//cbmaintd//{__version__}//EN")
     calendar.add("version", "2.0")
@@ -176,13 +185,17 @@ def _ics(openings: list[Opening], timeline: Timeline) -> bytes:
         event.add("dtstart", opening.start)
         event.add("dtend", opening.end)
         event.add("summary", printable(f"backups paused: {opening.window}"))
-        event.add("description", _description(timeline.windows[opening.window]))
+        cancelled = skipped.get(opening)
+        event.add("description", _description(timeline.windows[opening.window], cancelled))
+        if cancelled:
+            event.add("status", "CANCELLED")
         calendar.add_component(event)
     return bytes(calendar.to_ical())
 
 
-def _description(window: Window) -> str:
+def _description(window: Window, cancelled: Skipped | None) -> str:
     targets = (f"{cluster}: {', '.join(patterns.patterns)}" for cluster, patterns in window.targets)
-    lines = chain([window.description] if window.description else [], targets)
+    said = [cancelled.words()] if cancelled else []
+    lines = chain(said, [window.description] if window.description else [], targets)
     # RFC 5545 escapes line breaks, commas and the like; the library knows nothing of the rest.
     return "\n".join(map(printable, lines))

@@ -17,7 +17,7 @@ from daemon.errors import UsageError
 from daemon.ledger.ledger import Access, SharedLedger
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import OverrideKind
-from daemon.windows.timeline import ahead
+from daemon.windows.timeline import LOOK_AHEAD, ahead
 from daemon.windows.window import Opening, Window
 
 LOOK_EVERY_S = 1.0
@@ -71,6 +71,7 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> StatusReport:
             sorted(filter(None, coming), key=lambda opening: (opening.start, opening.window)),
             [record for record in ledger.records() if record.is_hold],
             ledger.members() if isinstance(ledger, SharedLedger) else None,
+            planned.cancelled(planned.timeline.windows.values(), now, now + LOOK_AHEAD),
         )
 
 

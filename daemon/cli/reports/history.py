@@ -125,6 +125,8 @@ def _result(attempt: Attempt) -> Iterator[str]:
 def _decided(decision: Override, at: datetime) -> Iterator[str]:
     if decision.kind is OverrideKind.SKIP:
         yield f"not {_time(decision.start, at)}"
+    elif decision.kind is OverrideKind.UNSKIP:
+        yield f"{_time(decision.start, at)} after all"
     elif decision.end:
         yield f"until {_time(decision.end, at)}"
     yield f"by {decision.by}"

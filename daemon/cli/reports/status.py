@@ -8,7 +8,16 @@ from datetime import datetime
 
 from rich.text import Text  # noqa: TID251  # as a type
 
-from daemon.cli.reports.tables import Row, console, lay_out, line_width, opening_json, styled
+from daemon.cli.reports.skipped import Skipped
+from daemon.cli.reports.tables import (
+    Row,
+    console,
+    lay_out,
+    line_width,
+    opening_json,
+    skipped_json,
+    styled,
+)
 from daemon.cli.reports.times import format_local, span
 from daemon.core.record import Record
 from daemon.core.shares import LONGEST_SKEW
@@ -30,7 +39,8 @@ _Table = Sequence[tuple[Sequence[Text], int]]
 class StatusReport:
     """The current state; `unplanned` has the decisions that opened windows, by window.
 
-    `members` are the daemons that share the ledger, None if it is for one daemon alone.
+    `members` are the daemons that share the ledger, None if it is for one daemon alone; `skipped`
+    are the openings to come that people cancelled.
     """
 
     now: datetime
@@ -41,6 +51,7 @@ class StatusReport:
     upcoming: list[Opening]
     holds: list[Record]
     members: list[Member] | None
+    skipped: Sequence[Skipped] = ()
 
 
 def document(status: StatusReport) -> dict[str, object]:
@@ -74,8 +85,10 @@ def document(status: StatusReport) -> dict[str, object]:
 
 
 def _special(status: StatusReport) -> dict[str, object]:
-    """Return the keys that are not always there: the members, and clusters that do not answer."""
+    """Return the keys that are not always there: what is skipped, members, silent clusters."""
     special: dict[str, object] = {}
+    if status.skipped:
+        special["skipped"] = [skipped_json(skipped) for skipped in status.skipped]
     if status.members is not None:
         special["members"] = [_member(member) for member in status.members]
     if status.unreachable:
@@ -211,7 +224,14 @@ def _openings(status: StatusReport, width: int | None) -> _Table:
     for opening in status.upcoming:
         when = f"opens in {span(opening.start - status.now)}, {format_local(opening.local_start)}"
         rows.append(Row((opening.window, "next", when)))
+    rows += [_cancelled(skipped) for skipped in status.skipped]
     return _table(("WINDOW", "", "WHEN"), [(row, 1) for row in rows], width)
+
+
+def _cancelled(skipped: Skipped) -> Row:
+    opening = skipped.opening
+    when = f"not {format_local(opening.local_start)}; {skipped.words()}"
+    return Row((opening.window, "skipped", when), style="dim")
 
 
 def _holds(status: StatusReport, width: int | None) -> _Table:

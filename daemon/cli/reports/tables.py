@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from daemon.cli import output
+from daemon.cli.reports.skipped import Skipped
 from daemon.windows.window import Opening
 from daemon.wording import printable
 
@@ -38,9 +39,9 @@ class Row:
     style: str = ""
 
 
-def opening_json(opening: Opening) -> dict[str, str]:
+def opening_json(opening: Opening) -> dict[str, object]:
     """Return an opening as `calendar` and `status` print it; times have the zone's offset."""
-    shown = {
+    shown: dict[str, object] = {
         "window": opening.window,
         "start": opening.local_start.isoformat(),
         "end": opening.local_end.isoformat(),
@@ -49,18 +50,31 @@ def opening_json(opening: Opening) -> dict[str, str]:
     return shown | ({"dst": opening.dst.value} if opening.dst else {})
 
 
-def print_columns(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under their titles; what is too wide in the first column is folded.
+def skipped_json(skipped: Skipped) -> dict[str, object]:
+    """Return an opening that people cancelled, as `opening_json` does, with their decision."""
+    return opening_json(skipped.opening) | {"skipped": skipped.decision_json()}
 
-    For tables of any length: a year of a thousand windows has 200,000 rows.
+
+def print_columns(titles: Sequence[str], rows: Iterable[tuple[Sequence[str], str]]) -> None:
+    """Print rows, each with its note, under their titles; the first column is folded for room.
+
+    A note follows its row, on lines of its own where there is a width. For tables of any length: a
+    year of a thousand windows has 200,000 rows.
     """
-    table = [titles, *(tuple(map(printable, row)) for row in rows)]
-    widths = _widths(table)
-    room = console().width - sum(width + 2 for width in widths[1:])
-    widths[0] = min(widths[0], max(room, LEAST_WIDTH))
-    lines = (line for row in table for line in _folded(row, widths))
-    for line in lines:
-        output.say(line)
+    width = line_width()
+    table = [(titles, ""), *((tuple(map(printable, cells)), note) for cells, note in rows)]
+    widths = _widths([cells for cells, _ in table])
+    if width is not None:
+        room = width - sum(each + 2 for each in widths[1:])
+        widths[0] = min(widths[0], max(room, LEAST_WIDTH))
+    for cells, note in table:
+        if note and width is None:
+            output.say(f"{_padded(cells, widths)}  {printable(note)}")
+            continue
+        for line in _folded(cells, widths):
+            output.say(line)
+        for line in wrapped(f"{_INDENT}{printable(note)}", width or sys.maxsize) if note else ():
+            output.say(line)
 
 
 def lay_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> list[list[Text]]:

@@ -243,7 +243,7 @@ def test_one_line_stays_one_line(nasty: str, capsys: pytest.CaptureFixture[str])
 
     output.say(text)
     output.warn(text)
-    print_columns(("TITLE", "TWO"), [(text, text)])
+    print_columns(("TITLE", "TWO"), [((text, text), "")])
     console().print(*(line for row in lay_out(("T",), [Row((text,), text)], None) for line in row))
     console().print(table)
     console().print(styled(text))

@@ -91,13 +91,28 @@ def test_many_rows_fold_their_first_column(
     """What is too wide in the first column goes on below; the other columns stay whole."""
     monkeypatch.setenv("COLUMNS", "20")
 
-    print_columns(("A", "B"), [("w" * 15, "12345"), ("x", "1")])
+    print_columns(("A", "B"), [(("w" * 15, "12345"), ""), (("x", "1"), "note")])
 
     assert capsys.readouterr().out.splitlines() == [
         "A              B",
         f"{'w' * 13}  12345",
         "ww",
         "x              1",
+        "    note",
+    ]
+
+
+def test_many_rows_are_whole_in_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nobody says how wide a line may be each row is one line, with its note."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    print_columns(("A", "B"), [(("w" * 200, "1"), "note"), (("x", "1"), "")])
+
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        f"{'w' * 200}  1  note",
+        f"x{' ' * 199}  1",
     ]
 
 
