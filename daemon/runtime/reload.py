@@ -6,7 +6,8 @@ of its own: whatever the file says, it neither holds the daemon nor ends it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from daemon.config.reading.process import FileReading
 from daemon.config.reading.request import Answer, Request
 from daemon.config.settings import Settings
 from daemon.runtime.parts import DaemonParts
+
+JUST_NOW_S = 5.0
+"""How long a change that was noticed is what somebody means who asks for a reload."""
 
 
 @dataclass(slots=True)
@@ -34,10 +38,20 @@ class _Waiting:
 
 
 class ConfigFile:
-    """schedules.yaml while the daemon runs; `is_rejected` is about its last reading."""
+    """schedules.yaml while the daemon runs; `is_rejected` is about its last reading.
 
-    def __init__(self, parts: DaemonParts, environ: Mapping[str, str]) -> None:
+    `is_known` says that what was read on request had been noticed as a change just before: whoever
+    edits the file and asks for a reload then has the log say once what became of it.
+    """
+
+    def __init__(
+        self,
+        parts: DaemonParts,
+        environ: Mapping[str, str],
+        uptime_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Watch the file of *parts*, from what they say was read."""
+        self._uptime_s = uptime_s
         settings, attachments = parts.settings, Attachments(parts.folder)
         attachments.seen.update(settings.attached)
         known = None if parts.rejected else settings.text
@@ -45,21 +59,32 @@ class ConfigFile:
         self._reading = FileReading()
         self._watch = Watch(parts.file, known, attachments)
         self._waiting: _Waiting | None = None
+        self._noticed: tuple[Content, float] | None = None
+        self.is_known = False
         self.is_rejected = parts.rejected is not None
 
     def read(self) -> Content:
         """Return what the file contains now."""
-        return self._watch.read()
+        content, noticed = self._watch.read(), self._noticed
+        self.is_known = bool(
+            noticed and noticed[0] == content and self._uptime_s() - noticed[1] < JUST_NOW_S
+        )
+        return content
 
     def poll(self) -> Content | None:
         """Return what should be put in force: after a change, or once missing secrets are there."""
         changed = self._watch.poll()
-        if changed:
-            return changed
         waiting = self._waiting
-        if waiting and waiting.has_changed() and self._answer(waiting.content).settings:
-            return waiting.content
-        return None
+        if (
+            changed is None
+            and waiting
+            and waiting.has_changed()
+            and self._answer(waiting.content).settings
+        ):
+            changed = waiting.content
+        if changed:
+            self._noticed, self.is_known = (changed, self._uptime_s()), False
+        return changed
 
     def parse(self, content: Content) -> Settings:
         """Return the settings of *content*, which is then known. Raises ConfigError."""

@@ -28,8 +28,8 @@ from daemon.wording import nearest_or_all, printable
 MOST_DAYS = 3660
 """Ten years: nobody knows what clocks will do further ahead, and it would take too long."""
 
-LONGEST_DAY = timedelta(hours=25)
-"""One on which clocks go back."""
+DIFFERS = 3
+"""The exit code of `--exit-code`: no other failure has it."""
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -47,6 +47,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if args.start is not None:
         start = read_instant("--from", args.start, settings.timezone)
     until = _until(start, args.days)
+    if args.exit_code and not args.against:
+        raise UsageError("--exit-code: is about what differs; it goes with --against OLD.yaml")
     if args.against:
         return _print_differences(args, settings, environ, (start, until))
     planned = schedule.read_schedule(args, environ, settings)
@@ -81,21 +83,16 @@ def _until(start: datetime, days: int) -> datetime:
         raise UsageError(f"--days {days}: that is beyond the calendar") from exc
 
 
-def _wider(start: datetime, end: datetime) -> tuple[datetime, datetime]:
-    """Return a day more on both sides: an opening at the edge of a period may have moved out."""
-    try:
-        return start - LONGEST_DAY, end + LONGEST_DAY
-    except OverflowError as exc:
-        raise UsageError("--against: a day around that time is beyond the calendar") from exc
-
-
 def _print_differences(
     args: argparse.Namespace,
     settings: Settings,
     environ: Mapping[str, str],
     period: tuple[datetime, datetime],
 ) -> int:
-    """Compare with another file; people's decisions, which are in neither, are left out."""
+    """Compare with another file; people's decisions, which are in neither, are left out.
+
+    With `--exit-code`, return `DIFFERS` if an opening or a window's repositories do.
+    """
     if args.output == "ics" or args.impact:
         raise UsageError("--against: goes with --output table or json, and without --impact")
     before = load(Path(args.against), environ=environ, check_secrets=False)
@@ -108,18 +105,13 @@ def _print_differences(
         Timeline(each.windows[name] for name in wanted if name in each.windows)
         for each in (before, settings)
     )
-    wider = _wider(*period)
-    differences = [
-        difference
-        for difference in comparison.compare(old.openings(*wider), new.openings(*wider))
-        if difference.meets(*period)
-    ]
+    differences = comparison.between(old, new, *period)
     retargets = comparison.retargeted(old, new)
     if args.output == "json":
         output.write_json(comparison.document(differences, retargets))
     else:
         comparison.show(differences, retargets, args.days)
-    return 0
+    return DIFFERS if args.exit_code and (differences or retargets) else 0
 
 
 def _print_impact(

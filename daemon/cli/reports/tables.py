@@ -1,7 +1,7 @@
 """How openings, spans of time and tables are shown, to programs and to people.
 
 Every report gets its tables here: from `print_columns` if there may be very many rows, from
-`lay_out` if rows have notes and should be whole for `grep`, from `grid` if any cell may be long.
+`lay_out` or `show_rows` if cells may be long or rows have notes. In a pipe a row is one line.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from daemon.cli import output
@@ -93,6 +92,12 @@ def lay_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> li
     return [[Text(line, row.style) for line in _lines(row, widths, width)] for row in table]
 
 
+def show_rows(titles: Sequence[str], rows: Iterable[Row]) -> None:
+    """Print rows as `lay_out` does: to the width of a terminal, in a pipe each on one line."""
+    lines = (line for row in lay_out(titles, rows, line_width()) for line in row)
+    console().print(*lines, sep="\n", soft_wrap=True)
+
+
 def _harmless(row: Row) -> Row:
     note = printable(" ".join(row.note.split()))
     return Row(tuple(map(printable, row.cells)), note, row.style)
@@ -101,25 +106,6 @@ def _harmless(row: Row) -> Row:
 def styled(text: str = "", style: str = "") -> Text:
     """Return one line in a style of rich; what looks like markup in it is none."""
     return Text(printable(text), style)
-
-
-class Grid(Table):
-    """A table whose cells may all be long: each is folded within its column.
-
-    For short tables, whose columns get their widths from rich.
-    """
-
-    def add(self, *cells: str | Text, style: str = "") -> None:
-        """Add a row; a cell is a text from anywhere, or what `styled` made of one."""
-        self.add_row(*(styled(c) if isinstance(c, str) else c for c in cells), style=style or None)
-
-
-def grid(*titles: str, title_style: str = "dim") -> Grid:
-    """Return a table that has nothing but these titles yet."""
-    table = Grid(box=None, pad_edge=False, header_style=title_style)
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    return table
 
 
 def _widths(table: Sequence[Sequence[str]]) -> list[int]:
@@ -173,7 +159,7 @@ def _folded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 def console(*, stderr: bool = False) -> Console:
     """Return the terminal; colours and width follow NO_COLOR, COLUMNS and whether it is one.
 
-    What is printed there is made by `styled`, `grid` or `lay_out`.
+    What is printed there is made by `styled` or `lay_out`.
     """
     return Console(highlight=False, soft_wrap=False, stderr=stderr)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from rich.console import Console
 
-from daemon.cli.reports.tables import Row, grid, lay_out, print_columns, wrapped
+from daemon.cli.reports.tables import Row, lay_out, print_columns, wrapped
 from daemon.cli.reports.times import span
 
 HOUR = timedelta(hours=1)
@@ -113,17 +112,4 @@ def test_many_rows_are_whole_in_a_pipe(
     assert capsys.readouterr().out.splitlines()[1:] == [
         f"{'w' * 200}  1  note",
         f"x{' ' * 199}  1",
-    ]
-
-
-def test_any_column_of_a_grid_folds(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each cell of a grid stays within its column, however long it is."""
-    table = grid("A", "B")
-    table.add_row("w" * 20, "x" * 20)
-
-    Console(width=22).print(table)
-
-    assert capsys.readouterr().out.splitlines() == [
-        f"A{' ' * 9}  B{' ' * 9}",
-        *[f"{'w' * 10}  {'x' * 10}"] * 2,
     ]
