@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
 from icalendar import Calendar, Event
+from rich.text import Text  # noqa: TID251  # as a type
 
 from daemon import __version__
 from daemon.cli import output, places, schedule
@@ -16,7 +17,14 @@ from daemon.cli.instants import read_instant
 from daemon.cli.reports import comparison, cost
 from daemon.cli.reports.chart import ASCII, UNICODE, Period, draw_chart
 from daemon.cli.reports.skipped import Skipped
-from daemon.cli.reports.tables import console, opening_json, print_columns, skipped_json
+from daemon.cli.reports.tables import (
+    columns,
+    console,
+    opening_json,
+    print_paged,
+    skipped_json,
+    styled,
+)
 from daemon.cli.reports.times import format_local, span
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
@@ -65,8 +73,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case "ics":
             output.write_bytes(_ics(listed, timeline, skipped))
         case _:
-            _print_chart(openings, Period(start, until, settings.timezone, now))
-            _print_table(listed, args.days, skipped)
+            chart = _chart(openings, Period(start, until, settings.timezone, now))
+            _show(chart, _table(listed, args.days, skipped))
     return 0
 
 
@@ -134,25 +142,32 @@ def _print_impact(
     return 1 if failed else 0
 
 
-def _print_chart(openings: list[Opening], period: Period) -> None:
-    """Draw them in a terminal; in a pipe the table is enough."""
+def _chart(openings: list[Opening], period: Period) -> list[Text]:
+    """Draw them for a terminal, all of it on one page; in a pipe the table is enough."""
     terminal = console()
     if not terminal.is_terminal:
+        return []
+    marks = UNICODE if terminal.encoding.lower().startswith("utf") else ASCII
+    # The last line is the pager's.
+    return draw_chart(openings, period, terminal.width, marks, terminal.height - 1)
+
+
+def _show(chart: list[Text], table: Iterator[str]) -> None:
+    """Print both; what does not fit on a terminal goes through a pager, the picture first."""
+    if not console().is_terminal:
+        for line in table:
+            output.say(line)
         return
-    is_wide = terminal.encoding.lower().startswith("utf")
-    lines = draw_chart(openings, period, terminal.width, UNICODE if is_wide else ASCII)
-    for line in lines:
-        terminal.print(line, no_wrap=True)
-    if lines:
-        terminal.print()
+    between = [styled()] if chart else []
+    print_paged([*chart, *between, *map(styled, table)])
 
 
-def _print_table(openings: list[Opening], days: int, skipped: Mapping[Opening, Skipped]) -> None:
+def _table(openings: list[Opening], days: int, skipped: Mapping[Opening, Skipped]) -> Iterator[str]:
     if len(openings) == len(skipped):
-        output.say(f"no window opens within {days} days")
+        yield f"no window opens within {days} days"
     if openings:
         rows = (_row(opening, skipped.get(opening)) for opening in openings)
-        print_columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), rows)
+        yield from columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), rows)
 
 
 def _row(opening: Opening, skipped: Skipped | None) -> tuple[Sequence[str], str]:

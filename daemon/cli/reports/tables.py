@@ -1,6 +1,6 @@
 """How openings, spans of time and tables are shown, to programs and to people.
 
-Every report gets its tables here: from `print_columns` if there may be very many rows, from
+Every report gets its tables here: from `columns` if there may be very many rows, from
 `lay_out` or `show_rows` if cells may be long or rows have notes. In a pipe a row is one line.
 """
 
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from daemon.cli import output
 from daemon.cli.reports.skipped import Skipped
 from daemon.windows.window import Opening
 from daemon.wording import printable
@@ -54,8 +53,10 @@ def skipped_json(skipped: Skipped) -> dict[str, object]:
     return opening_json(skipped.opening) | {"skipped": skipped.decision_json()}
 
 
-def print_columns(titles: Sequence[str], rows: Iterable[tuple[Sequence[str], str]]) -> None:
-    """Print rows, each with its note, under their titles; the first column is folded for room.
+def columns(titles: Sequence[str], rows: Iterable[tuple[Sequence[str], str]]) -> Iterator[str]:
+    """Return the lines of rows, each with its note, and of their titles.
+
+    The first column is folded for room.
 
     A note follows its row, on lines of its own where there is a width. For tables of any length: a
     year of a thousand windows has 200,000 rows.
@@ -68,12 +69,22 @@ def print_columns(titles: Sequence[str], rows: Iterable[tuple[Sequence[str], str
         widths[0] = min(widths[0], max(room, LEAST_WIDTH))
     for cells, note in table:
         if note and width is None:
-            output.say(f"{_padded(cells, widths)}  {printable(note)}")
+            yield f"{_padded(cells, widths)}  {printable(note)}"
             continue
-        for line in _folded(cells, widths):
-            output.say(line)
-        for line in wrapped(f"{_INDENT}{printable(note)}", width or sys.maxsize) if note else ():
-            output.say(line)
+        yield from _folded(cells, widths)
+        yield from wrapped(f"{_INDENT}{printable(note)}", width or sys.maxsize) if note else ()
+
+
+def print_paged(lines: Sequence[Text]) -> None:
+    """Print lines, by `$PAGER` where there are more than a terminal shows at once."""
+    out = console()
+    if out.is_terminal and len(lines) >= out.height:
+        # As git does: keep colours, and end by itself if it fits on a page.
+        os.environ.setdefault("LESS", "FRX")
+        with out.pager(styles=True):
+            out.print(*lines, sep="\n", soft_wrap=True)
+    else:
+        out.print(*lines, sep="\n", soft_wrap=True)
 
 
 def lay_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> list[list[Text]]:

@@ -26,9 +26,9 @@ from daemon.cli.reports.impact import Impact
 from daemon.cli.reports.status import StatusReport
 from daemon.cli.reports.tables import (
     Row,
+    columns,
     console,
     lay_out,
-    print_columns,
     show_rows,
     styled,
 )
@@ -247,7 +247,8 @@ def test_one_line_stays_one_line(nasty: str, capsys: pytest.CaptureFixture[str])
     text = f"a{nasty}b"
     output.say(text)
     output.warn(text)
-    print_columns(("TITLE", "TWO"), [((text, text), "")])
+    for line in columns(("TITLE", "TWO"), [((text, text), "")]):
+        output.say(line)
     console().print(*(line for row in lay_out(("T",), [Row((text,), text)], None) for line in row))
     show_rows(("TITLE",), [Row((text,), text)])
     console().print(styled(text))

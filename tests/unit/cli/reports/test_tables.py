@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.cli.reports.tables import Row, lay_out, print_columns, wrapped
+from daemon.cli.reports.tables import Row, columns, lay_out, wrapped
 from daemon.cli.reports.times import span
 
 HOUR = timedelta(hours=1)
@@ -84,15 +84,13 @@ def test_a_word_is_broken_only_where_no_line_has_room() -> None:
     assert wrapped("a billing-archive", 20) == ["a billing-archive"]
 
 
-def test_many_rows_fold_their_first_column(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_rows_fold_their_first_column(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too wide in the first column goes on below; the other columns stay whole."""
     monkeypatch.setenv("COLUMNS", "20")
 
-    print_columns(("A", "B"), [(("w" * 15, "12345"), ""), (("x", "1"), "note")])
+    lines = columns(("A", "B"), [(("w" * 15, "12345"), ""), (("x", "1"), "note")])
 
-    assert capsys.readouterr().out.splitlines() == [
+    assert list(lines) == [
         "A              B",
         f"{'w' * 13}  12345",
         "ww",
@@ -101,15 +99,13 @@ def test_many_rows_fold_their_first_column(
     ]
 
 
-def test_many_rows_are_whole_in_a_pipe(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_rows_are_whole_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody says how wide a line may be each row is one line, with its note."""
     monkeypatch.delenv("COLUMNS", raising=False)
 
-    print_columns(("A", "B"), [(("w" * 200, "1"), "note"), (("x", "1"), "")])
+    lines = columns(("A", "B"), [(("w" * 200, "1"), "note"), (("x", "1"), "")])
 
-    assert capsys.readouterr().out.splitlines()[1:] == [
+    assert list(lines)[1:] == [
         f"{'w' * 200}  1  note",
         f"x{' ' * 199}  1",
     ]
