@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Container, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -301,15 +301,18 @@ class Daemon:
 
     async def _apply(self, settings: Settings, before: Settings | None) -> None:
         """Store what is in force, then say so: it must be there after a power cut."""
-        self._applied = datetime.now(UTC)
+        self._applied, is_known = datetime.now(UTC), self._file.is_known
         await self._notes.applied(settings.applied(self._applied))
-        self._log.info(events.CONFIG_APPLIED, path=settings.path, **difference(before, settings))
-        self._warn(settings)
+        changes = difference(before, settings)
+        if not is_known or any(changes.values()):
+            self._log.info(events.CONFIG_APPLIED, path=settings.path, **changes)
+        self._warn(settings, before.warnings if before else ())
 
     def _log_rejected(self, exc: ConfigError) -> None:
         faults = exc.lines()
         self._note(lambda: self._notes.read_with(faults))
-        self._log.error(events.CONFIG_REJECTED, path=exc.file, faults=faults)
+        if not self._file.is_known:
+            self._log.error(events.CONFIG_REJECTED, path=exc.file, faults=faults)
 
     def _note(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Note something beside the loop; the ledger's thread keeps the order."""
@@ -317,8 +320,8 @@ class Daemon:
         self._noting.add(task)
         task.add_done_callback(self._noting.discard)
 
-    def _warn(self, settings: Settings) -> None:
-        for warning in settings.warnings:
+    def _warn(self, settings: Settings, said: Container[str] = ()) -> None:
+        for warning in (each for each in settings.warnings if each not in said):
             self._log.warning(events.CONFIG_WARNED, path=settings.path, warning=warning)
 
     def _listen(self, settings: Settings) -> None:

@@ -18,7 +18,15 @@ def _run(verb: argparse.ArgumentParser) -> None:
 
 
 def _check(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("file", metavar="FILE", nargs="?", type=filled, help="instead of -c")
     verb.add_argument("--online", action="store_true", help="also ask every cluster")
+    verb.add_argument(
+        "--without-secrets",
+        action="store_true",
+        help="leave secret files and variables unread, as in CI and on laptops",
+    )
+    verb.add_argument("--strict", action="store_true", help="exit 1 if there are warnings")
+    verb.add_argument("--output", choices=("text", "json"), default="text", help="how to print it")
 
 
 def _calendar(verb: argparse.ArgumentParser) -> None:
@@ -42,6 +50,9 @@ def _calendar(verb: argparse.ArgumentParser) -> None:
         type=filled,
         metavar="OLD.yaml",
         help="show which openings appear, vanish or move from that file to this one",
+    )
+    verb.add_argument(
+        "--exit-code", action="store_true", help="with --against: exit 3 if anything differs"
     )
 
 
@@ -111,6 +122,7 @@ VERBS = (
         examples="""\
   cbmaintd check                            every fault, with its place
   cbmaintd check --online                   also: do clusters accept us?
+  cbmaintd check new.yaml --without-secrets --strict      in CI
 """,
         declare=_check,
     ),

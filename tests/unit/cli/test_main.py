@@ -134,7 +134,7 @@ def test_every_verb_has_help(verb: str) -> None:
         (["calendar", "--windo", "x"], 'did you mean "--window"?'),
         (["--confg", "x", "check"], 'did you mean "--config"?'),
         (["--online", "check"], "--online stands after the command"),
-        (["check", "surplus"], 'unknown argument "surplus"'),
+        (["check", "x", "surplus"], 'unknown argument "surplus"'),
         (["run", "--log-format", "jsn"], 'did you mean "json"?'),
         (["calendar", "--days"], "--days: expected one argument"),
         (["check", "-c", ""], "--config: its value is empty"),
@@ -146,7 +146,7 @@ def test_every_verb_has_help(verb: str) -> None:
         (["simulate", "--tls-cert", "x"], "--tls-cert and --tls-key go together"),
         (["simulate", "--latency", "5"], "--latency"),
         (["no\nsuch"], r'"no\nsuch"'),
-        (["check", "a\x1b[2Jb"], r'"a\u001b[2Jb"'),
+        (["schema", "a\x1b[2Jb"], r'"a\u001b[2Jb"'),
     ],
 )
 def test_bad_usage_is_one_line(cbmaintd: Command, arguments: list[str], hint: str) -> None:
