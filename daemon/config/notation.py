@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
+from daemon.config.advice import zones
 from daemon.windows.dates import DateRange
 from daemon.windows.rules import DayNumber, MonthDay, NthWeekday
-from daemon.wording import listed, nearest, shown
+from daemon.wording import nearest, shown
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 TIME = r"^([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
@@ -56,23 +56,9 @@ def name(text: str) -> str:
 
 def zone(text: str) -> ZoneInfo:
     """Parse the name of an IANA time zone."""
-    if text not in _zones():
-        guess = _city(text) or nearest(text, _zones())
-        raise ValueError(f"{shown(text)} is not an IANA time zone such as Europe/Berlin{guess}")
+    if text not in zones.names():
+        raise ValueError(zones.explain(text))
     return ZoneInfo(text)
-
-
-@cache
-def _zones() -> tuple[str, ...]:
-    """Return the zones; ZoneInfo would also accept `right/…`, which counts leap seconds."""
-    return tuple(sorted(available_timezones() - {"localtime", "Factory"}))
-
-
-def _city(text: str) -> str:
-    """Suggest the zone of a city that has no continent or a wrong one."""
-    city = text.rpartition("/")[2].replace(" ", "_").casefold()
-    zones = [zone for zone in _zones() if zone.rpartition("/")[2].casefold() == city]
-    return f"; did you mean {listed(map(shown, zones))}?" if zones else ""
 
 
 def time_of_day(text: str) -> time:

@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon.config import tree
+from daemon.config.advice.older_yaml import undone
 from daemon.config.clusters import SecretSources, cluster_settings, warnings_of
 from daemon.config.days.attachments import Attachments
 from daemon.config.days.exclusions import Exclusions
@@ -114,7 +115,7 @@ def _parsed(
     *,
     must_exist: bool,
 ) -> Settings:
-    document = read(text)
+    document = undone(read(text))
     faults = Faults(document.faults)
     settings = None
     if document.root is not None:

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daemon.config.days.attachments import Attachments
-from daemon.config.days.calendar_files import all_day_events
+from daemon.config.days.calendar_files import TIMED, all_day_events
 from daemon.config.days.holidays import public_holidays, subdivisions
 from daemon.config.faults import Faults, Place
 from daemon.config.notation import looks_like_date
 from daemon.config.sections import DaySourceSection
 from daemon.windows.dates import DateRange, DateSet
-from daemon.wording import shown
+from daemon.wording import enumerated, shown
 
 Items = tuple[DateRange | DaySourceSection, ...]
 
@@ -73,9 +73,7 @@ class Exclusions:
         where = f"exclusions.{place.path[1]}: {name}"
         if not found.ranges:
             self.warnings.append(f"{where}: it has no all-day event and excludes nothing")
-        if found.timed:
-            passed = f"{found.timed} with a time of day passed over"
-            self.warnings.append(f"{where}: only all-day events count; {passed}")
+        self.warnings += (f"{where}: {_passed_over(*each)}" for each in found.passed_over.items())
         return found.ranges
 
     def _holidays(
@@ -92,3 +90,10 @@ class Exclusions:
         message = f"{shown(subdivision)} is no part of {country} with holidays of its own: {known}"
         self.faults.add(place.at("subdivision"), message)
         return ()
+
+
+def _passed_over(what: str, lines: tuple[int, ...]) -> str:
+    """Return a remark about events of a calendar, by line: no remark quotes another file."""
+    only = "only all-day events count; " if what == TIMED else ""
+    where = f"in line{'s' if lines[1:] else ''} {enumerated(map(str, lines))}"
+    return f"{only}{len(lines)} {what} passed over, {where}"

@@ -113,7 +113,10 @@ def test_what_excludes_nothing_is_warned_about(tmp_path: Path) -> None:
 
     assert settings.warnings == (
         "exclusions.off: off.ics: it has no all-day event and excludes nothing",
-        "exclusions.off: off.ics: only all-day events count; 1 with a time of day passed over",
+        (
+            "exclusions.off: off.ics: only all-day events count; 1 with a time of day passed over,"
+            " in line 2"
+        ),
     )
 
 
