@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from daemon.cli.verbs.verb import Names, Verb, count, filled, port
+from daemon.simulator.faults import ODD_SERVERS
 
 
 def _demo(verb: argparse.ArgumentParser) -> None:
@@ -24,6 +25,13 @@ def _simulate(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--tls-key", metavar="FILE")
     verb.add_argument("--latency", default="0s", metavar="D", help="before each answer, as 50ms")
     verb.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
+    names = " ".join(ODD_SERVERS)
+    verb.add_argument(
+        "--fault",
+        action="append",
+        metavar="NAME[=VALUE]",
+        help=f"be an odd server, more than once for several; NAME is one of: {names}",
+    )
 
 
 def _notify(verb: argparse.ArgumentParser) -> None:
