@@ -61,18 +61,18 @@ class Faults:
 
 
 ODD_SERVERS = {
-    "authentication": "[=DURATION] answers 500 `Could not authenticate user`, for 10s",
-    "dead-leader": "takes every call that changes something, answers well and does nothing",
-    "empty": "answers 200 with an empty body, as before the service has its login layer",
-    "missing-field": "[=NAME] leaves out a field of each repository, `state`",
-    "node-leaves": "[=DURATION] leaves the cluster after 10s: the management port goes on alone",
-    "stall": "[=DURATION] keeps each call waiting, for ever",
-    "unknown-state": "[=REPOSITORY] is in a state that nobody knows, all or this one",
+    "authentication": ("D", "answers 500 `Could not authenticate user`, for 10s"),
+    "dead-leader": ("", "takes every change, answers well and does nothing"),
+    "empty": ("", "answers 200 with nothing in it, to anybody"),
+    "missing-field": ("FIELD", "leaves a field of each repository out, by default state"),
+    "node-leaves": ("D", "stops after 10s to be a node that serves backups"),
+    "stall": ("D", "keeps each call waiting, by default for ever"),
+    "unknown-state": ("REPOSITORY", "has it in a state that nobody knows, by default all"),
 }
-"""The names of `--fault`, each with what the server then does; what stands last is the default."""
+"""The names of `--fault`, with the value that each takes and what the server then does."""
 
-_DURATIONS = frozenset({"authentication", "node-leaves", "stall"})
-_BARE = frozenset({"dead-leader", "empty"})
+_DURATIONS = frozenset(name for name, (value, _) in ODD_SERVERS.items() if value == "D")
+_BARE = frozenset(name for name, (value, _) in ODD_SERVERS.items() if not value)
 _TEN = timedelta(seconds=10)
 _FOR_EVER = timedelta(days=365)
 

@@ -25,13 +25,18 @@ def _simulate(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--tls-key", metavar="FILE")
     verb.add_argument("--latency", default="0s", metavar="D", help="before each answer, as 50ms")
     verb.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
-    names = " ".join(ODD_SERVERS)
     verb.add_argument(
-        "--fault",
-        action="append",
-        metavar="NAME[=VALUE]",
-        help=f"be an odd server, more than once for several; NAME is one of: {names}",
+        "--fault", action="append", metavar="NAME[=VALUE]", help="be an odd server, see below"
     )
+
+
+def _faults() -> str:
+    """Return what each `--fault` does, a line each."""
+    named = {
+        f"{name}[={value}]" if value else name: meaning
+        for name, (value, meaning) in ODD_SERVERS.items()
+    }
+    return "".join(f"  {name:28}{meaning}\n" for name, meaning in named.items())
 
 
 def _notify(verb: argparse.ArgumentParser) -> None:
@@ -67,7 +72,11 @@ VERBS = (
         examples="""\
   cbmaintd simulate --port 8097 --repositories orders,archive
   cbmaintd simulate --port 0 --latency 50ms --state-file state.json
-""",
+  cbmaintd simulate --fault stall=20s --fault unknown-state=orders
+
+faults, of which there may be several:
+"""
+        + _faults(),
         declare=_simulate,
     ),
     Verb(
