@@ -64,10 +64,10 @@ ODD_SERVERS = {
     "authentication": ("D", "answers 500 `Could not authenticate user`, for 10s"),
     "dead-leader": ("", "takes every change, answers well and does nothing"),
     "empty": ("", "answers 200 with nothing in it, to anybody"),
-    "missing-field": ("FIELD", "leaves a field of each repository out, by default state"),
+    "missing-field": ("FIELD", "leaves out a field of repositories, default state"),
     "node-leaves": ("D", "stops after 10s to be a node that serves backups"),
     "stall": ("D", "keeps each call waiting, by default for ever"),
-    "unknown-state": ("REPOSITORY", "has it in a state that nobody knows, by default all"),
+    "unknown-state": ("REPOSITORY", "is in a state that nobody knows; by default all"),
 }
 """The names of `--fault`, with the value that each takes and what the server then does."""
 

@@ -25,8 +25,9 @@ def _simulate(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--tls-key", metavar="FILE")
     verb.add_argument("--latency", default="0s", metavar="D", help="before each answer, as 50ms")
     verb.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
-    verb.add_argument(
-        "--fault", action="append", metavar="NAME[=VALUE]", help="be an odd server, see below"
+    odd = verb.add_argument_group("odd servers, for those who try their set-up", _faults())
+    odd.add_argument(
+        "--fault", action="append", metavar="NAME[=VALUE]", help="be one; may be given repeatedly"
     )
 
 
@@ -36,7 +37,7 @@ def _faults() -> str:
         f"{name}[={value}]" if value else name: meaning
         for name, (value, meaning) in ODD_SERVERS.items()
     }
-    return "".join(f"  {name:28}{meaning}\n" for name, meaning in named.items())
+    return "\n".join(f"{name:27}{meaning}" for name, meaning in named.items())
 
 
 def _notify(verb: argparse.ArgumentParser) -> None:
@@ -73,10 +74,7 @@ VERBS = (
   cbmaintd simulate --port 8097 --repositories orders,archive
   cbmaintd simulate --port 0 --latency 50ms --state-file state.json
   cbmaintd simulate --fault stall=20s --fault unknown-state=orders
-
-faults, of which there may be several:
-"""
-        + _faults(),
+""",
         declare=_simulate,
     ),
     Verb(
