@@ -3,7 +3,8 @@
 The shapes are those of Couchbase Server 7.0 to 8.0. The service writes errors as
 `{"status", "msg", "extras"}`, its login layer as plain text (401) or as `{"message",
 "permissions"}` (403), and the proxy of ns_server as plain text. The wording varies between
-versions, so nothing is decided by it, with the one exception of `is_elsewhere`.
+versions, so nothing is decided by it, with the exceptions of `is_elsewhere` and
+`is_about_identity`.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ _KINDS = {
     "running_tasks": dict,
     "running_one_off": dict,
 }
+_ABOUT_IDENTITY = (b"could not authenticate user", b"could not authorize user")
 _BLANKS = b" \t\r\n"
 _LONGEST_NULL = 64
 _LONGEST_TEXT = 256
@@ -55,6 +57,16 @@ _MOST_PERIODS = 10_000
 def is_elsewhere(status: int, body: Body) -> bool:
     """Check whether ns_server's proxy says that this node does not run the Backup Service."""
     return status == 404 and b"not running on this node" in body[:MESSAGE_LIMIT]  # noqa: PLR2004
+
+
+def is_about_identity(status: int, body: Body) -> bool:
+    """Check whether a 500 says that the service could not find out who we are.
+
+    So it answers any trouble between it and ns_server, and until August 2026 a client certificate
+    with a user that is unknown (`couchbase/tools-common`, `cbbs/rest/util/auth.go`; MB-73277).
+    """
+    said = bytes(body[:MESSAGE_LIMIT]).lower()
+    return status == 500 and any(text in said for text in _ABOUT_IDENTITY)  # noqa: PLR2004
 
 
 def repositories(body: Body) -> tuple[ObservedRepository, ...]:

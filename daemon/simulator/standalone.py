@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from daemon.errors import HostError
+from daemon.simulator.faults import OddServer
 from daemon.simulator.server import Simulator
 
 
@@ -26,6 +27,7 @@ class SimulatorOptions:
     tls_key: Path | None = None
     latency: timedelta = timedelta(0)
     state_file: Path | None = None
+    odd: OddServer | None = None
 
 
 def serve(options: SimulatorOptions) -> int:
@@ -46,6 +48,7 @@ def serve(options: SimulatorOptions) -> int:
             latency=options.latency,
             state_file=options.state_file,
             tls=tls,
+            odd=options.odd,
         )
         simulator.start(options.host, options.port, options.management_port)
     except (OSError, ValueError) as exc:

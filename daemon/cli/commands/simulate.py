@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from daemon.core.repository import is_id
 from daemon.durations import parse_duration
 from daemon.errors import UsageError
+from daemon.simulator.faults import OddServer, odd_server
 from daemon.simulator.standalone import SimulatorOptions, serve
 from daemon.wording import shown
 
@@ -39,6 +40,7 @@ def run(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
             tls_key=_path(args.tls_key),
             latency=latency,
             state_file=_path(args.state_file),
+            odd=_odd(args.fault or ()),
         )
     )
 
@@ -52,6 +54,13 @@ def _repositories(text: str) -> tuple[str, ...]:
                 " at most 50, the first a letter or digit"
             )
     return ids
+
+
+def _odd(faults: Sequence[str]) -> OddServer:
+    try:
+        return odd_server(faults, parse_duration)
+    except ValueError as exc:
+        raise UsageError(f"--fault {shown(' '.join(faults))}: {exc}") from exc
 
 
 def _path(text: str | None) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from daemon.cli.verbs.verb import Names, Verb, count, filled, port
+from daemon.simulator.faults import ODD_SERVERS
 
 
 def _demo(verb: argparse.ArgumentParser) -> None:
@@ -24,6 +25,19 @@ def _simulate(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--tls-key", metavar="FILE")
     verb.add_argument("--latency", default="0s", metavar="D", help="before each answer, as 50ms")
     verb.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
+    odd = verb.add_argument_group("odd servers, for those who try their set-up", _faults())
+    odd.add_argument(
+        "--fault", action="append", metavar="NAME[=VALUE]", help="be one; may be given repeatedly"
+    )
+
+
+def _faults() -> str:
+    """Return what each `--fault` does, a line each."""
+    named = {
+        f"{name}[={value}]" if value else name: meaning
+        for name, (value, meaning) in ODD_SERVERS.items()
+    }
+    return "\n".join(f"{name:27}{meaning}" for name, meaning in named.items())
 
 
 def _notify(verb: argparse.ArgumentParser) -> None:
@@ -59,6 +73,7 @@ VERBS = (
         examples="""\
   cbmaintd simulate --port 8097 --repositories orders,archive
   cbmaintd simulate --port 0 --latency 50ms --state-file state.json
+  cbmaintd simulate --fault stall=20s --fault unknown-state=orders
 """,
         declare=_simulate,
     ),

@@ -145,6 +145,7 @@ def test_every_verb_has_help(verb: str) -> None:
         (["simulate", "--port", "65536"], "0 to 65535"),
         (["simulate", "--tls-cert", "x"], "--tls-cert and --tls-key go together"),
         (["simulate", "--latency", "5"], "--latency"),
+        (["simulate", "--fault", "stal"], '--fault "stal": no such fault; there are: authent'),
         (["no\nsuch"], r'"no\nsuch"'),
         (["schema", "a\x1b[2Jb"], r'"a\u001b[2Jb"'),
     ],
