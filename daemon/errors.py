@@ -31,7 +31,11 @@ class UsageError(CbmaintdError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One thing wrong in schedules.yaml: where (from 1), the path to it, what is allowed."""
+    """One thing wrong in schedules.yaml: where (from 1), the path to it, what is allowed.
+
+    Line 0 is no place in it: what is wrong is that there is no such file, or that nobody may read
+    it.
+    """
 
     line: int
     column: int
@@ -41,7 +45,8 @@ class Fault:
     def render(self, file: str) -> str:
         """Return the fault as `FILE:LINE:COLUMN: path: message`, which editors can jump to."""
         where = f"{self.path}: " if self.path else ""
-        return _cut(f"{file}:{self.line}:{self.column}: {where}{self.message}", LONGEST_FAULT)
+        place = f"{file}:{self.line}:{self.column}" if self.line else file
+        return _cut(f"{place}: {where}{self.message}", LONGEST_FAULT)
 
     def bounded(self) -> Fault:
         """Return it with a path and a message that somebody may read to the end."""

@@ -47,7 +47,8 @@ def find_config(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
         return SYSTEM_CONFIG
     raise UsageError(
         "no schedules.yaml: name it with --config or $CBMAINTD_CONFIG, or put it at"
-        f" ./{HERE} or {SYSTEM_CONFIG}"
+        f" ./{HERE} or {SYSTEM_CONFIG}; cbmaintd init --url https://HOST:18097 writes one for a"
+        " cluster, cbmaintd init an example"
     )
 
 

@@ -25,6 +25,7 @@ class Names(Enum):
     WINDOWS = auto()
     REPOSITORIES = auto()
     TARGETS = auto()
+    COMMANDS = auto()
 
 
 def _nothing(_verb: argparse.ArgumentParser) -> None:

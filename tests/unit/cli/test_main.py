@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 VERBS = (
     *("run", "check", "calendar", "status", "history", "why", "open", "close", "extend", "skip"),
     *("reload", "release", "demo", "simulate", "notify", "install-unit", "completion"),
-    *("manual", "schema", "apply", "ledger"),
+    *("manual", "schema", "apply", "ledger", "help", "version", "init"),
 )
 VALID = """\
 clusters:
@@ -123,6 +124,55 @@ def test_every_verb_has_help(verb: str) -> None:
     assert ended.out.startswith(f"usage: cbmaintd {verb}")
 
 
+def test_help_is_that_of_the_option(cbmaintd: Command) -> None:
+    """`help` prints what `--help` does, of all commands or of one; `version` as `--version`."""
+    assert cbmaintd("help") == started("--help")
+    assert cbmaintd("help", "extend") == started("extend", "--help")
+    assert cbmaintd("version") == cbmaintd("--version")
+
+
+def test_help_has_the_commands_in_groups(cbmaintd: Command) -> None:
+    """Each command stands once, with its summary, under what it is for."""
+    found = re.finditer(
+        r"^[^:\n]+:\n((?:  [a-z-]+ +[A-Z].+\n)+)", cbmaintd("help").out, re.MULTILINE
+    )
+    groups = [match[1] for match in found]
+    listed = [line.split()[0] for lines in groups for line in lines.splitlines()]
+
+    assert len(groups) >= 4
+    assert sorted(listed) == sorted(parser.VERBS)
+
+
+@pytest.mark.parametrize("name", parser.VERBS)
+def test_every_option_is_explained(name: str) -> None:
+    """No option or argument of a command stands in its help without a word."""
+    _, verbs = parser.build()
+
+    assert not [option for option, text in verbs[name].explained() if not text]
+
+
+def test_a_file_that_does_not_exist_has_no_place(cbmaintd: Command, tmp_path: Path) -> None:
+    """Of a file that nobody can read, no line and column are named."""
+    file = tmp_path / "none.yaml"
+
+    ended = cbmaintd("check", "-c", str(file))
+
+    assert ended == Ended(2, "", f"{file}: the file cannot be read (No such file or directory)\n")
+
+
+def test_a_run_without_a_file_says_how_to_get_one(
+    cbmaintd: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no file, the way to one is named."""
+    monkeypatch.chdir(tmp_path)
+
+    ended = cbmaintd("run")
+
+    assert ended.code == 2
+    assert "no schedules.yaml" in ended.err
+    assert "cbmaintd init --url" in ended.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -137,6 +187,10 @@ def test_every_verb_has_help(verb: str) -> None:
         (["check", "surplus"], 'unknown argument "surplus"'),
         (["run", "--log-format", "jsn"], 'did you mean "json"?'),
         (["calendar", "--days"], "--days: expected one argument"),
+        (["extend"], "required: NAME, and --for or --until"),
+        (["extend", "x"], "one of the arguments --for --until is required"),
+        (["extend", "--for=1h"], "required: NAME;"),
+        (["help", "calender"], 'there is no command "calender"; did you mean "calendar"?'),
         (["check", "-c", ""], "--config: its value is empty"),
         (["--ledger=", "status"], "--ledger: its value is empty"),
         (["simulate", "--repositories", "a,b c"], '"b c" is no id of a repository'),
