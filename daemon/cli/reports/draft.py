@@ -34,6 +34,8 @@ MOST_IN_A_LIST = 5_000
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _LONGEST_COMMENT = 200
 _LONGEST_NAME = 40
+_NO_TEXT = frozenset({"true", "false", "null"})
+"""What is no name in YAML; as little as a number is."""
 
 HEAD = """\
 # schedules.yaml for cbmaintd, as {place} suggests it on {now:%Y-%m-%d}.
@@ -177,6 +179,8 @@ def _is_good(slot: Slot) -> bool:
 def _name(plan: str, taken: set[str]) -> str:
     """Return a name for the window of a plan that no other window has."""
     word = re.sub(r"[^A-Za-z0-9]+", "-", plan).strip("-")[:_LONGEST_NAME] or "maintenance"
+    if word[0].isdigit() or word.lower() in _NO_TEXT:
+        word = f"plan-{word}"
     names = (word if not number else f"{word}-{number + 1}" for number in range(len(taken) + 1))
     name = next(name for name in names if name not in taken)
     taken.add(name)

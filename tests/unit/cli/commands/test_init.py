@@ -130,7 +130,9 @@ def test_a_cluster_that_does_not_answer_is_one_line(
 
 ODD = st.one_of(
     st.just(EVERY),
-    st.sampled_from(["# x", "a: [", '"', "\\", "{", "*", "", "!!x", "\nwindows: {}", "%{plan}s"]),
+    st.sampled_from(
+        ["# x", "a: [", '"', "\\", "{", "*", "", "!!x", "\nwindows: {}", "%{plan}s", "0", "null"]
+    ),
     st.text(),
 )
 
