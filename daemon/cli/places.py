@@ -9,13 +9,16 @@ import stat
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon.cli import output
 from daemon.config.document import SIZE_LIMIT
-from daemon.config.settings import Settings
 from daemon.errors import UsageError
 from daemon.host.files import read_beginning
 from daemon.ledger import url
+
+if TYPE_CHECKING:
+    from daemon.config.settings import Settings
 
 HERE = Path("schedules.yaml")
 SYSTEM_CONFIG = Path("/etc/cbmaintd/schedules.yaml")
@@ -85,7 +88,7 @@ def find_ledger(
     asked = args.ledger or environ.get("CBMAINTD_LEDGER")
     if asked:
         return url.from_argument(asked)
-    named = found.ledger if isinstance(found, Settings) else _hint(found)
+    named = _hint(found) if found is None or isinstance(found, Path) else found.ledger
     if named:
         return url.from_argument(named)
     return url.from_argument(str(_state_folder(environ) / "ledger.db"))

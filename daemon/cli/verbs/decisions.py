@@ -59,7 +59,7 @@ VERBS = (
 """,
         declare=_close,
         module="changes",
-        completes={"name": Names.WINDOWS},
+        completes={"name": Names.OPEN_WINDOWS},
     ),
     Verb(
         "extend",
@@ -70,7 +70,7 @@ VERBS = (
 """,
         declare=_extend,
         module="changes",
-        completes={"name": Names.WINDOWS},
+        completes={"name": Names.OPEN_WINDOWS},
     ),
     Verb(
         "skip",
@@ -81,6 +81,6 @@ VERBS = (
 """,
         declare=_skip,
         module="changes",
-        completes={"name": Names.WINDOWS},
+        completes={"name": Names.WINDOWS, "opening": Names.OPENINGS},
     ),
 )

@@ -23,6 +23,8 @@ class Names(Enum):
     """What a shell can complete an argument with."""
 
     WINDOWS = auto()
+    OPEN_WINDOWS = auto()
+    OPENINGS = auto()
     REPOSITORIES = auto()
     TARGETS = auto()
     COMMANDS = auto()
