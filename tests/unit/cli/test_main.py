@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from daemon import __version__
-from daemon.cli import parser
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
-from tests.unit.cli.ended import Ended, ended
+from tests.unit.cli.ended import Ended, ended, started
 
 ROOT = Path(__file__).parents[3]
 VERBS = (
@@ -53,20 +51,6 @@ def valid(tmp_path: Path) -> str:
     file = tmp_path / "valid.yaml"
     file.write_text(VALID)
     return str(file)
-
-
-def started(*arguments: str, **environ: str) -> Ended:
-    """Run a command in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "daemon", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=os.environ | environ,
-        timeout=300,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["check", "--version"]])
@@ -113,42 +97,6 @@ def test_no_verb_shows_the_way(cbmaintd: Command) -> None:
 
     assert (ended.code, ended.out) == (2, "")
     assert all(verb in ended.err for verb in VERBS)
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help(verb: str) -> None:
-    """`cbmaintd VERB --help` prints on stdout and ends with 0."""
-    ended = started(verb, "--help")
-
-    assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith(f"usage: cbmaintd {verb}")
-
-
-def test_help_is_that_of_the_option(cbmaintd: Command) -> None:
-    """`help` prints what `--help` does, of all commands or of one; `version` as `--version`."""
-    assert cbmaintd("help") == started("--help")
-    assert cbmaintd("help", "extend") == started("extend", "--help")
-    assert cbmaintd("version") == cbmaintd("--version")
-
-
-def test_help_has_the_commands_in_groups(cbmaintd: Command) -> None:
-    """Each command stands once, with its summary, under what it is for."""
-    found = re.finditer(
-        r"^[^:\n]+:\n((?:  [a-z-]+ +[A-Z].+\n)+)", cbmaintd("help").out, re.MULTILINE
-    )
-    groups = [match[1] for match in found]
-    listed = [line.split()[0] for lines in groups for line in lines.splitlines()]
-
-    assert len(groups) >= 4
-    assert sorted(listed) == sorted(parser.VERBS)
-
-
-@pytest.mark.parametrize("name", parser.VERBS)
-def test_every_option_is_explained(name: str) -> None:
-    """No option or argument of a command stands in its help without a word."""
-    _, verbs = parser.build()
-
-    assert not [option for option, text in verbs[name].explained() if not text]
 
 
 def test_a_file_that_does_not_exist_has_no_place(cbmaintd: Command, tmp_path: Path) -> None:
@@ -378,26 +326,6 @@ def test_a_narrow_encoding_stops_nothing() -> None:
 
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.isascii()
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_has_examples_that_exist(verb: str) -> None:
-    """Each verb's help ends with examples, and the command line accepts the options in them."""
-    help_text = started(verb, "--help").out
-    examples = [line.split() for line in help_text.partition("examples:")[2].splitlines() if line]
-    options = {word for words in examples for word in words if word.startswith("--")}
-
-    assert examples
-    assert all(words[:2] == ["cbmaintd", verb] for words in examples)
-    assert all(f"  {option} " in help_text for option in options)
-
-
-@pytest.mark.parametrize(
-    "text", [parser.EPILOG, *(verb.examples for verb in parser.VERBS.values())]
-)
-def test_examples_fit_a_terminal(text: str) -> None:
-    """No line below a help is longer than 79 characters."""
-    assert max(map(len, text.splitlines())) <= 79
 
 
 def test_the_module_is_the_command(valid: str) -> None:
