@@ -24,6 +24,10 @@ LONGEST_PATTERN = 200
 """How long a glob over repositories may be: thousands are matched against thousands of ids."""
 
 _LAST_PORT = 65535
+_BACKUP = {8097: "http", 18097: "https"}
+_MANAGER = {8091: "http", 18091: "https"}
+_PROXY = "/_p/backup"
+"""Below it the cluster manager passes requests on to the Backup Service."""
 _OWN_HEADERS = {"host", "connection", "content-length", "content-type", "transfer-encoding"}
 
 
@@ -49,6 +53,36 @@ def _has_host_and_port(text: str) -> bool:
     except ValueError:
         return False
     return bool(re.fullmatch(r"[A-Za-z0-9._:-]+", parts.hostname or "")) and port != 0
+
+
+def port_advice(root: str, key: str) -> str | None:
+    """Return what cannot be right about the port of *root*, under the key `url` or `discover`.
+
+    It is the commonest mistake of a first file. Any port but Couchbase's own may be forwarded, and
+    is nobody's business. Source: the vendor's list of ports.
+    """
+    parts = urlsplit(root)
+    is_url = key == "url" and not parts.path.startswith(_PROXY)
+    ours, others = (_BACKUP, _MANAGER) if is_url else (_MANAGER, _BACKUP)
+    plain, secure = ours
+    right = secure if parts.scheme == "https" else plain
+    what = "the Backup Service" if is_url else "the cluster manager"
+    if parts.port is None:
+        default = 443 if parts.scheme == "https" else 80
+        return f"{root} has no port, which means {default}: {what} is usually at {right}"
+    if parts.port in others:
+        other = "discover" if is_url else "url"
+        owner = "cluster manager" if is_url else "Backup Service"
+        return (
+            f"{parts.port} is the port of the {owner}: write it under {other}, or take {right},"
+            f" the port of {what}"
+        )
+    speaks = ours.get(parts.port)
+    if speaks and speaks != parts.scheme:
+        return (
+            f"{parts.port} speaks {speaks}: write {speaks}://, or take {right} for {parts.scheme}"
+        )
+    return None
 
 
 def listener(text: str) -> tuple[str, int]:

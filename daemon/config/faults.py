@@ -76,11 +76,17 @@ class Place:
 
 
 class Faults:
-    """The faults found so far."""
+    """The faults found so far, and warnings of what works but is unwise."""
 
     def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
         """Start with *faults*."""
         self._faults = set(faults)
+        self._warnings: set[Fault] = set()
+
+    def warn(self, place: Place, message: str) -> None:
+        """Add a warning of a value."""
+        node = place.node
+        self._warnings.add(Fault(node.line, node.column, dotted(place.path), message))
 
     def add(self, place: Place, message: str) -> None:
         """Add a fault of a value."""
@@ -95,6 +101,11 @@ class Faults:
     def in_order(self) -> tuple[Fault, ...]:
         """Return them in the order of the file."""
         return tuple(sorted(self._faults))
+
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """The warnings in the order of the file."""
+        return tuple(sorted(self._warnings))
 
 
 def checked(root: Place, model: type[S], faults: Faults) -> S:

@@ -49,6 +49,7 @@ _COLOURS: Final[Mapping[str, str]] = {
 }
 
 _SAID: Final[Mapping[str, str]] = {
+    events.CONFIG_WARNED: "{path}{at_line}: {warning}",
     events.CONFIG_REJECTED: "{path} was rejected; what was in force before still is",
     events.WINDOW_CHANGED: "{by} decided: {change} {window}{until}{because}",
     events.REPOSITORY_PAUSED: "{where} is paused ({windows}){after}",
@@ -191,6 +192,8 @@ class _Told(Filled):
         self["why"] = _WHY.get(reason, self.get("reason", "?"))
         because = message or (self["reason"] if "change" in entry else "")
         self["because"] = f": {because}" if because else ""
+        line = entry.get("line")
+        self["at_line"] = f":{line}" if line else ""
         end = entry.get("end")
         self["until"] = f" until {times(end)}" if isinstance(end, datetime) else ""
         self["after"] = _after(entry)

@@ -320,7 +320,9 @@ class Daemon:
 
     def _warn(self, settings: Settings) -> None:
         for warning in settings.warnings:
-            self._log.warning(events.CONFIG_WARNED, path=settings.path, warning=warning)
+            self._log.warning(
+                events.CONFIG_WARNED, path=settings.path, line=warning.line, warning=warning.text
+            )
 
     def _listen(self, settings: Settings) -> None:
         """Serve at the new address; if it is taken, keep the old one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from daemon.cli.reports.times import format_local, format_local_with_offset, spa
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.core.repository import ObservedRepository, RepositoryState
+from daemon.errors import Fault
 from daemon.ledger.url import unverified
 from daemon.runtime import certificates
 from daemon.windows.timeline import Timeline, ahead
@@ -29,6 +31,7 @@ FAR_ENOUGH = timedelta(days=32)
 """How much of a longer opening is looked at."""
 
 _DAY = timedelta(days=1)
+_MARK = "warning: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = load(places.find_config(args, environ), environ=environ)
     now = datetime.now(UTC)
     for warning in settings.warnings:
-        _warn(warning)
+        output.warn(warning.render(settings.path, _MARK))
     if found := unverified(places.find_ledger(args, environ, settings), environ):
         _warn(found)
     output.say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
@@ -58,9 +61,15 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         # One that never opens gets a warning, which says more.
         if said := _next(window, now):
             output.say(f"  {window.name}: {said}")
-    for warning in advise(settings.windows.values(), settings.clusters, now):
-        _warn(warning)
+    for advice in advise(settings.windows.values(), settings.clusters, now):
+        output.warn(_placed(advice, settings).render(settings.path, _MARK))
     return _check_online(settings, environ, now) if args.online else 0
+
+
+def _placed(advice: str, settings: Settings) -> Fault:
+    """Return advice at the place of the window that it names first."""
+    name = next(iter(re.findall(r"^[A-Za-z0-9_.-]+", advice)), "")
+    return Fault(*settings.places.get(name, (0, 0)), "", advice)
 
 
 def _next(window: Window, now: datetime) -> str:
@@ -172,4 +181,4 @@ def _globs(patterns: tuple[Patterns, ...]) -> list[str]:
 
 
 def _warn(text: str) -> None:
-    output.warn(f"warning: {text}")
+    output.warn(f"{_MARK}{text}")

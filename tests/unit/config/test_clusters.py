@@ -63,10 +63,62 @@ def test_unwise_settings_work_and_are_warned_about() -> None:
         "username: u, password_env: PW, tls: {verify: false}}\n"
     )
 
-    verify, insecure = read(text).warnings
+    insecure, verify = (warning.render("s.yaml", "warning: ") for warning in read(text).warnings)
 
-    assert verify.startswith("clusters.a: tls.verify is false")
-    assert "clusters.a: http://far:8097 is not encrypted" in insecure
+    assert verify.startswith("s.yaml:3:103: warning: clusters.a.tls.verify: false: whoever is on")
+    assert insecure.startswith("s.yaml:3:12: warning: clusters.a.url: http://far:8097 is not enc")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("url: https://a:18091", "url: 18091 is the port of the cluster manager: write it under d"),
+        ("url: http://localhost:8091", "8091 is the port of the cluster manager"),
+        (
+            "discover: https://a:18097",
+            "discover: 18097 is the port of the Backup Service: write it",
+        ),
+        ("discover: http://localhost:8097", "8097 is the port of the Backup Service"),
+        ("url: https://a", "https://a has no port, which means 443: the Backup Service is usually"),
+        (
+            "discover: https://a",
+            "has no port, which means 443: the cluster manager is usually at 1",
+        ),
+        ("url: https://a:8097", "8097 speaks http: write http://, or take 18097 for https"),
+        (
+            "url: http://localhost:18097",
+            "18097 speaks https: write https://, or take 8097 for http",
+        ),
+        ("discover: https://a:8091", "8091 speaks http"),
+        ("url: [https://a:18097, https://b:8091]", "url[1]: 8091 is the port of the cluster"),
+    ],
+)
+def test_a_port_that_cannot_be_right_is_warned_about(line: str, expected: str) -> None:
+    """A port of Couchbase's in the place of another one, the wrong scheme, and no port."""
+    text = f"windows: {{}}\nclusters:\n  a: {{username: u, password_env: PW, {line}}}\n"
+
+    (warning,) = read(text).warnings
+
+    assert expected in warning.text
+    assert (warning.line, warning.column) >= (3, 40)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "url: https://a:18097",
+        "url: http://localhost:8097",
+        "discover: https://a:18091",
+        "url: https://a:443",
+        "url: https://a:9000",
+        "url: https://a:18091/_p/backup",
+    ],
+)
+def test_other_ports_may_be_meant(line: str) -> None:
+    """The right ports, forwarded ones, and the cluster manager's own way to the service."""
+    text = f"windows: {{}}\nclusters:\n  a: {{username: u, password_env: PW, {line}}}\n"
+
+    assert read(text).warnings == ()
 
 
 @pytest.mark.parametrize(
