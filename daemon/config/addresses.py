@@ -38,12 +38,25 @@ def url(text: str) -> str:
             "a user in a URL is refused, since the file is no place for secrets: use username and"
             " password_file"
         )
-    if not re.fullmatch(URL, text) or not _has_host_and_port(text):
+    if not _is_url(text):
+        if "://" not in text and _is_url(meant := _with_scheme(text)):
+            raise ValueError(f"{shown(text)} has no scheme: write {meant}")
         raise ValueError(f"{shown(text)} is not {A_URL}, without ? and #")
     root = text.rstrip("/")
     if root.endswith("/api/v1"):
         raise ValueError(f"{shown(text)} names the API: write {root.removesuffix('/api/v1')}")
     return root
+
+
+def _is_url(text: str) -> bool:
+    return bool(re.fullmatch(URL, text)) and _has_host_and_port(text)
+
+
+def _with_scheme(text: str) -> str:
+    """Return an address with the scheme that its port speaks, https if any might."""
+    host, _, port = text.partition(":")
+    speaks = {str(number): scheme for number, scheme in (_BACKUP | _MANAGER).items()}
+    return f"{speaks.get(port, 'https')}://{host}:{port or 18097}"
 
 
 def _has_host_and_port(text: str) -> bool:
@@ -127,6 +140,11 @@ def file_name(text: str) -> str:
     """Parse the name of a file."""
     if not text.strip():
         raise ValueError("the name of a file may not be empty")
+    if found := re.search(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)", text):
+        raise ValueError(
+            f"{shown(text)} has a variable in it, and none is filled in: write the file's own name;"
+            f" of a password that is in a variable write password_env: {found[1]}"
+        )
     return text
 
 

@@ -159,9 +159,13 @@ def _check_secrets(
     """Read every file and variable as a call would, and discard the contents."""
     for steps, check in _secret_checks(settings, sources.environ):
         try:
-            check()
+            found = check()
         except SecretError as exc:
             faults.add(place.at(*steps), str(exc))
+        else:
+            if isinstance(found, secrets.Secret) and found.reveal() != found.reveal().strip():
+                message = "the password begins or ends with a space: did an editor leave it there?"
+                faults.warn(place.at(*steps), message)
 
 
 def _secret_checks(

@@ -42,6 +42,7 @@ _WEEKDAY = {name[:length]: day for day, name in enumerate(_WEEKDAYS) for length 
 _GROUPS = {"daily": range(7), "weekdays": range(5), "weekend": range(5, 7)}
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
 _LONGEST_MONTH = 31
+_LONGEST_LIST = 100
 
 
 def name(text: str) -> str:
@@ -152,6 +153,9 @@ def _instant(text: str, wanted: str) -> datetime:
 def weekdays(text: str) -> frozenset[int]:
     """Parse a day, a range that may cross the end of the week, or a group; Monday is 0."""
     words = text.casefold()
+    if "," in words:
+        each = ", ".join(part.strip() for part in words.split(","))
+        raise ValueError(f"{shown(text)} is one text: write a list, [{each[:_LONGEST_LIST]}]")
     if words in _GROUPS:
         return frozenset(_GROUPS[words])
     first, dash, last = words.partition("-")

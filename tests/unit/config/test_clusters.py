@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.reading.process import load
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts, Tls
 from tests.unit.config.config_files import cluster_faults, cluster_of, read
 
@@ -128,7 +129,14 @@ def test_other_ports_may_be_meant(line: str) -> None:
         (LOGIN + URL + "discover: https://a:18091", "7:5: @.discover: there is url already"),
         (LOGIN + "url: []", "6:10: @.url: the list is empty: name at least one URL"),
         (LOGIN + "url: [https://a:1, 'https://a:1/']", "6:24: @.url[1]: https://a:1 stands in"),
-        (LOGIN + "url: a:18097", '6:10: @.url: "a:18097" is not a URL: write https://host'),
+        (LOGIN + "url: a:18097", '6:10: @.url: "a:18097" has no scheme: write https://a:18097'),
+        (LOGIN + "url: a:8097", '"a:8097" has no scheme: write http://a:8097'),
+        (LOGIN + "url: a", '"a" has no scheme: write https://a:18097'),
+        (
+            URL + "username: u\npassword_file: ${PW}",
+            '"${PW}" has a variable in it, and none is filled in: write the file\'s own name; of a',
+        ),
+        (URL + "username: u\npassword_file: /a/$PW", "write password_env: PW"),
         (LOGIN + "url: ftp://a", "is not a URL"),
         (LOGIN + "url: https://", "is not a URL"),
         (LOGIN + "url: https://a:99999", "is not a URL"),
@@ -179,3 +187,17 @@ def test_faults_of_a_cluster(lines: str, expected: str) -> None:
 
     assert any(expected in fault for fault in found), found
     assert "hunter2" not in "".join(found)
+
+
+def test_a_space_around_a_password_is_warned_about(tmp_path: Path) -> None:
+    """It may be meant, and works; the warning does not say more of the password."""
+    text = "windows: {}\nclusters:\n  a: {url: 'https://a:18097', username: u, password_file: pw}\n"
+    file = tmp_path / "f.yaml"
+    file.write_text(text)
+    (tmp_path / "pw").touch(mode=0o600)
+    (tmp_path / "pw").write_text("hunter2 \n")
+
+    (warning,) = load(file, environ={}).warnings
+
+    assert warning.text.startswith("clusters.a.password_file: the password begins or ends")
+    assert "hunter2" not in warning.text
