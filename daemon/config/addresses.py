@@ -18,6 +18,8 @@ VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 HEADER = r"^[A-Za-z][A-Za-z0-9-]{0,62}$"
 
 A_URL = "a URL: write https://host:18097"
+A_VARIABLE = "the name of an environment variable: letters, digits and _"
+A_HEADER = "the name of a header: letters, digits and -"
 A_LISTENER = "an address and a port: write 127.0.0.1:9797 or, in quotes, [::1]:9797"
 
 LONGEST_PATTERN = 200
@@ -115,7 +117,7 @@ def listener(text: str) -> tuple[str, int]:
 def header_name(text: str) -> str:
     """Parse the name of a header that goes along with a message."""
     if not re.fullmatch(HEADER, text):
-        raise ValueError(f"{shown(text)} is not the name of a header: letters, digits and -")
+        raise ValueError(f"{shown(text)} is not {A_HEADER}")
     if text.lower() in _OWN_HEADERS:
         raise ValueError(f"{text} is a header that is not free to choose")
     return text
@@ -125,7 +127,7 @@ def variable(text: str) -> str:
     """Parse the name of an environment variable."""
     if not re.fullmatch(VARIABLE, text):
         # Unquoted: it may be the password itself.
-        raise ValueError("this is not the name of an environment variable: letters, digits and _")
+        raise ValueError(f"this is not {A_VARIABLE}")
     return text
 
 
