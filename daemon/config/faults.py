@@ -307,7 +307,7 @@ def _by_cluster(node: Node, clusters: Sequence[str]) -> str:
     named = [source for source in sources if source in clusters] or list(clusters) or ["prod"]
     ids = [shown(source) for source in sources if source not in clusters] or ['"*"']
     few = ", ".join(ids[:_MOST_SHOWN]) + (", …" if len(ids) > _MOST_SHOWN else "")
-    others = f"; the clusters are {listed(clusters, 'and')}" if clusters else ""
+    others = f"; clusters of this file: {listed(clusters, 'and')}" if clusters else ""
     return f": write {{{named[0]}: [{few}]}}{others}"
 
 

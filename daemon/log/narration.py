@@ -51,7 +51,7 @@ _COLOURS: Final[Mapping[str, str]] = {
 _SAID: Final[Mapping[str, str]] = {
     events.CONFIG_WARNED: "{path}{at_line}: {warning}",
     events.CONFIG_REJECTED: "{path} was rejected; what was in force before still is",
-    events.WINDOW_CHANGED: "{by} decided: {change} {window}{until}{because}",
+    events.WINDOW_CHANGED: "{by} decided: {change} {window}{when}{because}",
     events.REPOSITORY_PAUSED: "{where} is paused ({windows}){after}",
     events.REPOSITORY_RESUMED: "{where} is active again ({windows}){after}{missed_runs}",
     events.REPOSITORY_LEFT: "{where} is left alone: {why}",
@@ -194,8 +194,7 @@ class _Told(Filled):
         self["because"] = f": {because}" if because else ""
         line = entry.get("line")
         self["at_line"] = f":{line}" if line else ""
-        end = entry.get("end")
-        self["until"] = f" until {times(end)}" if isinstance(end, datetime) else ""
+        self["when"] = _when(entry, times)
         self["after"] = _after(entry)
         missed = entry.get("missed")
         self["missed_runs"] = f"; runs missed: {self['missed']}" if missed else ""
@@ -217,6 +216,14 @@ def _instant_of(entry: Entry) -> datetime:
 def _subject(entry: Entry, times: Callable[[datetime], str]) -> str:
     cluster, id_ = entry.get("cluster"), entry.get("repository")
     return plain(f"{cluster}/{id_}" if id_ else cluster, times)
+
+
+def _when(entry: Entry, times: Callable[[datetime], str]) -> str:
+    """Return which opening a decision is about, or until when it lasts now."""
+    start, end, change = entry.get("start"), entry.get("end"), str(entry.get("change"))
+    if change.endswith("skip"):
+        return f" of {times(start)}" if isinstance(start, datetime) else ""
+    return f" until {times(end)}" if isinstance(end, datetime) and change != "close" else ""
 
 
 def _after(entry: Entry) -> str:

@@ -39,14 +39,14 @@ _NO_TEXT = frozenset({"true", "false", "null"})
 
 HEAD = """\
 # schedules.yaml for cbmaintd, as {place} suggests it on {now:%Y-%m-%d}.
-# Each window is at a time when no planned run falls due. Change what you like, and then:
-#   cbmaintd -c THIS-FILE check --online      every fault, and what the clusters say
-#   cbmaintd -c THIS-FILE calendar --impact   what opens when, and what it costs in backups
+# No planned run falls into a window. Change what you like, and then:
+#   cbmaintd -c FILE check --online      every fault, and what clusters say
+#   cbmaintd -c FILE calendar --impact   what opens when, what that costs
 # `cbmaintd init` prints an example with every key that there is.
 
 timezone: {zone}   # of the times below
 # ledger: sqlite:////var/lib/cbmaintd/ledger.db   # where the unit keeps it
-# listen: 127.0.0.1:9797                          # metrics and health; off without this line
+# listen: 127.0.0.1:9797   # metrics and health; off without this line
 
 clusters:
   {cluster}:   # the name is yours to choose

@@ -138,8 +138,8 @@ def test_text_is_shown_without_its_control_characters_and_not_at_length() -> Non
 @pytest.mark.parametrize(
     ("window", "expected"),
     [
-        (f"{{{RULE}, repositories: ['*']}}", 'names to values: write {prod-eu: ["*"]}; the clus'),
-        (f"{{{RULE}, repositories: ['*']}}", "; the clusters are prod-eu"),
+        (f"{{{RULE}, repositories: ['*']}}", 'names to values: write {prod-eu: ["*"]}; clusters'),
+        (f"{{{RULE}, repositories: ['*']}}", "; clusters of this file: prod-eu"),
         (f"{{{RULE}, repositories: prod-eu}}", 'write {prod-eu: ["*"]}'),
         (f"{{{RULE}, repositories: [a, 't-*']}}", 'write {prod-eu: ["a", "t-*"]}'),
         (

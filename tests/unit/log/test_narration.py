@@ -165,6 +165,30 @@ def test_what_differs_is_not_counted_together() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("extend", "me@here decided: extend w until 15:00: late"),
+        ("close", "me@here decided: close w: late"),
+        ("skip", "me@here decided: skip w of Mon 13:00: late"),
+    ],
+)
+def test_a_decision_is_told_with_what_it_changes(change: str, said: str) -> None:
+    """Of a skip the opening is named, of others how long it lasts now."""
+    keys: dict[str, Any] = {
+        "start": NOON + timedelta(days=1),
+        "end": NOON + timedelta(hours=2),
+        "change": change,
+        "window": "w",
+        "by": "me@here",
+        "reason": "late",
+    }
+
+    (line,) = told(entry(events.WINDOW_CHANGED, **keys))
+
+    assert line.endswith(said)
+
+
 def test_faults_stand_below_each_other() -> None:
     """Of a file that was rejected each fault has a line of its own, indented."""
     first, *faults = told(
