@@ -184,6 +184,9 @@ def _check_keys(place: Place, section: type[Section], faults: Faults) -> None:
 def _check_braces(place: Place, section: type[Section], faults: Faults) -> None:
     """Report a list that was written without brackets within braces: `{days: mon, tue}`."""
     entries = place.node.entries if isinstance(place.node, MappingNode) else {}
+    # Cheap for the thousands of sections that have no such key.
+    if not any(isinstance(e.value, Scalar) and e.value.value is None for e in entries.values()):
+        return
     items = [place.at(key) for key in entries]
     for first, second in pairwise(items):
         if second.path[-1] in section.known_keys() or not _is_beside(first, second):
