@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.cli.reports.draft import CLUSTER, Source, draft
@@ -137,6 +137,7 @@ ODD = st.one_of(
 )
 
 
+@settings(max_examples=50)
 @given(plans=st.lists(ODD, min_size=1, max_size=3), task=ODD, odd_id=ODD)
 def test_no_text_of_a_server_breaks_the_file(plans: list[str], task: str, odd_id: str) -> None:
     """Whatever plans, tasks and rows are called, the file has the windows that were meant alone."""
@@ -146,14 +147,14 @@ def test_no_text_of_a_server_breaks_the_file(plans: list[str], task: str, odd_id
         for id_, plan, run in zip(("orders", "tenant-a", "123"), plans, runs, strict=False)
     )
     rows = (ObservedRepository(odd_id, None, problem="odd"),)
-    hour = timedelta(minutes=30)
-    inventory = Inventory(CLUSTER, found, {plan: {task: hour} for plan in plans}, None, rows)
+    step = timedelta(hours=12)
+    inventory = Inventory(CLUSTER, found, {plan: {task: step} for plan in plans}, None, rows)
     source = Source({"url": "http://localhost:1", "username": "u", "password_file": "/x"})
 
     text = draft(source, inventory, UTC_ZONE, NOW)
-    settings = parsed(text)
+    read = parsed(text)
 
     assert all(line.isprintable() for line in text.splitlines())
-    assert covered(settings) >= {each.id for each in found}
-    assert settings.clusters.keys() == {CLUSTER}
-    assert 1 <= len(settings.windows) <= len(found)
+    assert covered(read) >= {each.id for each in found}
+    assert read.clusters.keys() == {CLUSTER}
+    assert 1 <= len(read.windows) <= len(found)
