@@ -1,8 +1,8 @@
 """The log as a narration for people: what opened, what is paused, what is wrong, in local time.
 
-It leaves out what would hide that: requests that went well, and of more than three repositories
-alike all but their number, and what fails again and again. `debug` shows every request. What it
-says is bounded and `printable`.
+It leaves out what would hide that: requests that went well, of more than three repositories alike,
+or of many clusters, all but their number, and what fails again and again. `debug` shows every
+request. What it says is bounded and `printable`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ Paint = Callable[[str, str], str]
 
 MOST_ALIKE: Final = 3
 """How many entries that say the same of different repositories are shown one by one."""
+
+MOST_CLUSTERS: Final = 8
+"""How many lines say the same of different clusters."""
 
 REPEAT_AFTER: Final = timedelta(minutes=5)
 """How long a request that fails as one before it did is not told again; a success ends that."""
@@ -76,6 +79,11 @@ _SAID_OF_MANY: Final[Mapping[str, str]] = {
     " is open",
     events.HTTP_ATTEMPTED: "{count} times {action} on {cluster}: {status_or_error}{because}{next}",
 }
+_SAID_OF_CLUSTERS: Final[Mapping[str, str]] = {
+    **_SAID_OF_MANY,
+    events.CLUSTER_UNREACHABLE: "{cluster} do not answer as they should ({error}): {names}",
+    events.CLUSTER_RECOVERED: "{cluster} answer again: {names}",
+}
 _ALIKE_BY: Final = ("cluster", "windows", "action", "error", "reason", "outcome", "status")
 _FAILS_BY: Final = ("action", "error", "status")
 
@@ -106,17 +114,13 @@ class Narrator:
 
     def fold(self, entries: Sequence[Entry]) -> list[Entry]:
         """Return what is worth a line, with one entry for many that are alike."""
-        groups: dict[object, list[Entry]] = {}
-        for place, entry in enumerate(entries):
-            if self._is_told(entry):
-                groups.setdefault(_likeness(entry) or place, []).append(entry)
-        told: list[Entry] = []
-        for alike in groups.values():
-            told += [_together(alike)] if len(alike) > MOST_ALIKE else alike
-        return told if self._shows_requests else [*self._without_repeats(told)]
+        if self._shows_requests:
+            return [*entries]
+        told = _folded(filter(self._is_told, entries), _likeness, MOST_ALIKE)
+        return _folded(self._without_repeats(told), _likeness_of_clusters, MOST_CLUSTERS)
 
     def _is_told(self, entry: Entry) -> bool:
-        if self._shows_requests or entry["event"] != events.HTTP_ATTEMPTED:
+        if entry["event"] != events.HTTP_ATTEMPTED:
             return True
         is_failure = entry.get("outcome") != "ok"
         if not is_failure:
@@ -154,7 +158,7 @@ class Narrator:
 
     def _lines(self, entry: Entry, at: datetime) -> Iterator[str]:
         event = entry["event"]
-        said = _SAID_OF_MANY if "count" in entry else _SAID
+        said = _SAID_OF_CLUSTERS if "count" in entry else _SAID
         words = said.get(str(event)) or (event.words if isinstance(event, Event) else _UNKNOWN)
         told = _Told(entry, lambda instant: self._instant(instant, at))
         if self._shows_requests:
@@ -236,6 +240,19 @@ def _seconds(milliseconds: int) -> str:
     return f"{milliseconds / 1000:,.1f} s"
 
 
+def _folded(
+    entries: Iterable[Entry], likeness: Callable[[Entry], object], most: int
+) -> list[Entry]:
+    """Return *entries*, of more than *most* that are alike one, where the first of them stood."""
+    groups: dict[object, list[Entry]] = {}
+    for place, entry in enumerate(entries):
+        groups.setdefault(likeness(entry) or place, []).append(entry)
+    told: list[Entry] = []
+    for alike in groups.values():
+        told += [_together(alike)] if len(alike) > most else alike
+    return told
+
+
 def _likeness(entry: Entry) -> object:
     """Return what entries have in common of which one may stand for all; None for no other."""
     if str(entry["event"]) not in _SAID_OF_MANY or entry.get("repository") is None:
@@ -243,11 +260,23 @@ def _likeness(entry: Entry) -> object:
     return (entry["event"], entry["level"], *(str(entry.get(key)) for key in _ALIKE_BY))
 
 
+def _likeness_of_clusters(entry: Entry) -> object:
+    """Return the same of entries about different clusters."""
+    if str(entry["event"]) not in _SAID_OF_CLUSTERS:
+        return None
+    return (entry["event"], entry["level"], *(str(entry.get(key)) for key in _ALIKE_BY[1:]))
+
+
 def _together(alike: Sequence[Entry]) -> Entry:
     """Return one entry for many: the latest, with their number, and the longest delay."""
-    latest = alike[-1] | {"count": len(alike)}
+    clusters = list(dict.fromkeys(str(entry.get("cluster")) for entry in alike))
+    counts = (entry.get("count", 1) for entry in alike)
+    together: Entry = alike[-1] | {"count": sum(n for n in counts if isinstance(n, int))}
+    if len(clusters) > 1:
+        together["cluster"] = f"{len(clusters)} clusters"
+        together["names"] = clusters
     delays = [late for entry in alike if isinstance(late := entry.get("after_ms"), int)]
-    return latest | ({"after_ms": max(delays)} if delays else {})
+    return together | ({"after_ms": max(delays)} if delays else {})
 
 
 def _cut(line: str) -> str:

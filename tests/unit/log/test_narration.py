@@ -125,6 +125,7 @@ def test_debug_shows_every_request() -> None:
     (line,) = told(attempted("ok", "info"), level=Level.DEBUG)
 
     assert line.endswith("list prod: 200 in 12 ms (GET https://b1:18097/api)")
+    assert len(told(*[attempted("ok", "info", repository="r")] * 10, level=Level.DEBUG)) == 10
 
 
 def test_many_alike_are_counted() -> None:
@@ -137,6 +138,30 @@ def test_many_alike_are_counted() -> None:
     assert lines == [
         "300 repositories of prod are paused (nightly) 30.0 s after the opening",
         *(f"test/r{n} is paused (nightly) 0.{n} s after the opening" for n in (1, 2, 3)),
+    ]
+
+
+def test_many_clusters_are_counted() -> None:
+    """Of hundreds of clusters with the same to say there is one line for each thing."""
+    clusters = [f"c{number}" for number in range(300)]
+    many = [paused(number, cluster) for cluster in clusters for number in range(5)]
+    down = [
+        entry(
+            events.CLUSTER_UNREACHABLE, "error", cluster=cluster, error="refused", message=cluster
+        )
+        for cluster in clusters
+    ]
+    keys: dict[str, Any] = {"status": None, "error": "refused"}
+    lists = [attempted("failed", "error", cluster=cluster, **keys) for cluster in clusters]
+
+    lines = told(*many, *down, *lists)
+
+    assert [line.partition(" CET ")[2] or line[9:] for line in lines] == [
+        "  1500 repositories of 300 clusters are paused (nightly) 0.4 s after the opening",
+        "! 300 clusters do not answer as they should (refused): "
+        + ", ".join(clusters[:20])
+        + " and 280 more",
+        "! 300 times list on 300 clusters: refused",
     ]
 
 
