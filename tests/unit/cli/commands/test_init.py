@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.cli.reports.draft import CLUSTER, Source, draft
+from daemon.cli.reports.draft import CLUSTER, Source, draft, quoted
 from daemon.cli.reports.impact import Inventory
 from daemon.config.days.attachments import Attachments
+from daemon.config.document import read
 from daemon.config.settings import Settings, parse
+from daemon.config.tree import MappingNode
 from daemon.core.repository import ObservedRepository, RepositoryState, ScheduledRun
 from daemon.simulator.server import Simulator
 from tests.unit.cli.ended import Ended, ended
@@ -152,9 +154,21 @@ def test_no_text_of_a_server_breaks_the_file(plans: list[str], task: str, odd_id
     source = Source({"url": "http://localhost:1", "username": "u", "password_file": "/x"})
 
     text = draft(source, inventory, UTC_ZONE, NOW)
-    read = parsed(text)
+    found_again = parsed(text)
 
     assert all(line.isprintable() for line in text.splitlines())
-    assert covered(read) >= {each.id for each in found}
-    assert read.clusters.keys() == {CLUSTER}
-    assert 1 <= len(read.windows) <= len(found)
+    assert covered(found_again) >= {each.id for each in found}
+    assert found_again.clusters.keys() == {CLUSTER}
+    assert 1 <= len(found_again.windows) <= len(found)
+
+
+@given(st.text(max_size=200))
+def test_a_quoted_text_is_read_back(text: str) -> None:
+    """Whatever an option says stands in the file as it is, or the file is refused for it."""
+    document = read(f"a: {quoted(text)}\nb: c\n".encode())
+
+    assert document.faults or document.root
+    if document.root and not document.faults:
+        assert isinstance(document.root, MappingNode)
+        assert list(document.root.entries) == ["a", "b"]
+        assert getattr(document.root.entries["a"].value, "value", None) == text
