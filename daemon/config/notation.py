@@ -24,6 +24,7 @@ INSTANT = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([Zz]|[+-][0-9]{2}:[0-9]{2})?$"
 )
 
+A_NAME = "a name: letters, digits, _ . and -, the first a letter or digit, at most 63"
 A_TIME = "a time of day: write hours and minutes, 02:00"
 A_DATE = "a date: write 2026-11-12"
 A_DATE_RANGE = "a date or a range of dates: write 2026-11-12 or 2026-12-20..2027-01-03"
@@ -41,16 +42,26 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 _WEEKDAY = {name[:length]: day for day, name in enumerate(_WEEKDAYS) for length in (3, len(name))}
 _GROUPS = {"daily": range(7), "weekdays": range(5), "weekend": range(5, 7)}
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
+DAYS = (*_WEEKDAYS, *_GROUPS)
+MONTH_DAYS = tuple(f"{nth} {name}" for nth in _ORDINALS for name in _WEEKDAYS)
+"""Words that editors offer."""
+
+
+def _either_case(word: str) -> str:
+    return "".join(f"[{char.upper()}{char}]" for char in word)
+
+
+_A_WEEKDAY = "|".join(f"{_either_case(n[:3])}({_either_case(n[3:])})?" for n in _WEEKDAYS)
+DAY_RANGE = f"^({'|'.join(map(_either_case, _GROUPS))}|({_A_WEEKDAY})(-({_A_WEEKDAY}))?)$"
+
 _LONGEST_MONTH = 31
+_LONGEST_LIST = 100
 
 
 def name(text: str) -> str:
     """Parse the name of a window, a cluster, an exclusion or a label."""
     if not re.fullmatch(NAME, text):
-        raise ValueError(
-            f"{shown(text)} is not a name: letters, digits, _ . and -, the first a letter or digit,"
-            " at most 63"
-        )
+        raise ValueError(f"{shown(text)} is not {A_NAME}")
     return text
 
 
@@ -138,6 +149,9 @@ def _instant(text: str, wanted: str) -> datetime:
 def weekdays(text: str) -> frozenset[int]:
     """Parse a day, a range that may cross the end of the week, or a group; Monday is 0."""
     words = text.casefold()
+    if "," in words:
+        each = ", ".join(part.strip() for part in words.split(","))
+        raise ValueError(f"{shown(text)} is one text: write a list, [{each[:_LONGEST_LIST]}]")
     if words in _GROUPS:
         return frozenset(_GROUPS[words])
     first, dash, last = words.partition("-")
@@ -162,8 +176,7 @@ def month_day(text: str) -> MonthDay:
         return day_number(int(text))
     ordinal, _, weekday = " ".join(text.casefold().split()).partition(" ")
     if ordinal not in _ORDINALS or weekday not in _WEEKDAY:
-        known = [f"{nth} {name}" for nth in _ORDINALS for name in _WEEKDAYS]
-        raise ValueError(f"{shown(text)} is not {A_MONTH_DAY}{nearest(text, known)}")
+        raise ValueError(f"{shown(text)} is not {A_MONTH_DAY}{nearest(text, MONTH_DAYS)}")
     return NthWeekday(_ORDINALS[ordinal], _WEEKDAY[weekday])
 
 

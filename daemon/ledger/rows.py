@@ -11,10 +11,9 @@ import os
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
-
-import sqlalchemy as sa
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.record import Phase, Record, Suspicion
@@ -26,6 +25,10 @@ from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import CatchUp, Patterns
 from daemon.wording import json_text
+
+if TYPE_CHECKING:
+    # Not imported: a shell that completes a name reads rows, too, and would wait for it.
+    import sqlalchemy as sa
 
 _URI = "file://"
 
@@ -136,7 +139,7 @@ def from_override(value: Override) -> dict[str, Any]:
     }
 
 
-def to_override(row: sa.Row[Any]) -> Override:
+def to_override(row: sa.Row[Any] | SimpleNamespace) -> Override:
     """Return the decision of a row."""
     return Override(
         kind=OverrideKind(row.kind),

@@ -14,7 +14,7 @@ from daemon.config.settings import Settings, difference
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.shares import Lease
-from daemon.errors import ConfigError, HostError, LedgerError
+from daemon.errors import ConfigError, Fault, HostError, LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet, OwnFleet
 from daemon.fleet.lane import Connect, Lane, LaneParts
@@ -320,9 +320,11 @@ class Daemon:
         self._noting.add(task)
         task.add_done_callback(self._noting.discard)
 
-    def _warn(self, settings: Settings, said: Container[str] = ()) -> None:
+    def _warn(self, settings: Settings, said: Container[Fault] = ()) -> None:
         for warning in (each for each in settings.warnings if each not in said):
-            self._log.warning(events.CONFIG_WARNED, path=settings.path, warning=warning)
+            self._log.warning(
+                events.CONFIG_WARNED, path=settings.path, line=warning.line, warning=warning.text
+            )
 
     def _listen(self, settings: Settings) -> None:
         """Serve at the new address; if it is taken, keep the old one."""

@@ -88,14 +88,18 @@ class ServiceError(CbmaintdError):
         unresolved: bool = False,
         answered: bool = False,
         advice: str | None = None,
+        cause: str | None = None,
     ) -> None:
-        """Keep the kind of failure and what was said about it, at most 200 characters."""
-        advice = advice or _ADVICE.get(error)
-        said = f"{cluster}: {error}: {message.rstrip('.')}"
-        super().__init__(f"{said}. {advice}" if advice else said)
+        """Keep the kind of failure and what was said about it, at most 200 characters.
+
+        A *cause* that is known stands in the place of *advice*, and this of the general one.
+        """
+        said, advice = message.rstrip("."), cause or advice or _ADVICE.get(error, "")
+        end = f": {advice}" if cause else f". {advice}" if advice else ""
+        super().__init__(f"{cluster}: {error}: {said}{end}")
         self.cluster = cluster
         self.error = error
-        self.message = message
+        self.message = statuses.printable(f"{said}: {cause}") if cause else message
         self.retryable = retryable
         self.unresolved = unresolved
         self.answered = answered
@@ -308,7 +312,7 @@ class BackupService:
             result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
             self._on_attempt(failed_attempt(attempt, result, delay))
-            failed = self._error(result, course)
+            failed = self._error(result, course, call)
             if delay is None or not await keep_trying(delay):
                 raise failed
             course.number += 1
@@ -377,8 +381,14 @@ class BackupService:
             error = CallError.TLS if is_tls else CallError.UNAUTHORIZED
             raise ServiceError(self._settings.name, error, message) from exc
 
-    def _error(self, failure: Failure, course: Course) -> ServiceError:
+    def _error(self, failure: Failure, course: Course, call: Call[T]) -> ServiceError:
         said = failure.message or f"HTTP status {failure.status}"
+        asked = answers.Asked(
+            course.root,
+            of_manager=call.action is Action.DISCOVER,
+            has_certificate=self._settings.tls.client_cert is not None,
+            has_answered=failure.has_answered,
+        )
         return ServiceError(
             self._settings.name,
             failure.error,
@@ -387,6 +397,7 @@ class BackupService:
             unresolved=course.is_unresolved,
             answered=failure.has_answered,
             advice=_IDENTITY_ADVICE if failure.is_about_identity else None,
+            cause=answers.cause(failure.error, said, asked),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from daemon.cli.reports.times import format_local, format_local_with_offset, spa
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.core.repository import ObservedRepository, RepositoryState
-from daemon.errors import ConfigError, UsageError
+from daemon.errors import ConfigError, Fault, UsageError
 from daemon.ledger.url import unverified
 from daemon.runtime import certificates
 from daemon.windows.timeline import Timeline, ahead
@@ -91,14 +92,14 @@ def _look(
     for warning in settings.warnings:
         found.warn(warning)
     if unsafe := unverified(places.find_ledger(args, environ, settings), environ):
-        found.warn(unsafe)
+        found.warn(_nowhere(unsafe))
     found.say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
         # One that never opens gets a warning, which says more.
         if said := _next(window, now):
             found.say(f"  {window.name}: {said}")
-    for warning in advise(settings.windows.values(), settings.clusters, now):
-        found.warn(warning)
+    for advice in advise(settings.windows.values(), settings.clusters, now):
+        found.warn(_placed(advice, settings))
     if args.online:
         _check_online(settings, environ, now, found)
 
@@ -112,6 +113,12 @@ def _judge(found: Findings, *, is_strict: bool) -> int:
     elif is_too_strict:
         output.warn(f"cbmaintd: --strict: warnings: {len(found.warnings)}, and none is allowed")
     return code
+
+
+def _placed(advice: str, settings: Settings) -> Fault:
+    """Return advice at the place of the window that it names first."""
+    name = next(iter(re.findall(r"^[A-Za-z0-9_.-]+", advice)), "")
+    return Fault(*settings.places.get(name, (0, 0)), "", advice)
 
 
 def _next(window: Window, now: datetime) -> str:
@@ -145,7 +152,7 @@ def _check_online(
         report = _report(name, answer, timeline, now)
         found.say(report.line)
         for warning in report.warnings:
-            found.warn(warning)
+            found.warn(_nowhere(warning))
         for problem in report.problems:
             found.problem(problem)
 
@@ -229,3 +236,8 @@ def _lost(runs: LostRuns, opening: Opening) -> str:
 def _globs(patterns: tuple[Patterns, ...]) -> list[str]:
     including = (p for each in patterns for p in each.patterns if not p.startswith("!"))
     return [pattern for pattern in including if not Patterns((pattern,)).plain]
+
+
+def _nowhere(text: str) -> Fault:
+    """Return a warning that is about no place in the file."""
+    return Fault(0, 0, "", text)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from daemon.cli import output
 from daemon.errors import Fault
 
+_MARK = "warning: "
 _SEPARATOR = ": "
 
 
@@ -22,7 +23,7 @@ class Findings:
     are_for_programs: bool
     windows: Collection[str] = ()
     clusters: Collection[str] = ()
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def say(self, line: str) -> None:
@@ -30,11 +31,13 @@ class Findings:
         if not self.are_for_programs:
             output.say(line)
 
-    def warn(self, text: str) -> None:
+    def warn(self, warning: Fault) -> None:
         """Take what works and deserves a second look."""
-        self.warnings.append(text)
+        self.warnings.append(warning)
         if not self.are_for_programs:
-            output.warn(f"warning: {text}")
+            has_place = warning.line or warning.path
+            shown = warning.render(self.file, _MARK) if has_place else f"{_MARK}{warning.text}"
+            output.warn(shown)
 
     def problem(self, text: str) -> None:
         """Take what is wrong elsewhere than in the file: it has no line."""
@@ -52,7 +55,12 @@ class Findings:
             {"line": None, "column": None, **_parted(text, self.clusters, "clusters")}
             for text in self.problems
         ]
-        warnings = [_parted(text, self.windows, "windows") for text in self.warnings]
+        warnings = [
+            {"path": warning.path, "message": warning.message}
+            if warning.path
+            else _parted(warning.message, self.windows, "windows")
+            for warning in self.warnings
+        ]
         return {"file": self.file, "ok": ok, "faults": found, "warnings": warnings}
 
 

@@ -11,10 +11,19 @@ def _run(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--dry-run", action="store_true", help="decide, but send no POST")
     formats = ("auto", "json", "console")
     verb.add_argument(
-        "--log-format", choices=formats, default="auto", help="of the lines on stderr"
+        "--log-format",
+        choices=formats,
+        default="auto",
+        help="of the lines on stderr: json for"
+        " programs, console for people; auto is console on a terminal",
     )
     levels = ("debug", "info", "warning", "error", "critical")
-    verb.add_argument("--log-level", choices=levels, default="info", help="the least that is said")
+    verb.add_argument(
+        "--log-level",
+        choices=levels,
+        default="info",
+        help="the least that is said; debug shows every request on a terminal, too",
+    )
 
 
 def _check(verb: argparse.ArgumentParser) -> None:
@@ -102,7 +111,9 @@ def _history(verb: argparse.ArgumentParser) -> None:
 
 
 def _why(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("repository", metavar="CLUSTER/REPOSITORY", type=filled)
+    verb.add_argument(
+        "repository", metavar="CLUSTER/REPOSITORY", type=filled, help="as prod/orders"
+    )
     verb.add_argument("--at", metavar="T", help="then instead of now")
 
 

@@ -66,7 +66,7 @@ VERBS = (
 """,
         declare=_close,
         module="changes",
-        completes={"name": Names.WINDOWS},
+        completes={"name": Names.OPEN_WINDOWS},
     ),
     Verb(
         "extend",
@@ -77,7 +77,7 @@ VERBS = (
 """,
         declare=_extend,
         module="changes",
-        completes={"name": Names.WINDOWS},
+        completes={"name": Names.OPEN_WINDOWS},
     ),
     Verb(
         "skip",
@@ -88,7 +88,7 @@ VERBS = (
 """,
         declare=_skip,
         module="changes",
-        completes={"name": Names.WINDOWS},
+        completes={"name": Names.WINDOWS, "opening": Names.OPENINGS},
     ),
     Verb(
         "unskip",
