@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from daemon.ledger.claims import Stale
+from daemon.ledger.postgresql.claims import Stale
 
 
 class LateCalls:

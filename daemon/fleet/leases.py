@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from daemon.core.attempt import Attempt
 from daemon.core.shares import Lease
-from daemon.ledger.claims import Grant
+from daemon.ledger.postgresql.claims import Grant
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ from daemon.errors import LedgerError
 from daemon.fleet.late_calls import LateCalls
 from daemon.fleet.leases import Leases
 from daemon.host.thread import WorkerThread
-from daemon.ledger.claims import Claims, Grant, Heartbeat, MemberReport
-from daemon.ledger.fenced_store import FencedWriter
 from daemon.ledger.ledger import SharedLedger
+from daemon.ledger.postgresql.claims import Claims, Grant, Heartbeat, MemberReport
+from daemon.ledger.postgresql.fenced_store import FencedWriter
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.ledger.thread import LaneStore, LedgerThread
 from daemon.log import events

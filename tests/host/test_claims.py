@@ -15,11 +15,11 @@ from daemon.core.repository import RepositoryKey
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
 from daemon.host.clock import SystemClock
-from daemon.ledger.claims import Claims, Grant, MemberReport
-from daemon.ledger.fenced_store import FencedWriter
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
-from daemon.ledger.postgresql import PostgresqlLedger
+from daemon.ledger.postgresql.claims import Claims, Grant, MemberReport
+from daemon.ledger.postgresql.database import PostgresqlLedger
+from daemon.ledger.postgresql.fenced_store import FencedWriter
 from daemon.ledger.state import Reading
 from daemon.ledger.thread import Change, LaneStore, LedgerThread
 from tests.host.postgres import Postgres, server, unavailable

@@ -16,6 +16,7 @@ from daemon.cli.reports.times import format_local, format_local_with_offset, spa
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.core.repository import ObservedRepository, RepositoryState
+from daemon.ledger.opening import refuse_unfit
 from daemon.ledger.url import unverified
 from daemon.runtime import certificates
 from daemon.windows.timeline import Timeline, ahead
@@ -45,14 +46,17 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     Raises:
         ConfigError: the file is invalid; carries every fault.
+        EncodingError: its ledger is in a database that cannot hold one.
 
     """
     settings = load(places.find_config(args, environ), environ=environ)
     now = datetime.now(UTC)
     for warning in settings.warnings:
         _warn(warning)
-    if found := unverified(places.find_ledger(args, environ, settings), environ):
+    ledger = places.find_ledger(args, environ, settings)
+    if found := unverified(ledger, environ):
         _warn(found)
+    refuse_unfit(ledger)
     output.say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
         # One that never opens gets a warning, which says more.

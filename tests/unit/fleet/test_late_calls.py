@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from daemon.core.attempt import Action
 from daemon.fleet.late_calls import LateCalls
-from daemon.ledger.claims import Stale
+from daemon.ledger.postgresql.claims import Stale
 
 FIRST = Stale(7, "prod", "orders", Action.PAUSE)
 SECOND = Stale(8, "prod", "archive", Action.PAUSE)

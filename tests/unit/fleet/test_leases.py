@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from daemon.fleet.leases import Leases
-from daemon.ledger.claims import Grant
+from daemon.ledger.postgresql.claims import Grant
 from tests.unit.ledger.ledger_samples import NOW, sent
 
 UNTIL = timedelta(seconds=10)

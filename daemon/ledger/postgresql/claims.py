@@ -13,7 +13,7 @@ from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Record
 from daemon.ledger import rows, tables
 from daemon.ledger.ledger import COUNT_OVERRIDES, SharedLedger
-from daemon.ledger.postgresql import END_SESSIONS, LIVE, NOW, seed
+from daemon.ledger.postgresql.database import END_SESSIONS, LIVE, NOW, seed
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.windows.overrides import Override
 

@@ -15,7 +15,7 @@ from daemon.core.shares import Lease
 from daemon.errors import FencedError
 from daemon.ledger import rows, tables
 from daemon.ledger.ledger import SharedLedger, write
-from daemon.ledger.postgresql import NOW
+from daemon.ledger.postgresql.database import NOW
 from daemon.ledger.suspicions import DatabaseFormat
 from daemon.ledger.thread import Change
 
