@@ -283,6 +283,7 @@ class Lane:
         if self._parts.is_expecting(self.settings.name):
             # What it recorded by itself would be overwritten by what comes.
             return SOONEST
+        self._holdings.offer_again()
         due_in = await self.controller.run_pass(self._parts.rules(), is_urgent=is_urgent)
         self._confirm()
         name = self.settings.name
@@ -315,7 +316,7 @@ class Lane:
         try:
             records = await hand_over(self._holdings, names)
         except LedgerError as exc:
-            keys = {"cluster": self.settings.name, "error": str(exc)}
+            keys = {"cluster": self.settings.name, "repository": None, "error": str(exc)}
             self._parts.log.error(events.LEDGER_FAILED, **keys)  # noqa: TRY400  # no bug of ours
             return
         if records:

@@ -15,13 +15,14 @@ from daemon.core.repository import RepositoryKey
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
 from daemon.host.clock import SystemClock
+from daemon.ledger.changes import Change, RefusedError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.postgresql.claims import Claims, Grant, MemberReport
 from daemon.ledger.postgresql.database import PostgresqlLedger
 from daemon.ledger.postgresql.fenced_store import FencedWriter
 from daemon.ledger.state import Reading
-from daemon.ledger.thread import Change, LaneStore, LedgerThread
+from daemon.ledger.thread import LaneStore, LedgerThread
 from tests.host.postgres import Postgres, server, unavailable
 from tests.unit.ledger.ledger_samples import CONFIG, FULL, NOW, sent
 
@@ -209,3 +210,44 @@ def test_clusters_written_together_are_fenced_one_by_one(ledger: PostgresqlLedge
     assert ledger.records() == [PLAIN]
     assert kept == {"prod": sent(NOW).outcome, "test": Outcome.STALE}
     assert [change.claimed.is_dropped for change in changes] == [False, True]
+
+
+def test_what_the_database_refuses_stops_nothing_else(
+    ledger: PostgresqlLedger, postgres: Postgres
+) -> None:
+    """A row that a constraint of somebody's refuses is named; all others are written."""
+    Claims(ledger, "a").claim({"prod", "test"}, (), 2, LEASE)
+    for table in ("record", "attempt"):
+        postgres.ask(f"alter table {table} add check (repository not like 'bad%')")
+    bad = [replace(PLAIN, key=RepositoryKey("prod", f"bad{number}")) for number in range(3)]
+    good = [replace(PLAIN, key=RepositoryKey("prod", f"r{number}")) for number in range(50)]
+    late = replace(sent(NOW), repository="bad0")
+    theirs = replace(PLAIN, key=RepositoryKey("test", "orders"))
+    changes = [
+        Change([*good[:9], *bad, *good[9:]], [sent(NOW), late], Lease("prod", 1, timedelta.max)),
+        Change([theirs], [], Lease("test", 1, timedelta.max)),
+    ]
+
+    refused, taken = FencedWriter(ledger, "a", SystemClock()).write_together(changes)
+
+    assert isinstance(refused, RefusedError)
+    assert set(refused.records) == {record.key for record in bad}
+    assert [attempt for attempt, _ in refused.attempts] == [late]
+    assert all("check constraint" in why for why in refused.records.values())
+    assert taken is None
+    assert {record.key for record in ledger.records()} == {each.key for each in [*good, theirs]}
+    assert [attempt.repository for attempt in ledger.attempts(NOW)] == ["orders"]
+
+
+def test_a_row_too_long_for_an_index_is_refused_alone(ledger: PostgresqlLedger) -> None:
+    """What only this database has a limit for is found in the same way."""
+    Claims(ledger, "a").claim({"prod"}, (), 1, LEASE)
+    digits = "".join(f"{number:x}" for number in range(40_000))
+    long = replace(PLAIN, key=RepositoryKey("prod", digits))
+    change = Change([long, PLAIN], [], Lease("prod", 1, timedelta.max))
+
+    (refused,) = FencedWriter(ledger, "a", SystemClock()).write_together([change])
+
+    assert isinstance(refused, RefusedError)
+    assert set(refused.records) == {long.key}
+    assert ledger.records() == [PLAIN]

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from daemon.errors import EncodingError, HostError, LedgerError
 from daemon.host.clock import SystemClock
 from daemon.ledger import rows, tables
+from daemon.ledger.changes import is_content, refused_row
 from daemon.ledger.ledger import SCHEMA_VERSION, Access, SharedLedger, add_config, put_meta
 from daemon.ledger.postgresql import sessions
 from daemon.ledger.postgresql.sessions import APPLICATION_NAME_PREFIX
@@ -196,11 +197,17 @@ class PostgresqlLedger(SharedLedger):
                 yield connection
                 connection.commit()
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as exc:
+            if is_content(exc):
+                raise refused_row(self.place, exc) from exc
             if not isinstance(exc, sa.exc.TimeoutError) and not _is_refusal(exc):
                 self._quiet_until = time.monotonic() + QUIET_S
             raise UnreachableError(self._describe(exc)) from exc
-        except sa.exc.DBAPIError as exc:
-            raise LedgerError(self._describe(exc)) from exc
+        except (sa.exc.DBAPIError, UnicodeError, OverflowError) as exc:
+            if is_content(exc):
+                raise refused_row(self.place, exc) from exc
+            if isinstance(exc, sa.exc.DBAPIError):
+                raise LedgerError(self._describe(exc)) from exc
+            raise
         except EncodingError as exc:
             if not self._was_opened:
                 raise
