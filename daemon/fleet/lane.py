@@ -190,7 +190,12 @@ class Lane:
         self._to_confirm.append((repository, on_recorded))
 
     def _confirm(self) -> None:
-        """Say what the ledger has of what came, in its order; between passes nothing is written."""
+        """Say what the ledger has of what came, in its order; between passes nothing is written.
+
+        Whoever lost the cluster says nothing: its next owner has to look by itself.
+        """
+        if self.lease and self.lease.is_dropped:
+            self._to_confirm.clear()
         while self._to_confirm and self._holdings.is_saved(self._to_confirm[0][0]):
             self._to_confirm.popleft()[1]()
 

@@ -121,6 +121,17 @@ class Postgres:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    @contextmanager
+    def session(self, database: str = "cbmaintd") -> Iterator[psycopg.Connection]:
+        """Return the transaction of somebody else, which is rolled back at the end."""
+        with psycopg.connect(
+            f"host=127.0.0.1 port={self.port} user=postgres dbname={database}"
+        ) as connection:
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
     def kill(self) -> None:
         """Kill the postmaster, as a crash would; its children notice, and end."""
         self._end(signal.SIGKILL)
