@@ -81,7 +81,7 @@ class SqliteLedger(Ledger):
         mode = Mode.READ if access is Access.READ else Mode.WRITE
         self._engine = sqlite_file.connect(file, mode)
         self._is_closed_to_writes = False
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[int, int, int] | None = None
         self._turn = threading.RLock()
         self._looked: tuple[int, int] | None = None
         # What is written into a new file if this one is lost while in use.
@@ -330,7 +330,7 @@ class SqliteLedger(Ledger):
         if self._file and self._lock:
             self._lock.renew(self._file)
             if self._identity and sqlite_file.identify(self._file) != self._identity:
-                raise DamagedError(f"{self._file}: another file was put in the ledger's place")
+                raise DamagedError(f"{self._file}: the ledger or its -wal was replaced or deleted")
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:

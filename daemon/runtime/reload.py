@@ -17,6 +17,22 @@ from daemon.config.reading.request import Answer, Request
 from daemon.config.settings import Settings
 from daemon.runtime.parts import DaemonParts
 
+_PASSED_AFTER = 60
+"""After how many polls a file is read again that could not be read for a reason of its host."""
+
+
+@dataclass(slots=True)
+class _Failed:
+    """A content whose reading failed for a reason that may pass, and how many polls are left."""
+
+    content: Content
+    polls: int = _PASSED_AFTER
+
+    def is_due(self) -> bool:
+        """Count a poll; return whether it is time to read it again."""
+        self.polls -= 1
+        return self.polls <= 0
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -45,6 +61,7 @@ class ConfigFile:
         self._reading = FileReading()
         self._watch = Watch(parts.file, known, attachments)
         self._waiting: _Waiting | None = None
+        self._failed: _Failed | None = None
         self.is_rejected = parts.rejected is not None
 
     def read(self) -> Content:
@@ -52,10 +69,16 @@ class ConfigFile:
         return self._watch.read()
 
     def poll(self) -> Content | None:
-        """Return what should be put in force: after a change, or once missing secrets are there."""
+        """Return what should be put in force: after a change, or once missing secrets are there.
+
+        Some time after a reading failed for a reason that may pass, it is returned again.
+        """
         changed = self._watch.poll()
         if changed:
             return changed
+        failed = self._failed
+        if failed and failed.is_due():
+            return failed.content
         waiting = self._waiting
         if waiting and waiting.has_changed() and self._answer(waiting.content).settings:
             return waiting.content
@@ -68,6 +91,7 @@ class ConfigFile:
         attachments.seen.update(answer.attached)
         self._watch.settle(content, attachments)
         self.is_rejected = answer.settings is None
+        self._failed = _Failed(content) if answer.may_pass else None
         lacking = answer.secrets
         self._waiting = None if lacking is None else _Waiting(content, lacking)
         return answer.settings_of(self._path)
