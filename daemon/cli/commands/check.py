@@ -17,7 +17,7 @@ from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.ledger.opening import refuse_unfit
-from daemon.ledger.url import unverified
+from daemon.ledger.url import is_near, unverified
 from daemon.runtime import certificates
 from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Patterns, Window
@@ -56,7 +56,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     ledger = places.find_ledger(args, environ, settings)
     if found := unverified(ledger, environ):
         _warn(found)
-    refuse_unfit(ledger)
+    # Nothing leaves this machine unless that is asked for.
+    if args.online or is_near(ledger, environ):
+        refuse_unfit(ledger)
     output.say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
         # One that never opens gets a warning, which says more.
