@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
 from daemon.core.shares import Lease
+from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.ledger import rows, tables
 from daemon.ledger.suspicions import SuspicionFormat
@@ -56,6 +58,7 @@ class Change:
     records: list[Record]
     attempts: list[Attempt]
     lease: Lease | None = None
+    news: News | None = None
 
     @property
     def claimed(self) -> Lease:
@@ -121,6 +124,20 @@ def write(
     tables.execute_many(connection, tables.INSERT_ATTEMPT, sent)
 
 
+def write_news(connection: sa.Connection, news: Iterable[News]) -> None:
+    """Replace what lists showed, and append notes about openings."""
+    for each in news:
+        if each.listing:
+            row = {"cluster": each.cluster, "text": each.listing.text()}
+            old = tables.listing.c.cluster == each.cluster
+            connection.execute(sa.delete(tables.listing).where(old))
+            connection.execute(sa.insert(tables.listing).values(row))
+        if each.notes:
+            connection.execute(
+                sa.insert(tables.progress), [rows.from_note(note) for note in each.notes]
+            )
+
+
 def write_each(
     connection: sa.Connection,
     suspicion_format: SuspicionFormat,
@@ -136,6 +153,8 @@ def write_each(
         write(connection, suspicion_format, records, sent)
 
     refused = sift(connection, parts, put)
+    # What of the news is refused is lost to people, and to nobody else.
+    sift(connection, [each.news for each in changes if each.news], partial(write_news, connection))
     return [_error(number, change, parts, refused) for number, change in enumerate(changes)]
 
 

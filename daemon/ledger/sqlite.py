@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
+from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.ledger import rows, sqlite_file, tables
 from daemon.ledger.changes import Change, ContentError, RefusedError, is_content, refused_row
@@ -53,6 +54,9 @@ _MIGRATIONS = {
         "ALTER TABLE attempt ADD COLUMN member TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE attempt ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
     ),
+    # Tables that are new are made in any case; a program that does not know `unskip` would take
+    # such a decision for damage.
+    4: (),
 }
 """The statements that turn each schema version into the next one."""
 
@@ -221,8 +225,13 @@ class SqliteLedger(Ledger):
         del connection
         return BOOT_FORMAT
 
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write *records* and append *attempts* in one durable transaction.
+    def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: Iterable[News] = (),
+    ) -> None:
+        """Write *records* and *news*, and append *attempts*, in one durable transaction.
 
         A record that is spent is removed.
 
@@ -233,7 +242,7 @@ class SqliteLedger(Ledger):
         """
         changed = list(records)
         with self._turn:
-            super().save(changed, attempts)
+            super().save(changed, attempts, news)
             self._learn(changed)
 
     def save_each(self, changes: Sequence[Change]) -> Sequence[LedgerError | None]:

@@ -15,6 +15,7 @@ from daemon.config.file_watch import Content, Watch, state_of
 from daemon.config.reading.process import FileReading
 from daemon.config.reading.request import Answer, Request
 from daemon.config.settings import Settings
+from daemon.errors import ConfigError
 from daemon.runtime.parts import DaemonParts
 
 _PASSED_AFTER = 60
@@ -50,7 +51,7 @@ class _Waiting:
 
 
 class ConfigFile:
-    """schedules.yaml while the daemon runs; `is_rejected` is about its last reading."""
+    """schedules.yaml while the daemon runs; `rejected` says what is wrong by its last reading."""
 
     def __init__(self, parts: DaemonParts, environ: Mapping[str, str]) -> None:
         """Watch the file of *parts*, from what they say was read."""
@@ -62,7 +63,12 @@ class ConfigFile:
         self._watch = Watch(parts.file, known, attachments)
         self._waiting: _Waiting | None = None
         self._failed: _Failed | None = None
-        self.is_rejected = parts.rejected is not None
+        self.rejected = parts.rejected
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether what is in force is not what it says."""
+        return self.rejected is not None
 
     def read(self) -> Content:
         """Return what the file contains now."""
@@ -90,11 +96,15 @@ class ConfigFile:
         attachments = Attachments(self._folder)
         attachments.seen.update(answer.attached)
         self._watch.settle(content, attachments)
-        self.is_rejected = answer.settings is None
         self._failed = _Failed(content) if answer.may_pass else None
         lacking = answer.secrets
         self._waiting = None if lacking is None else _Waiting(content, lacking)
-        return answer.settings_of(self._path)
+        self.rejected = None
+        try:
+            return answer.settings_of(self._path)
+        except ConfigError as exc:
+            self.rejected = exc
+            raise
 
     def stop(self) -> None:
         """End a reading that is under way; nothing is read any more. From any thread."""

@@ -32,7 +32,17 @@ pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 
 LEASE = timedelta(seconds=30)
 PLAIN = replace(FULL, suspect_pause=None, suspect_resume=None)
-TABLES = ("record", "attempt", "override", "config", "member", "claim", "meta")
+TABLES = (
+    "record",
+    "attempt",
+    "override",
+    "config",
+    "member",
+    "claim",
+    "meta",
+    "listing",
+    "progress",
+)
 
 
 @pytest.fixture(scope="module")

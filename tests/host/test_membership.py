@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 
 LEASE = timedelta(seconds=3)
 PATIENCE_S = 60.0
-OTHERS = "member, record, attempt, config, override, meta"
+OTHERS = "member, record, attempt, config, override, meta, listing, progress"
 
 
 @dataclass

@@ -27,7 +27,17 @@ from tests.unit.nasty_text import EVERY, filled
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 
 PLAIN = replace(FULL, suspect_pause=None, suspect_resume=None)
-TABLES = ("record", "attempt", "override", "config", "member", "claim", "meta")
+TABLES = (
+    "record",
+    "attempt",
+    "override",
+    "config",
+    "member",
+    "claim",
+    "meta",
+    "listing",
+    "progress",
+)
 
 
 @pytest.fixture(scope="module")

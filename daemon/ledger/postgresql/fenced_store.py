@@ -14,7 +14,7 @@ from daemon.core.moment import Moment
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
 from daemon.ledger import rows, tables
-from daemon.ledger.changes import Change, ContentError, write, write_each
+from daemon.ledger.changes import Change, ContentError, write, write_each, write_news
 from daemon.ledger.ledger import SharedLedger
 from daemon.ledger.postgresql.database import NOW
 from daemon.ledger.suspicions import DatabaseFormat, SuspicionFormat
@@ -77,7 +77,10 @@ class FencedWriter:
             errors = put(
                 connection,
                 suspicion_format,
-                [replace(each, records=[]) if id(each) in lost else each for each in changes],
+                [
+                    replace(each, records=[], news=None) if id(each) in lost else each
+                    for each in changes
+                ],
                 lambda change, sent: self._row(change, sent, is_stale=not _is_held(change, held)),
             )
             _end_claims(connection, {o for c in changes if id(c) not in lost for o in c.others})
@@ -121,6 +124,7 @@ def _write_all(
     records = [record for change in changes for record in change.records]
     sent = [row_of(change, each) for change in changes for each in change.attempts]
     write(connection, suspicion_format, records, sent)
+    write_news(connection, [change.news for change in changes if change.news])
     return [None] * len(changes)
 
 

@@ -12,6 +12,7 @@ import pytest
 from daemon.core.attempt import Action, Attempt
 from daemon.core.record import LATE, Phase, Record, Suspicion
 from daemon.core.repository import RepositoryKey
+from daemon.core.summary import News
 from daemon.ledger.changes import RefusedError
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import MEMORY, open_ledger
@@ -210,10 +211,17 @@ class Picky:
 
     ledger: Ledger
 
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: News | None = None,
+    ) -> None:
         """Write all but those."""
         new = list(records)
-        self.ledger.save([each for each in new if each.key.id != "orders"], attempts)
+        self.ledger.save(
+            [each for each in new if each.key.id != "orders"], attempts, [news] if news else []
+        )
         refused = {each.key: "not here" for each in new if each.key.id == "orders"}
         if refused:
             raise RefusedError(refused, [])
