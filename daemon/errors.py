@@ -97,6 +97,13 @@ class LedgerError(HostError):
     """Raised when the ledger cannot be opened, read or written."""
 
 
+class EncodingError(HostError):
+    """Raised when a database cannot hold a ledger: it stores other characters than UTF-8's.
+
+    No command does without such a ledger, as it may without one that cannot be reached.
+    """
+
+
 class FencedError(LedgerError):
     """Raised when a cluster is another daemon's by now: no record of ours counts any more.
 

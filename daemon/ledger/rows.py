@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 _URI = "file://"
+_LONGEST_MS = 2**31 - 1
+"""What an INTEGER of PostgreSQL holds."""
 
 
 def from_instant(instant: datetime | None) -> str | None:
@@ -182,7 +184,7 @@ def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, 
         "action": value.action,
         "windows": _listed(value.windows),
         "started": from_instant(value.started),
-        "duration_ms": milliseconds(value.duration),
+        "duration_ms": min(milliseconds(value.duration), _LONGEST_MS),
         "attempt": value.attempt,
         "outcome": value.outcome,
         "status": value.status,

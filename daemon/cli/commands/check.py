@@ -20,7 +20,8 @@ from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.errors import ConfigError, Fault, UsageError
-from daemon.ledger.url import unverified
+from daemon.ledger.opening import refuse_unfit
+from daemon.ledger.url import is_near, unverified
 from daemon.runtime import certificates
 from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Patterns, Window
@@ -56,6 +57,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     Raises:
         ConfigError: the file is invalid; carries every fault.
         UsageError: the options contradict each other.
+        EncodingError: its ledger is in a database that cannot hold one.
 
     """
     file = _file(args, environ)
@@ -91,8 +93,12 @@ def _look(
     now = datetime.now(UTC)
     for warning in settings.warnings:
         found.warn(warning)
-    if unsafe := unverified(places.find_ledger(args, environ, settings), environ):
+    ledger = places.find_ledger(args, environ, settings)
+    if unsafe := unverified(ledger, environ):
         found.warn(_nowhere(unsafe))
+    # Nothing leaves this machine unless that is asked for.
+    if not args.without_secrets and (args.online or is_near(ledger, environ)):
+        refuse_unfit(ledger)
     found.say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
         # One that never opens gets a warning, which says more.
