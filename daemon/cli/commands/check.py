@@ -58,7 +58,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         # One that never opens gets a warning, which says more.
         if said := _next(window, now):
             output.say(f"  {window.name}: {said}")
-    for warning in advise(settings.windows.values(), settings.clusters, now):
+    advice = advise(settings.windows.values(), settings.clusters, now, settings.max_pause)
+    for warning in advice:
         _warn(warning)
     return _check_online(settings, environ, now) if args.online else 0
 
