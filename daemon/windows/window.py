@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from daemon.windows.dates import DateRange, DateSet
 from daemon.windows.interval import DstEffect, Interval
-from daemon.windows.rules import Rule, intervals
+from daemon.windows.rules import FIRST, LAST, MARGIN, Rule, intervals
+from daemon.windows.validity import Validity
 
 
 class CatchUp(StrEnum):
@@ -118,11 +120,14 @@ class Window:
 
         Two that a gap moves to the same start are equally long, and count as one.
         """
-        if not self.enabled:
+        start, end = max(start.astimezone(UTC), FIRST), min(end.astimezone(UTC), LAST)
+        if start >= end or not self.enabled:
             return []
+        earlier = [began for began, ends in self.moved if FIRST <= began < start < ends]
+        validity = self._validity(min([start - self.rule.longest, *earlier]), end)
         found: dict[datetime, Interval] = {}
-        for interval in self._intervals(start, end):
-            if self._opens_on(interval.day) and interval.start not in self.skipped:
+        for interval in self._intervals(validity, start, end, earlier):
+            if interval.day in validity and interval.start not in self.skipped:
                 found.setdefault(interval.start, interval)
         if not self.moved:
             return [self._opening(interval, interval.end) for interval in found.values()]
@@ -132,14 +137,20 @@ class Window:
         meeting = [opening for opening in openings if opening.end > max(start, opening.start)]
         return sorted(meeting, key=lambda opening: opening.start)
 
-    def _intervals(self, start: datetime, end: datetime) -> list[Interval]:
-        """Return the rule's openings, and an earlier one whose end was moved past *start*."""
-        found = list(intervals(self.rule, self.zone, start, end))
-        for began, ends in self.moved:
-            if began < start < ends:
-                earlier = intervals(self.rule, self.zone, began, began + timedelta.resolution)
-                found += [interval for interval in earlier if interval.start == began]
-        return found
+    def _validity(self, start: datetime, end: datetime) -> Validity:
+        """Return on which of the days from *start* to *end*, whatever the zone, it may open."""
+        days = DateRange((start - MARGIN).date(), (end + MARGIN).date())
+        return Validity.within(days, self.valid_from, self.valid_until, self.excluded)
+
+    def _intervals(
+        self, validity: Validity, start: datetime, end: datetime, earlier: Iterable[datetime]
+    ) -> Iterator[Interval]:
+        """Yield the rule's openings, and *earlier* ones whose end was moved past *start*."""
+        for stretch in validity.stretches(start, end, self.rule.longest):
+            yield from intervals(self.rule, self.zone, *stretch)
+        for began in earlier:
+            found = intervals(self.rule, self.zone, began, began + timedelta.resolution)
+            yield from (interval for interval in found if interval.start == began)
 
     def _opening(self, interval: Interval, end: datetime) -> Opening:
         return Opening(
@@ -155,13 +166,6 @@ class Window:
     def patterns_for(self, cluster: str) -> tuple[Patterns, ...]:
         """Return the patterns for the repositories of *cluster*."""
         return tuple(patterns for name, patterns in self.targets if name == cluster)
-
-    def _opens_on(self, day: date) -> bool:
-        if (self.valid_from and day < self.valid_from) or (
-            self.valid_until and day > self.valid_until
-        ):
-            return False
-        return not any(day in days for days in self.excluded)
 
 
 def window_of(opening: str) -> str:
