@@ -53,7 +53,8 @@ class Patterns:
         return bool(included.match(repository)) and not excluded.match(repository)
 
 
-@lru_cache(maxsize=4096)
+# As many as a file may have windows: with fewer, each repository would compile them all again.
+@lru_cache(maxsize=32_768)
 def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
     included = [fnmatch.translate(p) for p in patterns if not p.startswith("!")]
     excluded = [fnmatch.translate(p[1:]) for p in patterns if p.startswith("!")]
