@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -98,7 +98,8 @@ class Window:
     """A named rule and the repositories that it is for: `targets` are clusters with patterns.
 
     `skipped` are the starts of openings that people cancelled, `moved` the starts of those whose
-    end they changed, with the new end; all in UTC.
+    end they changed, with the new end, `opened` start and end of those that they added, on
+    whatever day and whether the rule is `enabled` or not; all in UTC.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Window:
     valid_until: date | None = None
     skipped: frozenset[datetime] = frozenset()
     moved: tuple[tuple[datetime, datetime], ...] = ()
+    opened: tuple[tuple[datetime, datetime], ...] = ()
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """Return the openings that meet `[start, end)`, sorted by start, each start once.
@@ -122,21 +124,29 @@ class Window:
         Two that a gap moves to the same start are equally long, and count as one.
         """
         start, end = max(start.astimezone(UTC), FIRST), min(end.astimezone(UTC), LAST)
-        if start >= end or not self.enabled:
+        if start >= end:
             return []
-        earlier = [began for began, ends in self.moved if FIRST <= began < start < ends]
-        validity = self._validity(min([start - self.rule.longest, *earlier]), end)
         found: dict[datetime, Interval] = {}
-        for interval in self._intervals(validity, start, end, earlier):
-            if interval.day in validity and interval.start not in self.skipped:
+        for interval in self._by_rule(start, end) if self.enabled else ():
+            if interval.start not in self.skipped:
                 found.setdefault(interval.start, interval)
-        if not self.moved:
+        for interval in self._by_hand(end):
+            found.setdefault(interval.start, interval)
+        if not (self.moved or self.opened):
             return [self._opening(interval, interval.end) for interval in found.values()]
         ends = dict(self.moved)
         openings = [self._opening(each, ends.get(each.start, each.end)) for each in found.values()]
         # One that was closed at its start is empty, and no opening.
         meeting = [opening for opening in openings if opening.end > max(start, opening.start)]
         return sorted(meeting, key=lambda opening: opening.start)
+
+    def _by_rule(self, start: datetime, end: datetime) -> Iterator[Interval]:
+        """Yield the rule's openings on days that are valid and not excluded."""
+        earlier = [began for began, ends in self.moved if FIRST <= began < start < ends]
+        validity = self._validity(min([start - self.rule.longest, *earlier]), end)
+        for interval in self._intervals(validity, start, end, earlier):
+            if interval.day in validity:
+                yield interval
 
     def _validity(self, start: datetime, end: datetime) -> Validity:
         """Return on which of the days from *start* to *end*, whatever the zone, it may open."""
@@ -152,6 +162,21 @@ class Window:
         for began in earlier:
             found = intervals(self.rule, self.zone, began, began + timedelta.resolution)
             yield from (interval for interval in found if interval.start == began)
+
+    def cancelled(self, start: datetime, end: datetime) -> list[Opening]:
+        """Return the openings that meet `[start, end)` but for a person who cancelled them."""
+        if not self.skipped:
+            return []
+        every = replace(self, skipped=frozenset()).openings(start, end)
+        return [opening for opening in every if opening.start in self.skipped]
+
+    def _by_hand(self, end: datetime) -> list[Interval]:
+        """Return what people added before *end*, whenever it is over."""
+        return [
+            Interval(began, ends, began.astimezone(self.zone).date())
+            for began, ends in self.opened
+            if began < end
+        ]
 
     def _opening(self, interval: Interval, end: datetime) -> Opening:
         return Opening(
