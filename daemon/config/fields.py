@@ -18,7 +18,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from daemon import durations
 from daemon.config import addresses, notation
 from daemon.ledger import url
-from daemon.windows.rules import MonthDay
+from daemon.windows.rules import ClockEnd, MonthDay
 from daemon.windows.window import CatchUp, OnDrift
 from daemon.wording import listed, nearest, shown
 
@@ -283,7 +283,11 @@ AnyText = Annotated[str, Text(str)]
 Name = Annotated[str, Text(notation.name, schema=_pattern(notation.NAME, notation.A_NAME))]
 Zone = Annotated[ZoneInfo, Text(notation.zone)]
 Start = Annotated[time, Text(notation.time_of_day, notation.A_TIME, _pattern(notation.TIME))]
-End = Annotated[timedelta, Text(notation.end_of_day, notation.A_TIME, _pattern(notation.END))]
+End = Annotated[ClockEnd, Text(notation.end, notation.AN_END, _pattern(notation.END))]
+END_MEANS = (
+    "Time of day; before the start it is that of the next day. Or of a later day: monday 06:00 is"
+    " on the next Monday after the day of the start, +2d 06:00 two days later."
+)
 Day = Annotated[date, Text(notation.day, notation.A_DATE, {"format": "date"})]
 DateRangeText = Text(notation.date_range, notation.A_DATE_RANGE, _pattern(notation.DATES))
 Local = Annotated[

@@ -7,9 +7,11 @@ an UNTIL in UTC only; `interval` finds the instants. No other module imports the
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator
-from datetime import MAXYEAR, UTC, datetime, time, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from enum import Enum, auto
+from functools import lru_cache
 from itertools import dropwhile, islice, takewhile
 from zoneinfo import ZoneInfo
 
@@ -106,13 +108,41 @@ def cron_reading(expression: str) -> Reading:
 def cron_times(expression: str, earliest: datetime, latest: datetime) -> Iterator[datetime]:
     """Yield the local times of a cron expression after *earliest*, up to *latest*."""
     # The library matches days; its own walk tries each hour, and takes five times as long.
-    cron = CronSim(expression, earliest)
+    cron = _cron(expression)
     times = [time(hour, minute) for hour in sorted(cron.hours) for minute in sorted(cron.minutes)]
-    for number in range((latest.date() - earliest.date()).days + 1):
-        day = earliest.date() + timedelta(days=number)
-        if day.month in cron.months and cron.match_day(day):
-            found = (datetime.combine(day, at) for at in times)
-            yield from (at for at in found if earliest < at <= latest)
+    for day in cron_days(cron, earliest.date(), latest.date()):
+        found = (datetime.combine(day, at) for at in times)
+        yield from (at for at in found if earliest < at <= latest)
+
+
+@lru_cache(maxsize=1024)
+def _cron(expression: str) -> CronSim:
+    """Return a parsed expression, of which only the sets and `match_day` may be used."""
+    return CronSim(expression, EARLIEST)
+
+
+def cron_days(cron: CronSim, first: date, last: date) -> Iterator[date]:
+    """Yield the days from *first* to *last* on which *cron* fires.
+
+    Only those are tried that its months and, if a weekday does not do, its days of the month allow.
+    """
+    numbers = _days_of_month(cron)
+    for year in range(first.year, last.year + 1):
+        for month in sorted(cron.months):
+            begin = max(date(year, month, 1), first)
+            end = min(date(year, month, monthrange(year, month)[1]), last)
+            # Before the first or after the last month, the end is before the beginning.
+            for number in range(begin.day, end.day + 1) if begin <= end else ():
+                if number in numbers and cron.match_day(begin.replace(day=number)):
+                    yield begin.replace(day=number)
+
+
+def _days_of_month(cron: CronSim) -> set[int]:
+    """Return the days of the month on which *cron* may fire."""
+    if not cron.day_and:
+        return set(range(1, 32))
+    latest = {CronSim.LAST: range(28, 32), CronSim.LAST_WEEKDAY: range(26, 32)}
+    return {day for number in cron.days for day in latest.get(number, (number,))}
 
 
 def check_rrule(rule: str, dtstart: datetime) -> None:
@@ -181,7 +211,7 @@ def rrule_times_a_day(rule: str) -> int:
 
 def cron_times_a_day(expression: str) -> int:
     """Return how often a cron expression fires on one day, at most."""
-    cron = CronSim(expression, EARLIEST)
+    cron = _cron(expression)
     return len(cron.hours) * len(cron.minutes)
 
 

@@ -171,6 +171,26 @@ def test_the_schema_finds_slips_of_the_pen(old: str, new: str) -> None:
     assert list(VALIDATOR.iter_errors(plain(EXAMPLE.replace(old, new))))
 
 
+@pytest.mark.parametrize(
+    ("end", "is_right"),
+    [
+        ("monday 06:00", True),
+        ("Sun 24:00", True),
+        ("+2d 6:00:30", True),
+        ("mondy 06:00", False),
+        ("monday", False),
+        ("2d 06:00", False),
+        ("+2d 24:01", False),
+    ],
+)
+def test_the_schema_knows_ends_of_a_later_day(end: str, *, is_right: bool) -> None:
+    """An editor takes what the daemon takes."""
+    text = EXAMPLE.replace("start: 02:00, end: 06:00", f"start: 02:00, end: {end}")
+    assert text != EXAMPLE
+
+    assert bool(list(VALIDATOR.iter_errors(plain(text)))) is not is_right
+
+
 def test_no_key_may_be_null() -> None:
     """A key without a value is a fault, so that the schema never offers null."""
     assert not [node for node in nodes(SCHEMA) if node.get("type") == "null" or "default" in node]
