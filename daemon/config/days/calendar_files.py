@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from daemon.windows.dates import FIRST_YEAR, LAST_YEAR, DateRange
-from daemon.windows.expressions import check_rrule, rrule_times
+from daemon.windows.recurrence.reader import check_rrule, rrule_times
 
 if TYPE_CHECKING:
     from icalendar import Component
