@@ -74,6 +74,12 @@ def in_force(ledger: Ledger, environ: Mapping[str, str]) -> Schedule:
     return build_schedule(stored_configs.last_good(ledger, environ), tuple(ledger.overrides()))
 
 
+def refreshed(ledger: Ledger, known: Schedule) -> Schedule:
+    """Return the schedule *known* with what people have decided since. Raises LedgerError."""
+    decided = ledger.new_overrides(len(known.overrides))
+    return known if decided is None else build_schedule(known.settings, tuple(decided))
+
+
 def wanted(found: Settings | Path | None, ledger: Ledger, environ: Mapping[str, str]) -> Schedule:
     """Return the file's schedule, or else the one last in force. Raises LedgerError."""
     settings = found if isinstance(found, Settings) else stored_configs.last_good(ledger, environ)

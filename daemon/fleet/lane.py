@@ -13,6 +13,7 @@ from zlib import crc32
 from daemon.core.attempt import Action, Attempt
 from daemon.core.decide import suspect
 from daemon.core.moment import Moment
+from daemon.core.progress import ClusterView
 from daemon.core.record import LATE, Record, Suspicion
 from daemon.core.repository import RepositoryKey
 from daemon.core.shares import Lease
@@ -122,6 +123,18 @@ class Lane:
     def unreachable(self) -> Unreachable | None:
         """Why the cluster does not respond as it should, if it does not."""
         return self._journal.unreachable_cluster
+
+    @property
+    def view(self) -> ClusterView:
+        """What is known of the cluster, for those who ask how far openings are."""
+        return self.controller.tally.view(self.unreachable)
+
+    @property
+    def is_up(self) -> bool | None:
+        """Whether it answers as it should; None before the first attempt."""
+        if self.unreachable:
+            return False
+        return True if self.controller.last_contact else None
 
     @property
     def has_ended(self) -> bool:

@@ -12,9 +12,10 @@ from daemon.core.attempt import Outcome
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.shares import Lease
+from daemon.core.summary import News
 from daemon.errors import FencedError
 from daemon.ledger import rows, tables
-from daemon.ledger.ledger import SharedLedger, write
+from daemon.ledger.ledger import SharedLedger, write, write_news
 from daemon.ledger.postgresql import NOW
 from daemon.ledger.suspicions import DatabaseFormat
 from daemon.ledger.thread import Change
@@ -46,6 +47,7 @@ class FencedWriter:
             sent: list[dict[str, Any]] = []
             errors: list[FencedError | None] = []
             others: set[str] = set()
+            news: list[News] = []
             for change in changes:
                 lease = change.claimed
                 is_held = (lease.cluster, lease.epoch) in held
@@ -54,7 +56,9 @@ class FencedWriter:
                 if is_held:
                     records += change.records
                     others |= change.others
+                    news += [change.news] if change.news else []
             write(connection, suspicion_format, records, sent)
+            write_news(connection, news)
             _end_claims(connection, others)
         return errors
 

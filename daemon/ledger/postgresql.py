@@ -24,7 +24,7 @@ from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import DatabaseFormat
 from daemon.ledger.url import DatabaseUrl
 
-_MIGRATIONS: dict[int, tuple[str, ...]] = {}
+_MIGRATIONS: dict[int, tuple[str, ...]] = {4: ()}
 """The statements that turn each schema version into the next one; PostgreSQL began with 4."""
 
 _SESSION_SETTINGS = {

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.record import Phase, Record, Suspicion
 from daemon.core.repository import RepositoryKey, ScheduledRun
+from daemon.core.summary import MissedRun, ProgressNote
 from daemon.durations import milliseconds
 from daemon.ledger.state import AppliedConfig
 from daemon.ledger.suspicions import SuspicionFormat
@@ -187,6 +188,49 @@ def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, 
         "member": member,
         "epoch": epoch,
     }
+
+
+def from_note(value: ProgressNote) -> dict[str, Any]:
+    """Return the row of a note about an opening."""
+    missed = [
+        [each.repository, from_instant(each.run.next_run), each.run.task, each.run.task_type]
+        for each in value.missed
+    ]
+    return {
+        "cluster": value.cluster,
+        "window": value.window,
+        "start": from_instant(value.start),
+        "end": from_instant(value.end),
+        "at": from_instant(value.at),
+        "wanted": value.wanted,
+        "paused": value.paused,
+        "elsewhere": value.elsewhere,
+        "is_listed": int(value.is_listed),
+        "resumed": value.resumed,
+        "missed": json_text(missed),
+        "missed_total": value.missed_total,
+    }
+
+
+def to_note(row: sa.Row[Any]) -> ProgressNote:
+    """Return the note of a row."""
+    return ProgressNote(
+        cluster=row.cluster,
+        window=row.window,
+        start=to_instant(row.start),
+        end=to_instant(row.end),
+        at=to_instant(row.at),
+        wanted=row.wanted,
+        paused=row.paused,
+        elsewhere=row.elsewhere,
+        is_listed=bool(row.is_listed),
+        resumed=row.resumed,
+        missed=tuple(
+            MissedRun(row.cluster, repository, ScheduledRun(to_instant(when), task, kind))
+            for repository, when, task, kind in json.loads(row.missed)
+        ),
+        missed_total=row.missed_total,
+    )
 
 
 def _from_folder(folder: Path) -> str:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
+from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.ledger import rows, sqlite_file, tables
 from daemon.ledger.ledger import (
@@ -52,6 +53,9 @@ _MIGRATIONS = {
         "ALTER TABLE attempt ADD COLUMN member TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE attempt ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
     ),
+    # Tables that are new are made in any case; a program that does not know `unskip` would take
+    # such a decision for damage.
+    4: (),
 }
 """The statements that turn each schema version into the next one."""
 
@@ -80,7 +84,7 @@ class SqliteLedger(Ledger):
         mode = Mode.READ if access is Access.READ else Mode.WRITE
         self._engine = sqlite_file.connect(file, mode)
         self._is_closed_to_writes = False
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[int, int, int] | None = None
         self._turn = threading.RLock()
         self._looked: tuple[int, int] | None = None
         # What is written into a new file if this one is lost while in use.
@@ -220,8 +224,13 @@ class SqliteLedger(Ledger):
         del connection
         return BOOT_FORMAT
 
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write *records* and append *attempts* in one durable transaction.
+    def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: Iterable[News] = (),
+    ) -> None:
+        """Write *records* and *news*, and append *attempts*, in one durable transaction.
 
         A record that is spent is removed.
 
@@ -232,7 +241,7 @@ class SqliteLedger(Ledger):
         """
         changed = list(records)
         with self._turn:
-            super().save(changed, attempts)
+            super().save(changed, attempts, news)
             # Only what is on disk: a caller whose write failed tries again.
             for record in changed:
                 if record.is_spent:
@@ -316,7 +325,7 @@ class SqliteLedger(Ledger):
         if self._file and self._lock:
             self._lock.renew(self._file)
             if self._identity and sqlite_file.identify(self._file) != self._identity:
-                raise DamagedError(f"{self._file}: another file was put in the ledger's place")
+                raise DamagedError(f"{self._file}: the ledger or its -wal was replaced or deleted")
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:

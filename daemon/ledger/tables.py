@@ -109,6 +109,35 @@ override = sa.Table(
     sqlite_strict=True,
 )
 
+listing = sa.Table(
+    "listing",
+    METADATA,
+    sa.Column("cluster", _TEXT, primary_key=True),
+    sa.Column("text", _TEXT, nullable=False),
+    sqlite_strict=True,
+)
+"""What the last list of each cluster showed, as JSON."""
+
+progress = sa.Table(
+    "progress",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("cluster", _TEXT, nullable=False),
+    sa.Column("window", _TEXT, nullable=False),
+    sa.Column("start", _TEXT, nullable=False),
+    sa.Column("end", _TEXT, nullable=False),
+    sa.Column("at", _TEXT, nullable=False),
+    sa.Column("wanted", sa.Integer, nullable=False),
+    sa.Column("paused", sa.Integer, nullable=False),
+    sa.Column("elsewhere", sa.Integer, nullable=False),
+    sa.Column("is_listed", sa.Integer, nullable=False),
+    sa.Column("resumed", sa.Integer, nullable=False),
+    sa.Column("missed", _TEXT, nullable=False),
+    sa.Column("missed_total", sa.Integer, nullable=False),
+    sqlite_strict=True,
+)
+"""How far openings came on each cluster: a row where that changed."""
+
 config = sa.Table(
     "config",
     METADATA,

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
 from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.shares import Lease
+from daemon.core.summary import News
 from daemon.errors import FencedError, LedgerError
 from daemon.host.thread import WorkerThread
 from daemon.ledger.ledger import DamagedError, Ledger
@@ -38,6 +39,7 @@ class Change:
     records: list[Record]
     attempts: list[Attempt]
     lease: Lease | None = None
+    news: News | None = None
 
     @property
     def claimed(self) -> Lease:
@@ -172,7 +174,8 @@ def writer_of(ledger: Ledger) -> Write:
 
     def write(changes: Sequence[Change]) -> list[None]:
         records = [record for change in changes for record in change.records]
-        ledger.save(records, [sent for change in changes for sent in change.attempts])
+        attempts = [sent for change in changes for sent in change.attempts]
+        ledger.save(records, attempts, [change.news for change in changes if change.news])
         return [None] * len(changes)
 
     return write
@@ -185,9 +188,14 @@ class LaneStore:
         """Write by *thread*, and by the claim of *lease* if others share the ledger."""
         self._thread = thread
         self._lease = lease
-        self._late: tuple[asyncio.Future[None], list[Attempt]] | None = None
+        self._late: tuple[asyncio.Future[None], list[Attempt], News | None] | None = None
 
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: News | None = None,
+    ) -> None:
         """Write all of it in one durable transaction.
 
         Raises:
@@ -199,15 +207,16 @@ class LaneStore:
         until = asyncio.get_running_loop().time() + WITHIN_AT_ALL.total_seconds()
         new = list(attempts)
         if self._late is not None:
-            written, offered = self._late
+            written, offered, told = self._late
             await self._wait(written, until)
             self._late = None
             if written.exception() is None or isinstance(written.exception(), FencedError):
                 # Nobody knew, so that they are offered again; they are in the history already.
                 known = {id(attempt) for attempt in offered}
                 new = [attempt for attempt in new if id(attempt) not in known]
-        written = self._thread.write(Change(list(records), new, self._lease))
-        self._late = (written, new)
+                news = _unwritten(news, told)
+        written = self._thread.write(Change(list(records), new, self._lease, news))
+        self._late = (written, new, news)
         await self._wait(written, until)
         self._late = None
         written.result()
@@ -219,3 +228,11 @@ class LaneStore:
             if min(patience_s, left_s) <= 0:
                 raise self._thread.slow(is_writing=patience_s > 0)
             await asyncio.wait({written}, timeout=min(patience_s, left_s))
+
+
+def _unwritten(news: News | None, written: News | None) -> News | None:
+    """Return *news* without the notes that are written already."""
+    if news is None or written is None:
+        return news
+    known = {id(note) for note in written.notes}
+    return replace(news, notes=tuple(note for note in news.notes if id(note) not in known))

@@ -80,12 +80,12 @@ CONFIG_WARNED: Final = Event("config.warned", Level.WARNING, words="{path}: {war
 WINDOW_OPENED: Final = Event(
     "window.opened",
     Level.INFO,
-    words="window {window} is open until {end}: {repositories} repositories",
+    words="window {window} is open until {end}: {counted}",
 )
 WINDOW_CLOSED: Final = Event(
     "window.closed",
     Level.INFO,
-    words="window {window} has closed: {repositories} repositories",
+    words="window {window} has closed: {outcome}",
 )
 WINDOW_CHANGED: Final = Event("window.changed", Level.INFO, words="window {window}: {rest}")
 

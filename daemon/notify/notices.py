@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
+from daemon.core.summary import outcome
 from daemon.log import events
 from daemon.log.events import Event, Level
 from daemon.wording import enumerated, printable
@@ -113,6 +114,8 @@ class _Filled(dict[str, str]):
         super().__init__({key: plain(value) for key, value in told.keys.items()})
         due = told.keys.get("next_attempt")
         self["event"] = told.event
+        self["counted"] = _counted(told.keys)
+        self["outcome"] = printable(outcome(told.keys)) if "wanted" in told.keys else "?"
         self["where"] = plain(f"{told.keys.get('cluster')}/{told.keys.get('repository')}")
         self["again"] = f"tried again at {plain(due)}" if due else "not tried again by itself"
         self["rest"] = enumerated(
@@ -121,6 +124,15 @@ class _Filled(dict[str, str]):
 
     def __missing__(self, key: str) -> str:
         return "?"
+
+
+def _counted(keys: Mapping[str, Any]) -> str:
+    """Return how many repositories an opening is for, as far as that is known."""
+    count, silent = keys.get("repositories"), keys.get("unanswered")
+    parts = ["its repositories are not known" if count is None else f"{count} repositories"]
+    if isinstance(silent, list | tuple) and silent:
+        parts.append(f"no answer from {enumerated(map(plain, silent))}")
+    return "; ".join(parts)
 
 
 def plain(value: object) -> str:

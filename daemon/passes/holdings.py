@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Protocol
 
 from daemon.core.attempt import Attempt
+from daemon.core.listing import Listing
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
+from daemon.core.summary import News, ProgressNote
 from daemon.errors import FencedError, LedgerError
 
 HISTORY_IN_MEMORY = 10_000
@@ -23,25 +25,36 @@ HISTORY_IN_MEMORY = 10_000
 class Store(Protocol):
     """The part of the ledger that a pass uses."""
 
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: News | None = None,
+    ) -> None:
         """Write all of it in one durable transaction; raises LedgerError."""
 
 
 class Holdings:
     """The records of one cluster; `flush` makes durable what was noted."""
 
-    def __init__(self, store: Store, records: Iterable[Record]) -> None:
-        """Go on from the *records* that *store* had at the start."""
+    def __init__(
+        self, store: Store, records: Iterable[Record], listing: Listing | None = None
+    ) -> None:
+        """Go on from the *records* that *store* had at the start, and its *listing*."""
         self._store = store
         self._records = {record.key.id: record for record in records}
         self._owed = {id_: r.backup_due for id_, r in self._records.items() if r.backup_due}
         self._unsaved: dict[str, Record] = {}
         self._recalled: dict[RepositoryKey, Record] = {}
         self._attempts: deque[Attempt] = deque(maxlen=HISTORY_IN_MEMORY)
+        self._notes: deque[ProgressNote] = deque(maxlen=HISTORY_IN_MEMORY)
+        self._cluster = ""
+        self.listing = self._saved = listing
 
     def __bool__(self) -> bool:
         """Check whether there are records, or anything that is still to be written."""
-        return bool(self._records or self._unsaved or self._recalled or self._attempts)
+        unsaved = self._unsaved or self._recalled or self._attempts or self._notes
+        return bool(self._records or unsaved)
 
     def ids(self) -> frozenset[str]:
         """Return the ids of the repositories that have a record."""
@@ -54,6 +67,10 @@ class Holdings:
     def holds(self) -> list[Record]:
         """List the records of repositories that may be paused by us."""
         return [record for record in self._records.values() if record.is_hold]
+
+    def windows(self) -> tuple[str, ...]:
+        """Name the windows that anything is held for."""
+        return tuple(sorted({window for record in self.holds() for window in record.windows}))
 
     @property
     def owed(self) -> int:
@@ -68,6 +85,26 @@ class Holdings:
         """Keep an attempt on a repository for the history."""
         if attempt.repository is not None:
             self._attempts.append(attempt)
+
+    def add_note(self, note: ProgressNote) -> None:
+        """Keep a note about an opening for the history."""
+        self._notes.append(note)
+
+    @property
+    def by_id(self) -> Mapping[str, Record]:
+        """The records by the ids of their repositories; it follows what is noted."""
+        return self._records
+
+    def show(self, cluster: str, listing: Listing) -> None:
+        """Note what a list of the cluster showed; the ledger is told only of what is new."""
+        self._cluster, self.listing = cluster, listing
+
+    def _news(self) -> News | None:
+        notes = tuple(self._notes)
+        listing = None if self.listing == self._saved else self.listing
+        if not (notes or listing):
+            return None
+        return News(self._cluster or notes[0].cluster, listing, notes)
 
     def note(self, record: Record) -> None:
         """Replace the repository's record by *record*; a spent one is forgotten."""
@@ -131,29 +168,35 @@ class Holdings:
 
         """
         records, attempts = self._unsaved, list(self._attempts)
-        recalled = list(self._recalled.values())
-        if not (records or recalled or attempts):
+        recalled, news = list(self._recalled.values()), self._news()
+        if not (records or recalled or attempts or news):
             return
         self._unsaved = {}
         try:
-            await self._store.save([*recalled, *records.values()], attempts)
+            await self._store.save([*recalled, *records.values()], attempts, news)
         except FencedError:
             # The records are another's by now; the attempts were kept.
-            self._recorded(attempts)
+            self._recorded(attempts, news)
             raise
         except LedgerError:
             # It may be another file that takes records again: then it has to learn all of them.
             self._unsaved = {**records, **self._records, **self._unsaved}
+            self._saved = None
             raise
         self._recalled.clear()
-        self._recorded(attempts)
+        self._recorded(attempts, news)
 
     def unrecorded(self) -> list[Attempt]:
         """List the attempts that the ledger has not taken."""
         return list(self._attempts)
 
-    def _recorded(self, attempts: Iterable[Attempt]) -> None:
+    def _recorded(self, attempts: Iterable[Attempt], news: News | None) -> None:
         """Drop what the ledger took; where all were full meanwhile, some of it has gone already."""
+        if news:
+            self._saved = news.listing or self._saved
+            told = {id(note) for note in news.notes}
+            while self._notes and id(self._notes[0]) in told:
+                self._notes.popleft()
         taken = {id(attempt) for attempt in attempts}
         while self._attempts and id(self._attempts[0]) in taken:
             self._attempts.popleft()

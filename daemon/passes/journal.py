@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from daemon.core.attempt import Action, CallError
 from daemon.core.decide import Adopt, Decision, Drifted, Leave, Missing, Pause, Reason, Resumed
@@ -159,20 +159,24 @@ class Journal:
         if begun and self._is_news(seen.id, "busy", begun):
             self._log.warning(events.REPOSITORY_BUSY, **_about(decided), tasks=list(seen.running))
 
-    def overdue(self, record: Record) -> None:
-        """Log, once for a hold, that it lasts longer than `max_pause` allows."""
-        if self._is_news(record.key.id, "overdue", (str(record.since),)):
-            self.failed(record, Action.RESUME, "max_pause", record.until)
+    def overdue(self, holds: Iterable[Record], max_pause: timedelta, now: datetime) -> None:
+        """Log, once for each hold, which last longer than *max_pause* allows."""
+        for record in holds:
+            is_late = record.since is not None and now - record.since > max_pause
+            if is_late and self._is_news(record.key.id, "overdue", (str(record.since),)):
+                self.failed(record, Action.RESUME, "max_pause", record.until)
 
-    def found_paused(self, repository: str) -> None:
-        """Log that a lost ledger may have known a repository as ours."""
-        self._log.warning(
-            events.REPOSITORY_LEFT,
-            cluster=self._cluster,
-            repository=repository,
-            windows=[],
-            reason=Reason.LEDGER_LOST,
-        )
+    def ledger_was_lost(self, rows: Iterable[ObservedRepository], known: Collection[str]) -> None:
+        """Log what a lost ledger may have held: people must judge, nothing is guessed."""
+        for row in rows:
+            if row.state is RepositoryState.PAUSED and row.id not in known:
+                self._log.warning(
+                    events.REPOSITORY_LEFT,
+                    cluster=self._cluster,
+                    repository=row.id,
+                    windows=[],
+                    reason=Reason.LEDGER_LOST,
+                )
 
     def unreachable(self, error: CallError, message: str, now: datetime) -> None:
         """Log, once until it recovers, that the cluster does not answer, and why.

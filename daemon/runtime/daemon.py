@@ -77,7 +77,7 @@ class Daemon:
         self._planning = WorkerThread("rules")
         self._settings = parts.settings
         self._applied: datetime | None = None
-        self._earlier = parts.earlier
+        self._earlier, self._listings = parts.earlier, dict(parts.listings)
         self._overrides = parts.overrides
         self._may_pause = True
         self._rules = self._rules_of(parts.settings, parts.overrides, may_pause=True)
@@ -124,8 +124,12 @@ class Daemon:
             guard=self._guard,
             file=self._file,
             unreachable=self._clusters.unreachable,
-            in_force=lambda: InForce(self._settings, self._rules.timeline, self._applied),
+            in_force=lambda: InForce(
+                self._settings, self._rules.timeline, self._applied, self._overrides
+            ),
             lost_lines=host.lost_lines,
+            recent=host.recent,
+            began=host.clock().wall,
         )
 
     def _make_monitor(self, host: HostParts) -> Monitor:
@@ -134,13 +138,7 @@ class Daemon:
         def on_bug(exc: Exception) -> None:
             loop.call_soon_threadsafe(self._log_bug, loop, {"exception": exc})
 
-        return Monitor(
-            host.metrics,
-            lambda: snapshots.get().state,
-            snapshots.problems,
-            snapshots.stalls,
-            on_bug,
-        )
+        return Monitor(host.metrics, snapshots, on_bug)
 
     async def run(self) -> None:
         """Run until a signal says stop.
@@ -202,6 +200,7 @@ class Daemon:
             self._poll(now)
         # Last, so that what has just changed is announced in the same tick.
         self._announce()
+        self._announcer.settle(now.wall, self._fleet.lanes)
 
     def _poll(self, now: Moment) -> None:
         self._errand("file", self._reload_if_changed)
@@ -241,7 +240,7 @@ class Daemon:
     def _announce(self) -> None:
         timeline, now = self._rules.timeline, self._clock().wall
         if self._announcer.is_news(timeline, now):
-            self._announcer.announce(timeline, now, self._fleet.lanes.known_ids())
+            self._announcer.announce(timeline, now, self._fleet.lanes)
 
     def _aim(self, settings: Settings) -> None:
         self._notifier.aim(() if self._parts.dry_run else settings.notify)
@@ -355,7 +354,8 @@ class Daemon:
     def _make_lane(
         self, settings: ClusterSettings, records: Iterable[Record], lease: Lease | None
     ) -> Lane:
-        holdings = Holdings(self._notes.store(lease), records)
+        listing = self._listings.pop(settings.name, None)
+        holdings = Holdings(self._notes.store(lease), records, listing)
         return Lane(settings, holdings, self._lane_parts, lease)
 
     def _rules_of(
@@ -387,6 +387,7 @@ class Daemon:
         for name in ("file", "overrides"):
             if name in self._errands:
                 self._errands[name].cancel()
+        self._announcer.settle(self._clock().wall, self._fleet.lanes, is_last=True)
         await self._fleet.stop(STOP_WITHIN)
         last = {*self._noting, *self._errands.values()}
         if last:

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.shares import Lease
+from daemon.core.summary import News
 from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
 from daemon.fleet.member import Membership
@@ -179,7 +180,12 @@ class DryNotes:
 
 
 class _Nowhere:
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: News | None = None,
+    ) -> None:
         """Write nothing."""
 
 

@@ -108,6 +108,7 @@ class _ClusterWindows:
         self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.patterns: dict[str, list[Patterns]] = {}
         self.is_wanted: _Lasting[bool] = _Lasting()
+        self.holding: _Lasting[tuple[Opening, ...]] = _Lasting()
         for window, patterns in targets:
             self.patterns.setdefault(window, []).append(patterns)
             self._index(patterns, window)
@@ -258,6 +259,18 @@ class Timeline:
             return *horizon.between_edges(now), is_wanted
 
         return cluster_windows.is_wanted.at(now, find)
+
+    def holding(self, cluster: str, now: datetime) -> tuple[Opening, ...]:
+        """Return the openings that hold repositories of *cluster* at *now*, sorted by start."""
+        cluster_windows = self._clusters.get(cluster)
+        if cluster_windows is None:
+            return ()
+
+        def find() -> tuple[datetime, datetime, tuple[Opening, ...]]:
+            horizon = self._around(cluster_windows, now)
+            return *horizon.between_edges(now), _held(horizon.openings, now)
+
+        return cluster_windows.holding.at(now, find)
 
     def desired(self, cluster: str, ids: Iterable[str], now: datetime) -> dict[str, Desired]:
         """Return which of the repositories *ids* of *cluster* are to be paused at *now*."""

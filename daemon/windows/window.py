@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -95,7 +95,8 @@ class Window:
     """A named rule and the repositories that it is for: `targets` are clusters with patterns.
 
     `skipped` are the starts of openings that people cancelled, `moved` the starts of those whose
-    end they changed, with the new end; all in UTC.
+    end they changed, with the new end, `opened` start and end of those that they added, on
+    whatever day and whether the rule is `enabled` or not; all in UTC.
     """
 
     name: str
@@ -112,25 +113,41 @@ class Window:
     valid_until: date | None = None
     skipped: frozenset[datetime] = frozenset()
     moved: tuple[tuple[datetime, datetime], ...] = ()
+    opened: tuple[tuple[datetime, datetime], ...] = ()
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """Return the openings that meet `[start, end)`, sorted by start, each start once.
 
         Two that a gap moves to the same start are equally long, and count as one.
         """
-        if not self.enabled:
-            return []
         found: dict[datetime, Interval] = {}
-        for interval in self._intervals(start, end):
+        for interval in self._intervals(start, end) if self.enabled else ():
             if self._opens_on(interval.day) and interval.start not in self.skipped:
                 found.setdefault(interval.start, interval)
-        if not self.moved:
+        for interval in self._by_hand(end):
+            found.setdefault(interval.start, interval)
+        if not (self.moved or self.opened):
             return [self._opening(interval, interval.end) for interval in found.values()]
         ends = dict(self.moved)
         openings = [self._opening(each, ends.get(each.start, each.end)) for each in found.values()]
         # One that was closed at its start is empty, and no opening.
         meeting = [opening for opening in openings if opening.end > max(start, opening.start)]
         return sorted(meeting, key=lambda opening: opening.start)
+
+    def cancelled(self, start: datetime, end: datetime) -> list[Opening]:
+        """Return the openings that meet `[start, end)` but for a person who cancelled them."""
+        if not self.skipped:
+            return []
+        every = replace(self, skipped=frozenset()).openings(start, end)
+        return [opening for opening in every if opening.start in self.skipped]
+
+    def _by_hand(self, end: datetime) -> list[Interval]:
+        """Return what people added before *end*, whenever it is over."""
+        return [
+            Interval(began, ends, began.astimezone(self.zone).date())
+            for began, ends in self.opened
+            if began < end
+        ]
 
     def _intervals(self, start: datetime, end: datetime) -> list[Interval]:
         """Return the rule's openings, and an earlier one whose end was moved past *start*."""

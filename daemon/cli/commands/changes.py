@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from daemon.cli import output, places, schedule
+from daemon.cli.commands.wait import Goal, wait_for
 from daemon.cli.instants import read_future, read_instant
 from daemon.cli.reports.times import format_local
 from daemon.cli.schedule import Schedule
@@ -40,6 +41,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         for decision in decisions:
             output.say(_sentence(decision, planned))
         schedule.warn_if_alone(ledger)
+        if getattr(args, "wait", False):
+            wait_for(ledger, schedule.refreshed(ledger, planned), args.name, Goal.RESUMED)
     return 0
 
 

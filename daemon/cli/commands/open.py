@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import argparse
 import re
-import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
-from rich.progress import Progress
-
 from daemon.cli import output, places, schedule
+from daemon.cli.commands.wait import Goal, wait_for
 from daemon.cli.instants import read_future
-from daemon.cli.reports.tables import console
 from daemon.cli.reports.times import format_local
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
 from daemon.config.notation import NAME
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
-from daemon.core.record import Phase, Record
 from daemon.durations import format_duration
-from daemon.errors import HostError, UsageError
-from daemon.ledger.ledger import Access, Ledger
+from daemon.errors import UsageError
+from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Patterns
 from daemon.wording import enumerated, nearest_or_all
-
-WAIT_AT_MOST = timedelta(minutes=2)
-"""How long `--wait` waits: by then a cluster that answers has been asked several times."""
-
-LOOK_EVERY_S = 0.2
 
 Targets = tuple[tuple[str, Patterns], ...]
 
@@ -68,7 +59,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             output.warn(f"cbmaintd: that is longer than max_pause ({limit}) allows")
         schedule.warn_if_alone(ledger)
         if args.wait:
-            _wait(ledger, decision)
+            wait_for(ledger, schedule.refreshed(ledger, planned), decision.window, Goal.PAUSED)
     return 0
 
 
@@ -116,38 +107,3 @@ def _sentence(decision: Override, planned: Schedule) -> str:
     )
     until = format_local(decision.end.astimezone(planned.zone))
     return f"{decision.window} is open until {until}: {targets}"
-
-
-def _wait(ledger: Ledger, decision: Override) -> None:
-    """Wait until the daemon has paused what the window is for."""
-    if not ledger.daemon().running:
-        raise HostError("nothing is paused: no daemon runs on this ledger; start cbmaintd run")
-    assert decision.end is not None  # noqa: S101  # an unplanned window has an end
-    last = min(datetime.now(UTC) + WAIT_AT_MOST, decision.end)
-    with Progress(transient=True, disable=not console(stderr=True).is_terminal) as progress:
-        bar = progress.add_task("pausing", total=None)
-        while True:
-            missing, paused = _progress(ledger.records(), decision)
-            progress.update(bar, total=len(missing) + len(paused) or None, completed=len(paused))
-            if not missing:
-                break
-            if datetime.now(UTC) >= last:
-                raise HostError(f"not paused: {enumerated(missing)}; see cbmaintd status")
-            time.sleep(LOOK_EVERY_S)
-    output.say(f"{len(paused)} paused: {enumerated(paused)}")
-
-
-def _progress(records: Iterable[Record], decision: Override) -> tuple[list[str], list[str]]:
-    """Return what is missing and what is paused.
-
-    A pass records all its intents at once: a cluster of which one repository is held for this
-    window has been looked at, and what is not held there is not to be paused.
-    """
-    held = [record for record in records if decision.window in record.windows]
-    paused = {str(record.key) for record in held if record.phase is Phase.PAUSED}
-    missing = {str(record.key) for record in held} - paused
-    for cluster, patterns in decision.targets:
-        missing |= {f"{cluster}/{id_}" for id_ in patterns.plain} - paused
-        if not any(record.key.cluster == cluster for record in held):
-            missing |= {f"{cluster}/{pattern}" for pattern in patterns.patterns}
-    return sorted(missing), sorted(paused)

@@ -83,7 +83,7 @@ def show(entries: Sequence[HistoryEntry], zone: ZoneInfo, empty: str) -> None:
         output.say(empty)
         return
     out = console()
-    titles = ("TIME", "REPOSITORY", "WHAT", "WINDOWS", "RESULT")
+    titles = (f"TIME ({zone.key})", "REPOSITORY", "WHAT", "WINDOWS", "RESULT")
     rows = lay_out(titles, (_row(entry, zone) for entry in entries), line_width())
     lines = [line for row in rows for line in row]
     if out.is_terminal and len(lines) >= out.height:

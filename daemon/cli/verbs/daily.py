@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from daemon.cli.verbs.verb import OUTPUTS, Names, Verb, count, filled
+from daemon.cli.verbs.verb import OUTPUTS, Names, Verb, count, filled, length
 
 
 def _run(verb: argparse.ArgumentParser) -> None:
@@ -48,6 +48,27 @@ def _calendar(verb: argparse.ArgumentParser) -> None:
 def _status(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
     verb.add_argument("--watch", action="store_true", help="show it until Ctrl-C, as it changes")
+    verb.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="exit 1 unless all that is open is paused, and nothing is left over",
+    )
+
+
+def _wait(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", type=filled, help="of a window")
+    verb.add_argument(
+        "--for",
+        dest="goal",
+        choices=("paused", "resumed"),
+        help="what to wait for; default: paused, or after its end resumed",
+    )
+    verb.add_argument(
+        "--timeout",
+        type=length,
+        metavar="D",
+        help="at most so long; default 2m, for a resume from the opening's end on",
+    )
 
 
 def _history(verb: argparse.ArgumentParser) -> None:
@@ -58,6 +79,9 @@ def _history(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--repository", metavar="C/R", help="only this one")
     verb.add_argument(
         "--window", action="append", metavar="W", help="only what is about it; may be repeated"
+    )
+    verb.add_argument(
+        "--openings", action="store_true", help="one line an opening, as for a change ticket"
     )
     verb.add_argument("--failed", action="store_true", help="only requests that did not succeed")
     verb.add_argument("--limit", type=count, metavar="N", help="only the last so many")
@@ -109,9 +133,20 @@ VERBS = (
         examples="""\
   cbmaintd status
   cbmaintd status --watch                   until Ctrl-C
+  cbmaintd status --exit-code               for scripts: 0 if all that is open is paused
   cbmaintd status --output json | jq '.holds[] | select(.last_error)'
 """,
         declare=_status,
+    ),
+    Verb(
+        "wait",
+        "Wait until a window is paused, or resumed.",
+        examples="""\
+  cbmaintd wait nightly && ./patch-hosts    start when all is paused
+  cbmaintd wait nightly --for resumed --timeout 3h
+""",
+        declare=_wait,
+        completes={"name": Names.WINDOWS},
     ),
     Verb(
         "history",
@@ -121,6 +156,7 @@ VERBS = (
   cbmaintd history --repository prod/orders --since 2026-11-01
   cbmaintd history --window nightly --failed --limit 20
   cbmaintd history --until 2026-11-20T06:00 --limit 50    the fifty before that
+  cbmaintd history --openings --window nightly    what became of each opening
   cbmaintd history --since 2026-01-01 --output csv > history.csv
   cbmaintd history --output json | jq '.[] | select(.outcome == "failed")'
 """,

@@ -25,6 +25,7 @@ def _open(verb: argparse.ArgumentParser) -> None:
 def _close(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("name", metavar="NAME", type=filled, help="of a window that is open")
     add_reason(verb)
+    verb.add_argument("--wait", action="store_true", help="until all of it is resumed")
 
 
 def _extend(verb: argparse.ArgumentParser) -> None:

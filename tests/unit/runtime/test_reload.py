@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from daemon.errors import ConfigError
 from daemon.runtime.parts import DaemonParts
 from daemon.runtime.reload import ConfigFile
 from tests.unit.config.config_files import REPOSITORIES, RULE, file_with
+from tests.unit.config.reading.test_process import LONG, children
 
 GOOD = file_with(RULE, REPOSITORIES)
 LACKING = GOOD.replace("password_env: PW", "password_file: new.password")
@@ -69,6 +73,25 @@ def test_a_rejected_file_is_not_tried_again(path: Path) -> None:
 
     assert later == [None, None]
     assert not file.is_rejected
+
+
+def test_a_reading_that_was_ended_from_outside_is_repeated(path: Path) -> None:
+    """Whatever killed it may be over: the edit is not refused until somebody edits once more."""
+    file = watched(path, {"PW": "x"})
+    path.write_text(LONG)
+    before = children()
+    with ThreadPoolExecutor(1) as pool:
+        parsing = pool.submit(file.parse, file.read())
+        while children() == before and not parsing.done():
+            os.sched_yield()
+        os.kill(int((set(children()) - set(before)).pop()), signal.SIGKILL)
+        refused = parsing.exception()
+
+    again = next(filter(None, (file.poll() for _ in range(200))), None)
+
+    assert "SIGKILL" in str(refused)
+    assert again is not None
+    assert again.text == path.read_bytes()
 
 
 def test_a_file_waits_for_its_secrets(path: Path) -> None:
