@@ -25,8 +25,8 @@ def most_a_day(rule: Rule) -> int:
     match rule:
         case Cron(expression=expression):
             return expressions.cron_times_a_day(expression)
-        case Rrule(rule=text):
-            return expressions.rrule_times_a_day(text)
+        case Rrule(recurrence=recurrence):
+            return recurrence.most_a_day
         case _:
             return 1
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from daemon.windows import expressions
-from daemon.windows.expressions import EARLIEST, LATEST
 from daemon.windows.interval import Interval, between, fired, lasting
+from daemon.windows.recurrence.openings import openings
+from daemon.windows.recurrence.reader import read_rrule
+from daemon.windows.recurrence.rule import Recurrence
+from daemon.windows.wallclock import EARLIEST, LATEST
 
 DAY = timedelta(days=1)
 MARGIN = 2 * DAY
@@ -238,28 +241,28 @@ class Rrule:
     """At the times of an RFC 5545 recurrence rule from `dtstart` (local) on, for `duration`.
 
     An hourly rule fires in both passes of a repeated hour. As in RFC 5545's own examples, a
-    `dtstart` that the rule itself does not name is no opening.
+    `dtstart` that the rule itself does not name is no opening, and does not count as one.
     """
 
     rule: str
     dtstart: datetime
     duration: timedelta
+    recurrence: Recurrence = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Raise ValueError for what RFC 5545 does not know, is too fine, or never fires."""
         _check_length(None, self.duration)
-        expressions.check_rrule(self.rule, self.dtstart)
+        object.__setattr__(self, "recurrence", read_rrule(self.rule, self.dtstart))
 
     @property
     def longest(self) -> timedelta:
         """How long each opening is."""
         return self.duration
 
-    def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:
-        """Yield an opening for each instance of the rule."""
+    def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterable[Interval]:
+        """Return an opening for each instance of the rule."""
         earliest, latest = _local_bounds(start, end, self.duration)
-        times = expressions.rrule_times(self.rule, self.dtstart, zone, earliest, latest)
-        return fired(times, self.duration, expressions.rrule_reading(self.rule), zone)
+        return openings(self.recurrence, self.duration, zone, earliest, latest)
 
 
 @dataclass(frozen=True, slots=True)
