@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
+from daemon.core.progress import Progress, progress, wanted_now
 from daemon.core.record import Record
 from daemon.core.shares import Lease
+from daemon.core.summary import ProgressNote
 from daemon.core.unreachable import Unreachable
 from daemon.fleet.lane import Lane
 from daemon.monitoring.metrics import ClusterState
 from daemon.service.cluster import ClusterSettings
+from daemon.windows.timeline import Timeline
 
 OVERDUE_AFTER = timedelta(seconds=30)
 """A resume that takes so long is no longer on its way."""
@@ -123,9 +126,30 @@ class Lanes:
         ends = (hold.until for hold in self.holds() if hold.until)
         return sum(now - end > OVERDUE_AFTER for end in ends)
 
-    def states(self, now: datetime) -> tuple[ClusterState, ...]:
-        """Return how each cluster stands at *now*."""
-        return tuple(_state(name, lane, now) for name, lane in self._lanes.items())
+    def states(self, timeline: Timeline, now: datetime) -> tuple[ClusterState, ...]:
+        """Return how each cluster stands at *now*, and how far it is with what *timeline* wants."""
+        return tuple(_state(name, lane, timeline, now) for name, lane in self._lanes.items())
+
+    def never_listed(self) -> frozenset[str]:
+        """Name the clusters of which no list is known, of this run or an earlier one."""
+        return frozenset(name for name, lane in self._lanes.items() if lane.view.listing is None)
+
+    def progress(self, timeline: Timeline, now: datetime) -> dict[str, Progress]:
+        """Return how far each opening that holds anything is, by its id, on these clusters."""
+        return progress(timeline, (lane.view for lane in self), now)
+
+    def notes(self, opening: str) -> tuple[ProgressNote, ...]:
+        """Return what was noted of an opening on these clusters, for a while after its end."""
+        return tuple(note for lane in self for note in lane.controller.tally.notes(opening))
+
+    def is_settled(self, opening: str) -> bool:
+        """Check whether nothing is held for an opening where a cluster answers."""
+        return all(
+            lane.controller.tally.is_settled(opening)
+            and not any(opening in hold.openings for hold in lane.controller.holds)
+            for lane in self
+            if lane.unreachable is None
+        )
 
     def held_since(self, instant: datetime) -> list[str]:
         """Name the repositories that have been held since before *instant*."""
@@ -151,7 +175,18 @@ async def ended(lanes: Iterable[Lane], within: timedelta) -> bool:
     return not pending
 
 
-def _state(name: str, lane: Lane, now: datetime) -> ClusterState:
+def _state(name: str, lane: Lane, timeline: Timeline, now: datetime) -> ClusterState:
     holds, contact = lane.controller.holds, lane.controller.last_contact
     late = [(now - hold.until).total_seconds() for hold in holds if hold.until]
-    return ClusterState(name, len(holds), max([0.0, *late]), contact, lane.certificate_ends)
+    wanted, pending = wanted_now(timeline, lane.view, now)
+    return ClusterState(
+        name,
+        len(holds),
+        max([0.0, *late]),
+        contact,
+        lane.certificate_ends,
+        wanted=wanted,
+        pending=pending,
+        is_up=lane.is_up,
+        owed=lane.controller.owed,
+    )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -20,15 +20,18 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 
 from daemon.core.attempt import Attempt
+from daemon.core.listing import Listing
 from daemon.core.record import Record
+from daemon.core.summary import News, ProgressNote
 from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
 from daemon.ledger import rows, tables
+from daemon.ledger.changes import Change, write, write_each, write_news
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _UNREACHABLE = "unreachable "
 OF_UNREACHABLE = tables.meta.c.name.startswith(_UNREACHABLE)
@@ -120,18 +123,40 @@ class Ledger(ABC):
         suspicion_format = self.suspicion_format(connection)
         return [self.parse(lambda row: rows.to_record(row, suspicion_format), row) for row in found]
 
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write *records* and append *attempts* in one durable transaction.
+    def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: Iterable[News] = (),
+    ) -> None:
+        """Write *records* and *news*, and append *attempts*, in one durable transaction.
 
         A record that is spent is removed.
 
         Raises:
+            ContentError: some row was refused for what is in it; nothing was written.
             LedgerError: nothing was written.
 
         """
         changed, sent = list(records), [rows.from_attempt(attempt) for attempt in attempts]
         with self.writing() as connection:
             write(connection, self.suspicion_format(connection), changed, sent)
+            write_news(connection, news)
+
+    def save_each(self, changes: Sequence[Change]) -> Sequence[LedgerError | None]:
+        """Write all rows that are not refused in one durable transaction; return what was refused.
+
+        Raises:
+            LedgerError: nothing was written.
+
+        """
+        with self.writing() as connection:
+            return write_each(
+                connection,
+                self.suspicion_format(connection),
+                changes,
+                lambda _, attempt: rows.from_attempt(attempt),
+            )
 
     def note_reading(self, faults: Sequence[str]) -> None:
         """Note that the file was read, and its faults. Raises LedgerError."""
@@ -195,8 +220,43 @@ class Ledger(ABC):
         with self.transaction() as connection:
             return [self.parse(rows.to_attempt, row) for row in connection.execute(query)]
 
+    def last_attempts(self, most: int) -> list[Attempt]:
+        """List the last calls to repositories, the oldest first. Raises LedgerError."""
+        query = (
+            sa.select(tables.attempt)
+            .order_by(tables.attempt.c.started.desc(), tables.attempt.c.id.desc())
+            .limit(most)
+        )
+        with self.transaction() as connection:
+            found = [self.parse(rows.to_attempt, row) for row in connection.execute(query)]
+        return found[::-1]
+
+    def listings(self) -> dict[str, Listing]:
+        """Return what the last list of each cluster showed. Raises LedgerError.
+
+        One that is damaged is left out: the next look writes it anew.
+        """
+        found = {}
+        with self.transaction() as connection:
+            for row in connection.execute(sa.select(tables.listing)):
+                with suppress(ValueError, TypeError):
+                    found[row.cluster] = Listing.parse(row.text)
+        return found
+
+    def progress(self, since: datetime) -> list[ProgressNote]:
+        """List notes about openings that end after then, the oldest first. Raises LedgerError."""
+        query = (
+            sa.select(tables.progress)
+            .where(tables.progress.c.end > rows.from_instant(since))
+            .order_by(tables.progress.c.id)
+        )
+        with self.transaction() as connection:
+            return [self.parse(rows.to_note, row) for row in connection.execute(query)]
+
     def forget_attempts(self, before: datetime, most: int) -> int:
         """Delete up to *most* attempts from before then, the oldest first; return how many.
+
+        What is known of openings of that time goes, too.
 
         Raises:
             LedgerError: nothing was deleted.
@@ -204,7 +264,9 @@ class Ledger(ABC):
         """
         old = tables.attempt.c.started < rows.from_instant(before)
         oldest = sa.select(tables.attempt.c.id).where(old).order_by(tables.attempt.c.started)
+        ended = tables.progress.c.end < rows.from_instant(before)
         with self.writing() as connection:
+            connection.execute(sa.delete(tables.progress).where(ended))
             chosen = tables.attempt.c.id.in_(oldest.limit(most))
             return connection.execute(sa.delete(tables.attempt).where(chosen)).rowcount
 
@@ -280,20 +342,6 @@ class SharedLedger(Ledger):
     @abstractmethod
     def another_connection(self) -> SharedLedger:
         """Return the same ledger with the same user, on one connection of its own."""
-
-
-def write(
-    connection: sa.Connection,
-    suspicion_format: SuspicionFormat,
-    changed: Sequence[Record],
-    sent: Sequence[dict[str, Any]],
-) -> None:
-    """Replace records, and append rows of attempts."""
-    kept = [rows.from_record(record, suspicion_format) for record in changed if not record.is_spent]
-    spent = [tables.bound(record.key) for record in changed if record.is_spent]
-    tables.execute_many(connection, tables.DELETE_RECORD, spent)
-    tables.execute_many(connection, tables.UPSERT_RECORD[connection.dialect.name], kept)
-    tables.execute_many(connection, tables.INSERT_ATTEMPT, sent)
 
 
 def add_config(connection: sa.Connection, config: AppliedConfig) -> None:

@@ -11,14 +11,14 @@ import os
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
-
-import sqlalchemy as sa
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.record import Phase, Record, Suspicion
 from daemon.core.repository import RepositoryKey, ScheduledRun
+from daemon.core.summary import MissedRun, ProgressNote
 from daemon.durations import milliseconds
 from daemon.ledger.state import AppliedConfig
 from daemon.ledger.suspicions import SuspicionFormat
@@ -26,7 +26,13 @@ from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import CatchUp, Patterns
 from daemon.wording import json_text
 
+if TYPE_CHECKING:
+    # Not imported: a shell that completes a name reads rows, too, and would wait for it.
+    import sqlalchemy as sa
+
 _URI = "file://"
+_LONGEST_MS = 2**31 - 1
+"""What an INTEGER of PostgreSQL holds."""
 
 
 def from_instant(instant: datetime | None) -> str | None:
@@ -135,7 +141,7 @@ def from_override(value: Override) -> dict[str, Any]:
     }
 
 
-def to_override(row: sa.Row[Any]) -> Override:
+def to_override(row: sa.Row[Any] | SimpleNamespace) -> Override:
     """Return the decision of a row."""
     return Override(
         kind=OverrideKind(row.kind),
@@ -178,7 +184,7 @@ def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, 
         "action": value.action,
         "windows": _listed(value.windows),
         "started": from_instant(value.started),
-        "duration_ms": milliseconds(value.duration),
+        "duration_ms": min(milliseconds(value.duration), _LONGEST_MS),
         "attempt": value.attempt,
         "outcome": value.outcome,
         "status": value.status,
@@ -187,6 +193,49 @@ def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, 
         "member": member,
         "epoch": epoch,
     }
+
+
+def from_note(value: ProgressNote) -> dict[str, Any]:
+    """Return the row of a note about an opening."""
+    missed = [
+        [each.repository, from_instant(each.run.next_run), each.run.task, each.run.task_type]
+        for each in value.missed
+    ]
+    return {
+        "cluster": value.cluster,
+        "window": value.window,
+        "start": from_instant(value.start),
+        "end": from_instant(value.end),
+        "at": from_instant(value.at),
+        "wanted": value.wanted,
+        "paused": value.paused,
+        "elsewhere": value.elsewhere,
+        "is_listed": int(value.is_listed),
+        "resumed": value.resumed,
+        "missed": json_text(missed),
+        "missed_total": value.missed_total,
+    }
+
+
+def to_note(row: sa.Row[Any]) -> ProgressNote:
+    """Return the note of a row."""
+    return ProgressNote(
+        cluster=row.cluster,
+        window=row.window,
+        start=to_instant(row.start),
+        end=to_instant(row.end),
+        at=to_instant(row.at),
+        wanted=row.wanted,
+        paused=row.paused,
+        elsewhere=row.elsewhere,
+        is_listed=bool(row.is_listed),
+        resumed=row.resumed,
+        missed=tuple(
+            MissedRun(row.cluster, repository, ScheduledRun(to_instant(when), task, kind))
+            for repository, when, task, kind in json.loads(row.missed)
+        ),
+        missed_total=row.missed_total,
+    )
 
 
 def _from_folder(folder: Path) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,8 +17,10 @@ import sqlalchemy as sa
 from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
+from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.ledger import rows, sqlite_file, tables
+from daemon.ledger.changes import Change, ContentError, RefusedError, is_content, refused_row
 from daemon.ledger.ledger import (
     OF_UNREACHABLE,
     SCHEMA_VERSION,
@@ -52,6 +54,9 @@ _MIGRATIONS = {
         "ALTER TABLE attempt ADD COLUMN member TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE attempt ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
     ),
+    # Tables that are new are made in any case; a program that does not know `unskip` would take
+    # such a decision for damage.
+    4: (),
 }
 """The statements that turn each schema version into the next one."""
 
@@ -220,8 +225,13 @@ class SqliteLedger(Ledger):
         del connection
         return BOOT_FORMAT
 
-    def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
-        """Write *records* and append *attempts* in one durable transaction.
+    def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: Iterable[News] = (),
+    ) -> None:
+        """Write *records* and *news*, and append *attempts*, in one durable transaction.
 
         A record that is spent is removed.
 
@@ -232,13 +242,26 @@ class SqliteLedger(Ledger):
         """
         changed = list(records)
         with self._turn:
-            super().save(changed, attempts)
-            # Only what is on disk: a caller whose write failed tries again.
-            for record in changed:
-                if record.is_spent:
-                    self._known.pop(record.key, None)
-                else:
-                    self._known[record.key] = record
+            super().save(changed, attempts, news)
+            self._learn(changed)
+
+    def save_each(self, changes: Sequence[Change]) -> Sequence[LedgerError | None]:
+        """Write all rows that are not refused, as `Ledger` does. Raises LedgerError."""
+        with self._turn:
+            errors = super().save_each(changes)
+            for change, error in zip(changes, errors, strict=True):
+                refused = error.records if isinstance(error, RefusedError) else {}
+                if not isinstance(error, ContentError):
+                    self._learn([each for each in change.records if each.key not in refused])
+        return errors
+
+    def _learn(self, written: Iterable[Record]) -> None:
+        """Note what is on disk, and that alone: a caller whose write failed tries again."""
+        for record in written:
+            if record.is_spent:
+                self._known.pop(record.key, None)
+            else:
+                self._known[record.key] = record
 
     def daemon(self) -> DaemonState:
         """Return which daemon runs here; the lock decides, not a row. Raises LedgerError."""
@@ -325,5 +348,9 @@ class SqliteLedger(Ledger):
             try:
                 with self._engine.begin() as connection:
                     yield connection
-            except sa.exc.DatabaseError as exc:
-                raise sqlite_file.translate(exc, self._file) from exc
+            except (sa.exc.DatabaseError, UnicodeError, OverflowError) as exc:
+                if is_content(exc):
+                    raise refused_row(self.place, exc) from exc
+                if isinstance(exc, sa.exc.DatabaseError):
+                    raise sqlite_file.translate(exc, self._file) from exc
+                raise

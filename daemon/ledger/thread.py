@@ -1,8 +1,8 @@
 """The one thread that speaks to the ledger: the event loop never waits for a disk or a database.
 
 What waits to be written when the thread is free is written together, in one durable transaction. A
-transaction that fails is tried again item by item, so that nobody fails for what is wrong with
-another's.
+transaction that fails is tried again change by change, so that nobody fails for what is wrong with
+another's; of one that holds a row which is refused, all others are written.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
 from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.shares import Lease
+from daemon.core.summary import News
 from daemon.errors import FencedError, LedgerError
 from daemon.host.thread import WorkerThread
+from daemon.ledger.changes import Change, ContentError, RefusedError
 from daemon.ledger.ledger import DamagedError, Ledger
 
 T = TypeVar("T")
@@ -29,29 +31,6 @@ WITHIN = timedelta(seconds=2)
 
 WITHIN_AT_ALL = timedelta(seconds=10)
 """How long a pass waits for a ledger that writes, but slowly, and has others' changes first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What the passes over one cluster have to write; by the claim of *lease* if it is shared."""
-
-    records: list[Record]
-    attempts: list[Attempt]
-    lease: Lease | None = None
-
-    @property
-    def claimed(self) -> Lease:
-        """The lease, which there is where daemons share a ledger."""
-        if self.lease is None:
-            raise AssertionError("nothing is written to a shared ledger without a claim")
-        return self.lease
-
-    @property
-    def others(self) -> frozenset[str]:
-        """The other names under which something of it goes on; none where nobody shares."""
-        own = self.lease.cluster if self.lease else None
-        names = frozenset(record.key.cluster for record in self.records)
-        return names - {own} if own else frozenset()
 
 
 Write = Callable[[Sequence[Change]], Sequence[Exception | None]]
@@ -170,9 +149,13 @@ class LedgerThread:
 def writer_of(ledger: Ledger) -> Write:
     """Return what writes to a *ledger* that is one daemon's alone."""
 
-    def write(changes: Sequence[Change]) -> list[None]:
+    def write(changes: Sequence[Change]) -> Sequence[Exception | None]:
         records = [record for change in changes for record in change.records]
-        ledger.save(records, [sent for change in changes for sent in change.attempts])
+        attempts = [sent for change in changes for sent in change.attempts]
+        try:
+            ledger.save(records, attempts, [change.news for change in changes if change.news])
+        except ContentError:
+            return ledger.save_each(changes)
         return [None] * len(changes)
 
     return write
@@ -185,13 +168,19 @@ class LaneStore:
         """Write by *thread*, and by the claim of *lease* if others share the ledger."""
         self._thread = thread
         self._lease = lease
-        self._late: tuple[asyncio.Future[None], list[Attempt]] | None = None
+        self._late: tuple[asyncio.Future[None], list[Attempt], News | None] | None = None
 
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: News | None = None,
+    ) -> None:
         """Write all of it in one durable transaction.
 
         Raises:
             FencedError: the cluster is another daemon's; only the attempts were kept.
+            RefusedError: all but some rows was written, which the ledger does not take.
             LedgerError: nothing was written, or the ledger has written nothing for two seconds, or
                 not yet this for ten.
 
@@ -199,15 +188,19 @@ class LaneStore:
         until = asyncio.get_running_loop().time() + WITHIN_AT_ALL.total_seconds()
         new = list(attempts)
         if self._late is not None:
-            written, offered = self._late
+            written, offered, told = self._late
             await self._wait(written, until)
             self._late = None
-            if written.exception() is None or isinstance(written.exception(), FencedError):
+            error = written.exception()
+            if error is None or isinstance(error, FencedError | RefusedError):
                 # Nobody knew, so that they are offered again; they are in the history already.
                 known = {id(attempt) for attempt in offered}
+                if isinstance(error, RefusedError):
+                    known -= {id(attempt) for attempt, _ in error.attempts}
                 new = [attempt for attempt in new if id(attempt) not in known]
-        written = self._thread.write(Change(list(records), new, self._lease))
-        self._late = (written, new)
+                news = _unwritten(news, told)
+        written = self._thread.write(Change(list(records), new, self._lease, news))
+        self._late = (written, new, news)
         await self._wait(written, until)
         self._late = None
         written.result()
@@ -219,3 +212,11 @@ class LaneStore:
             if min(patience_s, left_s) <= 0:
                 raise self._thread.slow(is_writing=patience_s > 0)
             await asyncio.wait({written}, timeout=min(patience_s, left_s))
+
+
+def _unwritten(news: News | None, written: News | None) -> News | None:
+    """Return *news* without the notes that are written already."""
+    if news is None or written is None:
+        return news
+    known = {id(note) for note in written.notes}
+    return replace(news, notes=tuple(note for note in news.notes if id(note) not in known))

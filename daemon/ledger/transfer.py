@@ -11,9 +11,13 @@ import sqlalchemy as sa
 
 from daemon.errors import AlreadyRunningError, LedgerError
 from daemon.ledger import tables
-from daemon.ledger.ledger import Ledger, SharedLedger, write
+from daemon.ledger.changes import write
+from daemon.ledger.ledger import Ledger, SharedLedger
 
 PAGE = 1000
+
+COPIED = (tables.record, tables.attempt, tables.override, tables.config, tables.progress)
+"""What lists showed is not copied: the first looks show it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,13 @@ def copy_ledger(source: Ledger, target: Ledger) -> Copied:
     """
     records = source.records()
     with _alone(source) as origin, _alone(target) as destination:
-        for table in (tables.record, tables.attempt, tables.override, tables.config):
+        for table in COPIED:
             if destination.execute(sa.select(sa.func.count()).select_from(table)).scalar_one():
                 raise LedgerError(
                     f"{target.place}: there is something in this ledger already; name an empty one"
                 )
         write(destination, target.suspicion_format(destination), records, ())
+        _copy_table(origin, destination, tables.progress)
         return Copied(
             len(records),
             _copy_table(origin, destination, tables.attempt),

@@ -80,12 +80,12 @@ CONFIG_WARNED: Final = Event("config.warned", Level.WARNING, words="{path}: {war
 WINDOW_OPENED: Final = Event(
     "window.opened",
     Level.INFO,
-    words="window {window} is open until {end}: {repositories} repositories",
+    words="window {window} is open until {end}: {counted}",
 )
 WINDOW_CLOSED: Final = Event(
     "window.closed",
     Level.INFO,
-    words="window {window} has closed: {repositories} repositories",
+    words="window {window} has closed: {outcome}",
 )
 WINDOW_CHANGED: Final = Event("window.changed", Level.INFO, words="window {window}: {rest}")
 
@@ -148,7 +148,7 @@ CERTIFICATE_ENDS: Final = Event(
 )
 
 LEDGER_FAILED: Final = Event(
-    "ledger.failed", Level.ERROR, words="the ledger takes nothing: {error}", is_urgent=True
+    "ledger.failed", Level.ERROR, words="the ledger fails: {error}", is_urgent=True
 )
 LEDGER_RECOVERED: Final = Event(
     "ledger.recovered", Level.INFO, words="the ledger takes records again", is_urgent=True

@@ -29,6 +29,8 @@ class ClusterState:
     """How one cluster stands: holds, seconds that the most overdue one is late, last contact.
 
     `certificate_ends` is when the first of its nodes' certificates does, where one was verified.
+    `wanted` repositories are to be paused now, and `pending` of them are not; `is_up` if it answers
+    as it should, None before the first attempt; so many backups are `owed`.
     """
 
     name: str
@@ -36,6 +38,19 @@ class ClusterState:
     overdue_s: float
     last_contact: datetime | None
     certificate_ends: datetime | None = None
+    wanted: int = 0
+    pending: int = 0
+    is_up: bool | None = None
+    owed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowState:
+    """Whether a window is open, and when it opens next, if it does within 400 days."""
+
+    name: str
+    is_open: bool
+    next_open: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +58,7 @@ class State:
     """How the daemon stands at one moment; `config_digest` is the SHA-256 of the file in force."""
 
     clusters: tuple[ClusterState, ...]
-    open_windows: tuple[str, ...]
+    windows: tuple[WindowState, ...]
     is_config_good: bool
     config_applied: datetime | None
     config_digest: str
@@ -137,12 +152,7 @@ class _StateCollector(Collector):
         state = self._state()
         yield InfoMetricFamily("cbmaintd_build", "This program.", {"version": __version__})
         yield from _of_clusters(state.clusters)
-        opened = GaugeMetricFamily(
-            "cbmaintd_window_open", "1 for each window that is open.", labels=("window",)
-        )
-        for name in state.open_windows:
-            opened.add_metric((name,), 1)
-        yield opened
+        yield from _of_windows(state.windows)
         yield GaugeMetricFamily(
             "cbmaintd_config_last_reload_successful",
             "Whether the file, as it is now, was accepted.",
@@ -179,15 +189,38 @@ def _of_clusters(clusters: Iterable[ClusterState]) -> Iterator[GaugeMetricFamily
     ends = _gauge(
         "cluster_certificate_expiry_timestamp_seconds", "When a node's certificate ends first."
     )
+    wanted = _gauge("repositories_wanted", "Repositories that open windows want paused.")
+    pending = _gauge(
+        "repositories_pending",
+        "Repositories that open windows want paused, and that were not seen so; at least 1 where a"
+        " cluster gave no list since its window opened.",
+    )
+    is_up = _gauge("cluster_up", "Whether the cluster answers as it should.")
+    owed = _gauge("backups_owed", "Backups that are still to be started after resumes.")
     for cluster in clusters:
+        wanted.add_metric((cluster.name,), cluster.wanted)
+        pending.add_metric((cluster.name,), cluster.pending)
+        owed.add_metric((cluster.name,), cluster.owed)
+        if cluster.is_up is not None:
+            is_up.add_metric((cluster.name,), float(cluster.is_up))
         holds.add_metric((cluster.name,), cluster.holds)
         overdue.add_metric((cluster.name,), cluster.overdue_s)
         if cluster.last_contact:
             contact.add_metric((cluster.name,), cluster.last_contact.timestamp())
         if cluster.certificate_ends:
             ends.add_metric((cluster.name,), cluster.certificate_ends.timestamp())
-    yield from (holds, overdue, contact, ends)
+    yield from (holds, overdue, contact, ends, wanted, pending, is_up, owed)
 
 
-def _gauge(name: str, text: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"cbmaintd_{name}", text, labels=("cluster",))
+def _of_windows(windows: Iterable[WindowState]) -> Iterator[GaugeMetricFamily]:
+    opened = _gauge("window_open", "Whether the window is open.", "window")
+    coming = _gauge("window_next_open_timestamp_seconds", "When the window opens next.", "window")
+    for window in windows:
+        opened.add_metric((window.name,), float(window.is_open))
+        if window.next_open:
+            coming.add_metric((window.name,), window.next_open.timestamp())
+    yield from (opened, coming)
+
+
+def _gauge(name: str, text: str, label: str = "cluster") -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"cbmaintd_{name}", text, labels=(label,))

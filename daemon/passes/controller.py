@@ -21,14 +21,15 @@ from daemon.core.decide import (
 )
 from daemon.core.moment import Moment
 from daemon.core.record import LATE, Phase, Record, Suspicion
-from daemon.core.repository import RepositoryKey, RepositoryState, is_id
+from daemon.core.repository import RepositoryKey, is_id
 from daemon.errors import LedgerError
 from daemon.passes.backups import Backups
 from daemon.passes.dispatch import SEND_WITHIN, Answer, Call, Clocks, Dispatch, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided, Journal
-from daemon.passes.looks import Looks, Observed
+from daemon.passes.looks import Looks, Observed, with_tasks
 from daemon.passes.pacing import CLUSTER, Pacing, errand_of
+from daemon.passes.tally import Tally
 from daemon.service.client import ServiceError
 from daemon.windows.timeline import Timeline
 
@@ -85,7 +86,8 @@ class Controller:
         self._pacing = Pacing()
         self._looks = Looks(cluster, holdings)
         self._backups = Backups(holdings, journal, clocks)
-        self.known_ids: frozenset[str] = frozenset()
+        self.tally = Tally(cluster, holdings)
+        self.known_ids = holdings.listing.ids if holdings.listing else frozenset()
         self.has_looked = False
         self.last_contact: datetime | None = None
         self.strays: list[Record] = []
@@ -95,6 +97,11 @@ class Controller:
     def is_needed(self) -> bool:
         """Check whether something is still to be remembered or done here."""
         return bool(self._holdings)
+
+    @property
+    def owed(self) -> int:
+        """How many backups are owed."""
+        return self._holdings.owed
 
     @property
     def holds(self) -> list[Record]:
@@ -134,22 +141,27 @@ class Controller:
         now = self._clocks.now()
         if self.is_idle(rules, now.wall):
             return None
+        # Before anything that may hang: an opening may pass without an answer.
+        if self.tally.is_begun(rules.timeline, now.wall):
+            self._follow(rules)
         if not is_urgent and self._pacing.is_distant(CLUSTER, now.uptime):
             return self._pacing.distance(CLUSTER, now.uptime)
         try:
-            observed = await self._look(self._held_windows())
+            observed = await self._look(self._holdings.windows())
         except ServiceError as exc:
             return await self._give_up(exc, rules)
         if rules.has_lost_ledger and not self._has_reported:
-            self._report_paused(observed)
+            self._has_reported = True
+            self._journal.ledger_was_lost(observed.values(), self._holdings.ids())
         decisions = await self._decide(observed, rules)
         self._journal.not_understood(observed.values(), decisions)
         if rules.dry_run:
-            self._rehearse(decisions)
+            self._rehearse(decisions, rules)
             return None
         owed = self._choose_backup(decisions)
         await self._finish(await self._begin(decisions, observed, rules), rules)
         await self._start_backup(owed)
+        self._follow(rules)
         await self._flush()
         self._warn_overdue(rules)
         return self._next_due()
@@ -166,16 +178,9 @@ class Controller:
         self._journal.answered()
         return observed
 
-    def _report_paused(self, observed: Observed) -> None:
-        """Log what a lost ledger may have held: people must judge, nothing is guessed."""
-        self._has_reported = True
-        for repository in observed.values():
-            if repository.state is RepositoryState.PAUSED and not self._holdings.get(repository.id):
-                self._journal.found_paused(repository.id)
-
-    def _held_windows(self) -> tuple[str, ...]:
-        held = {window for record in self._holdings.holds() for window in record.windows}
-        return tuple(sorted(held))
+    def _follow(self, rules: Rules) -> None:
+        now, unreachable = self._clocks.now().wall, self._journal.unreachable_cluster
+        self.tally.follow(rules.timeline, unreachable, now, is_kept=not rules.dry_run)
 
     async def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
         now = self._clocks.now()
@@ -190,6 +195,7 @@ class Controller:
         unseen = self._looks.decide(rules.timeline, now, self._route.address)
         if unseen and not rules.dry_run:
             await self._finish(await self._begin(unseen, {}, rules), rules)
+        self._follow(rules)
         await self._flush()
         self._warn_overdue(rules)
         return self._pacing.distance(CLUSTER, self._clocks.now().uptime) or LOOK_EVERY
@@ -218,14 +224,16 @@ class Controller:
             if number % GIVE_WAY_EVERY == 0:
                 await asyncio.sleep(0)
         self.strays = [d.record for d in decisions if isinstance(d.decision, Stray)]
+        self.tally.looked(self.known_ids, decisions, rules.timeline, now.wall)
         return [decided for decided in decisions if not isinstance(decided.decision, Stray)]
 
-    def _rehearse(self, decisions: list[Decided]) -> None:
+    def _rehearse(self, decisions: list[Decided], rules: Rules) -> None:
         for decided in decisions:
             if isinstance(decided.decision, Pause | Resume):
                 self._journal.rehearsed(decided)
             else:
                 self._journal.left_alone(decided)
+        self._follow(rules)
 
     # 4. What must be durable before anything leaves
 
@@ -241,8 +249,9 @@ class Controller:
             decision = decided.decision
             if isinstance(decision, Resumed) and decided.before:
                 self._holdings.note(self._backups.owe(decided.before, decision.record, now))
+                self.tally.resumed(decided.before, now.wall)
             elif not isinstance(decision, Pause | Resume):
-                self._holdings.note(_with_tasks(decision.record, observed))
+                self._holdings.note(with_tasks(decision.record, observed))
             elif not self._pacing.is_distant(errand_of(decision), now.uptime):
                 calls.append(Call(decision, now))
                 self._holdings.note(mark(decision, now, SEND_WITHIN + LATE))
@@ -250,17 +259,17 @@ class Controller:
         for decided in decisions:
             self._journal.decided(decided, now.wall)
             self._journal.busy(decided, observed.get(decided.record.key.id), now.wall)
-        if not is_durable:
-            calls = self._without_pauses(calls, rules)
+        calls = self._recorded(calls, rules, is_durable=is_durable)
         # Safety first: what must end is sent before what must begin.
         return sorted(calls, key=lambda call: call.action is Action.PAUSE)
 
-    def _without_pauses(self, calls: list[Call], rules: Rules) -> list[Call]:
+    def _recorded(self, calls: list[Call], rules: Rules, *, is_durable: bool) -> list[Call]:
         """Drop pauses that could not be recorded; a resume of what is ours needs no record."""
-        for call in calls:
-            if call.action is Action.PAUSE:
-                self._fail(call, call.decision.record, UNRECORDED, rules, is_transient=True)
-        return [call for call in calls if call.action is Action.RESUME]
+        pauses = [call for call in calls if call.action is Action.PAUSE]
+        lacking = [c for c in pauses if not (is_durable and self._holdings.is_saved(c.id))]
+        for call in lacking:
+            self._fail(call, call.decision.record, UNRECORDED, rules, is_transient=True)
+        return [call for call in calls if call not in lacking] if lacking else calls
 
     async def _flush(self) -> bool:
         try:
@@ -268,7 +277,7 @@ class Controller:
         except LedgerError as exc:
             self._journal.ledger_failed(str(exc))
             return False
-        self._journal.ledger_recovered()
+        self._journal.ledger_took(self._holdings.refused)
         return True
 
     # 5. and 6. Calls, and looks until they show
@@ -335,8 +344,9 @@ class Controller:
         decision = answer.call.decision
         record = confirm(decision, answer.unresolved)
         if isinstance(decision, Resume):
+            self.tally.resumed(decision.record, now.wall)
             return self._backups.owe(decision.record, record, now)
-        return _with_tasks(record, observed)
+        return with_tasks(record, observed)
 
     def _fail(
         self, call: Call, record: Record, error: str, rules: Rules, *, is_transient: bool
@@ -379,9 +389,7 @@ class Controller:
 
     def _warn_overdue(self, rules: Rules) -> None:
         now = self._clocks.now().wall
-        for record in self._holdings.holds():
-            if record.since and now - record.since > rules.max_pause:
-                self._journal.overdue(record)
+        self._journal.overdue(self._holdings.holds(), rules.max_pause, now)
 
     def _next_due(self) -> timedelta | None:
         now = self._clocks.now()
@@ -390,11 +398,3 @@ class Controller:
         if any(record.missing_since for record in self._holdings.holds()):
             return min(due or GONE_AFTER, GONE_AFTER)
         return due
-
-
-def _with_tasks(record: Record, observed: Observed) -> Record:
-    """Note which tasks still run in a repository that we hold: a pause does not end them."""
-    seen = observed.get(record.key.id)
-    if seen is None or not record.is_hold or seen.running == record.running:
-        return record
-    return replace(record, running=seen.running)

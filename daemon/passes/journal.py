@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from daemon.core.attempt import Action, CallError
 from daemon.core.decide import Adopt, Decision, Drifted, Leave, Missing, Pause, Reason, Resumed
@@ -59,6 +59,7 @@ class Journal:
         self._logged: dict[tuple[str, str], tuple[str, ...]] = {}
         self.unreachable_cluster: Unreachable | None = None
         self._not_understood: frozenset[str] = frozenset()
+        self._refused: frozenset[str] = frozenset()
 
     def paused(self, record: Record, now: datetime) -> None:
         """Log that a repository was seen paused, and how long after its opening's start."""
@@ -159,20 +160,24 @@ class Journal:
         if begun and self._is_news(seen.id, "busy", begun):
             self._log.warning(events.REPOSITORY_BUSY, **_about(decided), tasks=list(seen.running))
 
-    def overdue(self, record: Record) -> None:
-        """Log, once for a hold, that it lasts longer than `max_pause` allows."""
-        if self._is_news(record.key.id, "overdue", (str(record.since),)):
-            self.failed(record, Action.RESUME, "max_pause", record.until)
+    def overdue(self, holds: Iterable[Record], max_pause: timedelta, now: datetime) -> None:
+        """Log, once for each hold, which last longer than *max_pause* allows."""
+        for record in holds:
+            is_late = record.since is not None and now - record.since > max_pause
+            if is_late and self._is_news(record.key.id, "overdue", (str(record.since),)):
+                self.failed(record, Action.RESUME, "max_pause", record.until)
 
-    def found_paused(self, repository: str) -> None:
-        """Log that a lost ledger may have known a repository as ours."""
-        self._log.warning(
-            events.REPOSITORY_LEFT,
-            cluster=self._cluster,
-            repository=repository,
-            windows=[],
-            reason=Reason.LEDGER_LOST,
-        )
+    def ledger_was_lost(self, rows: Iterable[ObservedRepository], known: Collection[str]) -> None:
+        """Log what a lost ledger may have held: people must judge, nothing is guessed."""
+        for row in rows:
+            if row.state is RepositoryState.PAUSED and row.id not in known:
+                self._log.warning(
+                    events.REPOSITORY_LEFT,
+                    cluster=self._cluster,
+                    repository=row.id,
+                    windows=[],
+                    reason=Reason.LEDGER_LOST,
+                )
 
     def unreachable(self, error: CallError, message: str, now: datetime) -> None:
         """Log, once until it recovers, that the cluster does not answer, and why.
@@ -200,12 +205,20 @@ class Journal:
     def ledger_failed(self, error: str) -> None:
         """Log, once until it recovers, that nothing can be recorded."""
         if self._is_news("", "ledger", ("failed",)):
-            self._log.error(events.LEDGER_FAILED, cluster=self._cluster, error=error)
+            keys = {"cluster": self._cluster, "repository": None, "error": error}
+            self._log.error(events.LEDGER_FAILED, **keys)
 
-    def ledger_recovered(self) -> None:
-        """Log that the ledger takes records again, if it did not."""
+    def ledger_took(self, refused: Mapping[str, str]) -> None:
+        """Log that the ledger takes records again, if it did not, and which it *refused*, once."""
         if self._logged.pop(("", "ledger"), None):
-            self._log.info(events.LEDGER_RECOVERED, cluster=self._cluster)
+            self._log.info(events.LEDGER_RECOVERED, cluster=self._cluster, repository=None)
+        for id_ in sorted(refused.keys() - self._refused):
+            error = f"{id_} goes on from memory: its row is refused ({refused[id_]})"
+            keys = {"cluster": self._cluster, "repository": id_, "error": error}
+            self._log.error(events.LEDGER_FAILED, **keys)
+        for id_ in sorted(self._refused - refused.keys()):
+            self._log.info(events.LEDGER_RECOVERED, cluster=self._cluster, repository=id_)
+        self._refused = frozenset(refused)
 
     def _left(self, decided: Decided, reason: Reason) -> None:
         if self._is_news(decided.record.key.id, reason, decided.openings):

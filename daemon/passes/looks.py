@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from daemon.core.attempt import CallError
 from daemon.core.decide import UNLISTED_LOOKS, Resume, decide_unlisted
 from daemon.core.moment import Moment
+from daemon.core.record import Record
 from daemon.core.repository import ObservedRepository, is_null
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided
@@ -65,3 +67,11 @@ class Looks:
             if isinstance(decision, Resume):
                 decided.append(Decided(decision, wanted, record))
         return decided
+
+
+def with_tasks(record: Record, observed: Observed) -> Record:
+    """Note which tasks still run in a repository that we hold: a pause does not end them."""
+    seen = observed.get(record.key.id)
+    if seen is None or not record.is_hold or seen.running == record.running:
+        return record
+    return replace(record, running=seen.running)

@@ -17,6 +17,7 @@ from daemon.core.decide import GONE_AFTER
 from daemon.core.moment import Moment
 from daemon.core.record import Record, Suspicion
 from daemon.core.repository import RepositoryKey
+from daemon.core.summary import News
 from daemon.passes.controller import UNVERIFIED, Controller, Rules
 from daemon.passes.dispatch import Clocks, Route, Service
 from daemon.passes.holdings import Holdings, Store
@@ -185,10 +186,15 @@ class _Page:
         self._store = store
         self._yielded = {record.key: record.yielded for record in before}
 
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: News | None = None,
+    ) -> None:
         """Write all of it in one durable transaction; raises LedgerError."""
         kept = [replace(record, yielded=self._yielded[record.key]) for record in records]
-        await self._store.save(kept, attempts)
+        await self._store.save(kept, attempts, news)
 
 
 def _left(suspicion: Suspicion, now: Moment) -> timedelta:

@@ -1,13 +1,15 @@
-"""Logging once that a window opened or closed, and for how many repositories."""
+"""Logging once that a window opened or closed, for how many repositories, and what became of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
+from daemon.core.progress import Progress
+from daemon.core.summary import ProgressNote, outcome_of_none, summarize, summary_json
 from daemon.log import events
-from daemon.log.events import Event
 from daemon.log.interface import Log
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
@@ -15,8 +17,27 @@ from daemon.windows.window import Opening
 WAIT_FOR_LISTS = timedelta(seconds=5)
 """How long an opening found at the start waits for clusters that have not been listed yet."""
 
-KnownIds = Mapping[str, frozenset[str]]
-"""The ids of each listed cluster's repositories, as of its last list."""
+WAIT_FOR_RESUMES = timedelta(seconds=10)
+"""How long the line of an opening's end waits for what is still to be resumed."""
+
+
+class Standing(Protocol):
+    """What is known of the clusters, and of how far openings are on them."""
+
+    def known_ids(self) -> Mapping[str, frozenset[str]]:
+        """Return the repositories of each cluster that was listed or found unreachable."""
+
+    def never_listed(self) -> frozenset[str]:
+        """Name the clusters of which no list is known."""
+
+    def progress(self, timeline: Timeline, now: datetime) -> Mapping[str, Progress]:
+        """Return how far each opening that holds anything is, by its id."""
+
+    def notes(self, opening: str) -> Sequence[ProgressNote]:
+        """Return what was noted of an opening."""
+
+    def is_settled(self, opening: str) -> bool:
+        """Check whether nothing is held for an opening where a cluster answers."""
 
 
 class Announcer:
@@ -27,6 +48,7 @@ class Announcer:
         self._log = log
         self._started = started
         self._logged: dict[str, Opening] = {}
+        self._ended: dict[str, Opening] = {}
         self._settled: tuple[Opening, ...] | None = None
 
     def is_news(self, timeline: Timeline, now: datetime) -> bool:
@@ -39,37 +61,56 @@ class Announcer:
         self._settled = None if is_news else covering
         return is_news
 
-    def announce(self, timeline: Timeline, now: datetime, known: KnownIds) -> None:
-        """Log which openings began and ended since the last call."""
+    def announce(self, timeline: Timeline, now: datetime, standing: Standing) -> None:
+        """Log which openings began since the last call, and notice which ended."""
         covering = {opening.id: opening for opening in timeline.covering(now)}
         for opening in [o for id_, o in self._logged.items() if id_ not in covering]:
             # A person, or an edit, may have ended it before its time.
-            ended = replace(opening, end=min(opening.end, now))
-            self._log_change(events.WINDOW_CLOSED, ended, timeline, known)
+            self._ended[opening.id] = replace(opening, end=min(opening.end, now))
             del self._logged[opening.id]
         for opening in covering.values():
-            self._open(opening, timeline, known, now)
+            self._open(opening, timeline, standing, now)
 
-    def _open(self, opening: Opening, timeline: Timeline, known: KnownIds, now: datetime) -> None:
+    def _open(
+        self, opening: Opening, timeline: Timeline, standing: Standing, now: datetime
+    ) -> None:
         if opening.id not in self._logged:
             clusters = timeline.clusters_of(opening.window)
-            if not clusters <= known.keys() and now - self._started < WAIT_FOR_LISTS:
+            if not clusters <= standing.known_ids().keys() and now - self._started < WAIT_FOR_LISTS:
                 return
-            self._log_change(events.WINDOW_OPENED, opening, timeline, known)
+            self._log_opened(opening, clusters & standing.never_listed(), timeline, standing, now)
         # An edit may have moved its end.
         self._logged[opening.id] = opening
 
-    def _log_change(
-        self, event: Event, opening: Opening, timeline: Timeline, known: KnownIds
+    def _log_opened(
+        self,
+        opening: Opening,
+        unknown: frozenset[str],
+        timeline: Timeline,
+        standing: Standing,
+        now: datetime,
     ) -> None:
-        count = sum(
-            timeline.count(opening.window, cluster, known.get(cluster, frozenset()))
-            for cluster in timeline.clusters_of(opening.window)
-        )
+        found = standing.progress(timeline, now).get(opening.id, Progress())
+        silent = sorted(unknown | set(found.silent))
+        # None of a cluster that was never listed would be a claim that nobody can make.
         self._log.info(
-            event,
+            events.WINDOW_OPENED,
             window=opening.window,
             start=opening.start,
             end=opening.end,
-            repositories=count,
+            repositories=found.wanted if found.wanted or not unknown else None,
+            **({"unanswered": silent} if silent else {}),
         )
+
+    def settle(self, now: datetime, standing: Standing, *, is_last: bool = False) -> None:
+        """Log what became of openings that have ended, once all is resumed or it takes too long."""
+        for id_, opening in list(self._ended.items()):
+            waited = abs(now - opening.end)
+            if is_last or waited > WAIT_FOR_RESUMES or standing.is_settled(id_):
+                del self._ended[id_]
+                self._log_closed(opening, standing.notes(id_))
+
+    def _log_closed(self, opening: Opening, notes: Sequence[ProgressNote]) -> None:
+        found = summary_json(summarize(notes)) if notes else outcome_of_none()
+        keys = {"window": opening.window, "start": opening.start, "end": opening.end}
+        self._log.info(events.WINDOW_CLOSED, **found | keys, repositories=found["wanted"])

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.shares import Lease
+from daemon.core.summary import News
 from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
 from daemon.fleet.member import Membership
@@ -98,16 +99,16 @@ class OwnNotes:
         try:
             await self._write(write)
         except LedgerError as exc:
-            self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
+            self._log.error(events.LEDGER_FAILED, cluster=None, repository=None, error=str(exc))
 
     async def _write(self, write: Callable[[], T]) -> T:
         """Write, if need be into the new ledger that has just replaced a lost one."""
         try:
             return await self._thread.run(write)
         except DamagedError as exc:
-            self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
+            self._log.error(events.LEDGER_FAILED, cluster=None, repository=None, error=str(exc))
             written = await self._thread.run(write)
-            self._log.info(events.LEDGER_RECOVERED, cluster=None)
+            self._log.info(events.LEDGER_RECOVERED, cluster=None, repository=None)
             return written
 
 
@@ -179,7 +180,12 @@ class DryNotes:
 
 
 class _Nowhere:
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: News | None = None,
+    ) -> None:
         """Write nothing."""
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon.config.settings import Settings
+from daemon.core.listing import Listing
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.errors import ConfigError
@@ -14,6 +15,7 @@ from daemon.fleet.member import Membership
 from daemon.host.systemd import ServiceManager
 from daemon.log.interface import Log
 from daemon.monitoring.metrics import Metrics
+from daemon.monitoring.page.recent import RecentAttempts
 from daemon.notify.delivery import Delivery
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
@@ -23,7 +25,8 @@ from daemon.windows.overrides import Override
 class DaemonParts:
     """What a daemon starts with; `rejected` says why the file itself could not be used.
 
-    `earlier` says how to reach clusters that the file no longer names and that have records.
+    `earlier` says how to reach clusters that the file no longer names and that have records,
+    `listings` what the last list of each showed.
     `has_lost_ledger`: an earlier ledger was lost, so that what is found paused may be ours. With a
     `membership`, only claimed clusters are managed, and their records come with each claim.
     """
@@ -34,6 +37,7 @@ class DaemonParts:
     records: tuple[Record, ...]
     earlier: Mapping[str, ClusterSettings]
     overrides: tuple[Override, ...] = ()
+    listings: Mapping[str, Listing] = field(default_factory=dict)
     rejected: ConfigError | None = None
     has_lost_ledger: bool = False
     dry_run: bool = False
@@ -51,3 +55,4 @@ class HostParts:
     manager: ServiceManager
     delivery: Delivery
     environ: Mapping[str, str]
+    recent: RecentAttempts

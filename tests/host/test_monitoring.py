@@ -82,6 +82,16 @@ def test_only_what_is_served_is_asked_for(file: Path) -> None:
     assert bases <= known
 
 
+def test_every_alert_leads_to_the_manual() -> None:
+    """Each alert has a link to a place in the README that is there."""
+    alerts = re.findall(r"- alert: (\w+)", RULES.read_text())
+
+    links = re.findall(r'runbook_url: "README.md#(\w+)"', RULES.read_text())
+
+    assert links == [alert.lower() for alert in alerts]
+    assert all(f'<a id="{link}"></a>' in (ROOT / "README.md").read_text() for link in links)
+
+
 def test_every_alert_has_a_case() -> None:
     """No alert is left without a case in which it fires."""
     alerts = set(re.findall(r"- alert: (\w+)", RULES.read_text()))

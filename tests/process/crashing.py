@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from daemon.cli.main import main
 from daemon.core.attempt import Attempt
 from daemon.core.record import Record
+from daemon.core.summary import News
 from daemon.ledger.ledger import Ledger
 
 
@@ -20,14 +21,19 @@ def _arm(moment: str, number: int) -> None:
     save = Ledger.save
     count = 0
 
-    def deadly(self: Ledger, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    def deadly(
+        self: Ledger,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: Iterable[News] = (),
+    ) -> None:
         nonlocal count
         rows = list(records)
         count += bool(rows)
         is_the_one = count == number and bool(rows)
         if is_the_one and moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        save(self, rows, attempts)
+        save(self, rows, attempts, news)
         if is_the_one:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_past
+from daemon.cli.reports import openings
 from daemon.cli.reports.history import COLUMNS, HistoryEntry, cells, document, show
 from daemon.cli.repository_names import parse_repository_name
 from daemon.core.attempt import Outcome
-from daemon.ledger.ledger import Access
+from daemon.core.summary import ProgressNote
+from daemon.errors import UsageError
+from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
+from daemon.wording import enumerated
 
 SINCE = timedelta(days=14)
 
@@ -30,7 +35,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         planned, now = schedule.in_force(ledger, environ), datetime.now(UTC)
         since = read_past("--since", args.since, planned.zone, now) if args.since else now - SINCE
         until = read_past("--until", args.until, planned.zone, now) if args.until else None
+        if args.openings:
+            return _openings(args, ledger, planned.zone, since, until)
         attempts, decisions = ledger.attempts(since), planned.overrides
+        notes = ledger.progress(since) if args.failed else []
     if args.repository:
         given, form = f"--repository {args.repository}", "CLUSTER/REPOSITORY, as prod/orders"
         cluster, id_ = parse_repository_name(args.repository, given, form)
@@ -54,12 +62,50 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case "csv":
             output.write_csv(COLUMNS, map(cells, entries))
         case _:
-            empty = f"{_nothing(args)} since {since.astimezone(planned.zone):%Y-%m-%d %H:%M %Z}"
+            begin = f"{since.astimezone(planned.zone):%Y-%m-%d %H:%M %Z}"
+            empty = f"{_nothing(args)} since {begin}{_incomplete(notes)}"
             show(entries, planned.zone, empty)
+    return 0
+
+
+def _openings(
+    args: argparse.Namespace,
+    ledger: Ledger,
+    zone: ZoneInfo,
+    since: datetime,
+    until: datetime | None,
+) -> int:
+    """Print what became of the openings since then, the oldest first."""
+    for option, given in (("--repository", args.repository), ("--failed", args.failed)):
+        if given:
+            raise UsageError(f"{option} is about requests, and --openings about openings")
+    found = openings.summaries(ledger.progress(since))
+    if until:
+        found = [each for each in found if each.start < until]
+    if args.window:
+        found = [each for each in found if each.window in args.window]
+    if args.limit:
+        found = found[-args.limit :]
+    match args.output:
+        case "json":
+            output.write_json([openings.document(each, zone) for each in found])
+        case "csv":
+            output.write_csv(openings.COLUMNS, (openings.cells(each, zone) for each in found))
+        case _:
+            empty = f"no opening since {since.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+            openings.show(found, zone, datetime.now(UTC), empty)
     return 0
 
 
 def _nothing(args: argparse.Namespace) -> str:
     if args.repository or args.window or args.until:
         return "nothing that matches"
-    return "nothing failed" if args.failed else "nothing was done"
+    return "no request to a repository failed" if args.failed else "nothing was done"
+
+
+def _incomplete(notes: list[ProgressNote]) -> str:
+    """Return which openings were not paused in full: an outage has no requests to repositories."""
+    windows = sorted({found.window for found in openings.summaries(notes) if found.failed})
+    if not windows:
+        return ""
+    return f"; but not all was paused for {enumerated(windows)}: cbmaintd history --openings"

@@ -1,48 +1,40 @@
-"""`cbmaintd open`: a window that nobody planned, from now on."""
+"""`cbmaintd open`: a window from now on: one that nobody planned, or a planned one at once."""
 
 from __future__ import annotations
 
 import argparse
 import re
-import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
-from rich.progress import Progress
-
 from daemon.cli import output, places, schedule
+from daemon.cli.commands.wait import Goal, wait_for
 from daemon.cli.instants import read_future
-from daemon.cli.reports.tables import console
-from daemon.cli.reports.times import format_local
+from daemon.cli.reports.times import format_until
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
 from daemon.config.notation import NAME
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
-from daemon.core.record import Phase, Record
 from daemon.durations import format_duration
-from daemon.errors import HostError, UsageError
-from daemon.ledger.ledger import Access, Ledger
+from daemon.errors import UsageError
+from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Patterns
 from daemon.wording import enumerated, nearest_or_all
 
-WAIT_AT_MOST = timedelta(minutes=2)
-"""How long `--wait` waits: by then a cluster that answers has been asked several times."""
-
-LOOK_EVERY_S = 0.2
-
 Targets = tuple[tuple[str, Patterns], ...]
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Open a window for some repositories, and wait until they are paused if asked to.
+    """Open a window, and wait until its repositories are paused if asked to.
 
     Raises:
         ConfigError: the file is invalid.
-        UsageError: the name is taken, a cluster does not exist, or a time is past.
+        UsageError: the name is taken or means nothing, a cluster does not exist, or a time is past.
         HostError: the ledger cannot be used, or not all were paused in time.
 
     """
@@ -50,6 +42,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with open_ledger(places.find_ledger(args, environ, settings), Access.EDIT) as ledger:
         planned = schedule.wanted(settings, ledger, environ)
         now = datetime.now(UTC)
+        named = _named(args, settings)
         decision = Override(
             kind=OverrideKind.OPEN,
             window=_name(args.name, planned, now),
@@ -59,16 +52,20 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             made=now,
             by=schedule.person(environ),
             reason=args.reason or "",
-            targets=_targets(args.repository, settings),
+            targets=named,
         )
         ledger.add_override(decision)
-        output.say(_sentence(decision, planned))
+        # What a planned window is for stands in the file.
+        opened = (
+            decision if named else replace(decision, targets=settings.windows[args.name].targets)
+        )
+        output.say(_sentence(opened, planned, now))
         if decision.end and decision.end - decision.start > settings.max_pause:
             limit = format_duration(settings.max_pause)
             output.warn(f"cbmaintd: that is longer than max_pause ({limit}) allows")
         schedule.warn_if_alone(ledger)
         if args.wait:
-            _wait(ledger, decision)
+            wait_for(ledger, schedule.refreshed(ledger, planned), decision.window, Goal.PAUSED)
     return 0
 
 
@@ -78,12 +75,26 @@ def _name(name: str, planned: Schedule, now: datetime) -> str:
             f"{name}: not a name for a window: letters, digits, _ . and -, at most 63 of them,"
             " a letter or digit first"
         )
-    if planned.settings and name in planned.settings.windows:
-        raise UsageError(f"{name}: the file has a window of that name; choose another")
     window = planned.timeline.windows.get(name)
     if window and window.openings(now, now + timedelta.resolution):
         raise UsageError(f"{name} is open already; to move its end, use extend")
     return name
+
+
+def _named(args: argparse.Namespace, settings: Settings) -> Targets:
+    """Return the repositories that are named; none for a planned window, which has its own."""
+    name, is_planned = args.name, args.name in settings.windows
+    if args.repository and is_planned:
+        raise UsageError(
+            f"{name}: the file has a window of that name; choose another, or leave --repository out"
+            " to open that one now"
+        )
+    if not (args.repository or is_planned):
+        raise UsageError(
+            f"{name}: the file has no window of that name{nearest_or_all(name, settings.windows)};"
+            " for an unplanned one say which repositories: --repository CLUSTER/PATTERN"
+        )
+    return _targets(args.repository or (), settings)
 
 
 def _end(args: argparse.Namespace, planned: Schedule, now: datetime) -> datetime:
@@ -107,47 +118,12 @@ def _targets(wanted: Iterable[str], settings: Settings) -> Targets:
     return tuple((name, Patterns(tuple(found))) for name, found in patterns.items())
 
 
-def _sentence(decision: Override, planned: Schedule) -> str:
+def _sentence(decision: Override, planned: Schedule, now: datetime) -> str:
     assert decision.end is not None  # noqa: S101  # an unplanned window has an end
     targets = enumerated(
         f"{cluster}/{pattern}"
         for cluster, patterns in decision.targets
         for pattern in patterns.patterns
     )
-    until = format_local(decision.end.astimezone(planned.zone))
-    return f"{decision.window} is open until {until}: {targets}"
-
-
-def _wait(ledger: Ledger, decision: Override) -> None:
-    """Wait until the daemon has paused what the window is for."""
-    if not ledger.daemon().running:
-        raise HostError("nothing is paused: no daemon runs on this ledger; start cbmaintd run")
-    assert decision.end is not None  # noqa: S101  # an unplanned window has an end
-    last = min(datetime.now(UTC) + WAIT_AT_MOST, decision.end)
-    with Progress(transient=True, disable=not console(stderr=True).is_terminal) as progress:
-        bar = progress.add_task("pausing", total=None)
-        while True:
-            missing, paused = _progress(ledger.records(), decision)
-            progress.update(bar, total=len(missing) + len(paused) or None, completed=len(paused))
-            if not missing:
-                break
-            if datetime.now(UTC) >= last:
-                raise HostError(f"not paused: {enumerated(missing)}; see cbmaintd status")
-            time.sleep(LOOK_EVERY_S)
-    output.say(f"{len(paused)} paused: {enumerated(paused)}")
-
-
-def _progress(records: Iterable[Record], decision: Override) -> tuple[list[str], list[str]]:
-    """Return what is missing and what is paused.
-
-    A pass records all its intents at once: a cluster of which one repository is held for this
-    window has been looked at, and what is not held there is not to be paused.
-    """
-    held = [record for record in records if decision.window in record.windows]
-    paused = {str(record.key) for record in held if record.phase is Phase.PAUSED}
-    missing = {str(record.key) for record in held} - paused
-    for cluster, patterns in decision.targets:
-        missing |= {f"{cluster}/{id_}" for id_ in patterns.plain} - paused
-        if not any(record.key.cluster == cluster for record in held):
-            missing |= {f"{cluster}/{pattern}" for pattern in patterns.patterns}
-    return sorted(missing), sorted(paused)
+    until = format_until(decision.end.astimezone(planned.zone), now)
+    return f"{decision.window} is open until {until}; paused until then: {targets}"

@@ -5,20 +5,20 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 from rich.console import Group
 from rich.live import Live
 
 from daemon.cli import output, places, schedule
 from daemon.cli.reports.status import StatusReport, document, render
-from daemon.cli.reports.tables import console
+from daemon.cli.reports.tables import console, styled
+from daemon.cli.standing import read_standing
 from daemon.errors import UsageError
 from daemon.ledger.ledger import Access, SharedLedger
 from daemon.ledger.opening import open_ledger
+from daemon.monitoring.upcoming import next_opening
 from daemon.windows.overrides import OverrideKind
-from daemon.windows.timeline import ahead
-from daemon.windows.window import Opening, Window
+from daemon.windows.timeline import LOOK_AHEAD
 
 LOOK_EVERY_S = 1.0
 """How often `--watch` looks."""
@@ -26,6 +26,8 @@ LOOK_EVERY_S = 1.0
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print the current state; with `--watch` again and again, until interrupted.
+
+    With `--exit-code` it is 1 unless all that is open is paused, and nothing is left over.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         output.write_json(document(status))
     else:
         console().print(*render(status), sep="\n", soft_wrap=True)
-    return 0
+    return 1 if args.exit_code and not status.is_well else 0
 
 
 def _watch(args: argparse.Namespace, environ: Mapping[str, str]) -> None:
@@ -49,8 +51,10 @@ def _watch(args: argparse.Namespace, environ: Mapping[str, str]) -> None:
         raise UsageError("--watch: needs a terminal; without it the status is printed once")
     with Live(console=out, auto_refresh=False) as live:
         while True:
-            # The last line of a terminal is where the cursor waits.
-            lines = render(_read(args, environ), out.height - 1)
+            status = _read(args, environ)
+            # The last line of a terminal is where the cursor waits, and the first is ours.
+            clock = f"{status.now.astimezone():%H:%M:%S %Z}, Ctrl-C leaves"
+            lines = [styled(clock, "dim"), *render(status, out.height - 2)]
             live.update(Group(*lines), refresh=True)
             time.sleep(LOOK_EVERY_S)
 
@@ -58,21 +62,25 @@ def _watch(args: argparse.Namespace, environ: Mapping[str, str]) -> None:
 def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> StatusReport:
     found = schedule.read_settings(args, environ)
     with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
-        now = datetime.now(UTC)
         planned = schedule.in_force(ledger, environ)
-        coming = (_next(window, now) for window in planned.timeline.windows.values())
-        daemon = ledger.daemon()
+        standing = read_standing(ledger, planned)
+        now, applied = standing.now, ledger.last_good()
+        coming = (next_opening(window, now) for window in planned.timeline.windows.values())
+        silent = {each.cluster for each in standing.unreachable}
+        named = planned.settings.clusters if planned.settings else ()
         return StatusReport(
             now,
-            daemon,
-            ledger.unreachable() if daemon.running else [],
+            standing.daemon,
+            standing.unreachable,
             {each.window: each for each in planned.overrides if each.kind is OverrideKind.OPEN},
             list(planned.timeline.covering(now)),
             sorted(filter(None, coming), key=lambda opening: (opening.start, opening.window)),
-            [record for record in ledger.records() if record.is_hold],
+            [record for record in standing.records if record.is_hold],
             ledger.members() if isinstance(ledger, SharedLedger) else None,
+            standing.progress,
+            applied.path if applied else "",
+            applied.applied if applied else None,
+            tuple(c for c in sorted(named) if c in standing.listings and c not in silent),
+            tuple(record for record in standing.records if record.backup_due),
+            planned.cancelled(planned.timeline.windows.values(), now, now + LOOK_AHEAD),
         )
-
-
-def _next(window: Window, now: datetime) -> Opening | None:
-    return next((opening for opening in ahead(window, now) if opening.start > now), None)

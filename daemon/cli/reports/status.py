@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from rich.text import Text  # noqa: TID251  # as a type
 
-from daemon.cli.reports.tables import Row, console, lay_out, line_width, opening_json, styled
+from daemon.cli.reports.progress import in_short, progress_json, reasons
+from daemon.cli.reports.skipped import Skipped
+from daemon.cli.reports.tables import (
+    Row,
+    console,
+    lay_out,
+    line_width,
+    opening_json,
+    skipped_json,
+    styled,
+)
 from daemon.cli.reports.times import format_local, span
-from daemon.core.record import Record
+from daemon.core.progress import Progress
+from daemon.core.record import Phase, Record
 from daemon.core.shares import LONGEST_SKEW
 from daemon.core.unreachable import Unreachable
 from daemon.ledger.state import DaemonState, Member
@@ -30,7 +41,10 @@ _Table = Sequence[tuple[Sequence[Text], int]]
 class StatusReport:
     """The current state; `unplanned` has the decisions that opened windows, by window.
 
-    `members` are the daemons that share the ledger, None if it is for one daemon alone.
+    `members` are the daemons that share the ledger, None if it is for one daemon alone. `progress`
+    is how far openings are, by their ids; `file` is what is in force; `answering` clusters are
+    well, and to what is `owed` a backup is still to be started; `skipped` are the openings to come
+    that people cancelled.
     """
 
     now: datetime
@@ -41,6 +55,19 @@ class StatusReport:
     upcoming: list[Opening]
     holds: list[Record]
     members: list[Member] | None
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+    file: str = ""
+    applied: datetime | None = None
+    answering: tuple[str, ...] = ()
+    owed: tuple[Record, ...] = ()
+    skipped: Sequence[Skipped] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Check whether all that is open is paused, and nothing is left that should be resumed."""
+        found = (self.progress.get(opening.id, Progress()) for opening in self.open_now)
+        is_over = (_is_overdue(h, self.now) or h.phase is Phase.RESUMING for h in self.holds)
+        return all(each.is_complete for each in found) and not any(is_over)
 
 
 def document(status: StatusReport) -> dict[str, object]:
@@ -54,8 +81,8 @@ def document(status: StatusReport) -> dict[str, object]:
             "since": _text(daemon.since),
             "config": daemon.config,
         },
-        "open": [opening_json(opening) for opening in status.open_now],
-        "next": [opening_json(opening) for opening in status.upcoming],
+        "open": [_opening(status, opening) for opening in status.open_now],
+        "next": [_opening(status, opening) for opening in status.upcoming],
         "holds": [
             {
                 "cluster": hold.key.cluster,
@@ -73,9 +100,30 @@ def document(status: StatusReport) -> dict[str, object]:
     }
 
 
+def _opening(status: StatusReport, opening: Opening) -> dict[str, object]:
+    """Return an opening with how far it is, if anything is to be paused for it yet."""
+    shown: dict[str, object] = {**opening_json(opening)}
+    if found := status.progress.get(opening.id):
+        shown["repositories"] = progress_json(found)
+    elif opening in status.open_now:
+        shown["repositories"] = progress_json(Progress())
+    return shown
+
+
 def _special(status: StatusReport) -> dict[str, object]:
-    """Return the keys that are not always there: the members, and clusters that do not answer."""
+    """Return the keys that are not always there: what is owed or skipped, members, silent ones."""
     special: dict[str, object] = {}
+    if status.owed:
+        special["owed"] = [
+            {
+                "cluster": owed.key.cluster,
+                "repository": owed.key.id,
+                "due": _text(owed.backup_due),
+            }
+            for owed in status.owed
+        ]
+    if status.skipped:
+        special["skipped"] = [skipped_json(skipped) for skipped in status.skipped]
     if status.members is not None:
         special["members"] = [_member(member) for member in status.members]
     if status.unreachable:
@@ -128,6 +176,8 @@ def render(status: StatusReport, height: int | None = None) -> list[Text]:
     for table, most in ((openings, least), (holds, left)):
         if table:
             lines += [styled(), *_cut(table, most)]
+    if owed := [*_owed(status)]:
+        lines += [styled(), *owed]
     return lines if holds else [*lines, styled(), styled("No repository is held.")]
 
 
@@ -159,6 +209,7 @@ def _daemon_lines(status: StatusReport) -> Iterator[Text]:
     if daemon.running:
         since = f", for {span(status.now - daemon.since)}" if daemon.since else ""
         yield styled(f"The daemon runs: pid {daemon.pid} on {daemon.host}{since}.")
+        yield from _what_is_well(status)
     else:
         yield styled("No daemon runs on this ledger.", "bold yellow")
         if status.holds:
@@ -175,6 +226,22 @@ def _daemon_lines(status: StatusReport) -> Iterator[Text]:
         yield from (styled(f"  {fault}") for fault in faults[:FAULTS_SHOWN])
         if more := faults[FAULTS_SHOWN:]:
             yield styled(f"  and {len(more)} more")
+
+
+def _what_is_well(status: StatusReport) -> Iterator[Text]:
+    """Return what is in force, and which clusters need no thought."""
+    if status.file:
+        since = f", for {span(status.now - status.applied)}" if status.applied else ""
+        yield styled(f"In force: {status.file}{since}.")
+    if status.answering:
+        verb = "answers" if len(status.answering) == 1 else "answer"
+        yield styled(f"{enumerated(status.answering)} {verb}.")
+
+
+def _owed(status: StatusReport) -> Iterator[Text]:
+    if status.owed:
+        names = enumerated(str(record.key) for record in status.owed)
+        yield styled(f"Backups still to be started: {len(status.owed)} ({names})", "yellow")
 
 
 def _members(members: Sequence[Member], width: int | None) -> _Table:
@@ -201,17 +268,54 @@ def _problems_of(member: Member) -> Iterator[str]:
 
 
 def _openings(status: StatusReport, width: int | None) -> _Table:
-    rows = []
-    for opening in status.open_now:
-        when = f"ends in {span(opening.end - status.now)}, {format_local(opening.local_end)}"
-        if decision := status.unplanned.get(opening.window):
-            when += f"; opened by {decision.by}"
-            when += f": {decision.reason}" if decision.reason else ""
-        rows.append(Row((opening.window, "open", when), style="bold"))
+    # A window that overlaps itself is one row: what counts is its last end.
+    last = {opening.window: opening for opening in sorted(status.open_now, key=_by_end)}
+    rows = [_open_row(status, opening) for opening in last.values()]
     for opening in status.upcoming:
-        when = f"opens in {span(opening.start - status.now)}, {format_local(opening.local_start)}"
-        rows.append(Row((opening.window, "next", when)))
-    return _table(("WINDOW", "", "WHEN"), [(row, 1) for row in rows], width)
+        found = status.progress.get(opening.id)
+        rows.append(
+            Row(
+                (
+                    opening.window,
+                    "next",
+                    in_short(found) if found else "",
+                    _coming(status, opening),
+                ),
+                reasons(found) if found else "",
+            )
+        )
+    rows += [_cancelled(skipped) for skipped in status.skipped]
+    return _table(("WINDOW", "", "REPOSITORIES", "WHEN"), [(row, 1) for row in rows], width)
+
+
+def _by_end(opening: Opening) -> datetime:
+    return opening.end
+
+
+def _open_row(status: StatusReport, opening: Opening) -> Row:
+    found = status.progress.get(opening.id, Progress())
+    when = f"ends in {span(opening.end - status.now)}, {format_local(opening.local_end)}"
+    if decision := status.unplanned.get(opening.window):
+        when += f"; opened by {decision.by}"
+        when += f": {decision.reason}" if decision.reason else ""
+    style = "bold" if found.is_complete else "bold red"
+    return Row((opening.window, "open", in_short(found), when), reasons(found), style)
+
+
+def _coming(status: StatusReport, opening: Opening) -> str:
+    """Return when an opening begins, and when its pauses do, if that is earlier."""
+    when = f"opens in {span(opening.start - status.now)}, {format_local(opening.local_start)}"
+    if opening.pause_from == opening.start:
+        return when
+    pause = opening.pause_from.astimezone(opening.zone)
+    verb = "pauses since" if opening.pause_from <= status.now else "pauses at"
+    return f"{verb} {pause:%H:%M}, {when}"
+
+
+def _cancelled(skipped: Skipped) -> Row:
+    opening = skipped.opening
+    when = f"not {format_local(opening.local_start)}; {skipped.words()}"
+    return Row((opening.window, "skipped", "", when), style="dim")
 
 
 def _holds(status: StatusReport, width: int | None) -> _Table:

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import argparse
 
-from daemon.cli.verbs.verb import OUTPUTS, Names, Verb, count, filled
+from daemon.cli.verbs.verb import OUTPUTS, Names, Verb, count, filled, length
 
 
 def _run(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--dry-run", action="store_true", help="decide, but send no POST")
     formats = ("auto", "json", "console")
     verb.add_argument(
-        "--log-format", choices=formats, default="auto", help="of the lines on stderr"
+        "--log-format",
+        choices=formats,
+        default="auto",
+        help="of the lines on stderr: json for"
+        " programs, console for people; auto is console on a terminal",
     )
     levels = ("debug", "info", "warning", "error", "critical")
-    verb.add_argument("--log-level", choices=levels, default="info", help="the least that is said")
+    verb.add_argument(
+        "--log-level",
+        choices=levels,
+        default="info",
+        help="the least that is said; debug shows every request on a terminal, too",
+    )
 
 
 def _check(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("file", metavar="FILE", nargs="?", type=filled, help="instead of -c")
     verb.add_argument("--online", action="store_true", help="also ask every cluster")
+    verb.add_argument(
+        "--without-secrets",
+        action="store_true",
+        help="leave secret files and variables unread, as in CI and on laptops",
+    )
+    verb.add_argument("--strict", action="store_true", help="exit 1 if there are warnings")
+    verb.add_argument("--output", choices=("text", "json"), default="text", help="how to print it")
 
 
 def _calendar(verb: argparse.ArgumentParser) -> None:
@@ -43,11 +60,35 @@ def _calendar(verb: argparse.ArgumentParser) -> None:
         metavar="OLD.yaml",
         help="show which openings appear, vanish or move from that file to this one",
     )
+    verb.add_argument(
+        "--exit-code", action="store_true", help="with --against: exit 3 if anything differs"
+    )
 
 
 def _status(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
     verb.add_argument("--watch", action="store_true", help="show it until Ctrl-C, as it changes")
+    verb.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="exit 1 unless all that is open is paused, and nothing is left over",
+    )
+
+
+def _wait(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", type=filled, help="of a window")
+    verb.add_argument(
+        "--for",
+        dest="goal",
+        choices=("paused", "resumed"),
+        help="what to wait for; default: paused, or after its end resumed",
+    )
+    verb.add_argument(
+        "--timeout",
+        type=length,
+        metavar="D",
+        help="at most so long; default 2m, for a resume from the opening's end on",
+    )
 
 
 def _history(verb: argparse.ArgumentParser) -> None:
@@ -59,6 +100,9 @@ def _history(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--window", action="append", metavar="W", help="only what is about it; may be repeated"
     )
+    verb.add_argument(
+        "--openings", action="store_true", help="one line an opening, as for a change ticket"
+    )
     verb.add_argument("--failed", action="store_true", help="only requests that did not succeed")
     verb.add_argument("--limit", type=count, metavar="N", help="only the last so many")
     verb.add_argument(
@@ -67,7 +111,9 @@ def _history(verb: argparse.ArgumentParser) -> None:
 
 
 def _why(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("repository", metavar="CLUSTER/REPOSITORY", type=filled)
+    verb.add_argument(
+        "repository", metavar="CLUSTER/REPOSITORY", type=filled, help="as prod/orders"
+    )
     verb.add_argument("--at", metavar="T", help="then instead of now")
 
 
@@ -87,6 +133,7 @@ VERBS = (
         examples="""\
   cbmaintd check                            every fault, with its place
   cbmaintd check --online                   also: do clusters accept us?
+  cbmaintd check new.yaml --without-secrets --strict      in CI
 """,
         declare=_check,
     ),
@@ -109,9 +156,20 @@ VERBS = (
         examples="""\
   cbmaintd status
   cbmaintd status --watch                   until Ctrl-C
+  cbmaintd status --exit-code               for scripts: 0 if all that is open is paused
   cbmaintd status --output json | jq '.holds[] | select(.last_error)'
 """,
         declare=_status,
+    ),
+    Verb(
+        "wait",
+        "Wait until a window is paused, or resumed.",
+        examples="""\
+  cbmaintd wait nightly && ./patch-hosts    start when all is paused
+  cbmaintd wait nightly --for resumed --timeout 3h
+""",
+        declare=_wait,
+        completes={"name": Names.WINDOWS},
     ),
     Verb(
         "history",
@@ -121,6 +179,7 @@ VERBS = (
   cbmaintd history --repository prod/orders --since 2026-11-01
   cbmaintd history --window nightly --failed --limit 20
   cbmaintd history --until 2026-11-20T06:00 --limit 50    the fifty before that
+  cbmaintd history --openings --window nightly    what became of each opening
   cbmaintd history --since 2026-01-01 --output csv > history.csv
   cbmaintd history --output json | jq '.[] | select(.outcome == "failed")'
 """,

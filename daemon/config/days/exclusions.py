@@ -6,7 +6,7 @@ Errors are added to the faults; the result must then not be used.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from daemon.config.days.attachments import Attachments
 from daemon.config.days.calendar_files import TIMED, all_day_events
@@ -22,11 +22,10 @@ Items = tuple[DateRange | DaySourceSection, ...]
 
 @dataclass(slots=True)
 class Exclusions:
-    """Parses the exclusions of one file; `warnings` are about what works but is odd."""
+    """Parses the exclusions of one file."""
 
     attachments: Attachments
     faults: Faults
-    warnings: list[str] = field(default_factory=list)
 
     def read(
         self, places: Mapping[str, Place], usable: Mapping[str, Items]
@@ -70,10 +69,10 @@ class Exclusions:
         except ValueError as exc:
             self.faults.add(place, f"{name}: {exc}")
             return ()
-        where = f"exclusions.{place.path[1]}: {name}"
         if not found.ranges:
-            self.warnings.append(f"{where}: it has no all-day event and excludes nothing")
-        self.warnings += (f"{where}: {_passed_over(*each)}" for each in found.passed_over.items())
+            self.faults.warn(place, f"{name}: it has no all-day event and excludes nothing")
+        for each in found.passed_over.items():
+            self.faults.warn(place, f"{name}: {_passed_over(*each)}")
         return found.ranges
 
     def _holidays(

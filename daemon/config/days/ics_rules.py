@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from daemon.config.days.ics_events import Event, Property
 from daemon.config.days.ics_values import Span, date_of, start_of, wall_time, zone_of
 from daemon.windows.dates import FIRST_YEAR, LAST_YEAR
-from daemon.windows.expressions import check_rrule, rrule_times
+from daemon.windows.recurrence.reader import check_rrule, rrule_times
 
 RULES_LIMIT = 500
 PERIODS_LIMIT = 1_000_000

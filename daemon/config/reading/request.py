@@ -68,7 +68,7 @@ def _settings(request: Request, attachments: Attachments, *, check_secrets: bool
     """Return the settings; *attachments* collects the files they name. Raises ConfigError."""
     content = request.content
     if content.error:
-        raise ConfigError(request.path, (Fault(1, 1, "", content.error),))
+        raise ConfigError(request.path, (Fault(0, 0, "", content.error),))
     return parse(
         content.text,
         request.path,

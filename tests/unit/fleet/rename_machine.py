@@ -29,6 +29,7 @@ from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.core.shares import Lease
+from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import OwnFleet
@@ -132,7 +133,12 @@ class Store:
 
     life: Life
 
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: News | None = None,
+    ) -> None:
         """Write, or refuse."""
         machine = self.life.machine
         await asyncio.sleep(0)
@@ -140,7 +146,7 @@ class Store:
             raise LedgerError("this life is over")
         fault, machine.fault = machine.fault, ""
         if fault != "full":
-            machine.ledger.save(records, attempts)
+            machine.ledger.save(records, attempts, [news] if news else ())
         if fault:
             raise LedgerError(fault)
 

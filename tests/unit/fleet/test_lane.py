@@ -14,6 +14,7 @@ from daemon.core.attempt import Action, Attempt
 from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
+from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.lane import AFTER_A_BUG, Lane, LaneParts, warm_before
@@ -65,7 +66,12 @@ class Book:
     saves: list[dict[str, Record]] = field(default_factory=list)
     is_full: bool = False
 
-    async def save(self, records: Iterable[Record], _attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        _attempts: Iterable[Attempt] = (),
+        _news: News | None = None,
+    ) -> None:
         """Write it."""
         if self.is_full:
             raise LedgerError("the disk is full")

@@ -12,15 +12,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.log import events
 from daemon.log.tee import TeeLog
-from daemon.monitoring.metrics import ClusterState, Metrics, State
+from daemon.monitoring.metrics import ClusterState, Metrics, State, WindowState
 from daemon.wording import printable
 from tests.unit.nasty_text import EVERY, filled
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STATE = State(
-    clusters=(ClusterState("prod", 3, 12.5, NOW, NOW), ClusterState("test", 0, 0.0, None)),
-    open_windows=("nightly",),
+    clusters=(
+        ClusterState("prod", 3, 12.5, NOW, NOW, wanted=4, pending=1, is_up=True, owed=2),
+        ClusterState("test", 0, 0.0, None),
+    ),
+    windows=(WindowState("nightly", True, NOW), WindowState("yearly", False)),
     is_config_good=False,
     config_applied=NOW,
     config_digest="0123456789ab" + 52 * "f",
@@ -109,6 +112,14 @@ def test_the_state_is_asked_for_at_each_scrape() -> None:
     assert found["cbmaintd_cluster_certificate_expiry_timestamp_seconds", "prod"] == NOW.timestamp()
     assert ("cbmaintd_cluster_certificate_expiry_timestamp_seconds", "test") not in found
     assert found["cbmaintd_window_open", "nightly"] == 1
+    assert found["cbmaintd_window_open", "yearly"] == 0
+    assert found["cbmaintd_window_next_open_timestamp_seconds", "nightly"] == NOW.timestamp()
+    assert ("cbmaintd_window_next_open_timestamp_seconds", "yearly") not in found
+    assert found["cbmaintd_repositories_wanted", "prod"] == 4
+    assert found["cbmaintd_repositories_pending", "prod"] == 1
+    assert found["cbmaintd_cluster_up", "prod"] == 1
+    assert ("cbmaintd_cluster_up", "test") not in found
+    assert found["cbmaintd_backups_owed", "prod"] == 2
     assert found["cbmaintd_config_last_reload_successful",] == 0
     assert found["cbmaintd_config_last_reload_success_timestamp_seconds",] == NOW.timestamp()
     assert found["cbmaintd_config_hash",] == 0x0123456789AB

@@ -13,6 +13,7 @@ from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.moment import Moment
 from daemon.core.record import LATE, Phase, Record
 from daemon.core.repository import ObservedRepository, RepositoryState
+from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.ledger.ledger import Ledger
 from daemon.log import events
@@ -277,12 +278,17 @@ class FaultyStore:
         self.ledger = ledger
         self.history: list[tuple[Action, str | None]] = []
 
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: News | None = None,
+    ) -> None:
         """Write, or die."""
         if self.world.strike("before-save"):
             self.world.has_refused = True
             raise LedgerError("the disk is full")
-        self.ledger.save(records, attempts)
+        self.ledger.save(records, attempts, [news] if news else ())
         self.history += [(attempt.action, attempt.repository) for attempt in attempts]
         self.world.has_refused = False
         self.world.strike("after-save")

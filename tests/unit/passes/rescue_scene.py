@@ -12,6 +12,7 @@ from daemon.core.attempt import Attempt, CallError
 from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record, Suspicion
 from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
+from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.passes.dispatch import Clocks
 from daemon.passes.rescue import Rescue, Result
@@ -106,7 +107,12 @@ class Book:
     records: dict[RepositoryKey, Record] = field(default_factory=dict)
     is_full: bool = False
 
-    async def save(self, records: Iterable[Record], _attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        _attempts: Iterable[Attempt] = (),
+        _news: News | None = None,
+    ) -> None:
         """Keep what is not spent."""
         if self.is_full:
             raise LedgerError("the disk is full")

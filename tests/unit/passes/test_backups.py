@@ -15,6 +15,7 @@ from daemon.core.attempt import Attempt, CallError
 from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, RepositoryKey, ScheduledRun
+from daemon.core.summary import News
 from daemon.passes.backups import AGAIN, EVERY, Backups
 from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
@@ -85,7 +86,12 @@ class Service:
 class Paper:
     """A ledger that takes everything."""
 
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        _news: News | None = None,
+    ) -> None:
         """Take it."""
 
 

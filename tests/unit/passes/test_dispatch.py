@@ -14,6 +14,7 @@ from daemon.core.decide import Pause, Resume
 from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
+from daemon.core.summary import News
 from daemon.passes.controller import Controller, Rules
 from daemon.passes.dispatch import SEND_WITHIN, Answer, Call, Clocks, Dispatch, Route
 from daemon.passes.holdings import Holdings
@@ -36,7 +37,12 @@ class Ledger:
 
     records: dict[str, Record] = field(default_factory=dict)
 
-    async def save(self, records: Iterable[Record], _attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        _attempts: Iterable[Attempt] = (),
+        _news: News | None = None,
+    ) -> None:
         """Write them."""
         self.records |= {record.key.id: record for record in records}
 

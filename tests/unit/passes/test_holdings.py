@@ -12,6 +12,7 @@ import pytest
 from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
+from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.passes.handover import hand_over
 from daemon.passes.holdings import HISTORY_IN_MEMORY, Holdings
@@ -31,7 +32,12 @@ class Store:
     records: list[Record] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
 
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        _news: News | None = None,
+    ) -> None:
         """Write them, or refuse."""
         if self.before_refusal:
             act, self.before_refusal = self.before_refusal, None
@@ -115,7 +121,12 @@ class LateStore:
     book: dict[RepositoryKey, Record] = field(default_factory=dict)
     is_late: bool = True
 
-    async def save(self, records: Iterable[Record], _attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        _attempts: Iterable[Attempt] = (),
+        _news: News | None = None,
+    ) -> None:
         """Write them."""
         self.book |= {record.key: record for record in records}
         self.book = {key: record for key, record in self.book.items() if not record.is_spent}

@@ -18,6 +18,7 @@ from daemon.core.attempt import Attempt
 from daemon.core.decide import Pause, Resume, confirm
 from daemon.core.moment import Moment
 from daemon.core.record import Record, Suspicion
+from daemon.core.summary import News
 from daemon.passes.controller import Controller, Rules
 from daemon.passes.dispatch import Answer, Call, Clocks, Dispatch, Route
 from daemon.passes.holdings import Holdings
@@ -66,11 +67,16 @@ def test_the_protocol_survives_pressure() -> None:
 class RecordsLate(FaultyStore):
     """Writes what it is given only when the next is to be written: after the POST."""
 
-    _waiting: tuple[Iterable[Record], Iterable[Attempt]] = ((), ())
+    _waiting: tuple[Iterable[Record], Iterable[Attempt], News | None] = ((), (), None)
 
-    async def save(self, records: Iterable[Record], attempts: Iterable[Attempt] = ()) -> None:
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: News | None = None,
+    ) -> None:
         """Write the last ones, keep these."""
-        ready, self._waiting = self._waiting, (list(records), list(attempts))
+        ready, self._waiting = self._waiting, (list(records), list(attempts), news)
         await super().save(*ready)
 
 
@@ -184,7 +190,7 @@ async def offers_news_alone(holdings: Holdings) -> None:
     holdings._unsaved = {}
     if records or attempts:
         await holdings._store.save(records.values(), attempts)
-        holdings._recorded(attempts)
+        holdings._recorded(attempts, None)
 
 
 SETTLE = decide._settle

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from daemon.fleet.lane import Lane
+from daemon.fleet.lanes import Lanes
 from daemon.runtime.announcer import Announcer
+from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
 from tests.unit.config.config_files import REPOSITORIES, RULE, file_with, read
 from tests.unit.notify.test_queues import Book
 
 BEFORE = datetime(2026, 11, 23, 1, 59, 59, tzinfo=UTC)
 """A second before the window of `RULE` opens, in UTC."""
+
+
+def never_made(settings: ClusterSettings, *_: object) -> Lane:
+    """Fail: no lane is opened."""
+    raise AssertionError(settings)
 
 
 class Clock:
@@ -33,6 +41,6 @@ def test_an_opening_is_said_once_whoever_is_asked() -> None:
     announcer = Announcer(ledger, BEFORE - timedelta(hours=1))
 
     for _ in range(800):
-        announcer.announce(timeline, clock(), {})
+        announcer.announce(timeline, clock(), Lanes(never_made))
 
     assert ledger.said == [("info", "window.opened")]

@@ -121,7 +121,7 @@ def test_openings_are_those_of_calendar(ledger: Ledger, status: Status) -> None:
 
     (opening,) = status("--output", "json").document["open"]
 
-    assert list(opening) == ["window", "start", "end", "timezone"]
+    assert list(opening) == ["window", "start", "end", "timezone", "repositories"]
     assert opening["timezone"] == "America/New_York"
     assert datetime.fromisoformat(opening["end"]) == NOW + HOUR
     assert not opening["end"].endswith("+00:00")
@@ -180,7 +180,7 @@ def test_people_are_told_in_their_words(ledger: Ledger, status: Status) -> None:
     said = status().words
 
     assert "The daemon runs: pid" in said
-    assert "night open ends in 2 h, " in said
+    assert "night open 0 of 0 paused ends in 2 h, " in said
     assert "soon next opens in 3 h, " in said
     assert "a/orders paused 2 h ago night" in said
 
@@ -383,5 +383,5 @@ def test_status_tells_who_opened_a_window(ledger: Ledger, status: Status) -> Non
         )
     )
 
-    assert "patch open ends in" in status().words
+    assert "patch open 0 of 0 paused ends in" in status().words
     assert "opened by ana@host: kernel" in status().words

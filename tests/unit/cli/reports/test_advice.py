@@ -11,7 +11,7 @@ import pytest
 from daemon.cli.reports.advice import advise
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts
 from daemon.windows.dates import DateRange
-from daemon.windows.rules import Cron, Once, Weekly
+from daemon.windows.rules import Cron, Once, WeekdayEnd, Weekly
 from daemon.windows.window import Patterns, Window
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -91,6 +91,35 @@ def test_a_window_that_opens_before_it_has_closed(length: int, *, is_told: bool)
     window = replace(daily("late", HOUR), rule=Cron("0 2,4 * * *", length * HOUR))
 
     assert any("opens again before it has closed" in line for line in advice(window)) is is_told
+
+
+@pytest.mark.parametrize(
+    ("days", "start", "is_told"),
+    [({4}, 22, False), ({5, 6}, 5, True), ({6}, 22, False), ({0}, 5, False)],
+)
+def test_an_end_a_week_later(days: set[int], start: int, *, is_told: bool) -> None:
+    """Who opens on Sundays until `sunday 19:00` learns that it is the Sunday after."""
+    rule = Weekly(frozenset(days), time(start), WeekdayEnd(6, 19 * HOUR))
+    window = replace(daily("weekend", HOUR), rule=rule)
+
+    said = [line for line in advice(window) if "a week later" in line]
+
+    assert len(said) == is_told
+    assert all("opens on Sunday 2026-11-22 and closes on the Sunday after" in s for s in said)
+
+
+def test_an_opening_longer_than_holds_may_be() -> None:
+    """A weekend that is longer than max_pause would be an error each time; one as long is not."""
+    window = replace(
+        daily("weekend", HOUR),
+        rule=Weekly(frozenset({4}), time(22), WeekdayEnd(0, 6 * HOUR)),
+        pause_before=HOUR,
+    )
+
+    (said,) = advise([window], {"prod": PROD}, NOW, 36 * HOUR)
+
+    assert said.startswith("weekend: pauses for 2 d 9 h, longer than max_pause (1 d 12 h):")
+    assert not list(advise([window], {"prod": PROD}, NOW, 57 * HOUR))
 
 
 def test_a_window_that_is_over() -> None:

@@ -1,0 +1,220 @@
+"""How far openings are: how many repositories are wanted, how many paused, what is pending and why.
+
+No clock, no file, no network, no log. Whoever is asked how far an opening is asks here:
+
+1. Wanted is what an opening is for: of the last list, of the records, and what is plainly named.
+2. Paused is what was last seen paused, by us or by somebody else; the rest of it is pending.
+3. Where no list was taken since the opening began there may be more, which is pending, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.core.decide import Reason
+from daemon.core.listing import Listing
+from daemon.core.record import Phase, Record
+from daemon.core.unreachable import Unreachable
+from daemon.windows.timeline import Timeline
+
+MISSING = "the cluster has no such repository"
+NOT_LOOKED = "not looked at yet"
+NO_DAEMON = "no daemon runs"
+
+_WHY_LEFT = {
+    Reason.YIELDED: "somebody resumed it",
+    Reason.DRY_RUN: "a dry run pauses nothing",
+    Reason.CLOCK_DIFFERS: "the clock is wrong, so nothing new is paused",
+    Reason.NOT_UNDERSTOOD: "its row in the list is not understood",
+}
+_WHY_IN_PHASE = {
+    Phase.PAUSING: "is being paused",
+    Phase.RESUMING: "is being resumed first",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """What is known of a cluster; `is_attended` if a daemon runs that would speak to it.
+
+    `listing` is None if it was never listed, `unreachable` if it answers or was not asked yet.
+    """
+
+    cluster: str
+    listing: Listing | None = None
+    records: Mapping[str, Record] = field(default_factory=dict)
+    unreachable: Unreachable | None = None
+    is_attended: bool = True
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Pending:
+    """A repository that is not paused yet, and why; without one, what the cluster has is unknown.
+
+    `is_final` if waiting will not change it.
+    """
+
+    cluster: str
+    repository: str | None
+    why: str
+    is_final: bool = False
+
+    def __str__(self) -> str:
+        """Return its name as users write it."""
+        return f"{self.cluster}/{self.repository}" if self.repository else self.cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an opening is; `elsewhere` of the paused ones were paused by somebody else.
+
+    `unlisted` names clusters of which no list was taken since it began, `silent` those that do not
+    answer, and `empty` those of which it wants nothing.
+    """
+
+    wanted: int = 0
+    paused: int = 0
+    elsewhere: int = 0
+    pending: tuple[Pending, ...] = ()
+    unlisted: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Check whether all of it is paused, as far as anybody can know."""
+        return not (self.pending or self.unlisted)
+
+    @property
+    def failed(self) -> int:
+        """How many are not paused; at least one where it is not known what there is."""
+        return max(self.wanted - self.paused, 1 if self.unlisted else 0)
+
+
+def combined(parts: Iterable[Progress]) -> Progress:
+    """Return how far an opening is on all its clusters together."""
+    found = tuple(parts)
+    if len(found) == 1:
+        return found[0]
+    return Progress(
+        wanted=sum(part.wanted for part in found),
+        paused=sum(part.paused for part in found),
+        elsewhere=sum(part.elsewhere for part in found),
+        pending=tuple(each for part in found for each in part.pending),
+        unlisted=tuple(name for part in found for name in part.unlisted),
+        silent=tuple(name for part in found for name in part.silent),
+        empty=tuple(name for part in found for name in part.empty),
+    )
+
+
+def progress(
+    timeline: Timeline, views: Iterable[ClusterView], now: datetime
+) -> dict[str, Progress]:
+    """Return how far each opening is that holds repositories at *now*, by its id."""
+    parts: dict[str, list[Progress]] = {}
+    for view in views:
+        for opening, part in progress_on(timeline, view, now).items():
+            parts.setdefault(opening, []).append(part)
+    return {opening: combined(found) for opening, found in parts.items()}
+
+
+def progress_on(timeline: Timeline, view: ClusterView, now: datetime) -> dict[str, Progress]:
+    """Return how far each opening is on one cluster, by its id."""
+    holding = timeline.holding(view.cluster, now)
+    if not holding:
+        return {}
+    looked = view.listing.openings if view.listing else frozenset()
+    groups = _groups(timeline, view, now)
+    found = {}
+    for opening in holding:
+        parts = [part for ids, part in groups.items() if opening.id in ids]
+        total = combined(parts) if parts else Progress()
+        found[opening.id] = _with_unknown(total, view, is_looked=opening.id in looked)
+    return found
+
+
+def wanted_now(timeline: Timeline, view: ClusterView, now: datetime) -> tuple[int, int]:
+    """Return how many repositories openings want that have begun, and how many are pending."""
+    covering = {o.id for o in timeline.holding(view.cluster, now) if o.start <= now}
+    if not covering:
+        return 0, 0
+    looked = view.listing.openings if view.listing else frozenset()
+    groups = _groups(timeline, view, now)
+    parts = [part for ids, part in groups.items() if not covering.isdisjoint(ids)]
+    wanted, pending = (sum(p.wanted for p in parts), sum(len(p.pending) for p in parts))
+    least = 0 if covering <= looked else 1
+    return max(wanted, least), max(pending, least)
+
+
+def _groups(
+    timeline: Timeline, view: ClusterView, now: datetime
+) -> dict[tuple[str, ...], Progress]:
+    """Return how far repositories are by the openings that want them: many have the same."""
+    listing = view.listing or Listing()
+    if listing.openings.isdisjoint(o.id for o in timeline.holding(view.cluster, now)):
+        # Why something was left alone in an earlier opening says nothing of this one.
+        listing = Listing(listing.ids)
+    ids = listing.ids | view.records.keys() | timeline.plain_ids(view.cluster)
+    members: dict[tuple[str, ...], list[str]] = {}
+    for id_, desired in timeline.desired(view.cluster, ids, now).items():
+        if desired.ids:
+            members.setdefault(desired.ids, []).append(id_)
+    return {
+        openings: _count(
+            sorted(found), view, listing, is_fresh=listing.openings.issuperset(openings)
+        )
+        for openings, found in members.items()
+    }
+
+
+def _count(ids: Iterable[str], view: ClusterView, listing: Listing, *, is_fresh: bool) -> Progress:
+    wanted = paused = elsewhere = 0
+    pending = []
+    for id_ in ids:
+        wanted += 1
+        record, reason = view.records.get(id_), listing.left.get(id_)
+        if reason is Reason.PAUSED_ELSEWHERE:
+            elsewhere += 1
+        elif record and record.phase is Phase.PAUSED and reason is not Reason.NOT_UNDERSTOOD:
+            paused += 1
+        else:
+            is_missing = is_fresh and id_ not in listing.ids and not (record and record.is_hold)
+            why = MISSING if is_missing else _why(view, record, reason)
+            is_final = (is_missing and view.is_attended) or reason is Reason.YIELDED
+            pending.append(Pending(view.cluster, id_, why, is_final))
+    return Progress(wanted, paused + elsewhere, elsewhere, tuple(pending))
+
+
+def _why(view: ClusterView, record: Record | None, reason: Reason | None) -> str:
+    if not view.is_attended:
+        return NO_DAEMON
+    if view.unreachable:
+        return _why_silent(view.unreachable)
+    if reason:
+        return _WHY_LEFT.get(reason, f"left alone ({reason})")
+    if record and record.last_error:
+        return f"it failed ({record.last_error}), and is tried again"
+    return _WHY_IN_PHASE.get(record.phase, NOT_LOOKED) if record and record.phase else NOT_LOOKED
+
+
+def _why_silent(unreachable: Unreachable) -> str:
+    return f"{unreachable.cluster} does not answer ({unreachable.error})"
+
+
+def _with_unknown(part: Progress, view: ClusterView, *, is_looked: bool) -> Progress:
+    """Add what one cannot know without a list, and why there is none."""
+    pending = part.pending
+    if not (is_looked or pending):
+        pending = (Pending(view.cluster, None, _why(view, None, None)),)
+    name = (view.cluster,)
+    return Progress(
+        part.wanted,
+        part.paused,
+        part.elsewhere,
+        pending,
+        unlisted=() if is_looked else name,
+        silent=name if view.unreachable else (),
+        empty=name if is_looked and not part.wanted else (),
+    )
