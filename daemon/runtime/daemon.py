@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Container, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from daemon.config.settings import Settings, difference
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.shares import Lease
-from daemon.errors import ConfigError, Fault, HostError, LedgerError
+from daemon.errors import ConfigError, HostError, LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet, OwnFleet
 from daemon.fleet.lane import Connect, Lane, LaneParts
@@ -37,7 +37,7 @@ from daemon.runtime.forgetting import Forgetting
 from daemon.runtime.health import Health, InForce, Snapshots
 from daemon.runtime.ledger_notes import Notes
 from daemon.runtime.parts import DaemonParts, HostParts
-from daemon.runtime.reload import ConfigFile
+from daemon.runtime.reload import ConfigFile, warn
 from daemon.runtime.rules import rules_at
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
@@ -172,7 +172,7 @@ class Daemon:
         )
         if self._parts.rejected:
             self._log_rejected(self._parts.rejected)
-            self._warn(settings)
+            warn(self._log, settings)
         else:
             # Waited for, so that no line of a pass comes before it.
             await self._apply(settings, before=None)
@@ -306,7 +306,7 @@ class Daemon:
         changes = difference(before, settings)
         if not is_known or any(changes.values()):
             self._log.info(events.CONFIG_APPLIED, path=settings.path, **changes)
-        self._warn(settings, before.warnings if before else ())
+        warn(self._log, settings, before.warnings if before else ())
 
     def _log_rejected(self, exc: ConfigError) -> None:
         faults = exc.lines()
@@ -319,12 +319,6 @@ class Daemon:
         task = asyncio.create_task(make())
         self._noting.add(task)
         task.add_done_callback(self._noting.discard)
-
-    def _warn(self, settings: Settings, said: Container[Fault] = ()) -> None:
-        for warning in (each for each in settings.warnings if each not in said):
-            self._log.warning(
-                events.CONFIG_WARNED, path=settings.path, line=warning.line, warning=warning.text
-            )
 
     def _listen(self, settings: Settings) -> None:
         """Serve at the new address; if it is taken, keep the old one."""

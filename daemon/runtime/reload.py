@@ -7,7 +7,7 @@ of its own: whatever the file says, it neither holds the daemon nor ends it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from daemon.config.file_watch import Content, Watch, state_of
 from daemon.config.reading.process import FileReading
 from daemon.config.reading.request import Answer, Request
 from daemon.config.settings import Settings
-from daemon.errors import ConfigError
+from daemon.errors import ConfigError, Fault
+from daemon.log import events
+from daemon.log.interface import Log
 from daemon.runtime.parts import DaemonParts
 
 JUST_NOW_S = 5.0
@@ -136,3 +138,11 @@ class ConfigFile:
 
     def _answer(self, content: Content) -> Answer:
         return self._reading.read(Request(content, self._path, self._folder, self._environ))
+
+
+def warn(log: Log, settings: Settings, said: Container[Fault] = ()) -> None:
+    """Log the warnings of *settings* that were not *said* of the file before it."""
+    for warning in (each for each in settings.warnings if each not in said):
+        log.warning(
+            events.CONFIG_WARNED, path=settings.path, line=warning.line, warning=warning.text
+        )

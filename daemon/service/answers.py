@@ -47,6 +47,21 @@ _KINDS = {
     "running_tasks": dict,
     "running_one_off": dict,
 }
+ADVICE = {
+    CallError.REFUSED: "Is the service running, and is the port right?",
+    CallError.DNS: "Check the host in url or discover.",
+    CallError.TLS: "Check ca_file, client_cert and client_key under tls, and the host's name.",
+    CallError.REDIRECT: "Give the url that answers itself.",
+    CallError.UNAUTHORIZED: "Check username and password_file or password_env.",
+    CallError.FORBIDDEN: "The user needs the role Backup Full Admin (backup_admin).",
+    CallError.UNEXPECTED: "Is this the root of a Backup Service?",
+}
+"""What to do about a failure of which no more is known."""
+
+IDENTITY_ADVICE = (
+    "The service could not ask the cluster who we are; with a client certificate, check that the"
+    " cluster knows the user that client_cert names."
+)
 _ABOUT_IDENTITY = (b"could not authenticate user", b"could not authorize user")
 _BLANKS = b" \t\r\n"
 _LONGEST_NULL = 64

@@ -55,19 +55,6 @@ _ACTIVE = "/api/v1/cluster/self/repository/active"
 _PLANS = "/api/v1/plan"
 # Forbidden, too: a client certificate says who we are.
 _ABOUT_IDENTITY = frozenset({CallError.UNAUTHORIZED, CallError.FORBIDDEN, CallError.TLS})
-_ADVICE = {
-    CallError.REFUSED: "Is the service running, and is the port right?",
-    CallError.DNS: "Check the host in url or discover.",
-    CallError.TLS: "Check ca_file, client_cert and client_key under tls, and the host's name.",
-    CallError.REDIRECT: "Give the url that answers itself.",
-    CallError.UNAUTHORIZED: "Check username and password_file or password_env.",
-    CallError.FORBIDDEN: "The user needs the role Backup Full Admin (backup_admin).",
-    CallError.UNEXPECTED: "Is this the root of a Backup Service?",
-}
-_IDENTITY_ADVICE = (
-    "The service could not ask the cluster who we are; with a client certificate, check that the"
-    " cluster knows the user that client_cert names."
-)
 
 
 class ServiceError(CbmaintdError):
@@ -94,7 +81,7 @@ class ServiceError(CbmaintdError):
 
         A *cause* that is known stands in the place of *advice*, and this of the general one.
         """
-        said, advice = message.rstrip("."), cause or advice or _ADVICE.get(error, "")
+        said, advice = message.rstrip("."), cause or advice or answers.ADVICE.get(error, "")
         end = f": {advice}" if cause else f". {advice}" if advice else ""
         super().__init__(f"{cluster}: {error}: {said}{end}")
         self.cluster = cluster
@@ -396,7 +383,7 @@ class BackupService:
             retryable=failure.again is Again.ANYWHERE,
             unresolved=course.is_unresolved,
             answered=failure.has_answered,
-            advice=_IDENTITY_ADVICE if failure.is_about_identity else None,
+            advice=answers.IDENTITY_ADVICE if failure.is_about_identity else None,
             cause=answers.cause(failure.error, said, asked),
         )
 

@@ -20,7 +20,6 @@ from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.errors import ConfigError, Fault, UsageError
-from daemon.ledger.opening import refuse_unfit
 from daemon.ledger.url import is_near, unverified
 from daemon.runtime import certificates
 from daemon.windows.timeline import Timeline, ahead
@@ -98,6 +97,9 @@ def _look(
         found.warn(_nowhere(unsafe))
     # Nothing leaves this machine unless that is asked for.
     if not args.without_secrets and (args.online or is_near(ledger, environ)):
+        # What speaks to databases takes long to import.
+        from daemon.ledger.opening import refuse_unfit  # noqa: PLC0415
+
         refuse_unfit(ledger)
     found.say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():

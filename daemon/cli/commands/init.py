@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _drafted(args: argparse.Namespace, environ: Mapping[str, str]) -> str:
-    from daemon.cli.reports import draft  # noqa: PLC0415  # not for the example
+    from daemon.cli.drafting import draft  # noqa: PLC0415  # not for the example
     from daemon.cli.reports.impact import Inventory  # noqa: PLC0415
     from daemon.cli.reports.inventory import take_inventories  # noqa: PLC0415  # HTTP takes long
 

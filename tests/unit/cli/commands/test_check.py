@@ -1,84 +1,29 @@
-"""`cbmaintd check`: what it says of a good file, and of the clusters when it asks them."""
+"""`cbmaintd check`: what it says of a good file, to people and to programs."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import trustme
 
 from daemon.cli.commands.check import _next
-from daemon.cli.main import main
 from daemon.simulator.server import Simulator
 from daemon.windows.rules import Once
 from daemon.windows.window import Window
-from tests.evil.gateway import Gateway
-from tests.evil.modes import MODES
+from tests.unit.cli.commands.check_kit import (
+    ALWAYS,
+    FINE,
+    GONE,
+    RARE,
+    Check,
+    cluster,
+    text,
+)
 from tests.unit.cli.ended import ended as ended_
-
-PASSWORD = "correct horse"
-ALWAYS = "once: {start: 2020-01-01T00:00, end: 2090-01-01T00:00}"
-RARE = "weekly: {days: [mon], start: 02:00, end: 02:01}"
-FINE = "weekly: {days: [mon], start: 12:00, end: 18:00}"
-GONE = "once: {start: 2020-01-01T02:00, end: 2020-01-01T03:00}"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a check ended, and what it said, line by line."""
-
-    code: int
-    out: list[str]
-    err: list[str]
-
-
-Check = Callable[..., Ended]
-
-
-@pytest.fixture
-def check(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Check:
-    """Return a way to check a file that has these clusters and windows."""
-    monkeypatch.setenv("PW", PASSWORD)
-    file = tmp_path / "schedules.yaml"
-
-    def run(text: str, *arguments: str) -> Ended:
-        file.write_text(text)
-        code = main(["-c", str(file), "check", *arguments])
-        said = capsys.readouterr()
-        assert PASSWORD not in said.out + said.err
-        return Ended(code, said.out.splitlines(), said.err.splitlines())
-
-    return run
-
-
-@pytest.fixture
-def service() -> Iterator[Simulator]:
-    """Return a service with two repositories."""
-    with Simulator(["orders", "archive"], {"u": (PASSWORD, "backup_admin")}) as simulator:
-        yield simulator
-
-
-def cluster(name: str, url: str, more: str = "") -> str:
-    """Return the lines of a cluster that is not asked for long."""
-    retry = "retry: {attempts: 2, first_delay: 1ms, max_delay: 1ms}"
-    return f'  {name}: {{url: "{url}", username: u, password_env: PW, {retry}{more}}}\n'
-
-
-def text(clusters: str, **windows: tuple[str, str]) -> str:
-    """Return a file; a window is its rule and its repositories."""
-    lines = [
-        f"  {name}:\n    {rule}\n    repositories: {repositories}\n"
-        for name, (rule, repositories) in windows.items()
-    ]
-    return f"timezone: Europe/Berlin\nclusters:\n{clusters}windows:\n{''.join(lines)}"
 
 
 def test_a_good_file_is_summed_up(check: Check) -> None:
@@ -265,138 +210,6 @@ def test_offline_nobody_is_asked(check: Check, service: Simulator) -> None:
     check(text(cluster("a", service.url), w=(RARE, '{a: ["*"]}')))
 
     assert not service.requests
-
-
-def test_online_a_good_cluster_is_counted(check: Check, service: Simulator) -> None:
-    """A cluster that answers is told with its repositories, and changed in no way."""
-    service.pause("archive")
-
-    ended = check(text(cluster("a", service.url), w=(GONE, "{a: [orders]}")), "--online")
-
-    assert (ended.code, ended.err[1:]) == (0, [])
-    assert ended.out[-1] == "  a: answers; repositories: 2, paused now: 1"
-    assert {seen.method for seen in service.requests} == {"GET"}
-
-
-def test_online_a_missing_repository_is_a_problem(check: Check, service: Simulator) -> None:
-    """A repository that a window names and the cluster does not have is told, with code 1."""
-    file = text(cluster("a", service.url), w=(RARE, "{a: [ordres, archive]}"))
-
-    ended = check(file, "--online")
-
-    assert ended.code == 1
-    assert ended.err[-1] == "problem: a has no repository ordres, but a window names it"
-
-
-def test_online_a_disabled_window_asks_for_nothing(check: Check, service: Simulator) -> None:
-    """What a disabled window names may be missing."""
-    file = text(cluster("a", service.url), w=(f"{RARE}\n    enabled: false", "{a: [ordres]}"))
-
-    assert check(file, "--online").code == 0
-
-
-def test_online_a_glob_that_matches_nothing_is_warned_about(
-    check: Check, service: Simulator
-) -> None:
-    """Each glob stands for itself; a warning leaves the code at 0."""
-    file = text(cluster("a", service.url), w=(GONE, '{a: [orders, "t-*", "arch*", "!x*"]}'))
-
-    ended = check(file, "--online")
-
-    assert ended.code == 0
-    assert ended.err[1:] == ["warning: w: t-* matches no repository of a"]
-
-
-def test_online_an_odd_row_is_warned_about(check: Check, service: Simulator) -> None:
-    """A row that is not understood is named; the repositories beside it are there all the same."""
-    with Gateway(service.url, lambda _: MODES["lists an unknown state"]) as gateway:
-        file = text(cluster("a", gateway.url), w=(GONE, "{a: [orders, archive]}"))
-
-        ended = check(file, "--online")
-
-    assert ended.code == 0
-    assert ended.err[1:] == [
-        "warning: a lists orders in a way that is not understood: more than one row has this id"
-    ]
-
-
-def test_online_runs_that_will_be_lost_are_warned_about(check: Check, service: Simulator) -> None:
-    """A run of a repository that falls into the next opening is named with its local time."""
-    file = text(cluster("a", service.url), w=(ALWAYS, "{a: [orders]}"))
-
-    ended = check(file, "--online")
-
-    assert ended.code == 0
-    _, *lost, gap = ended.err
-    assert len(lost) > 1
-    assert all(line.startswith("warning: w: ") for line in lost)
-    assert all(" of a/orders " in line for line in lost)
-    assert gap.startswith("warning: w: no backup of a/orders for at least ")
-
-
-def test_online_many_lost_runs_are_counted(check: Check) -> None:
-    """The runs of a task that will be lost are one line, for however many repositories."""
-    with Simulator([f"r{n}" for n in range(9)], {"u": (PASSWORD, "backup_admin")}) as simulator:
-        ended = check(text(cluster("a", simulator.url), w=(ALWAYS, '{a: ["*"]}')), "--online")
-
-    _, *lost, gap = ended.err
-    grouped = r"warning: w: \d+ runs of [A-Z]+ \w+ of 9 repositories .* will be lost"
-    assert len(lost) == 8
-    assert all(re.fullmatch(grouped, line) for line in lost)
-    assert " and 8 more for at least " in gap
-
-
-@pytest.mark.parametrize(("days", "expected"), [(5, ["in 5 d 4 min"]), (20, [])])
-def test_online_the_end_of_a_certificate_is_warned_about(
-    check: Check, tmp_path: Path, days: int, expected: list[str]
-) -> None:
-    """A certificate that ends within two weeks is named with the time that is left."""
-    authority, files = trustme.CA(), (tmp_path / "chain.pem", tmp_path / "key.pem")
-    ends = datetime.now(UTC) + timedelta(days=days, minutes=4, seconds=50)
-    issued = authority.issue_cert("127.0.0.1", not_after=ends)
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    issued.cert_chain_pems[0].write_to_path(files[0])
-    issued.private_key_pem.write_to_path(files[1])
-    users = {"u": (PASSWORD, "backup_admin")}
-
-    with Simulator(["orders"], users, tls=files) as simulator:
-        a = cluster("a", simulator.url, ", tls: {ca_file: ca.pem}")
-        ended = check(text(a, w=(GONE, "{a: [orders]}")), "--online")
-
-    said = [line for line in ended.err if "a certificate of its nodes ends" in line]
-    assert [line.partition(" UTC, ")[2].partition(":")[0] for line in said] == expected
-
-
-def test_online_every_cluster_has_its_say(check: Check, service: Simulator) -> None:
-    """One cluster that is down and one that refuses us do not hide the one that is well."""
-    with Simulator(["orders"], {"u": ("another", "admin")}) as strict:
-        clusters = (
-            cluster("down", "http://127.0.0.1:1")
-            + cluster("strict", strict.url)
-            + cluster("well", service.url)
-        )
-
-        ended = check(text(clusters, w=(GONE, '{"*": [orders]}')), "--online")
-
-    assert ended.code == 1
-    assert [line.split(":")[0].strip() for line in ended.out[-3:]] == ["down", "strict", "well"]
-    assert [line.split(":")[:2] for line in ended.err[1:]] == [
-        ["problem", " down"],
-        ["problem", " strict"],
-    ]
-    assert "refused" in ended.err[1]
-    assert "unauthorized" in ended.err[2]
-
-
-def test_online_nobody_waits_for_long(check: Check, service: Simulator) -> None:
-    """However often the daemon would try, a check tries twice."""
-    service.fail_next("GET", ".*", count=10, status=503)
-    more = cluster("a", service.url).replace("attempts: 2", "attempts: 9")
-
-    ended = check(text(more, w=(GONE, "{a: [orders]}")), "--online")
-
-    assert ended.code == 1
-    assert len(service.requests) == 2
 
 
 @pytest.mark.parametrize(("mode", "warned"), [("", 1), ("?sslmode=verify-full", 0)])

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daemon.cli.reports.draft import CLUSTER, Source, draft, quoted
+from daemon.cli.drafting.draft import CLUSTER, Source, draft, quoted
 from daemon.cli.reports.impact import Inventory
 from daemon.config.days.attachments import Attachments
 from daemon.config.document import read

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.cli.drafting.quiet_hours import ENOUGH, LENGTHS, Slot, quietest
 from daemon.cli.reports.impact import Inventory, impact
-from daemon.cli.reports.quiet_hours import ENOUGH, LENGTHS, Slot, quietest
 from daemon.core.repository import ObservedRepository, RepositoryState, ScheduledRun
 from daemon.windows.rules import Weekly
 from daemon.windows.timeline import Timeline

@@ -13,8 +13,8 @@ from datetime import datetime
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from daemon.cli.drafting.quiet_hours import ENOUGH, Slot, quietest
 from daemon.cli.reports.impact import Inventory
-from daemon.cli.reports.quiet_hours import ENOUGH, Slot, quietest
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.durations import format_duration
 from daemon.wording import enumerated, printable
