@@ -156,7 +156,7 @@ VERBS = (
         examples="""\
   cbmaintd status
   cbmaintd status --watch                   until Ctrl-C
-  cbmaintd status --exit-code               for scripts: 0 if all that is open is paused
+  cbmaintd status --exit-code               0 if all that is open is paused
   cbmaintd status --output json | jq '.holds[] | select(.last_error)'
 """,
         declare=_status,
@@ -179,7 +179,7 @@ VERBS = (
   cbmaintd history --repository prod/orders --since 2026-11-01
   cbmaintd history --window nightly --failed --limit 20
   cbmaintd history --until 2026-11-20T06:00 --limit 50    the fifty before that
-  cbmaintd history --openings --window nightly    what became of each opening
+  cbmaintd history --openings --since 7d    what became of each opening
   cbmaintd history --since 2026-01-01 --output csv > history.csv
   cbmaintd history --output json | jq '.[] | select(.outcome == "failed")'
 """,

@@ -67,8 +67,8 @@ TEXTS = {"cluster", "repository", "uuid", "reached", "last_error", "message", "b
 TEXTS |= {"window", "member", "path"}
 MACHINE = {"phase", "since", "until", "suspect_pause", "suspect_resume", "missing_since", "started"}
 MACHINE |= {"catch_up", "next_attempt", "backup_due", "action", "outcome", "error", "kind", "start"}
-MACHINE |= {"end", "made", "applied", "folder", "attached", "digest"}
-JSON = {"scheduled", "targets"}
+MACHINE |= {"end", "made", "applied", "folder", "attached", "digest", "at"}
+JSON = {"scheduled", "targets", "missed", "text"}
 
 
 STOPPED = {

@@ -180,7 +180,7 @@ def test_an_empty_history_says_so(ask: Ask) -> None:
     ("arguments", "said"),
     [
         ((), "nothing was done since"),
-        (("--failed",), "nothing failed since"),
+        (("--failed",), "no request to a repository failed since"),
         (("--window", "w"), "nothing that matches since"),
         (("--repository", "prod/orders", "--failed"), "nothing that matches since"),
         (("--until", "1h"), "nothing that matches since"),

@@ -180,7 +180,7 @@ def test_people_are_told_in_their_words(ledger: Ledger, status: Status) -> None:
     said = status().words
 
     assert "The daemon runs: pid" in said
-    assert "night open 0 of 0 paused ends in 2 h, " in said
+    assert "night open 1 of 1 paused ends in 2 h, " in said
     assert "soon next opens in 3 h, " in said
     assert "a/orders paused 2 h ago night" in said
 
@@ -383,5 +383,5 @@ def test_status_tells_who_opened_a_window(ledger: Ledger, status: Status) -> Non
         )
     )
 
-    assert "patch open 0 of 0 paused ends in" in status().words
+    assert "patch open not known how many ends in" in status().words
     assert "opened by ana@host: kernel" in status().words
