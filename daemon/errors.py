@@ -31,17 +31,30 @@ class UsageError(CbmaintdError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Fault:
-    """One thing wrong in schedules.yaml: where (from 1), the path to it, what is allowed."""
+    """One thing wrong in schedules.yaml: where (from 1), the path to it, what is allowed.
+
+    Or unwise, if it is a warning.
+    Line 0 is no place in it: what is wrong is that there is no such file, or that nobody may read
+    it.
+    """
 
     line: int
     column: int
     path: str
     message: str
 
-    def render(self, file: str) -> str:
-        """Return the fault as `FILE:LINE:COLUMN: path: message`, which editors can jump to."""
-        where = f"{self.path}: " if self.path else ""
-        return _cut(f"{file}:{self.line}:{self.column}: {where}{self.message}", LONGEST_FAULT)
+    @property
+    def text(self) -> str:
+        """The fault without its place: `path: message`."""
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+    def render(self, file: str, mark: str = "") -> str:
+        """Return it as `FILE:LINE:COLUMN: path: message`, which editors can jump to.
+
+        A *mark* stands before the path.
+        """
+        place = f"{file}:{self.line}:{self.column}" if self.line else file
+        return _cut(f"{place}: {mark}{self.text}", LONGEST_FAULT)
 
     def bounded(self) -> Fault:
         """Return it with a path and a message that somebody may read to the end."""
@@ -82,6 +95,13 @@ class HostError(CbmaintdError):
 
 class LedgerError(HostError):
     """Raised when the ledger cannot be opened, read or written."""
+
+
+class EncodingError(HostError):
+    """Raised when a database cannot hold a ledger: it stores other characters than UTF-8's.
+
+    No command does without such a ledger, as it may without one that cannot be reached.
+    """
 
 
 class FencedError(LedgerError):

@@ -39,6 +39,11 @@ def write_bytes(document: bytes) -> None:
     sys.stdout.buffer.write(document)
 
 
+def is_terminal() -> bool:
+    """Check whether somebody reads stdout in a terminal."""
+    return sys.stdout.isatty()
+
+
 def flush() -> None:
     """Write what stdout has not yet. Raises OSError, as on a full disk."""
     sys.stdout.flush()

@@ -9,13 +9,16 @@ import stat
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from daemon.cli import output
 from daemon.config.document import SIZE_LIMIT
-from daemon.config.settings import Settings
 from daemon.errors import UsageError
 from daemon.host.files import read_beginning
 from daemon.ledger import url
+
+if TYPE_CHECKING:
+    from daemon.config.settings import Settings
 
 HERE = Path("schedules.yaml")
 SYSTEM_CONFIG = Path("/etc/cbmaintd/schedules.yaml")
@@ -47,7 +50,8 @@ def find_config(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
         return SYSTEM_CONFIG
     raise UsageError(
         "no schedules.yaml: name it with --config or $CBMAINTD_CONFIG, or put it at"
-        f" ./{HERE} or {SYSTEM_CONFIG}"
+        f" ./{HERE} or {SYSTEM_CONFIG}; cbmaintd init --url https://HOST:18097 writes one for a"
+        " cluster, cbmaintd init an example"
     )
 
 
@@ -84,7 +88,7 @@ def find_ledger(
     asked = args.ledger or environ.get("CBMAINTD_LEDGER")
     if asked:
         return url.from_argument(asked)
-    named = found.ledger if isinstance(found, Settings) else _hint(found)
+    named = _hint(found) if found is None or isinstance(found, Path) else found.ledger
     if named:
         return url.from_argument(named)
     return url.from_argument(str(_state_folder(environ) / "ledger.db"))

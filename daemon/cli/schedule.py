@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import getpass
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon.cli import output, places
+from daemon.cli.reports.skipped import Skipped
 from daemon.config import stored_configs
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
@@ -21,14 +24,14 @@ from daemon.ledger.opening import open_ledger
 from daemon.windows import overrides
 from daemon.windows.overrides import Override
 from daemon.windows.timeline import Timeline
-from daemon.windows.window import Window
+from daemon.windows.window import Opening, Window
 from daemon.wording import nearest_or_all, printable
 
 LONGEST_USER = 64
 """Characters of a user's name that are kept; the environment may claim more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schedule:
     """What is scheduled; `settings` is None where neither the file nor the ledger has any."""
 
@@ -40,6 +43,22 @@ class Schedule:
     def zone(self) -> ZoneInfo:
         """The zone of times without an offset."""
         return self.settings.timezone if self.settings else ZoneInfo("UTC")
+
+    @cached_property
+    def skips(self) -> Mapping[tuple[str, datetime], Override]:
+        """The decisions by which openings are cancelled, by window and start."""
+        return overrides.skips(self.overrides)
+
+    def skip_of(self, opening: Opening) -> Override | None:
+        """Return the decision that cancelled *opening*, if a person did."""
+        return self.skips.get((opening.window, opening.start))
+
+    def cancelled(self, windows: Iterable[Window], start: datetime, end: datetime) -> list[Skipped]:
+        """Return their openings that meet `[start, end)` but for a person who cancelled them."""
+        found = (opening for window in windows for opening in window.cancelled(start, end))
+        return [
+            Skipped(opening, decision) for opening in found if (decision := self.skip_of(opening))
+        ]
 
     def window(self, name: str) -> Window:
         """Find a window, planned or not. Raises UsageError."""

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from daemon.config.addresses import port_advice
 from daemon.config.faults import Faults, Place
 from daemon.config.fields import Section
 from daemon.config.sections import ClusterSection
@@ -59,18 +60,24 @@ def cluster_settings(
     )
     if sources.must_exist:
         _check_secrets(place, settings, sources, faults)
+    _warn(place, settings, faults)
     if section.concurrency is None:
         return settings
     return replace(settings, concurrency=section.concurrency)
 
 
-def warnings_of(settings: ClusterSettings) -> Iterator[str]:
-    """Yield warnings about settings that work but are unwise, for the log at every start."""
-    where = f"clusters.{settings.name}"
+def _warn(place: Place, settings: ClusterSettings, faults: Faults) -> None:
+    """Warn of what works but is unwise, or cannot be meant; said at every start."""
     if not settings.tls.verify:
-        yield f"{where}: tls.verify is false: whoever is on the way can read and change everything"
-    for root in filter(is_plain_http_to_elsewhere, (*settings.urls, *settings.discover)):
-        yield f"{where}: {root} is not encrypted: whoever is on the way can read the password"
+        message = "false: whoever is on the way can read and change everything"
+        faults.warn(place.at("tls", "verify"), message)
+    for key, roots in (("url", settings.urls), ("discover", settings.discover)):
+        for index, root in enumerate(roots):
+            if is_plain_http_to_elsewhere(root):
+                message = f"{root} is not encrypted: whoever is on the way can read the password"
+                faults.warn(place.at(key, index), message)
+            if advice := port_advice(root, key):
+                faults.warn(place.at(key, index), advice)
 
 
 def _given(section: Section | None) -> dict[str, Any]:
@@ -152,9 +159,13 @@ def _check_secrets(
     """Read every file and variable as a call would, and discard the contents."""
     for steps, check in _secret_checks(settings, sources.environ):
         try:
-            check()
+            found = check()
         except SecretError as exc:
             faults.add(place.at(*steps), str(exc))
+        else:
+            if isinstance(found, secrets.Secret) and found.reveal() != found.reveal().strip():
+                message = "the password begins or ends with a space: did an editor leave it there?"
+                faults.warn(place.at(*steps), message)
 
 
 def _secret_checks(

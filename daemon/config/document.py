@@ -125,6 +125,8 @@ def _fault_after(before: str, message: str) -> Fault:
 _ADVICE = {
     "found character '\\t'": "indent with spaces, not with tabs",
     "scanning an alias": 'a glob that begins with * must be quoted: "*"',
+    "a tag, expected": 'quote a pattern that takes away: "!tenant-demo"',
+    "undefined tag handle": 'quote a pattern that takes away: "!tenant-demo"',
     "found character '%'": "quote a text that begins with %",
     "found character '@'": "quote a text that begins with @",
     "found character '`'": "quote a text that begins with `",
@@ -273,7 +275,7 @@ class _Builder:
             self._fault(event, path, message)
         if event.tag is not None:
             # PyYAML takes a bracket after it for part of the tag.
-            tag = _cut(event.tag.rstrip("],}"))
+            tag = _cut(event.tag.replace("tag:yaml.org,2002:", "!!").rstrip("],}:"))
             message = f'a tag ({tag}) is not allowed; quote a pattern that takes away: "{tag}"'
             self._fault(event, path, message)
 

@@ -6,8 +6,10 @@ for the people who edit the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise, takewhile
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -76,11 +78,18 @@ class Place:
 
 
 class Faults:
-    """The faults found so far."""
+    """The faults found so far, and warnings of what works but is unwise."""
 
     def __init__(self, faults: tuple[Fault, ...] = ()) -> None:
         """Start with *faults*."""
         self._faults = set(faults)
+        self._warnings: set[Fault] = set()
+        self._explained: set[Node] = set()
+
+    def warn(self, place: Place, message: str) -> None:
+        """Add a warning of a value."""
+        node = place.node
+        self._warnings.add(Fault(node.line, node.column, dotted(place.path), message))
 
     def add(self, place: Place, message: str) -> None:
         """Add a fault of a value."""
@@ -92,9 +101,23 @@ class Faults:
         node = place.key or place.node
         self._faults.add(Fault(node.line, node.column, dotted(place.path), message))
 
+    def explain(self, places: Sequence[Place], message: str) -> None:
+        """Add a fault of the first key, which also says what is wrong with the others."""
+        self.add_at_key(places[0], message)
+        self._explained.update(place.key for place in places if place.key)
+
+    def has_explained(self, place: Place) -> bool:
+        """Check whether a fault says already what is wrong with a key."""
+        return place.key in self._explained
+
     def in_order(self) -> tuple[Fault, ...]:
         """Return them in the order of the file."""
         return tuple(sorted(self._faults))
+
+    @property
+    def warnings(self) -> tuple[Fault, ...]:
+        """The warnings in the order of the file."""
+        return tuple(sorted(self._warnings))
 
 
 def checked(root: Place, model: type[S], faults: Faults) -> S:
@@ -112,7 +135,7 @@ def checked(root: Place, model: type[S], faults: Faults) -> S:
     known = {place.path: section for place, section in sections(root, model)}
     located = sorted(((_place_of(error, root), error) for error in errors), key=_position)
     for number, (place, error) in enumerate(located):
-        _note(error, place, known, faults, is_shown=number < MOST_FAULTS)
+        _note(error, place, known, faults, root=root, is_shown=number < MOST_FAULTS)
         _leave_out(error["loc"], plain)
     return model.model_validate(plain)
 
@@ -155,6 +178,31 @@ def _check_keys(place: Place, section: type[Section], faults: Faults) -> None:
         allowed = listed(section.exactly_one)
         message = f"there is {present[0]} already: only one of {allowed} is allowed"
         faults.add_at_key(place.at(key), message)
+    _check_braces(place, section, faults)
+
+
+def _check_braces(place: Place, section: type[Section], faults: Faults) -> None:
+    """Report a list that was written without brackets within braces: `{days: mon, tue}`."""
+    entries = place.node.entries if isinstance(place.node, MappingNode) else {}
+    # Cheap for the thousands of sections that have no such key.
+    if not any(isinstance(e.value, Scalar) and e.value.value is None for e in entries.values()):
+        return
+    items = [place.at(key) for key in entries]
+    for first, second in pairwise(items):
+        if second.path[-1] in section.known_keys() or not _is_beside(first, second):
+            continue
+        rest = list(takewhile(partial(_is_beside, first), items[items.index(second) :]))
+        words = [first.node.source] if isinstance(first.node, Scalar) else []
+        names = ", ".join([*words, *(str(each.path[-1]) for each in rest)])
+        message = f"within braces a comma begins another key: write {first.path[-1]}: [{names}]"
+        faults.explain(rest, message)
+
+
+def _is_beside(first: Place, second: Place) -> bool:
+    """Check whether a key without a value stands in the line of another one, after its text."""
+    has_text = isinstance(first.node, Scalar) and isinstance(first.node.value, str)
+    is_bare = isinstance(second.node, Scalar) and second.node.source == ""
+    return has_text and is_bare and second.key is not None and first.node.line == second.key.line
 
 
 def _plain(place: Place, faults: Faults) -> Any:
@@ -176,18 +224,20 @@ def _plain(place: Place, faults: Faults) -> Any:
 def _has_value(place: Place, faults: Faults) -> bool:
     match place.node:
         case Scalar(value=None):
-            faults.add_at_key(place, _NO_VALUE)
+            if not faults.has_explained(place):
+                faults.add_at_key(place, _NO_VALUE)
             return False
         case node:
             return not isinstance(node, Unusable)
 
 
-def _note(
+def _note(  # noqa: PLR0913  # all that is known of it
     error: ErrorDetails,
     place: Place,
     known: dict[TreePath, type[Section]],
     faults: Faults,
     *,
+    root: Place,
     is_shown: bool,
 ) -> None:
     """Add the fault of an error; one that is only counted is not worded, which takes long."""
@@ -198,9 +248,9 @@ def _note(
         section = known[place.path[:-1]]
         faults.add_at_key(place, _unknown_key(str(last), section) if is_shown else "")
     elif last == _KEY:
-        faults.add_at_key(place, _refusal(error, place.key or place.node))
+        faults.add_at_key(place, _refusal(error, place.key or place.node, place.path, root))
     else:
-        faults.add(place, _refusal(error, place.node))
+        faults.add(place, _refusal(error, place.node, place.path, root))
 
 
 def _leave_out(loc: tuple[int | str, ...], plain: Any) -> None:
@@ -226,7 +276,7 @@ def _unknown_key(key: str, section: type[Section]) -> str:
     return f"{shown(key)} is not a key that is known here{nearest_or_all(key, known)}"
 
 
-def _refusal(error: ErrorDetails, node: Node) -> str:
+def _refusal(error: ErrorDetails, node: Node, path: TreePath, root: Place) -> str:
     """Return the message for an error of pydantic."""
     kind = error["type"]
     if isinstance(node, Scalar) and node.value is None:
@@ -235,7 +285,48 @@ def _refusal(error: ErrorDetails, node: Node) -> str:
         return str(error["ctx"]["error"])
     if kind == NOT_TEXT:
         return _not_text(node, error["ctx"]["wanted"])
-    return f"{_described(node)} is not {_WANTED[kind]}"
+    return f"{_described(node)} is not {_WANTED[kind]}{_instead(path, node, root)}"
+
+
+def _instead(path: TreePath, node: Node, root: Place) -> str:
+    """Return how what stands here is written as a mapping, where that is known."""
+    match path:
+        case ("windows" | "clusters" | "exclusions" as key,) if isinstance(node, SequenceNode):
+            return f": each stands under its name, as {_NAMED[key]}"
+        case ("windows", _, "repositories"):
+            return _by_cluster(node, tuple(root.under("clusters")))
+        case ("windows", _, "cron" | "rrule" as kind) if isinstance(node, Scalar):
+            return f": write {_RULES[kind].format(shown(node.source))}"
+        case ("windows", _, "weekly" | "monthly" | "once" as kind):
+            return f": write {_RULES[kind]}"
+        case _:
+            return ""
+
+
+def _by_cluster(node: Node, clusters: Sequence[str]) -> str:
+    """Return how patterns are written that name no cluster, with the clusters that there are."""
+    items = node.items if isinstance(node, SequenceNode) else (node,)
+    sources = [item.source for item in items if isinstance(item, Scalar)]
+    named = [source for source in sources if source in clusters] or list(clusters) or ["prod"]
+    ids = [shown(source) for source in sources if source not in clusters] or ['"*"']
+    few = ", ".join(ids[:_MOST_SHOWN]) + (", …" if len(ids) > _MOST_SHOWN else "")
+    others = f"; clusters of this file: {listed(clusters, 'and')}" if clusters else ""
+    return f": write {{{named[0]}: [{few}]}}{others}"
+
+
+_MOST_SHOWN = 5
+_NAMED = {
+    "windows": "nightly: {weekly: …, repositories: …}",
+    "clusters": "prod: {url: …}",
+    "exclusions": 'freeze: ["2026-12-20..2027-01-03"]',
+}
+_RULES = {
+    "cron": "cron: {{expression: {}, duration: 4h}}",
+    "rrule": "rrule: {{rule: {}, from: 2026-01-25T02:00, duration: 6h}}",
+    "weekly": "weekly: {days: [sunday], start: 02:00, end: 06:00}",
+    "monthly": "monthly: {on: [second tuesday], start: 20:00, duration: 3h}",
+    "once": "once: {start: 2026-12-24T18:00, end: 2026-12-27T06:00}",
+}
 
 
 def _not_text(node: Node, wanted: str) -> str:

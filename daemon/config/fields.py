@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -17,7 +18,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from daemon import durations
 from daemon.config import addresses, notation
 from daemon.ledger import url
-from daemon.windows.rules import MonthDay
+from daemon.windows.rules import ClockEnd, MonthDay
 from daemon.windows.window import CatchUp, OnDrift
 from daemon.wording import listed, nearest, shown
 
@@ -55,6 +56,9 @@ class Section(BaseModel):
         """Add the keys that a section must have, which its fields do not show."""
         reference = handler(core)
         schema = handler.resolve_ref_schema(reference)
+        # Editors show it: as WeeklySection is called in words.
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__.removesuffix("Section"))
+        schema["title"] = words.strip("_").lower()
         if cls.required:
             schema["required"] = list(cls.required)
         if cls.exactly_one:
@@ -91,7 +95,14 @@ class Text:
 
     def __get_pydantic_json_schema__(self, core: object, handler: object) -> JsonSchemaValue:
         """Describe the text, not its parsed value."""
-        return {"type": "string", **self.schema}
+        return {"type": "string", **self.described}
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The schema, with what editors say of a text of another form."""
+        message = f"not {self.wanted}" if self.wanted else ""
+        is_said = "pattern" in self.schema and message
+        return {**self.schema, **({"patternErrorMessage": message} if is_said else {})}
 
     def read(self, value: object) -> object:
         """Return the parsed value. Raises PydanticCustomError if it is no text."""
@@ -117,7 +128,7 @@ class OrText:
         self, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Describe both forms."""
-        return {"anyOf": [{"type": "string", **self.text.schema}, handler(core)]}
+        return {"anyOf": [{"type": "string", **self.text.described}, handler(core)]}
 
     def _either(self, value: object, section: Callable[[object], object]) -> object:
         return section(value) if isinstance(value, dict) else self.text.read(value)
@@ -202,7 +213,7 @@ class DayOfMonth:
     def __get_pydantic_json_schema__(self, core: object, handler: object) -> JsonSchemaValue:
         """Describe both forms."""
         number = {"type": "integer", "minimum": -31, "maximum": 31, "not": {"const": 0}}
-        return {"anyOf": [number, {"type": "string"}]}
+        return {"anyOf": [number, {"enum": list(notation.MONTH_DAYS)}, {"type": "string"}]}
 
     def _read(self, value: object) -> MonthDay:
         if isinstance(value, str):
@@ -246,8 +257,10 @@ def _choice(choices: type[StrEnum]) -> Text:
     return Text(one_of(choices), f"allowed: {listed(choices)}", {"enum": list(choices)})
 
 
-def _pattern(pattern: str) -> dict[str, Any]:
-    return {"pattern": pattern}
+def _pattern(pattern: str, wanted: str = "") -> dict[str, Any]:
+    """Describe a text; *wanted* is what editors say where no number may stand, either."""
+    said = {"patternErrorMessage": f"not {wanted}"} if wanted else {}
+    return {"pattern": pattern, **said}
 
 
 _ZERO = timedelta(0)
@@ -267,10 +280,14 @@ LeaseTime = Annotated[timedelta, _duration(SHORTEST_LEASE, _HOUR)]
 Limit = Annotated[timedelta, _duration(_LEAST, _HOUR)]
 
 AnyText = Annotated[str, Text(str)]
-Name = Annotated[str, Text(notation.name, schema=_pattern(notation.NAME))]
+Name = Annotated[str, Text(notation.name, schema=_pattern(notation.NAME, notation.A_NAME))]
 Zone = Annotated[ZoneInfo, Text(notation.zone)]
 Start = Annotated[time, Text(notation.time_of_day, notation.A_TIME, _pattern(notation.TIME))]
-End = Annotated[timedelta, Text(notation.end_of_day, notation.A_TIME, _pattern(notation.END))]
+End = Annotated[ClockEnd, Text(notation.end, notation.AN_END, _pattern(notation.END))]
+END_MEANS = (
+    "Time of day; before the start it is that of the next day. Or of a later day: monday 06:00 is"
+    " on the next Monday after the day of the start, +2d 06:00 two days later."
+)
 Day = Annotated[date, Text(notation.day, notation.A_DATE, {"format": "date"})]
 DateRangeText = Text(notation.date_range, notation.A_DATE_RANGE, _pattern(notation.DATES))
 Local = Annotated[
@@ -279,7 +296,14 @@ Local = Annotated[
 Instant = Annotated[
     datetime, Text(notation.instant, notation.AN_INSTANT, _pattern(notation.INSTANT))
 ]
-Weekdays = Annotated[frozenset[int], Text(notation.weekdays, notation.A_DAY)]
+Weekdays = Annotated[
+    frozenset[int],
+    Text(
+        notation.weekdays,
+        notation.A_DAY,
+        {"anyOf": [{"enum": list(notation.DAYS)}, _pattern(notation.DAY_RANGE, notation.A_DAY)]},
+    ),
+]
 OnDay = Annotated[MonthDay, DayOfMonth()]
 OnDriftWord = Annotated[OnDrift, _choice(OnDrift)]
 CatchUpWord = Annotated[CatchUp, _choice(CatchUp)]
@@ -289,8 +313,13 @@ Listener = Annotated[
     tuple[str, int], Text(addresses.listener, addresses.A_LISTENER, _pattern(addresses.LISTEN))
 ]
 Ledger = Annotated[str, Text(url.ledger, url.A_LEDGER, _pattern(url.LEDGER))]
-Variable = Annotated[str, Text(addresses.variable, schema=_pattern(addresses.VARIABLE))]
-HeaderName = Annotated[str, Text(addresses.header_name, schema=_pattern(addresses.HEADER))]
+Variable = Annotated[
+    str,
+    Text(addresses.variable, schema=_pattern(addresses.VARIABLE, addresses.A_VARIABLE)),
+]
+HeaderName = Annotated[
+    str, Text(addresses.header_name, schema=_pattern(addresses.HEADER, addresses.A_HEADER))
+]
 Username = Annotated[str, Text(addresses.username)]
 FileName = Annotated[str, Text(addresses.file_name)]
 RepositoryPattern = Annotated[str, Text(addresses.repository_pattern)]

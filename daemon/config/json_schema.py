@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
@@ -26,6 +28,10 @@ class _Generator(GenerateJsonSchema):
             described["additionalProperties"] = False
         return described
 
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:  # noqa: ARG002  # as pydantic has it
+        """Keep keys as they are declared: in examples they stand as people write them."""
+        return value
+
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002  # as pydantic has it
         """Leave out titles that only repeat the key."""
         return False
@@ -34,5 +40,25 @@ class _Generator(GenerateJsonSchema):
 def json_schema() -> dict[str, object]:
     """Return the JSON Schema (draft 2020-12) of schedules.yaml, for editors."""
     described = FileSection.model_json_schema(schema_generator=_Generator)
+    for section in (described, *described["$defs"].values()):
+        for field in section.get("properties", {}).values():
+            _offer(field)
     head = {"$schema": GenerateJsonSchema.schema_dialect, "title": "schedules.yaml"}
     return head | {key: value for key, value in described.items() if key != "title"}
+
+
+def _offer(field: dict[str, Any]) -> None:
+    """Make snippets of examples that are lists of mappings, which editors would not write out.
+
+    Source: yaml-language-server, `getInsertTextForProperty` of its completion.
+    """
+    lists = [each for each in field["examples"] if _has_mapping(each)]
+    if lists:
+        field["examples"] = [each for each in field["examples"] if each not in lists]
+        field["defaultSnippets"] = [
+            {"label": f"an example: {', '.join(each[0])}", "body": each} for each in lists
+        ]
+
+
+def _has_mapping(example: object) -> bool:
+    return isinstance(example, list) and any(isinstance(item, dict) for item in example)

@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
+from daemon.config.advice import zones
 from daemon.windows.dates import DateRange
-from daemon.windows.rules import DayNumber, MonthDay, NthWeekday
-from daemon.wording import listed, nearest, shown
+from daemon.windows.rules import ClockEnd, DayNumber, MonthDay, NthWeekday, WeekdayEnd
+from daemon.wording import nearest, shown
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 TIME = r"^([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"
-END = r"^(([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?)$"
+_END_OF_DAY = r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?"
 DATES = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(\.\.[0-9]{4}-[0-9]{2}-[0-9]{2})?$"
 LOCAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?$"
 INSTANT = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([Zz]|[+-][0-9]{2}:[0-9]{2})?$"
 )
 
+A_NAME = "a name: letters, digits, _ . and -, the first a letter or digit, at most 63"
 A_TIME = "a time of day: write hours and minutes, 02:00"
+AN_END = (
+    "an end: write a time of day, at most 24:00, or monday 06:00 for the next Monday, or +2d 06:00"
+    " for two days later"
+)
 A_DATE = "a date: write 2026-11-12"
 A_DATE_RANGE = "a date or a range of dates: write 2026-11-12 or 2026-12-20..2027-01-03"
 A_LOCAL_TIME = "a local time: write 2026-01-25T02:00"
@@ -41,57 +46,76 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 _WEEKDAY = {name[:length]: day for day, name in enumerate(_WEEKDAYS) for length in (3, len(name))}
 _GROUPS = {"daily": range(7), "weekdays": range(5), "weekend": range(5, 7)}
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
+DAYS = (*_WEEKDAYS, *_GROUPS)
+MONTH_DAYS = tuple(f"{nth} {name}" for nth in _ORDINALS for name in _WEEKDAYS)
+"""Words that editors offer."""
+
+
+def _either_case(word: str) -> str:
+    return "".join(f"[{char.upper()}{char}]" for char in word)
+
+
+_A_WEEKDAY = "|".join(f"{_either_case(n[:3])}({_either_case(n[3:])})?" for n in _WEEKDAYS)
+DAY_RANGE = f"^({'|'.join(map(_either_case, _GROUPS))}|({_A_WEEKDAY})(-({_A_WEEKDAY}))?)$"
+
 _LONGEST_MONTH = 31
+_LONGEST_LIST = 100
+_LATEST_END = 366
+END = rf"^(({_A_WEEKDAY}|\+[0-9]{{1,3}}d) +)?({_END_OF_DAY})$"
 
 
 def name(text: str) -> str:
     """Parse the name of a window, a cluster, an exclusion or a label."""
     if not re.fullmatch(NAME, text):
-        raise ValueError(
-            f"{shown(text)} is not a name: letters, digits, _ . and -, the first a letter or digit,"
-            " at most 63"
-        )
+        raise ValueError(f"{shown(text)} is not {A_NAME}")
     return text
 
 
 def zone(text: str) -> ZoneInfo:
     """Parse the name of an IANA time zone."""
-    if text not in _zones():
-        guess = _city(text) or nearest(text, _zones())
-        raise ValueError(f"{shown(text)} is not an IANA time zone such as Europe/Berlin{guess}")
+    if text not in zones.names():
+        raise ValueError(zones.explain(text))
     return ZoneInfo(text)
-
-
-@cache
-def _zones() -> tuple[str, ...]:
-    """Return the zones; ZoneInfo would also accept `right/…`, which counts leap seconds."""
-    return tuple(sorted(available_timezones() - {"localtime", "Factory"}))
-
-
-def _city(text: str) -> str:
-    """Suggest the zone of a city that has no continent or a wrong one."""
-    city = text.rpartition("/")[2].replace(" ", "_").casefold()
-    zones = [zone for zone in _zones() if zone.rpartition("/")[2].casefold() == city]
-    return f"; did you mean {listed(map(shown, zones))}?" if zones else ""
 
 
 def time_of_day(text: str) -> time:
     """Parse a time of day."""
     if re.fullmatch(TIME, text):
         return time.fromisoformat(text if text[2] == ":" else f"0{text}")
-    if re.fullmatch(END, text):
+    if re.fullmatch(_END_OF_DAY, text):
         raise ValueError("24:00 is allowed as an end only: a start is 00:00 of the next day")
     raise ValueError(f"{shown(text)} is not {A_TIME}")
 
 
-def end_of_day(text: str) -> timedelta:
-    """Parse a time of day that may be 24:00; return the time since midnight."""
-    if re.fullmatch(END, text) and text.startswith("24"):
-        return timedelta(hours=24)
-    if not re.fullmatch(TIME, text):
-        raise ValueError(f"{shown(text)} is not {A_TIME}, at most 24:00")
-    end = time_of_day(text)
-    return timedelta(hours=end.hour, minutes=end.minute, seconds=end.second)
+def end(text: str) -> ClockEnd:
+    """Parse an end: a time of day, up to 24:00, of the same, the next, or a named later day."""
+    day, _, at = text.rpartition(" ")
+    if not re.fullmatch(END, text):
+        raise ValueError(f"{shown(text)} is not {AN_END}{_probable_end(day.strip(), at)}")
+    hours, minutes, seconds = map(int, f"{at}:00".split(":")[:3])
+    since_midnight = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    day = day.strip().casefold()
+    if day in _WEEKDAY:
+        return WeekdayEnd(_WEEKDAY[day], since_midnight)
+    return timedelta(days=_days_later(day, at) if day else 0) + since_midnight
+
+
+def _days_later(day: str, at: str) -> int:
+    days = int(day[1:-1])
+    if days == 0:
+        raise ValueError(f"{day} is the day of the start, which needs no name: write {shown(at)}")
+    if days > _LATEST_END:
+        raise ValueError(f"{day} is out of bounds: +1d to +{_LATEST_END}d are allowed")
+    return days
+
+
+def _probable_end(day: str, at: str) -> str:
+    """Suggest an end that is written almost like *day* and *at*."""
+    if not re.fullmatch(_END_OF_DAY, at):
+        return ""
+    if re.fullmatch("[0-9]{1,3}d", day):
+        return f"; did you mean {shown(f'+{day} {at}')}?"
+    return nearest(f"{day.casefold()} {at}", [f"{name} {at}" for name in _WEEKDAYS]) if day else ""
 
 
 def day(text: str) -> date:
@@ -152,6 +176,9 @@ def _instant(text: str, wanted: str) -> datetime:
 def weekdays(text: str) -> frozenset[int]:
     """Parse a day, a range that may cross the end of the week, or a group; Monday is 0."""
     words = text.casefold()
+    if "," in words:
+        each = ", ".join(part.strip() for part in words.split(","))
+        raise ValueError(f"{shown(text)} is one text: write a list, [{each[:_LONGEST_LIST]}]")
     if words in _GROUPS:
         return frozenset(_GROUPS[words])
     first, dash, last = words.partition("-")
@@ -176,8 +203,7 @@ def month_day(text: str) -> MonthDay:
         return day_number(int(text))
     ordinal, _, weekday = " ".join(text.casefold().split()).partition(" ")
     if ordinal not in _ORDINALS or weekday not in _WEEKDAY:
-        known = [f"{nth} {name}" for nth in _ORDINALS for name in _WEEKDAYS]
-        raise ValueError(f"{shown(text)} is not {A_MONTH_DAY}{nearest(text, known)}")
+        raise ValueError(f"{shown(text)} is not {A_MONTH_DAY}{nearest(text, MONTH_DAYS)}")
     return NthWeekday(_ORDINALS[ordinal], _WEEKDAY[weekday])
 
 

@@ -27,13 +27,12 @@ _ENCRYPTED_PROXY = (
 
 
 class Targets:
-    """The targets of one file as they are read; `warnings` is what works and is unwise."""
+    """The targets of one file as they are read."""
 
     def __init__(self, sources: SecretSources, faults: Faults) -> None:
         """Look for secrets in *sources*, note faults in *faults*."""
         self._sources = sources
         self._faults = faults
-        self.warnings: list[str] = []
 
     def read(
         self, place: Place, section: Collection[NotifySection], windows: Collection[str]
@@ -122,9 +121,10 @@ class Targets:
             self._faults.add(source, str(exc))
             return
         if is_plain_http_to_elsewhere(url):
-            self.warnings.append(
-                f"notify: {target.name}: its URL begins with http://: whoever is on the way can"
-                " read it and what is sent"
+            self._faults.warn(
+                source,
+                f"the URL of {target.name} begins with http://: whoever is on the way can read it"
+                " and what is sent",
             )
 
 

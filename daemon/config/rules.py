@@ -39,7 +39,7 @@ class WeeklySection(RuleSection):
     )
     start: fields.Start | None = optional("Time of day.", "23:30")
     end: fields.End | None = optional(
-        "Time of day; before the start it is that of the next day.", "02:00", "24:00"
+        fields.END_MEANS, "02:00", "24:00", "monday 06:00", "+2d 06:00"
     )
     duration: fields.Length | None = optional("Elapsed time.", "2h")
 
@@ -63,9 +63,7 @@ class MonthlySection(RuleSection):
     )
     offset_days: Annotated[int, Whole(-31, 31)] | None = optional("Days after `on` (default 0).", 2)
     start: fields.Start | None = optional("Time of day.", "20:00")
-    end: fields.End | None = optional(
-        "Time of day; before the start it is that of the next day.", "24:00"
-    )
+    end: fields.End | None = optional(fields.END_MEANS, "24:00", "monday 06:00", "+2d 06:00")
     duration: fields.Length | None = optional("Elapsed time.", "3h")
 
     def to_rule(self) -> Rule | None:

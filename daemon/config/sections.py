@@ -258,14 +258,26 @@ class FileSection(Section):
         "3m",
     )
     clusters: dict[fields.Name, ClusterSection] | None = optional(
-        "Clusters by name.", {"prod": {"url": "https://backup1.example.com:18097"}}
+        "Clusters by name.",
+        {
+            "prod": {
+                "url": "https://backup1.example.com:18097",
+                "username": "cbmaintd",
+                "password_file": "prod.password",
+            }
+        },
     )
     exclusions: dict[fields.Name, ExclusionDays] | None = optional(
         "Sets of days by name.", {"year-end-freeze": ["2026-12-20..2027-01-03", "2027-01-06"]}
     )
     windows: dict[fields.Name, WindowSection] | None = optional(
         "Windows by name.",
-        {"patching": {"weekly": {"days": "sunday", "start": "02:00", "end": "06:00"}}},
+        {
+            "patching": {
+                "weekly": {"days": "sunday", "start": "02:00", "end": "06:00"},
+                "repositories": {"prod": ["*"]},
+            }
+        },
     )
     notify: Annotated[tuple[NotifySection, ...], OneOrMore("target")] | None = optional(
         "Who is told of what happens.", [{"slack": {"file": "slack.url"}}]

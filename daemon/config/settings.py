@@ -6,14 +6,15 @@ parsed fields, *settings* are what the rest of the program uses without checking
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon.config import tree
-from daemon.config.clusters import SecretSources, cluster_settings, warnings_of
+from daemon.config.advice.older_yaml import undone
+from daemon.config.clusters import SecretSources, cluster_settings
 from daemon.config.days.attachments import Attachments
 from daemon.config.days.exclusions import Exclusions
 from daemon.config.document import read
@@ -50,7 +51,8 @@ class Settings:
     """A valid schedules.yaml: `path` as the user gave it, `text` as read.
 
     `attached` has the texts of the calendar files that it names, which are in `folder`; `digest` is
-    the SHA-256 of all of it, by which daemons on one ledger agree.
+    the SHA-256 of all of it, by which daemons on one ledger agree. `places` are the lines and
+    columns of windows, by name.
     """
 
     path: str
@@ -69,7 +71,8 @@ class Settings:
     windows: Mapping[str, Window]
     notify: tuple[Target, ...]
     attached: Mapping[str, str]
-    warnings: tuple[str, ...]
+    places: Mapping[str, tuple[int, int]]
+    warnings: tuple[Fault, ...]
 
     def applied(self, now: datetime) -> AppliedConfig:
         """Return what the ledger keeps of it, in force since *now*."""
@@ -114,7 +117,7 @@ def _parsed(
     *,
     must_exist: bool,
 ) -> Settings:
-    document = read(text)
+    document = undone(read(text))
     faults = Faults(document.faults)
     settings = None
     if document.root is not None:
@@ -148,6 +151,8 @@ class _Reading:
         attached = self._exclusions.attachments.texts()
         targets = Targets(self._sources, self._faults)
         names = self._root.under("windows")
+        notified = targets.read(self._root.at("notify"), section.notify or (), names)
+        self._warn(section.listen)
         return Settings(
             path=path,
             folder=self._sources.folder,
@@ -163,15 +168,19 @@ class _Reading:
             lease=self._lease(section, clusters.values()),
             clusters=clusters,
             windows=windows,
-            notify=targets.read(self._root.at("notify"), section.notify or (), names),
+            notify=notified,
             attached=attached,
-            warnings=(
-                *(w for cluster in clusters.values() for w in warnings_of(cluster)),
-                *_warnings_of(section.listen),
-                *self._exclusions.warnings,
-                *targets.warnings,
-            ),
+            places={name: _where(place) for name, place in names.items()},
+            warnings=self._faults.warnings,
         )
+
+    def _warn(self, listen: tuple[str, int] | None) -> None:
+        if listen and not is_loopback(listen[0]):
+            self._faults.warn(
+                self._root.at("listen"),
+                f"{listen[0]} can be reached from other machines; metrics and health are served"
+                " without a password: 127.0.0.1 is for this machine alone",
+            )
 
     def _lease(self, section: FileSection, clusters: Iterable[ClusterSettings]) -> timedelta:
         totals = {cluster.name: cluster.timeout.total for cluster in clusters}
@@ -235,12 +244,9 @@ class _Reading:
         )
 
 
-def _warnings_of(listen: tuple[str, int] | None) -> Iterator[str]:
-    if listen and not is_loopback(listen[0]):
-        yield (
-            f"listen: {listen[0]} can be reached from other machines; metrics and health are served"
-            " without a password: 127.0.0.1 is for this machine alone"
-        )
+def _where(place: Place) -> tuple[int, int]:
+    node = place.key or place.node
+    return node.line, node.column
 
 
 def difference(before: Settings | None, after: Settings) -> dict[str, list[str]]:

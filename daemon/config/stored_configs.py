@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
-from daemon.config.days.attachments import Attachments
-from daemon.config.settings import Settings, parse
-from daemon.errors import ConfigError
+from daemon.config.file_watch import Content
+from daemon.config.reading.limits import Limits
+from daemon.config.reading.process import FileReading
+from daemon.config.reading.request import Request
+from daemon.config.settings import Settings
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.state import AppliedConfig
 from daemon.service.cluster import ClusterSettings
@@ -30,17 +31,26 @@ def clusters(
             moved = (cluster.formerly() for cluster in settings.clusters.values())
             known = {**{cluster.name: cluster for cluster in moved}, **settings.clusters}
             found |= {name: known[name] for name in names & known.keys() - found.keys()}
+        if found.keys() == names:
+            break
     return found
 
 
-def read_again(applied: AppliedConfig, environ: Mapping[str, str]) -> Settings | None:
-    """Parse a configuration again; a secret deleted since then must not prevent a resume."""
-    with suppress(ConfigError):
-        return parse(
-            applied.text,
-            applied.path,
-            environ=environ,
-            check_secrets=False,
-            attachments=Attachments(applied.folder, applied.attached),
-        )
-    return None
+def read_again(
+    applied: AppliedConfig, environ: Mapping[str, str], limits: Limits | None = None
+) -> Settings | None:
+    """Return what a configuration means; None if it is no longer valid.
+
+    A secret deleted since then must not prevent a resume. It is read under *limits* like any file:
+    another version may have accepted it, or another daemon on the same database.
+    """
+    request = Request(
+        Content(applied.text),
+        applied.path,
+        applied.folder,
+        environ,
+        check_secrets=False,
+        kept=applied.attached,
+        limits=limits or Limits(),
+    )
+    return FileReading().read(request).settings

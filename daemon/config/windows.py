@@ -157,20 +157,23 @@ def _excluded(
     section: WindowSection,
     exclusions: Mapping[str, DateSet | None],
     faults: Faults,
-) -> tuple[DateRange | DateSet, ...]:
-    found: list[DateRange | DateSet] = []
+) -> tuple[DateSet, ...]:
+    """Return the sets that are named, each once, and one of all dates of its own."""
+    found: dict[str, DateSet] = {}
+    own: list[DateRange] = []
     for index, word in enumerate(section.exclude or ()):
         try:
-            found.append(_excluded_by(word, exclusions))
+            if word in exclusions:
+                found[word] = exclusions[word] or DateSet(())
+            else:
+                own.append(_date_range(word, exclusions))
         except ValueError as exc:
             faults.add(place.at(index), str(exc))
-    return tuple(found)
+    return (*found.values(), *((DateSet.of(own),) if own else ()))
 
 
-def _excluded_by(word: str, exclusions: Mapping[str, DateSet | None]) -> DateRange | DateSet:
-    """Return the dates of an exclusion's name, or of a date or range. Raises ValueError."""
-    if word in exclusions:
-        return exclusions[word] or DateSet(())
+def _date_range(word: str, exclusions: Mapping[str, DateSet | None]) -> DateRange:
+    """Return the dates of a date or range. Raises ValueError."""
     if notation.looks_like_date(word):
         return notation.date_range(word)
     raise ValueError(

@@ -203,7 +203,12 @@ class Lane:
         self._to_confirm.append((repository, on_recorded))
 
     def _confirm(self) -> None:
-        """Say what the ledger has of what came, in its order; between passes nothing is written."""
+        """Say what the ledger has of what came, in its order; between passes nothing is written.
+
+        Whoever lost the cluster says nothing: its next owner has to look by itself.
+        """
+        if self.lease and self.lease.is_dropped:
+            self._to_confirm.clear()
         while self._to_confirm and self._holdings.is_saved(self._to_confirm[0][0]):
             self._to_confirm.popleft()[1]()
 
@@ -296,6 +301,7 @@ class Lane:
         if self._parts.is_expecting(self.settings.name):
             # What it recorded by itself would be overwritten by what comes.
             return SOONEST
+        self._holdings.offer_again()
         due_in = await self.controller.run_pass(self._parts.rules(), is_urgent=is_urgent)
         self._confirm()
         name = self.settings.name
@@ -328,7 +334,7 @@ class Lane:
         try:
             records = await hand_over(self._holdings, names)
         except LedgerError as exc:
-            keys = {"cluster": self.settings.name, "error": str(exc)}
+            keys = {"cluster": self.settings.name, "repository": None, "error": str(exc)}
             self._parts.log.error(events.LEDGER_FAILED, **keys)  # noqa: TRY400  # no bug of ours
             return
         if records:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from daemon.ledger.claims import Stale
+from daemon.ledger.postgresql.claims import Stale
 
 
 class LateCalls:
@@ -27,9 +27,13 @@ class LateCalls:
         self._found += new
         return bool(new)
 
-    def to_look_at(self) -> list[Stale]:
-        """Return what was found since this was asked last, the oldest first."""
-        found, self._found = self._found, []
+    def to_look_at(self, lanes: Collection[str]) -> list[Stale]:
+        """Return what was found since this was asked last on clusters that have *lanes*.
+
+        The oldest come first; what has no lane yet is kept until it has.
+        """
+        found = [each for each in self._found if each.cluster in lanes]
+        self._found = [each for each in self._found if each.cluster not in lanes]
         return found
 
     def recorded(self, call: Stale) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from daemon.core.attempt import Attempt
 from daemon.core.shares import Lease
-from daemon.ledger.claims import Grant
+from daemon.ledger.postgresql.claims import Grant
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Leases:
         self._ended: dict[str, int] = {}
         self._late: list[tuple[int, Attempt]] = []
         self._grants: list[tuple[Lease, Grant]] = []
+        self._lost: set[tuple[str, int]] = set()
 
     @property
     def names(self) -> frozenset[str]:
@@ -55,15 +56,29 @@ class Leases:
         """Let these go on until then, by their epochs; drop all others, and name those."""
         lost = []
         for name, held in self._held.items():
+            if self._ended.get(name) == held.epoch:
+                # Not asked for.
+                continue
             if renewed.get(name) == held.epoch:
                 held.renew(until)
-            elif not held.is_dropped:
-                held.drop()
+            elif self.lose(held):
                 lost.append(name)
         known = {name: held.epoch for name, held in self._held.items()}
         # Claimed by an answer that was lost on its way: nobody here speaks to these.
         self._ended |= {name: each for name, each in renewed.items() if known.get(name) != each}
         return sorted(lost)
+
+    def lose(self, lease: Lease) -> bool:
+        """Drop a lease that is over; return whether that is news."""
+        lease.drop()
+        is_news = (lease.cluster, lease.epoch) not in self._lost
+        self._lost.add((lease.cluster, lease.epoch))
+        return is_news
+
+    @property
+    def ended(self) -> dict[str, int]:
+        """The claims that nobody here needs any more, by their epochs."""
+        return dict(self._ended)
 
     def let_go(self, cluster: str) -> None:
         """Note that a cluster's lane ends; the claim is renewed until it has."""
@@ -96,6 +111,7 @@ class Leases:
             held = self._held.get(name)
             if held and held.epoch == epoch:
                 del self._held[name]
+                self._lost.discard((name, epoch))
                 self._let_go.discard(name)
                 released += [] if held.is_dropped else [name]
         return sorted(released)

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from daemon import __version__
@@ -21,12 +22,13 @@ from daemon.core.moment import Moment
 from daemon.core.shares import LONGEST_SKEW, Lease, Rebalance, plan_rebalance, renewal_of
 from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
+from daemon.fleet.chores import Chores
 from daemon.fleet.late_calls import LateCalls
 from daemon.fleet.leases import Leases
 from daemon.host.thread import WorkerThread
-from daemon.ledger.claims import Claims, Grant, Heartbeat, MemberReport
-from daemon.ledger.fenced_store import FencedWriter
 from daemon.ledger.ledger import SharedLedger
+from daemon.ledger.postgresql.claims import Claims, Grant, Heartbeat, MemberReport
+from daemon.ledger.postgresql.fenced_store import FencedWriter
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.ledger.thread import LaneStore, LedgerThread
 from daemon.log import events
@@ -39,7 +41,6 @@ T = TypeVar("T")
 BEAT_S = 0.3
 """How often it is looked who lives and what is free."""
 
-CHORES_EVERY = timedelta(seconds=1)
 SURE_WITHIN = timedelta(seconds=5)
 """An answer that took longer tells nothing of how far two clocks are apart."""
 
@@ -64,7 +65,8 @@ class Membership:
         self._ledger = ledger
         self.id = ledger.user
         # On a connection of its own: no heartbeat has to wait for the writes of passes.
-        self._claims = Claims(ledger.another_connection(), self.id)
+        self._connection = ledger.another_connection()
+        self._claims = Claims(self._connection, self.id)
         self._writer = LedgerThread(
             FencedWriter(ledger, self.id, clock).write_together, ledger.place
         )
@@ -88,10 +90,8 @@ class Membership:
         self._sought: set[str] = set()
         self._skew = timedelta(0)
         self._reading = Reading()
-        self._overrides = tuple(overrides)
-        self._chore: tuple[datetime, int] | None = None
-        self._chores_done = timedelta(0)
-        self._changed_reach: dict[str, Unreachable | None] = {}
+        self._chores = Chores(ledger, self._claims, log, overrides)
+        self._listed: frozenset[str] = frozenset()
         self._said: dict[str, object] = {}
         self._unreachable: str | None = None
 
@@ -196,15 +196,15 @@ class Membership:
 
     def forget_attempts(self, before: datetime, most: int) -> None:
         """Delete old attempts, some every second until there are no more."""
-        self._chore = (before, most)
+        self._chores.forget_attempts(before, most)
 
     def note_unreachable(self, changes: Mapping[str, Unreachable | None]) -> None:
         """Note which clusters do not answer, and which do again, at the next beat."""
-        self._changed_reach.update(changes)
+        self._chores.note_unreachable(changes)
 
     def overrides(self) -> list[Override]:
         """List what people decided beside the file."""
-        return list(self._overrides)
+        return list(self._chores.overrides)
 
     # The task
 
@@ -220,41 +220,50 @@ class Membership:
                     await self._woken.wait()
             self._woken.clear()
         await self._step_safely(self._say_goodbye)
+        self._connection.close()
 
     async def _step_safely(self, step: Callable[[], Awaitable[None]]) -> None:
         try:
             await step()
         except LedgerError as exc:
             if self._unreachable is None:
-                self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
+                keys = {"cluster": None, "repository": None, "error": str(exc)}
+                self._log.error(events.LEDGER_FAILED, **keys)  # no bug of ours
             self._unreachable = str(exc)
         except Exception:  # noqa: BLE001  # a bug here must not end the beats: holds hang on them
             self._log.critical(events.PASS_CRASHED, cluster=None, exc_info=True)
             await asyncio.sleep(BEAT_S)
         else:
             if self._unreachable is not None:
-                self._log.info(events.LEDGER_RECOVERED, cluster=None)
+                self._log.info(events.LEDGER_RECOVERED, cluster=None, repository=None)
             self._unreachable = None
 
     async def _step(self) -> None:
-        """Make one beat.
+        """Make one beat; what fails of it keeps nothing of the rest from being done.
 
-        1. Report ourselves, renew what is due, and see how things stand.
+        1. Renew what is due: what was renewed counts, whatever becomes of the rest.
         2. Give back what was let go of, and keep what came too late as stale.
-        3. Claim what is our share.
-        4. Do the chores.
+        3. Report ourselves, see how things stand, claim what is our share, and do the chores.
         """
+        steps = (self._renew, self._give_back, self._take_part)
         if self._is_leaving:
-            await self._ask(self._claims.leave)
-            await self._give_back()
-            await self._renew_alone()
-            return
-        heartbeat = await self._beat()
-        await self._give_back()
+            leave = partial(self._ask, self._claims.leave)
+            steps = (leave, self._give_back, self._renew)
+        failed = None
+        for step in steps:
+            try:
+                await step()
+            except LedgerError as exc:
+                failed = failed or exc
+        if failed:
+            raise failed
+
+    async def _take_part(self) -> None:
+        heartbeat, config = await self._beat()
         await self._seek(heartbeat)
         await self._claim(heartbeat)
         await self._note_looks(heartbeat)
-        await self._do_chores(heartbeat)
+        await self._do_chores(heartbeat, config)
 
     def _report(self, config: AppliedConfig) -> MemberReport:
         return MemberReport(
@@ -268,41 +277,38 @@ class Membership:
             reading=self._reading,
         )
 
-    async def _beat(self) -> Heartbeat:
+    async def _beat(self) -> tuple[Heartbeat, AppliedConfig]:
         config, lease = self._config, self._lease
         if config is None:
             raise AssertionError("a member is aimed before it starts")
         before, report = self._clock(), self._report(config)
-        is_due = self._is_due(before)
-        if is_due:
-            # On its own, and first: what is renewed counts, whatever becomes of the rest.
-            self._take_renewed(await self._ask(lambda: self._claims.renew(lease)), before, lease)
-            before = self._clock()
         heartbeat = await self._ask(lambda: self._claims.beat(report, lease))
         after = self._clock()
         self._heartbeat = heartbeat
         if after.uptime - before.uptime < SURE_WITHIN:
             self._compare_clocks(before.wall + (after.wall - before.wall) / 2 - heartbeat.now)
         self._say_agreement(heartbeat, config)
-        return heartbeat
+        return heartbeat, config
 
-    def _is_due(self, now: Moment) -> bool:
-        return self._renewed is None or now.uptime - self._renewed >= renewal_of(self._lease)
+    async def _renew(self) -> None:
+        """Let leases go on from when that was asked for; what is not renewed is lost.
 
-    def _take_renewed(self, renewed: Mapping[str, int], sent: Moment, lease: timedelta) -> None:
-        """Let renewed leases go on, from when that was asked for; all others are lost."""
-        self._renewed = sent.uptime
-        lost = self._leases.renew(renewed, sent.uptime + lease)
+        A claim whose lane has ended is not renewed: if it cannot be given back it ends by itself.
+        """
+        sent, lease, ended = self._clock().uptime, self._lease, self._leases.ended
+        if self._renewed is not None and sent - self._renewed < renewal_of(lease):
+            return
+        renewed = await self._ask(lambda: self._claims.renew(lease, ended))
+        self._renewed = sent
+        self._say_lost(self._leases.renew(renewed, sent + lease))
+
+    def lose(self, leases: Iterable[Lease]) -> None:
+        """Note that these leases are over: others may have their clusters by now."""
+        self._say_lost(sorted(lease.cluster for lease in leases if self._leases.lose(lease)))
+
+    def _say_lost(self, lost: Sequence[str]) -> None:
         if lost:
-            self._log.warning(events.CLUSTERS_LOST, clusters=lost)
-
-    async def _renew_alone(self) -> None:
-        """Keep what still ends; who leaves is no member any more."""
-        now = self._clock()
-        if self._leases.names and self._is_due(now):
-            lease = self._lease
-            renewed = await self._ask(lambda: self._claims.renew(lease))
-            self._take_renewed(renewed, now, lease)
+            self._log.warning(events.CLUSTERS_LOST, clusters=list(lost))
 
     def _compare_clocks(self, skew: timedelta) -> None:
         could_pause, self._skew = self.may_pause, skew
@@ -328,7 +334,9 @@ class Membership:
     async def _give_back(self) -> None:
         found = self._leases.to_return()
         if found.late:
-            await self._ask(lambda: self._claims.keep_stale(found.late))
+            for late, why in await self._ask(lambda: self._claims.keep_stale(found.late)):
+                keys = {"cluster": late.cluster, "repository": late.repository, "error": why}
+                self._log.error(events.LEDGER_FAILED, **keys)
             self._leases.kept(len(found.late))
         if found.epochs:
             await self._ask(lambda: self._claims.give_back(found.epochs))
@@ -351,7 +359,13 @@ class Membership:
             self._on_news()
         sent = self._clock()
         names = self._leases.names
+        if heartbeat.claims < len(self._listed):
+            self._listed = frozenset()
+        # Where shares are uneven somebody may always have one more, and nearly never is one free.
+        if not (plan.claim and (wanted - self._listed or wanted & heartbeat.free - names)):
+            return
         grants = await self._ask(lambda: self._claims.claim(wanted, names, plan.claim, lease))
+        self._listed |= wanted
         if grants:
             self._leases.take(grants, sent.uptime + lease)
             self._log.info(
@@ -368,25 +382,10 @@ class Membership:
             await self._ask(lambda: self._claims.looked(last))
             self.late_calls.noted(last)
 
-    async def _do_chores(self, heartbeat: Heartbeat) -> None:
-        changed = dict(self._changed_reach)
-        if changed:
-            await self._ask(lambda: self._ledger.note_unreachable(changed))
-            # What changed again meanwhile is for the next beat.
-            self._changed_reach = dict(self._changed_reach.items() - changed.items())
-        if heartbeat.overrides != len(self._overrides):
-            self._overrides = tuple(await self._ask(self._claims.overrides))
+    async def _do_chores(self, heartbeat: Heartbeat, config: AppliedConfig) -> None:
+        uptime = self._clock().uptime
+        if await self._chores.do(self._ask, heartbeat.overrides, config.path, uptime):
             self._on_news()
-        now = self._clock().uptime
-        if self._chore and now - self._chores_done >= CHORES_EVERY:
-            self._chores_done = now
-            before, most = self._chore
-            if await self._ask(lambda: self._claims.forget(before, most)) < most:
-                self._chore = None
-        if "standby" not in self._said:
-            self._said["standby"] = warning = await self._ask(self._ledger.standby_warning)
-            if warning and self._config:
-                self._log.warning(events.CONFIG_WARNED, path=self._config.path, warning=warning)
 
     async def _say_goodbye(self) -> None:
         self._leases.end_untaken()

@@ -85,14 +85,11 @@ class SharedFleet(Fleet):
         What was lost is cut off: whoever has it now must not meet a call of ours.
         """
         uptime = self._clock().uptime
-        self._let_go(
-            [
-                lane.settings.name
-                for lane in self.lanes
-                if lane.lease and lane.lease.left(uptime) <= _NONE
-            ],
-            cut=True,
-        )
+        lost = [
+            lane.lease for lane in self.lanes if lane.lease and lane.lease.left(uptime) <= _NONE
+        ]
+        self._membership.lose(lost)
+        self._let_go([lease.cluster for lease in lost], cut=True)
         plan = self._membership.rebalance
         if plan.must_go or plan.excess:
             busy = {lane.settings.name for lane in self.lanes if lane.controller.is_needed}
@@ -101,7 +98,7 @@ class SharedFleet(Fleet):
         for lease, grant in self._membership.granted():
             self._take_on(lease, grant.records)
         late_calls = self._membership.late_calls
-        for late in late_calls.to_look_at():
+        for late in late_calls.to_look_at(self.lanes.names()):
             lane = self.lanes.get(late.cluster)
             if lane:
                 lane.suspect(late.repository, late.action, partial(late_calls.recorded, late))

@@ -155,6 +155,8 @@ def _is_credential(path: Path, environ: Mapping[str, str]) -> bool:
 
 
 def _decoded(content: bytes, where: str) -> str:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SecretError(f"{where}: is UTF-16: save it as UTF-8")
     try:
         return content.decode()
     except UnicodeDecodeError as exc:
@@ -165,6 +167,14 @@ def _decoded(content: bytes, where: str) -> str:
 def _checked(password: str, where: str) -> Secret:
     if not password:
         raise SecretError(f"{where}: is empty")
+    if password.startswith("\ufeff"):
+        raise SecretError(
+            f"{where}: begins with a byte order mark, which an editor left there: save it without"
+        )
+    if password != password.rstrip("\r\n\t"):
+        raise SecretError(
+            f"{where}: ends with a tab or more than one line break: delete all after the password"
+        )
     if any(ord(character) < ord(" ") or character == "\x7f" for character in password):
         raise SecretError(f"{where}: has a line break or control character, which no password has")
     if any("\ud800" <= character <= "\udfff" for character in password):

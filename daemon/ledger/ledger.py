@@ -26,6 +26,7 @@ from daemon.core.summary import News, ProgressNote
 from daemon.core.unreachable import Unreachable
 from daemon.errors import LedgerError
 from daemon.ledger import rows, tables
+from daemon.ledger.changes import Change, write, write_each, write_news
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import SuspicionFormat
 from daemon.windows.overrides import Override
@@ -133,6 +134,7 @@ class Ledger(ABC):
         A record that is spent is removed.
 
         Raises:
+            ContentError: some row was refused for what is in it; nothing was written.
             LedgerError: nothing was written.
 
         """
@@ -140,6 +142,21 @@ class Ledger(ABC):
         with self.writing() as connection:
             write(connection, self.suspicion_format(connection), changed, sent)
             write_news(connection, news)
+
+    def save_each(self, changes: Sequence[Change]) -> Sequence[LedgerError | None]:
+        """Write all rows that are not refused in one durable transaction; return what was refused.
+
+        Raises:
+            LedgerError: nothing was written.
+
+        """
+        with self.writing() as connection:
+            return write_each(
+                connection,
+                self.suspicion_format(connection),
+                changes,
+                lambda _, attempt: rows.from_attempt(attempt),
+            )
 
     def note_reading(self, faults: Sequence[str]) -> None:
         """Note that the file was read, and its faults. Raises LedgerError."""
@@ -202,6 +219,17 @@ class Ledger(ABC):
         )
         with self.transaction() as connection:
             return [self.parse(rows.to_attempt, row) for row in connection.execute(query)]
+
+    def last_attempts(self, most: int) -> list[Attempt]:
+        """List the last calls to repositories, the oldest first. Raises LedgerError."""
+        query = (
+            sa.select(tables.attempt)
+            .order_by(tables.attempt.c.started.desc(), tables.attempt.c.id.desc())
+            .limit(most)
+        )
+        with self.transaction() as connection:
+            found = [self.parse(rows.to_attempt, row) for row in connection.execute(query)]
+        return found[::-1]
 
     def listings(self) -> dict[str, Listing]:
         """Return what the last list of each cluster showed. Raises LedgerError.
@@ -314,34 +342,6 @@ class SharedLedger(Ledger):
     @abstractmethod
     def another_connection(self) -> SharedLedger:
         """Return the same ledger with the same user, on one connection of its own."""
-
-
-def write(
-    connection: sa.Connection,
-    suspicion_format: SuspicionFormat,
-    changed: Sequence[Record],
-    sent: Sequence[dict[str, Any]],
-) -> None:
-    """Replace records, and append rows of attempts."""
-    kept = [rows.from_record(record, suspicion_format) for record in changed if not record.is_spent]
-    spent = [tables.bound(record.key) for record in changed if record.is_spent]
-    tables.execute_many(connection, tables.DELETE_RECORD, spent)
-    tables.execute_many(connection, tables.UPSERT_RECORD[connection.dialect.name], kept)
-    tables.execute_many(connection, tables.INSERT_ATTEMPT, sent)
-
-
-def write_news(connection: sa.Connection, news: Iterable[News]) -> None:
-    """Replace what lists showed, and append notes about openings."""
-    for each in news:
-        if each.listing:
-            row = {"cluster": each.cluster, "text": each.listing.text()}
-            old = tables.listing.c.cluster == each.cluster
-            connection.execute(sa.delete(tables.listing).where(old))
-            connection.execute(sa.insert(tables.listing).values(row))
-        if each.notes:
-            connection.execute(
-                sa.insert(tables.progress), [rows.from_note(note) for note in each.notes]
-            )
 
 
 def add_config(connection: sa.Connection, config: AppliedConfig) -> None:

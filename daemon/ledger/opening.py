@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
 from daemon.errors import AlreadyRunningError, LedgerError
 from daemon.ledger import sqlite_file
-from daemon.ledger.claims import Claims
 from daemon.ledger.ledger import Access, DamagedError, Ledger
-from daemon.ledger.postgresql import PostgresqlLedger
+from daemon.ledger.postgresql.claims import Claims
+from daemon.ledger.postgresql.database import PostgresqlLedger
 from daemon.ledger.sqlite import SqliteLedger
 from daemon.ledger.url import DATABASE, DatabaseUrl, database
 
@@ -47,6 +47,14 @@ def open_to_look(url: str) -> Ledger:
     if exists(url):
         return open_ledger(url, Access.READ)
     return open_ledger(MEMORY, Access.DAEMON)
+
+
+def refuse_unfit(url: str) -> None:
+    """Raise EncodingError for a database that can hold no ledger; accept one out of reach."""
+    found = _database(url)
+    if found:
+        with suppress(LedgerError):
+            PostgresqlLedger.open(found, Access.READ).close()
 
 
 @contextmanager

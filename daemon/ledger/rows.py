@@ -11,10 +11,9 @@ import os
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
-
-import sqlalchemy as sa
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.record import Phase, Record, Suspicion
@@ -27,7 +26,13 @@ from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import CatchUp, Patterns
 from daemon.wording import json_text
 
+if TYPE_CHECKING:
+    # Not imported: a shell that completes a name reads rows, too, and would wait for it.
+    import sqlalchemy as sa
+
 _URI = "file://"
+_LONGEST_MS = 2**31 - 1
+"""What an INTEGER of PostgreSQL holds."""
 
 
 def from_instant(instant: datetime | None) -> str | None:
@@ -136,7 +141,7 @@ def from_override(value: Override) -> dict[str, Any]:
     }
 
 
-def to_override(row: sa.Row[Any]) -> Override:
+def to_override(row: sa.Row[Any] | SimpleNamespace) -> Override:
     """Return the decision of a row."""
     return Override(
         kind=OverrideKind(row.kind),
@@ -179,7 +184,7 @@ def from_attempt(value: Attempt, member: str = "", epoch: int = 0) -> dict[str, 
         "action": value.action,
         "windows": _listed(value.windows),
         "started": from_instant(value.started),
-        "duration_ms": milliseconds(value.duration),
+        "duration_ms": min(milliseconds(value.duration), _LONGEST_MS),
         "attempt": value.attempt,
         "outcome": value.outcome,
         "status": value.status,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from daemon.core.repository import RepositoryKey
 from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.ledger import rows, sqlite_file, tables
+from daemon.ledger.changes import Change, ContentError, RefusedError, is_content, refused_row
 from daemon.ledger.ledger import (
     OF_UNREACHABLE,
     SCHEMA_VERSION,
@@ -53,7 +54,8 @@ _MIGRATIONS = {
         "ALTER TABLE attempt ADD COLUMN member TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE attempt ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0",
     ),
-    # Tables that are new are made in any case.
+    # Tables that are new are made in any case; a program that does not know `unskip` would take
+    # such a decision for damage.
     4: (),
 }
 """The statements that turn each schema version into the next one."""
@@ -83,7 +85,7 @@ class SqliteLedger(Ledger):
         mode = Mode.READ if access is Access.READ else Mode.WRITE
         self._engine = sqlite_file.connect(file, mode)
         self._is_closed_to_writes = False
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[int, int, int] | None = None
         self._turn = threading.RLock()
         self._looked: tuple[int, int] | None = None
         # What is written into a new file if this one is lost while in use.
@@ -241,12 +243,25 @@ class SqliteLedger(Ledger):
         changed = list(records)
         with self._turn:
             super().save(changed, attempts, news)
-            # Only what is on disk: a caller whose write failed tries again.
-            for record in changed:
-                if record.is_spent:
-                    self._known.pop(record.key, None)
-                else:
-                    self._known[record.key] = record
+            self._learn(changed)
+
+    def save_each(self, changes: Sequence[Change]) -> Sequence[LedgerError | None]:
+        """Write all rows that are not refused, as `Ledger` does. Raises LedgerError."""
+        with self._turn:
+            errors = super().save_each(changes)
+            for change, error in zip(changes, errors, strict=True):
+                refused = error.records if isinstance(error, RefusedError) else {}
+                if not isinstance(error, ContentError):
+                    self._learn([each for each in change.records if each.key not in refused])
+        return errors
+
+    def _learn(self, written: Iterable[Record]) -> None:
+        """Note what is on disk, and that alone: a caller whose write failed tries again."""
+        for record in written:
+            if record.is_spent:
+                self._known.pop(record.key, None)
+            else:
+                self._known[record.key] = record
 
     def daemon(self) -> DaemonState:
         """Return which daemon runs here; the lock decides, not a row. Raises LedgerError."""
@@ -324,7 +339,7 @@ class SqliteLedger(Ledger):
         if self._file and self._lock:
             self._lock.renew(self._file)
             if self._identity and sqlite_file.identify(self._file) != self._identity:
-                raise DamagedError(f"{self._file}: another file was put in the ledger's place")
+                raise DamagedError(f"{self._file}: the ledger or its -wal was replaced or deleted")
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -333,5 +348,9 @@ class SqliteLedger(Ledger):
             try:
                 with self._engine.begin() as connection:
                     yield connection
-            except sa.exc.DatabaseError as exc:
-                raise sqlite_file.translate(exc, self._file) from exc
+            except (sa.exc.DatabaseError, UnicodeError, OverflowError) as exc:
+                if is_content(exc):
+                    raise refused_row(self.place, exc) from exc
+                if isinstance(exc, sa.exc.DatabaseError):
+                    raise sqlite_file.translate(exc, self._file) from exc
+                raise

@@ -146,15 +146,23 @@ def check_health(connection: sa.Connection, file: Path | None) -> None:
         raise DamagedError(f"{file}: the ledger is damaged ({found})")
 
 
-def identify(file: Path) -> tuple[int, int]:
-    """Return the device and inode of *file*. Raises DamagedError if it is gone or empty."""
+def identify(file: Path) -> tuple[int, int, int]:
+    """Return the device and inode of *file*, and the inode of the log that is written before it.
+
+    SQLite goes on writing a log that was deleted, which nobody else will ever read.
+    Raises DamagedError if the file is gone or empty.
+    """
     try:
         found = file.stat()
     except OSError as exc:
         raise DamagedError(f"{file}: the ledger is gone ({exc.strerror})") from exc
     if found.st_size == 0:
         raise DamagedError(f"{file}: the ledger was emptied")
-    return found.st_dev, found.st_ino
+    try:
+        log = _beside(file, "-wal").stat().st_ino
+    except OSError:
+        log = 0
+    return found.st_dev, found.st_ino, log
 
 
 def refuse_foreign(file: Path) -> None:

@@ -1,8 +1,8 @@
 """The one thread that speaks to the ledger: the event loop never waits for a disk or a database.
 
 What waits to be written when the thread is free is written together, in one durable transaction. A
-transaction that fails is tried again item by item, so that nobody fails for what is wrong with
-another's.
+transaction that fails is tried again change by change, so that nobody fails for what is wrong with
+another's; of one that holds a row which is refused, all others are written.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from daemon.core.shares import Lease
 from daemon.core.summary import News
 from daemon.errors import FencedError, LedgerError
 from daemon.host.thread import WorkerThread
+from daemon.ledger.changes import Change, ContentError, RefusedError
 from daemon.ledger.ledger import DamagedError, Ledger
 
 T = TypeVar("T")
@@ -30,30 +31,6 @@ WITHIN = timedelta(seconds=2)
 
 WITHIN_AT_ALL = timedelta(seconds=10)
 """How long a pass waits for a ledger that writes, but slowly, and has others' changes first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What the passes over one cluster have to write; by the claim of *lease* if it is shared."""
-
-    records: list[Record]
-    attempts: list[Attempt]
-    lease: Lease | None = None
-    news: News | None = None
-
-    @property
-    def claimed(self) -> Lease:
-        """The lease, which there is where daemons share a ledger."""
-        if self.lease is None:
-            raise AssertionError("nothing is written to a shared ledger without a claim")
-        return self.lease
-
-    @property
-    def others(self) -> frozenset[str]:
-        """The other names under which something of it goes on; none where nobody shares."""
-        own = self.lease.cluster if self.lease else None
-        names = frozenset(record.key.cluster for record in self.records)
-        return names - {own} if own else frozenset()
 
 
 Write = Callable[[Sequence[Change]], Sequence[Exception | None]]
@@ -172,10 +149,13 @@ class LedgerThread:
 def writer_of(ledger: Ledger) -> Write:
     """Return what writes to a *ledger* that is one daemon's alone."""
 
-    def write(changes: Sequence[Change]) -> list[None]:
+    def write(changes: Sequence[Change]) -> Sequence[Exception | None]:
         records = [record for change in changes for record in change.records]
         attempts = [sent for change in changes for sent in change.attempts]
-        ledger.save(records, attempts, [change.news for change in changes if change.news])
+        try:
+            ledger.save(records, attempts, [change.news for change in changes if change.news])
+        except ContentError:
+            return ledger.save_each(changes)
         return [None] * len(changes)
 
     return write
@@ -200,6 +180,7 @@ class LaneStore:
 
         Raises:
             FencedError: the cluster is another daemon's; only the attempts were kept.
+            RefusedError: all but some rows was written, which the ledger does not take.
             LedgerError: nothing was written, or the ledger has written nothing for two seconds, or
                 not yet this for ten.
 
@@ -210,9 +191,12 @@ class LaneStore:
             written, offered, told = self._late
             await self._wait(written, until)
             self._late = None
-            if written.exception() is None or isinstance(written.exception(), FencedError):
+            error = written.exception()
+            if error is None or isinstance(error, FencedError | RefusedError):
                 # Nobody knew, so that they are offered again; they are in the history already.
                 known = {id(attempt) for attempt in offered}
+                if isinstance(error, RefusedError):
+                    known -= {id(attempt) for attempt, _ in error.attempts}
                 new = [attempt for attempt in new if id(attempt) not in known]
                 news = _unwritten(news, told)
         written = self._thread.write(Change(list(records), new, self._lease, news))

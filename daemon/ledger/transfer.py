@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from daemon.errors import AlreadyRunningError, LedgerError
 from daemon.ledger import tables
-from daemon.ledger.ledger import Ledger, SharedLedger, write
+from daemon.ledger.changes import write
+from daemon.ledger.ledger import Ledger, SharedLedger
 
 PAGE = 1000
 

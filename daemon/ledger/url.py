@@ -62,6 +62,20 @@ class DatabaseUrl:
         hosts = ",".join(f"{host}:{port}" if port else host for host, port in pairs)
         return f"{DATABASE}{user}{quote(hosts, safe=':,[]')}/{self.database}"
 
+    def is_local(self, environ: Mapping[str, str]) -> bool:
+        """Check whether it is on this machine; what the URL leaves open is in the environment."""
+        hosts = self.query.get("hostaddr") or self.hosts or environ.get("PGHOST", "")
+        return all(map(_is_local, hosts.split(",")))
+
+
+def is_near(text: str, environ: Mapping[str, str]) -> bool:
+    """Check whether *text* leads to a database on this machine."""
+    try:
+        found = database(text)
+    except ValueError:
+        return False
+    return found is not None and found.is_local(environ)
+
 
 def unverified(text: str, environ: Mapping[str, str]) -> str | None:
     """Return a warning if *text* leads to a database over the network that is not verified.
@@ -74,9 +88,8 @@ def unverified(text: str, environ: Mapping[str, str]) -> str | None:
         return None
     if found is None:
         return None
-    hosts = found.query.get("hostaddr") or found.hosts or environ.get("PGHOST", "")
     mode = found.query.get("sslmode") or environ.get("PGSSLMODE")
-    if mode == "verify-full" or all(map(_is_local, hosts.split(","))):
+    if mode == "verify-full" or found.is_local(environ):
         return None
     return (
         f"ledger: {found.shown} is reached over the network, and nothing makes sure that it is that"

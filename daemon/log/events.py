@@ -148,7 +148,7 @@ CERTIFICATE_ENDS: Final = Event(
 )
 
 LEDGER_FAILED: Final = Event(
-    "ledger.failed", Level.ERROR, words="the ledger takes nothing: {error}", is_urgent=True
+    "ledger.failed", Level.ERROR, words="the ledger fails: {error}", is_urgent=True
 )
 LEDGER_RECOVERED: Final = Event(
     "ledger.recovered", Level.INFO, words="the ledger takes records again", is_urgent=True

@@ -55,8 +55,9 @@ class Log:
         """Log lines of `level` and above to `fd`; `now` gives aware UTC, `environ` NO_COLOR."""
         self._now = now
         self._mask = _Mask()
-        self._form = renderer(fd, log_format, environ)
-        self._writer = LogWriter(fd, self._render, self._dropped)
+        form = renderer(fd, log_format, environ, level)
+        self._line = form.line
+        self._writer = LogWriter(fd, self._render, self._dropped, fold=form.fold)
         self.logger: Logger = wrap_logger(
             _Levels(self._writer.submit),
             processors=[self._hand_over],
@@ -92,8 +93,10 @@ class Log:
         return (entry,), {}
 
     def _render(self, entry: Entry) -> str:
-        if self._form is not json_line:
-            return self._form(self._mask.apply(entry))
+        if self._line is not json_line:
+            # A person is told instants in local time, not as they are masked.
+            instants = {key: at for key, at in entry.items() if isinstance(at, datetime)}
+            return self._line(self._mask.apply(entry) | instants)
         line = json_line(entry)
         # Where nothing is escaped or cut, each text stands there as it is: one look is enough.
         if has_escapes(line) or self._mask.is_in(line):

@@ -11,9 +11,9 @@ import contextlib
 import os
 import select
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from itertools import accumulate
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -25,6 +25,15 @@ LIMIT: Final = 10_000
 
 _BATCH: Final = 500
 _GATHER_S: Final = 0.002
+_FOLD_S: Final = 0.25
+"""How long entries are gathered that are folded: what happens together is told together."""
+
+_UNRENDERABLE: Final = (
+    *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError),
+    RecursionError,
+)
+"""What comes of a value that has no text; the thread outlives it."""
+
 _NEWLINE: Final = ord("\n")
 _REPORT_EVERY_S: Final = 1.0
 """How soon losses are reported when no further line comes along."""
@@ -34,7 +43,8 @@ class LogWriter:
     """Renders and writes entries to `fd`, in the order in which they were submitted.
 
     `render` turns an entry into one line without its end; `report` makes the entry which says that
-    so many lines were lost. Both are called by the writer's own thread.
+    so many lines were lost; `fold`, where there is one, makes fewer entries of those that came
+    together. All are called by the writer's own thread.
     """
 
     def __init__(
@@ -43,12 +53,15 @@ class LogWriter:
         render: Callable[[Entry], str],
         report: Callable[[int], Entry],
         *,
+        fold: Callable[[Sequence[Entry]], list[Entry]] | None = None,
         limit: int = LIMIT,
     ) -> None:
         """Start the thread; `fd` stays the caller's and is not closed."""
         self._fd = fd
         self._render = render
         self._report = report
+        self._fold = fold
+        self._gather_s, self._batch = (_FOLD_S, limit) if fold else (_GATHER_S, _BATCH)
         self._limit = limit
         # SimpleQueue, because its put() may interrupt itself (a signal handler that logs); it has
         # no bound of its own, so submit() asks for the size first.
@@ -58,6 +71,7 @@ class LogWriter:
         self._reported = 0
         self._torn = False
         self._closed = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
 
@@ -80,6 +94,7 @@ class LogWriter:
         """
         if not self._closed:
             self._closed = True
+            self._closing.set()
             self._queue.put(None)
         self._thread.join(timeout.total_seconds())
         return not self._thread.is_alive()
@@ -95,12 +110,12 @@ class LogWriter:
             entries = [self._queue.get(timeout=wait_s)]
             if entries[0] is not None:
                 # What comes in a moment is written with it: one call of the system for all.
-                time.sleep(_GATHER_S)
+                self._closing.wait(self._gather_s)
             with contextlib.suppress(Empty):
-                while entries[-1] is not None and len(entries) < _BATCH:
+                while entries[-1] is not None and len(entries) < self._batch:
                     entries.append(self._queue.get_nowait())
             is_last = entries[-1] is None
-            lines = self._rendered(entry for entry in entries if entry is not None)
+            lines = self._rendered(self._folded([each for each in entries if each is not None]))
             # Half empty, not merely one place free: else each line of a storm costs a second one.
             if is_last or self._queue.qsize() < self._limit // 2:
                 self._report_losses()
@@ -118,20 +133,27 @@ class LogWriter:
             if not self._write([report]):
                 self._reported = lost
 
+    def _folded(self, entries: list[Entry]) -> list[Entry]:
+        try:
+            return self._fold(entries) if self._fold else entries
+        except _UNRENDERABLE:
+            return entries
+
     def _rendered(self, entries: Iterable[Entry]) -> list[bytes]:
         """Return the lines of *entries*; one with a value that has no text counts as lost."""
         lines = []
         for entry in entries:
             try:
                 lines.append(self._render(entry).encode("utf-8", "backslashreplace") + b"\n")
-            except (TypeError, ValueError, RecursionError):
+            except _UNRENDERABLE:
                 self._lose(1)
         return lines
 
     def _write(self, lines: Sequence[bytes]) -> int:
         """Write *lines*; return how many of them could not be."""
-        text = b"".join(lines)
-        return len(lines) - text.count(b"\n", 0, self._write_all(text))
+        written = self._write_all(b"".join(lines))
+        # Counted by their ends: a line may have breaks in it, as one with a traceback.
+        return sum(end > written for end in accumulate(map(len, lines)))
 
     def _write_all(self, text: bytes) -> int:
         """Write whole lines, however long the reader takes; close off a torn one before them.

@@ -1,1 +1,1 @@
-"""Metrics, health, and the small server that shows them."""
+"""Metrics, health, the page, and the small server that shows them."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import ipaddress
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -35,26 +36,38 @@ AT_ONCE = 8 * ACCEPTED_TOGETHER
 of the loop than this factor, and in these no more than so many come after it."""
 
 
+_HEADERS = {"Cache-Control": "no-store"}
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What is answered."""
+    """What is answered; its `headers` beside those that every answer has."""
 
     status: int
     body: bytes
     kind: str = "text/plain; charset=utf-8"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def etag(self) -> str:
+        """What tells this body from another."""
+        return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
 
 
-Pages = Mapping[str, Callable[[], Page]]
+Find = Callable[[str], Callable[[], Page]]
+"""Returns what makes the page at a target, the path and query of a request."""
+
 OnBug = Callable[[Exception], object]
 
 
 class Endpoint:
     """Serves pages at one address until it is closed."""
 
-    def __init__(self, address: tuple[str, int], pages: Pages, on_bug: OnBug) -> None:
-        """Listen at *address*, host and port; 0 takes a free one. Raises HostError.
+    def __init__(self, address: tuple[str, int], find: Find, on_bug: OnBug) -> None:
+        """Serve what *find* knows at *address*: host and port, 0 takes a free one.
 
         *on_bug* is told, on the thread of this server, of a page that cannot be made.
+        Raises HostError.
         """
         host, port = address
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -65,7 +78,7 @@ class Endpoint:
                 f"listen: cannot listen at {host}:{port} ({exc.strerror}); choose another"
             ) from exc
         self.port: int = self._listener.getsockname()[1]
-        self._pages = pages
+        self._find = find
         self._on_bug = on_bug
         self._names = frozenset({"localhost", host.lower(), socket.gethostname().lower()})
         # In the order in which they came, and last those that are being answered.
@@ -130,14 +143,17 @@ class Endpoint:
             self._readers[task] = writer
         request = _Request.read(head)
         page = self._page(request)
+        is_known = page.status == HTTPStatus.OK and page.etag in request.known
+        status = HTTPStatus.NOT_MODIFIED if is_known else HTTPStatus(page.status)
         lines = (
-            f"HTTP/1.0 {page.status} {HTTPStatus(page.status).phrase}",
+            f"HTTP/1.0 {status.value} {status.phrase}",
             f"Content-Type: {page.kind}",
-            f"Content-Length: {len(page.body)}",
-            "Cache-Control: no-store",
+            *(() if is_known else (f"Content-Length: {len(page.body)}",)),
+            f"ETag: {page.etag}",
+            *(f"{name}: {value}" for name, value in (_HEADERS | page.headers).items()),
         )
         writer.write("\r\n".join([*lines, "", ""]).encode("ascii"))
-        if request.method != "HEAD":
+        if request.method != "HEAD" and not is_known:
             writer.write(page.body)
         await writer.drain()
         writer.write_eof()
@@ -150,12 +166,8 @@ class Endpoint:
             return Page(HTTPStatus.NOT_IMPLEMENTED, b"only GET and HEAD\n")
         if not self._is_for_us(request.host):
             return Page(HTTPStatus.MISDIRECTED_REQUEST, b"this host is called otherwise\n")
-        page = self._pages.get(request.target.partition("?")[0])
-        if page is None:
-            known = ", ".join(self._pages)
-            return Page(HTTPStatus.NOT_FOUND, f"there are: {known}\n".encode())
         try:
-            return page()
+            return self._find(request.target)()
         except Exception as exc:  # noqa: BLE001  # a bug in one page, which its reader is to see
             self._on_bug(exc)
             return Page(HTTPStatus.INTERNAL_SERVER_ERROR, b"a bug: the log has the traceback\n")
@@ -179,6 +191,7 @@ class _Request:
     method: str = ""
     target: str = ""
     host: str = ""
+    known: str = ""
     _seen: list[bytes] = field(default_factory=list)
 
     @classmethod
@@ -201,6 +214,8 @@ class _Request:
         self._seen.append(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep the name by which the reader knows us."""
+        """Keep the name by which the reader knows us, and what it has of the page."""
         if name.lower() == b"host":
             self.host = value.decode("latin-1")
+        elif name.lower() == b"if-none-match":
+            self.known = value.decode("latin-1")

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from daemon.core.summary import outcome
-from daemon.log import events
+from daemon.log import events, words
 from daemon.log.events import Event, Level
-from daemon.wording import enumerated, printable
 
 # Events for people, of which the log has no lines.
 OVERDUE: Final = Event(
@@ -42,8 +40,6 @@ REPEAT_AFTER: Final = timedelta(hours=1)
 """How long a failure that goes on is kept silent; each pass says it anew."""
 
 _MOST_REMEMBERED: Final = 10_000
-_LONGEST: Final = 500
-"""Characters of one value that people are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ class Notice:
     @property
     def summary(self) -> str:
         """Return the notice as one line for people."""
-        return self.event.words.format_map(_Filled(self))
+        return self.event.words.format_map(words.Filled(self.event, self.keys, _utc))
 
 
 def notice(event: Event, level: str, at: datetime, keys: Mapping[str, Any]) -> Notice:
@@ -107,45 +103,10 @@ class Repeats:
         return True
 
 
-class _Filled(dict[str, str]):
-    """The words of a notice by name; what it does not know reads as `?`."""
-
-    def __init__(self, told: Notice) -> None:
-        super().__init__({key: plain(value) for key, value in told.keys.items()})
-        due = told.keys.get("next_attempt")
-        self["event"] = told.event
-        self["counted"] = _counted(told.keys)
-        self["outcome"] = printable(outcome(told.keys)) if "wanted" in told.keys else "?"
-        self["where"] = plain(f"{told.keys.get('cluster')}/{told.keys.get('repository')}")
-        self["again"] = f"tried again at {plain(due)}" if due else "not tried again by itself"
-        self["rest"] = enumerated(
-            f"{plain(key)} {plain(value)}" for key, value in told.keys.items() if key != "traceback"
-        )
-
-    def __missing__(self, key: str) -> str:
-        return "?"
-
-
-def _counted(keys: Mapping[str, Any]) -> str:
-    """Return how many repositories an opening is for, as far as that is known."""
-    count, silent = keys.get("repositories"), keys.get("unanswered")
-    parts = ["its repositories are not known" if count is None else f"{count} repositories"]
-    if isinstance(silent, list | tuple) and silent:
-        parts.append(f"no answer from {enumerated(map(plain, silent))}")
-    return "; ".join(parts)
-
-
 def plain(value: object) -> str:
     """Return a value of the log for people, `printable`: times in UTC, lists with commas."""
-    match value:
-        case datetime():
-            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        case date():
-            return value.isoformat()
-        case list() | tuple():
-            return enumerated(map(plain, value))
-        case None:
-            return ""
-        case _:
-            text = printable(str(value))
-            return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return words.plain(value, _utc)
+
+
+def _utc(instant: datetime) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

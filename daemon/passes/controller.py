@@ -259,17 +259,17 @@ class Controller:
         for decided in decisions:
             self._journal.decided(decided, now.wall)
             self._journal.busy(decided, observed.get(decided.record.key.id), now.wall)
-        if not is_durable:
-            calls = self._without_pauses(calls, rules)
+        calls = self._recorded(calls, rules, is_durable=is_durable)
         # Safety first: what must end is sent before what must begin.
         return sorted(calls, key=lambda call: call.action is Action.PAUSE)
 
-    def _without_pauses(self, calls: list[Call], rules: Rules) -> list[Call]:
+    def _recorded(self, calls: list[Call], rules: Rules, *, is_durable: bool) -> list[Call]:
         """Drop pauses that could not be recorded; a resume of what is ours needs no record."""
-        for call in calls:
-            if call.action is Action.PAUSE:
-                self._fail(call, call.decision.record, UNRECORDED, rules, is_transient=True)
-        return [call for call in calls if call.action is Action.RESUME]
+        pauses = [call for call in calls if call.action is Action.PAUSE]
+        lacking = [c for c in pauses if not (is_durable and self._holdings.is_saved(c.id))]
+        for call in lacking:
+            self._fail(call, call.decision.record, UNRECORDED, rules, is_transient=True)
+        return [call for call in calls if call not in lacking] if lacking else calls
 
     async def _flush(self) -> bool:
         try:
@@ -277,7 +277,7 @@ class Controller:
         except LedgerError as exc:
             self._journal.ledger_failed(str(exc))
             return False
-        self._journal.ledger_recovered()
+        self._journal.ledger_took(self._holdings.refused)
         return True
 
     # 5. and 6. Calls, and looks until they show

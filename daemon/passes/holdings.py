@@ -1,7 +1,8 @@
 """What is known of one cluster's repositories, in memory first and in the ledger as soon as it can.
 
 While the ledger takes nothing (a full disk), the records here go on: a resume of what is ours does
-not wait for a disk. What it did not take is offered again with the next records.
+not wait for a disk. What it did not take is offered again with the next records; a row that it
+refuses for what is in it is set aside, stops no other, and is offered again at the next pass.
 """
 
 from __future__ import annotations
@@ -17,9 +18,14 @@ from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
 from daemon.core.summary import News, ProgressNote
 from daemon.errors import FencedError, LedgerError
+from daemon.ledger.changes import RefusedError
 
 HISTORY_IN_MEMORY = 10_000
 """How many attempts are kept for a ledger that takes nothing; older ones are lost to history."""
+
+
+OFFERED_AGAIN = 100
+"""How much of what was refused is tried again at once: each refusal costs the ledger some tries."""
 
 
 class Store(Protocol):
@@ -47,13 +53,16 @@ class Holdings:
         self._unsaved: dict[str, Record] = {}
         self._recalled: dict[RepositoryKey, Record] = {}
         self._attempts: deque[Attempt] = deque(maxlen=HISTORY_IN_MEMORY)
+        # What the ledger refuses for what is in it, and why; offered again now and then.
+        self._aside: dict[str, tuple[Record, str]] = {}
+        self._attempts_aside: deque[tuple[Attempt, str]] = deque(maxlen=HISTORY_IN_MEMORY)
         self._notes: deque[ProgressNote] = deque(maxlen=HISTORY_IN_MEMORY)
         self._cluster = ""
         self.listing = self._saved = listing
 
     def __bool__(self) -> bool:
         """Check whether there are records, or anything that is still to be written."""
-        unsaved = self._unsaved or self._recalled or self._attempts or self._notes
+        unsaved = self._unsaved or self._recalled or self._attempts or self._notes or self._aside
         return bool(self._records or unsaved)
 
     def ids(self) -> frozenset[str]:
@@ -143,6 +152,7 @@ class Holdings:
             self._records.pop(repository)
             self._owed.pop(repository, None)
             self._unsaved.pop(repository, None)
+            self._aside.pop(repository, None)
 
     def take_in(self, records: Iterable[Record]) -> None:
         """Go on with *records* that another name handed over; the ledger has them."""
@@ -157,10 +167,24 @@ class Holdings:
 
     def is_saved(self, repository: str) -> bool:
         """Check whether the ledger has the latest record of a repository."""
-        return repository not in self._unsaved
+        return repository not in self._unsaved and repository not in self._aside
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """The repositories of which the ledger refuses something for what is in it, and why."""
+        reasons = {id_: why for id_, (_, why) in self._aside.items()}
+        return {str(each.repository): why for each, why in self._attempts_aside} | reasons
+
+    def offer_again(self) -> None:
+        """Have the next write try some of what was refused: somebody may have seen to it."""
+        for id_ in list(self._aside)[:OFFERED_AGAIN]:
+            record, _ = self._aside[id_]
+            self._unsaved.setdefault(id_, record)
+        for _ in range(min(OFFERED_AGAIN, len(self._attempts_aside))):
+            self._attempts.append(self._attempts_aside.popleft()[0])
 
     async def flush(self) -> None:
-        """Write what was noted in one durable transaction.
+        """Write what was noted in one durable transaction; `refused` has what was not taken.
 
         Raises:
             LedgerError: nothing was written; all of it stays noted.
@@ -172,12 +196,15 @@ class Holdings:
         if not (records or recalled or attempts or news):
             return
         self._unsaved = {}
+        refused = None
         try:
             await self._store.save([*recalled, *records.values()], attempts, news)
         except FencedError:
             # The records are another's by now; the attempts were kept.
             self._recorded(attempts, news)
             raise
+        except RefusedError as exc:
+            refused = exc
         except LedgerError:
             # It may be another file that takes records again: then it has to learn all of them.
             self._unsaved = {**records, **self._records, **self._unsaved}
@@ -185,10 +212,20 @@ class Holdings:
             raise
         self._recalled.clear()
         self._recorded(attempts, news)
+        self._set_aside(records, refused)
+
+    def _set_aside(self, offered: Mapping[str, Record], refused: RefusedError | None) -> None:
+        """Go on from memory where the ledger refuses a row; what changed since is offered anew."""
+        for id_ in offered:
+            self._aside.pop(id_, None)
+        if refused:
+            for key, why in refused.records.items():
+                self._aside[key.id] = (offered[key.id], why)
+            self._attempts_aside += refused.attempts
 
     def unrecorded(self) -> list[Attempt]:
         """List the attempts that the ledger has not taken."""
-        return list(self._attempts)
+        return [*(attempt for attempt, _ in self._attempts_aside), *self._attempts]
 
     def _recorded(self, attempts: Iterable[Attempt], news: News | None) -> None:
         """Drop what the ledger took; where all were full meanwhile, some of it has gone already."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -59,6 +59,7 @@ class Journal:
         self._logged: dict[tuple[str, str], tuple[str, ...]] = {}
         self.unreachable_cluster: Unreachable | None = None
         self._not_understood: frozenset[str] = frozenset()
+        self._refused: frozenset[str] = frozenset()
 
     def paused(self, record: Record, now: datetime) -> None:
         """Log that a repository was seen paused, and how long after its opening's start."""
@@ -204,12 +205,20 @@ class Journal:
     def ledger_failed(self, error: str) -> None:
         """Log, once until it recovers, that nothing can be recorded."""
         if self._is_news("", "ledger", ("failed",)):
-            self._log.error(events.LEDGER_FAILED, cluster=self._cluster, error=error)
+            keys = {"cluster": self._cluster, "repository": None, "error": error}
+            self._log.error(events.LEDGER_FAILED, **keys)
 
-    def ledger_recovered(self) -> None:
-        """Log that the ledger takes records again, if it did not."""
+    def ledger_took(self, refused: Mapping[str, str]) -> None:
+        """Log that the ledger takes records again, if it did not, and which it *refused*, once."""
         if self._logged.pop(("", "ledger"), None):
-            self._log.info(events.LEDGER_RECOVERED, cluster=self._cluster)
+            self._log.info(events.LEDGER_RECOVERED, cluster=self._cluster, repository=None)
+        for id_ in sorted(refused.keys() - self._refused):
+            error = f"{id_} goes on from memory: its row is refused ({refused[id_]})"
+            keys = {"cluster": self._cluster, "repository": id_, "error": error}
+            self._log.error(events.LEDGER_FAILED, **keys)
+        for id_ in sorted(self._refused - refused.keys()):
+            self._log.info(events.LEDGER_RECOVERED, cluster=self._cluster, repository=id_)
+        self._refused = frozenset(refused)
 
     def _left(self, decided: Decided, reason: Reason) -> None:
         if self._is_news(decided.record.key.id, reason, decided.openings):

@@ -22,6 +22,7 @@ from daemon.ledger.ledger import Ledger, SharedLedger
 from daemon.log.interface import Log as LogInterface
 from daemon.log.log import Log, attempt_event
 from daemon.monitoring.metrics import Metrics
+from daemon.monitoring.page.recent import MOST_REMEMBERED, RecentAttempts
 from daemon.notify.delivery import Delivery
 from daemon.runtime.daemon import Daemon
 from daemon.runtime.ledger_notes import DryNotes, Notes, OwnNotes, SharedNotes
@@ -84,6 +85,7 @@ def assemble(
         # Records belong to whoever has the claim, and are read with each claim.
         parts = replace(parts, records=(), membership=membership)
     metrics = Metrics()
+    recent = RecentAttempts(ledger.last_attempts(MOST_REMEMBERED))
     host = HostParts(
         log.logger,
         metrics,
@@ -92,8 +94,9 @@ def assemble(
         ServiceManager(environ),
         Delivery(socket.gethostname(), environ, log.mask, log.redact),
         environ,
+        recent,
     )
-    return Daemon(parts, notes, _connector(log, metrics, environ), host, signals)
+    return Daemon(parts, notes, _connector(log, metrics, recent, environ), host, signals)
 
 
 def _join(ledger: SharedLedger, log: Log, environ: Mapping[str, str]) -> Membership:
@@ -103,12 +106,15 @@ def _join(ledger: SharedLedger, log: Log, environ: Mapping[str, str]) -> Members
     return Membership(ledger, log.logger, SystemClock(), find, ledger.overrides())
 
 
-def _connector(log: Log, metrics: Metrics, environ: Mapping[str, str]) -> Connect:
+def _connector(
+    log: Log, metrics: Metrics, recent: RecentAttempts, environ: Mapping[str, str]
+) -> Connect:
     def connect(settings: ClusterSettings, remember: Callable[[Attempt], None]) -> BackupService:
         def on_attempt(attempt: Attempt) -> None:
             level, event, keys = attempt_event(attempt)
             log.logger.log(level, event, **keys)
             metrics.attempted(attempt)
+            recent.attempted(attempt)
             remember(attempt)
 
         with suppress(SecretError):

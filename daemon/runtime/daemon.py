@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Container, Coroutine, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,7 @@ from daemon.config.settings import Settings, difference
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.shares import Lease
-from daemon.errors import ConfigError, HostError, LedgerError
+from daemon.errors import ConfigError, Fault, HostError, LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet, OwnFleet
 from daemon.fleet.lane import Connect, Lane, LaneParts
@@ -124,8 +124,12 @@ class Daemon:
             guard=self._guard,
             file=self._file,
             unreachable=self._clusters.unreachable,
-            in_force=lambda: InForce(self._settings, self._rules.timeline, self._applied),
+            in_force=lambda: InForce(
+                self._settings, self._rules.timeline, self._applied, self._overrides
+            ),
             lost_lines=host.lost_lines,
+            recent=host.recent,
+            began=host.clock().wall,
         )
 
     def _make_monitor(self, host: HostParts) -> Monitor:
@@ -134,13 +138,7 @@ class Daemon:
         def on_bug(exc: Exception) -> None:
             loop.call_soon_threadsafe(self._log_bug, loop, {"exception": exc})
 
-        return Monitor(
-            host.metrics,
-            snapshots.state,
-            snapshots.problems,
-            snapshots.stalls,
-            on_bug,
-        )
+        return Monitor(host.metrics, snapshots, on_bug)
 
     async def run(self) -> None:
         """Run until a signal says stop.
@@ -240,9 +238,7 @@ class Daemon:
         self._announce()
 
     def _announce(self) -> None:
-        timeline, now = self._rules.timeline, self._clock().wall
-        if self._announcer.is_news(timeline, now):
-            self._announcer.announce(timeline, now, self._fleet.lanes)
+        self._announcer.announce(self._rules.timeline, self._clock().wall, self._fleet.lanes)
 
     def _aim(self, settings: Settings) -> None:
         self._notifier.aim(() if self._parts.dry_run else settings.notify)
@@ -303,15 +299,18 @@ class Daemon:
 
     async def _apply(self, settings: Settings, before: Settings | None) -> None:
         """Store what is in force, then say so: it must be there after a power cut."""
-        self._applied = datetime.now(UTC)
+        self._applied, is_known = datetime.now(UTC), self._file.is_known
         await self._notes.applied(settings.applied(self._applied))
-        self._log.info(events.CONFIG_APPLIED, path=settings.path, **difference(before, settings))
-        self._warn(settings)
+        changes = difference(before, settings)
+        if not is_known or any(changes.values()):
+            self._log.info(events.CONFIG_APPLIED, path=settings.path, **changes)
+        self._warn(settings, before.warnings if before else ())
 
     def _log_rejected(self, exc: ConfigError) -> None:
         faults = exc.lines()
         self._note(lambda: self._notes.read_with(faults))
-        self._log.error(events.CONFIG_REJECTED, path=exc.file, faults=faults)
+        if not self._file.is_known:
+            self._log.error(events.CONFIG_REJECTED, path=exc.file, faults=faults)
 
     def _note(self, make: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Note something beside the loop; the ledger's thread keeps the order."""
@@ -319,9 +318,11 @@ class Daemon:
         self._noting.add(task)
         task.add_done_callback(self._noting.discard)
 
-    def _warn(self, settings: Settings) -> None:
-        for warning in settings.warnings:
-            self._log.warning(events.CONFIG_WARNED, path=settings.path, warning=warning)
+    def _warn(self, settings: Settings, said: Container[Fault] = ()) -> None:
+        for warning in (each for each in settings.warnings if each not in said):
+            self._log.warning(
+                events.CONFIG_WARNED, path=settings.path, line=warning.line, warning=warning.text
+            )
 
     def _listen(self, settings: Settings) -> None:
         """Serve at the new address; if it is taken, keep the old one."""
@@ -356,9 +357,8 @@ class Daemon:
     def _make_lane(
         self, settings: ClusterSettings, records: Iterable[Record], lease: Lease | None
     ) -> Lane:
-        listing = self._listings.pop(settings.name, None)
-        holdings = Holdings(self._notes.store(lease), records, listing)
-        return Lane(settings, holdings, self._lane_parts, lease)
+        store, listing = self._notes.store(lease), self._listings.pop(settings.name, None)
+        return Lane(settings, Holdings(store, records, listing), self._lane_parts, lease)
 
     def _rules_of(
         self, settings: Settings, decisions: Iterable[Override], *, may_pause: bool

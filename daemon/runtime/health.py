@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
+from daemon import __version__
 from daemon.config.settings import Settings
 from daemon.core.moment import Moment
-from daemon.core.progress import Progress
+from daemon.core.progress import Progress, wanted_now
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
+from daemon.fleet.lane import Lane
 from daemon.monitoring.metrics import State, WindowState
+from daemon.monitoring.page.recent import RecentAttempts
+from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
 from daemon.monitoring.upcoming import Upcoming
 from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.reload import ConfigFile
 from daemon.runtime.status_line import Status, in_one_line
 from daemon.runtime.unreachable import UnreachableClusters
+from daemon.windows.overrides import Override, skips
 from daemon.windows.timeline import Timeline
+
+T = TypeVar("T")
 
 STALE = timedelta(seconds=10)
 """How long the event loop may stand still before the daemon counts as unhealthy."""
@@ -29,11 +38,15 @@ ANSWER_WITHIN_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What the daemon goes by, and since when (UTC); `applied` is None after a rejected start."""
+    """What the daemon goes by, and since when (UTC); `applied` is None after a rejected start.
+
+    `decisions` are those of people.
+    """
 
     settings: Settings
     timeline: Timeline
     applied: datetime | None
+    decisions: Sequence[Override]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +76,8 @@ class Health:
     unreachable: UnreachableClusters
     in_force: Callable[[], InForce]
     lost_lines: Callable[[], int]
+    recent: RecentAttempts
+    began: datetime
 
     def snapshot(self) -> Snapshot:
         """Return how things stand now."""
@@ -74,6 +89,29 @@ class Health:
             now,
             in_force.timeline,
             self.fleet.lanes.progress(in_force.timeline, now),
+        )
+
+    def scene(self) -> Scene:
+        """Return how things stand now, for the page."""
+        now, in_force = self.clock().wall, self.in_force()
+        decided = [HistoryScene(each.made, each) for each in in_force.decisions]
+        called = [HistoryScene(each.started, each) for each in self.recent.attempts]
+        return Scene(
+            now=now,
+            zone=in_force.settings.timezone,
+            path=in_force.settings.path,
+            version=__version__,
+            host=socket.gethostname(),
+            since=self.began,
+            timeline=in_force.timeline,
+            progress=self.fleet.lanes.progress(in_force.timeline, now),
+            skips=skips(in_force.decisions),
+            clusters=tuple(
+                _cluster_scene(lane, in_force.timeline, now) for lane in self.fleet.lanes
+            ),
+            problems=tuple(self.problems()),
+            faults=tuple(self.file.rejected.lines()) if self.file.rejected else (),
+            history=(*decided, *called),
         )
 
     def _state(self, now: datetime, in_force: InForce) -> State:
@@ -130,6 +168,20 @@ class Health:
         return in_one_line(status, in_force.timeline, now.astimezone(in_force.settings.timezone))
 
 
+def _cluster_scene(lane: Lane, timeline: Timeline, now: datetime) -> ClusterScene:
+    wanted, pending = wanted_now(timeline, lane.view, now)
+    return ClusterScene(
+        lane.settings.name,
+        lane.is_up,
+        lane.unreachable,
+        lane.controller.last_contact,
+        lane.certificate_ends,
+        tuple(lane.view.records.values()),
+        wanted,
+        pending,
+    )
+
+
 class Snapshots:
     """Snapshots for readers on other threads: made when one is asked for, so that none costs idle.
 
@@ -141,20 +193,29 @@ class Snapshots:
         self._loop = asyncio.get_running_loop()
         self._health = health
         self._last = health.snapshot()
+        self._last_scene = health.scene()
         self._upcoming = Upcoming()
 
     def get(self) -> Snapshot:
         """Return how things stand, from any other thread."""
+        self._last = self._ask(self._health.snapshot, self._last)
+        return self._last
 
-        async def take() -> Snapshot:
-            return self._health.snapshot()
+    def scene(self) -> Scene:
+        """Return how things stand for the page, from any other thread."""
+        self._last_scene = self._ask(self._health.scene, self._last_scene)
+        return self._last_scene
+
+    def _ask(self, make: Callable[[], T], last: T) -> T:
+        async def take() -> T:
+            return make()
 
         made = asyncio.run_coroutine_threadsafe(take(), self._loop)
         try:
-            self._last = made.result(ANSWER_WITHIN_S)
+            return made.result(ANSWER_WITHIN_S)
         except TimeoutError:
             made.cancel()
-        return self._last
+            return last
 
     def state(self) -> State:
         """Return how things stand for monitoring, from the thread of those who ask."""

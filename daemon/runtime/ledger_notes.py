@@ -99,16 +99,16 @@ class OwnNotes:
         try:
             await self._write(write)
         except LedgerError as exc:
-            self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
+            self._log.error(events.LEDGER_FAILED, cluster=None, repository=None, error=str(exc))
 
     async def _write(self, write: Callable[[], T]) -> T:
         """Write, if need be into the new ledger that has just replaced a lost one."""
         try:
             return await self._thread.run(write)
         except DamagedError as exc:
-            self._log.error(events.LEDGER_FAILED, cluster=None, error=str(exc))
+            self._log.error(events.LEDGER_FAILED, cluster=None, repository=None, error=str(exc))
             written = await self._thread.run(write)
-            self._log.info(events.LEDGER_RECOVERED, cluster=None)
+            self._log.info(events.LEDGER_RECOVERED, cluster=None, repository=None)
             return written
 
 

@@ -15,6 +15,7 @@ from daemon.fleet.member import Membership
 from daemon.host.systemd import ServiceManager
 from daemon.log.interface import Log
 from daemon.monitoring.metrics import Metrics
+from daemon.monitoring.page.recent import RecentAttempts
 from daemon.notify.delivery import Delivery
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
@@ -54,3 +55,4 @@ class HostParts:
     manager: ServiceManager
     delivery: Delivery
     environ: Mapping[str, str]
+    recent: RecentAttempts

@@ -6,7 +6,8 @@ of its own: whatever the file says, it neither holds the daemon nor ends it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,27 @@ from daemon.config.file_watch import Content, Watch, state_of
 from daemon.config.reading.process import FileReading
 from daemon.config.reading.request import Answer, Request
 from daemon.config.settings import Settings
+from daemon.errors import ConfigError
 from daemon.runtime.parts import DaemonParts
+
+JUST_NOW_S = 5.0
+"""How long a change that was noticed is what somebody means who asks for a reload."""
+
+_PASSED_AFTER = 60
+"""After how many polls a file is read again that could not be read for a reason of its host."""
+
+
+@dataclass(slots=True)
+class _Failed:
+    """A content whose reading failed for a reason that may pass, and how many polls are left."""
+
+    content: Content
+    polls: int = _PASSED_AFTER
+
+    def is_due(self) -> bool:
+        """Count a poll; return whether it is time to read it again."""
+        self.polls -= 1
+        return self.polls <= 0
 
 
 @dataclass(slots=True)
@@ -34,10 +55,20 @@ class _Waiting:
 
 
 class ConfigFile:
-    """schedules.yaml while the daemon runs; `is_rejected` is about its last reading."""
+    """schedules.yaml while the daemon runs; `rejected` says what is wrong by its last reading.
 
-    def __init__(self, parts: DaemonParts, environ: Mapping[str, str]) -> None:
+    `is_known` says that what was read on request had been noticed as a change just before: whoever
+    edits the file and asks for a reload then has the log say once what became of it.
+    """
+
+    def __init__(
+        self,
+        parts: DaemonParts,
+        environ: Mapping[str, str],
+        uptime_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Watch the file of *parts*, from what they say was read."""
+        self._uptime_s = uptime_s
         settings, attachments = parts.settings, Attachments(parts.folder)
         attachments.seen.update(settings.attached)
         known = None if parts.rejected else settings.text
@@ -45,21 +76,43 @@ class ConfigFile:
         self._reading = FileReading()
         self._watch = Watch(parts.file, known, attachments)
         self._waiting: _Waiting | None = None
-        self.is_rejected = parts.rejected is not None
+        self._failed: _Failed | None = None
+        self._noticed: tuple[Content, float] | None = None
+        self.is_known = False
+        self.rejected = parts.rejected
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether what is in force is not what it says."""
+        return self.rejected is not None
 
     def read(self) -> Content:
         """Return what the file contains now."""
-        return self._watch.read()
+        content, noticed = self._watch.read(), self._noticed
+        self.is_known = bool(
+            noticed and noticed[0] == content and self._uptime_s() - noticed[1] < JUST_NOW_S
+        )
+        return content
 
     def poll(self) -> Content | None:
-        """Return what should be put in force: after a change, or once missing secrets are there."""
+        """Return what should be put in force: after a change, or once missing secrets are there.
+
+        Some time after a reading failed for a reason that may pass, it is returned again.
+        """
         changed = self._watch.poll()
+        failed, waiting = self._failed, self._waiting
+        if changed is None and failed and failed.is_due():
+            changed = failed.content
+        if (
+            changed is None
+            and waiting
+            and waiting.has_changed()
+            and self._answer(waiting.content).settings
+        ):
+            changed = waiting.content
         if changed:
-            return changed
-        waiting = self._waiting
-        if waiting and waiting.has_changed() and self._answer(waiting.content).settings:
-            return waiting.content
-        return None
+            self._noticed, self.is_known = (changed, self._uptime_s()), False
+        return changed
 
     def parse(self, content: Content) -> Settings:
         """Return the settings of *content*, which is then known. Raises ConfigError."""
@@ -67,10 +120,15 @@ class ConfigFile:
         attachments = Attachments(self._folder)
         attachments.seen.update(answer.attached)
         self._watch.settle(content, attachments)
-        self.is_rejected = answer.settings is None
+        self._failed = _Failed(content) if answer.may_pass else None
         lacking = answer.secrets
         self._waiting = None if lacking is None else _Waiting(content, lacking)
-        return answer.settings_of(self._path)
+        self.rejected = None
+        try:
+            return answer.settings_of(self._path)
+        except ConfigError as exc:
+            self.rejected = exc
+            raise
 
     def stop(self) -> None:
         """End a reading that is under way; nothing is read any more. From any thread."""

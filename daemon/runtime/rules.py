@@ -22,7 +22,7 @@ def rules_at(
     may_pause: bool,
 ) -> Rules:
     """Return the rules of *settings* and of those *decisions* that still matter at *now*."""
-    relevant = [decision for decision in decisions if decision.matters(now)]
+    relevant = overrides.relevant(decisions, now)
     windows = overrides.in_force(settings.windows.values(), relevant, settings.timezone)
     timeline = Timeline(windows, settings.merge_gap)
     # Computed here, once: no pass should have to wait for it at a boundary.

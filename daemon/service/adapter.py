@@ -76,11 +76,15 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer; the names of its headers are in lower case."""
+    """An answer; the names of its headers are in lower case.
+
+    It takes up room among the `LargeAnswers` as long as it has its `source`.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: Body
+    source: object = None
 
 
 class Adapter:
@@ -121,7 +125,7 @@ class Adapter:
         finally:
             self._watch.end(wire)
         self._give_back(origin, wire, loop)
-        return Answer(parser.status, parser.headers, parser.body)
+        return Answer(parser.status, parser.headers, parser.body, parser)
 
     async def warm(self, url: str, count: int) -> None:
         """Have up to *count* connections to *url* ready; one that fails will fail its request."""

@@ -3,15 +3,19 @@
 The shapes are those of Couchbase Server 7.0 to 8.0. The service writes errors as
 `{"status", "msg", "extras"}`, its login layer as plain text (401) or as `{"message",
 "permissions"}` (403), and the proxy of ns_server as plain text. The wording varies between
-versions, so nothing is decided by it, with the one exception of `is_elsewhere`.
+versions, so nothing is decided by it, with the exceptions of `is_elsewhere` and
+`is_about_identity`; people are told of what it probably comes from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from daemon import documents
+from daemon.core.attempt import CallError
 from daemon.core.repository import (
     NULL_LIST,
     ObservedRepository,
@@ -43,6 +47,7 @@ _KINDS = {
     "running_tasks": dict,
     "running_one_off": dict,
 }
+_ABOUT_IDENTITY = (b"could not authenticate user", b"could not authorize user")
 _BLANKS = b" \t\r\n"
 _LONGEST_NULL = 64
 _LONGEST_TEXT = 256
@@ -55,6 +60,106 @@ _MOST_PERIODS = 10_000
 def is_elsewhere(status: int, body: Body) -> bool:
     """Check whether ns_server's proxy says that this node does not run the Backup Service."""
     return status == 404 and b"not running on this node" in body[:MESSAGE_LIMIT]  # noqa: PLR2004
+
+
+def is_about_identity(status: int, body: Body) -> bool:
+    """Check whether a 500 says that the service could not find out who we are.
+
+    So it answers any trouble between it and ns_server, and until August 2026 a client certificate
+    with a user that is unknown (`couchbase/tools-common`, `cbbs/rest/util/auth.go`; MB-73277).
+    """
+    said = bytes(body[:MESSAGE_LIMIT]).lower()
+    return status == 500 and any(text in said for text in _ABOUT_IDENTITY)  # noqa: PLR2004
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked: a *root*, perhaps of a cluster manager, perhaps with a client certificate.
+
+    `has_answered` says whether the head of an answer came.
+    """
+
+    root: str
+    of_manager: bool
+    has_certificate: bool
+    has_answered: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it was asked without TLS."""
+        return self.root.startswith("http://")
+
+
+def _port_of(root: str) -> int | None:
+    try:
+        return urlsplit(root).port
+    except ValueError:
+        return None
+
+
+_CAUSES: tuple[tuple[CallError, str, Callable[[Asked], bool], str], ...] = (
+    (
+        CallError.NOT_FOUND,
+        "object not found",
+        lambda asked: not asked.of_manager,
+        "so the cluster manager answers: write its port, 8091 or 18091, under discover",
+    ),
+    (
+        CallError.NOT_FOUND,
+        "404 page not found",
+        lambda asked: asked.of_manager,
+        "so the Backup Service answers: write its port, 8097 or 18097, under url",
+    ),
+    (
+        CallError.NOT_FOUND,
+        "404 page not found",
+        lambda asked: not asked.of_manager,
+        "it has no such path: url is the root of the Backup Service, https://host:18097",
+    ),
+    (
+        CallError.TLS,
+        "does not speak tls",
+        lambda _: True,
+        "write http://, or the port that speaks https",
+    ),
+    (
+        CallError.BAD_REQUEST,
+        "https server",
+        lambda asked: asked.is_plain,
+        "the port speaks https: write https://",
+    ),
+    *(
+        (
+            error,
+            "",
+            lambda asked: asked.is_plain and not asked.has_answered,
+            "does the port speak https, as 18097 and 18091 do?",
+        )
+        for error in (CallError.RESET, CallError.PROTOCOL)
+    ),
+    (
+        CallError.REFUSED,
+        "",
+        lambda asked: _port_of(asked.root) is None,
+        "the address has no port; Couchbase's are 18097 (url) and 18091 (discover)",
+    ),
+    (
+        CallError.SERVER_ERROR,
+        "could not auth",
+        lambda asked: asked.has_certificate,
+        "perhaps no user of the cluster has the name that the client certificate gives",
+    ),
+)
+"""The kind of a failure, what it says in lower case, when that is so, and what it comes from."""
+
+
+def cause(error: CallError, said: str, asked: Asked) -> str | None:
+    """Return what a failure that *said* something comes from, if that is known: a wrong port."""
+    text = said.lower()
+    return next(
+        (w for kind, part, holds, w in _CAUSES if kind is error and part in text and holds(asked)),
+        None,
+    )
 
 
 def repositories(body: Body) -> tuple[ObservedRepository, ...]:

@@ -64,6 +64,10 @@ _ADVICE = {
     CallError.FORBIDDEN: "The user needs the role Backup Full Admin (backup_admin).",
     CallError.UNEXPECTED: "Is this the root of a Backup Service?",
 }
+_IDENTITY_ADVICE = (
+    "The service could not ask the cluster who we are; with a client certificate, check that the"
+    " cluster knows the user that client_cert names."
+)
 
 
 class ServiceError(CbmaintdError):
@@ -83,14 +87,19 @@ class ServiceError(CbmaintdError):
         retryable: bool = False,
         unresolved: bool = False,
         answered: bool = False,
+        advice: str | None = None,
+        cause: str | None = None,
     ) -> None:
-        """Keep the kind of failure and what was said about it, at most 200 characters."""
-        advice = _ADVICE.get(error)
-        said = f"{cluster}: {error}: {message.rstrip('.')}"
-        super().__init__(f"{said}. {advice}" if advice else said)
+        """Keep the kind of failure and what was said about it, at most 200 characters.
+
+        A *cause* that is known stands in the place of *advice*, and this of the general one.
+        """
+        said, advice = message.rstrip("."), cause or advice or _ADVICE.get(error, "")
+        end = f": {advice}" if cause else f". {advice}" if advice else ""
+        super().__init__(f"{cluster}: {error}: {said}{end}")
         self.cluster = cluster
         self.error = error
-        self.message = message
+        self.message = statuses.printable(f"{said}: {cause}") if cause else message
         self.retryable = retryable
         self.unresolved = unresolved
         self.answered = answered
@@ -303,7 +312,7 @@ class BackupService:
             result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
             self._on_attempt(failed_attempt(attempt, result, delay))
-            failed = self._error(result, course)
+            failed = self._error(result, course, call)
             if delay is None or not await keep_trying(delay):
                 raise failed
             course.number += 1
@@ -341,13 +350,14 @@ class BackupService:
             is_definite=statuses.is_definite(answer.status),
             moves_on=is_elsewhere or error is CallError.SERVER_ERROR,
             retry_after=statuses.retry_after(answer.headers.get("retry-after"), self._now()),
+            is_about_identity=answers.is_about_identity(answer.status, answer.body),
         )
 
     def _after(
         self, failure: Failure, course: Course, access: Connection
     ) -> tuple[Connection, timedelta | None]:
         """Decide what follows a failure: the access to use, and the wait or None for the end."""
-        if failure.error in _ABOUT_IDENTITY and not course.was_renewed:
+        if _is_about_identity(failure) and not course.was_renewed:
             renewed = self._connections.renewed(access)
             if renewed is not None:
                 course.was_renewed = True
@@ -357,7 +367,7 @@ class BackupService:
     def _explained(self, failure: Failure) -> Failure:
         """Add to a refusal of our identity why its files could not be read again."""
         problem = self._connections.problem
-        if failure.error not in _ABOUT_IDENTITY or not problem:
+        if not problem or not _is_about_identity(failure):
             return failure
         message = statuses.printable(f"{problem}; the server says: {failure.message}")
         return replace(failure, message=message)
@@ -371,8 +381,14 @@ class BackupService:
             error = CallError.TLS if is_tls else CallError.UNAUTHORIZED
             raise ServiceError(self._settings.name, error, message) from exc
 
-    def _error(self, failure: Failure, course: Course) -> ServiceError:
+    def _error(self, failure: Failure, course: Course, call: Call[T]) -> ServiceError:
         said = failure.message or f"HTTP status {failure.status}"
+        asked = answers.Asked(
+            course.root,
+            of_manager=call.action is Action.DISCOVER,
+            has_certificate=self._settings.tls.client_cert is not None,
+            has_answered=failure.has_answered,
+        )
         return ServiceError(
             self._settings.name,
             failure.error,
@@ -380,4 +396,10 @@ class BackupService:
             retryable=failure.again is Again.ANYWHERE,
             unresolved=course.is_unresolved,
             answered=failure.has_answered,
+            advice=_IDENTITY_ADVICE if failure.is_about_identity else None,
+            cause=answers.cause(failure.error, said, asked),
         )
+
+
+def _is_about_identity(failure: Failure) -> bool:
+    return failure.is_about_identity or failure.error in _ABOUT_IDENTITY

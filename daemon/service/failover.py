@@ -61,7 +61,8 @@ class Failure:
     """How an attempt failed.
 
     `is_definite`: the server has not acted on it and will not; `moves_on`: another root may do
-    better; `is_silent`: nothing came that could be an answer; `has_answered`: the head of one did.
+    better; `is_silent`: nothing came that could be an answer; `has_answered`: the head of one did;
+    `is_about_identity`: other files of who we are may help.
     """
 
     error: CallError
@@ -73,6 +74,7 @@ class Failure:
     is_silent: bool = False
     has_answered: bool = True
     retry_after: timedelta | None = None
+    is_about_identity: bool = False
 
 
 class Course:

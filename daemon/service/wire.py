@@ -6,7 +6,8 @@ bare line feeds. What it leaves open is bounded here, before anything is kept:
 1. The head of an answer has at most 64 KiB; at most 16 interim answers (1xx) may come before it.
 2. A 200 has to be whole, unencoded and within the limit of its call; of other answers the status
    counts, and the beginning of the body is shown.
-3. The only transfer coding is `chunked`. Whatever comes after an answer ends the connection.
+3. The answers of all connections together are bounded, too: see `LargeAnswers`.
+4. The only transfer coding is `chunked`. Whatever comes after an answer ends the connection.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Final, cast
 import httptools
 
 from daemon.core.attempt import CallError
-from daemon.service.receiver import Receiver
+from daemon.service.receiver import LARGE, LARGE_TOGETHER, Receiver, large_answers
 from daemon.service.tls_session import TlsSession
 from daemon.service.wire_error import WireError, lost
 
@@ -259,6 +260,9 @@ class Wire(Receiver):
         try:
             self._send(request)
             return await self._answer
+        except BaseException:
+            large_answers().forget(parser)
+            raise
         finally:
             self._answer = self._parser = None
             parser.let_go()
@@ -323,6 +327,12 @@ class Wire(Receiver):
         parser.feed(data)
         if parser.is_complete:
             self._finish()
+        elif len(parser.body) > LARGE:
+            large_answers().grow(parser, len(parser.body), self._give_up)
+
+    def _give_up(self) -> None:
+        why = f"large answers of all clusters have more than {LARGE_TOGETHER:,} bytes together"
+        self.fail(WireError(CallError.TOO_LARGE, why, status=_OK))
 
     def _end(self, exc: Exception | None) -> None:
         # asyncio tells of the server's end first, and then of the connection's.
@@ -350,4 +360,5 @@ class Wire(Receiver):
         if parser is None or not parser.is_reusable:
             self.close()
         if answer is not None and parser is not None and not answer.done():
+            large_answers().complete(parser)
             answer.set_result(parser)

@@ -1,12 +1,18 @@
-"""Faults that a test arms: what the next matching requests get instead of an answer."""
+"""Faults: what the next matching requests get instead of an answer, and servers that are odd.
+
+Tests arm a `Fault` for a few requests; `simulate --fault` makes an `OddServer` for as long as it
+runs.
+"""
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+
+from daemon.simulator.refusals import Json
 
 
 @dataclass
@@ -52,3 +58,73 @@ class Faults:
                     fault.count -= 1
                     return fault
         return None
+
+
+ODD_SERVERS = {
+    "authentication": ("D", "answers 500 `Could not authenticate user`, for 10s"),
+    "dead-leader": ("", "takes every change, answers well and does nothing"),
+    "empty": ("", "answers 200 with nothing in it, to anybody"),
+    "missing-field": ("FIELD", "leaves out a field of repositories, default state"),
+    "node-leaves": ("D", "stops after 10s to be a node that serves backups"),
+    "stall": ("D", "keeps each call waiting, by default for ever"),
+    "unknown-state": ("REPOSITORY", "is in a state that nobody knows; by default all"),
+}
+"""The names of `--fault`, with the value that each takes and what the server then does."""
+
+_DURATIONS = frozenset(name for name, (value, _) in ODD_SERVERS.items() if value == "D")
+_BARE = frozenset(name for name, (value, _) in ODD_SERVERS.items() if not value)
+_TEN = timedelta(seconds=10)
+_FOR_EVER = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class OddServer:
+    """What a server does otherwise than a healthy one."""
+
+    authentication: timedelta | None = None
+    stall: timedelta | None = None
+    node_leaves: timedelta | None = None
+    unknown_state: str | None = None
+    missing_field: str | None = None
+    is_dead: bool = False
+    is_empty: bool = False
+
+    def disguise(self, repository: Json) -> Json:
+        """Return a repository as this server shows it."""
+        shown = dict(repository)
+        if self.unknown_state in {"", shown["id"]}:
+            shown["state"] = "quiescing"
+        if self.missing_field:
+            shown.pop(self.missing_field, None)
+        return shown
+
+
+def odd_server(faults: Iterable[str], duration: Callable[[str], timedelta]) -> OddServer:
+    """Parse `NAME` and `NAME=VALUE`; *duration* parses a value such as `10s`.
+
+    Raises:
+        ValueError: a name is unknown or there twice, or a value makes no sense.
+
+    """
+    given: dict[str, str] = {}
+    for fault in faults:
+        name, sign, value = fault.partition("=")
+        if name not in ODD_SERVERS:
+            raise ValueError(f"no such fault; there are: {', '.join(ODD_SERVERS)}")
+        if name in given:
+            raise ValueError(f"{name} is given twice")
+        if sign and (not value or name in _BARE):
+            raise ValueError(f"{name} takes {'no value' if name in _BARE else 'a value after ='}")
+        given[name] = value
+    spans = {name: duration(given[name]) for name in _DURATIONS & given.keys() if given[name]}
+    defaults = {"authentication": _TEN, "node-leaves": _TEN, "stall": _FOR_EVER}
+    spans = {name: spans.get(name, defaults[name]) for name in _DURATIONS & given.keys()}
+    return OddServer(
+        authentication=spans.get("authentication"),
+        stall=spans.get("stall"),
+        node_leaves=spans.get("node-leaves"),
+        unknown_state=given.get("unknown-state"),
+        missing_field=(given["missing-field"] or "state") if "missing-field" in given else None,
+        is_dead="dead-leader" in given,
+        is_empty="empty" in given,
+    )

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
+from urllib.parse import parse_qs
+
+from daemon.simulator.connections import Reply
+from daemon.simulator.go_json import encode
+from daemon.simulator.model import Model
+from daemon.simulator.refusals import Json
+from daemon.simulator.tasks import CLUSTER, NODE
 
 VERSION = "8.0.0-simulated"
-UUID = "5f0c1a5e7f8e4d3b9a2c6d1e0f9b8a7c"
+
+_BUCKETS = "/pools/default/buckets"
 
 
 class Cluster(Protocol):
@@ -21,51 +29,113 @@ class Cluster(Protocol):
         """Check whether both speak TLS."""
 
     @property
-    def events(self) -> list[dict[str, Any]]:
+    def is_served(self) -> bool:
+        """Check whether the node runs the Backup Service."""
+
+    @property
+    def events(self) -> list[Json]:
         """The system events so far."""
 
 
-def manage(cluster: Cluster, path: str) -> tuple[int, object]:
-    """Answer a request to the cluster manager with a status and a body."""
+def manage(cluster: Cluster, model: Model, method: str, path: str, body: bytes) -> Reply:
+    """Answer a request to the cluster manager."""
+    path = path.rstrip("/")
+    if path == _BUCKETS and method == "POST":
+        return _add_bucket(model, body)
+    if path.startswith(f"{_BUCKETS}/"):
+        return _bucket(model, method, path.removeprefix(f"{_BUCKETS}/"))
     answers: dict[str, Callable[[], object]] = {
         "/pools": _pools,
-        "/pools/default": lambda: {"name": "default", "clusterName": "sim", "nodes": [_node()]},
-        "/pools/nodes": lambda: {"name": "default", "nodes": [_node()]},
+        "/pools/default": lambda: _pool(cluster),
+        "/pools/nodes": lambda: {"name": "default", "nodes": [_node(cluster)]},
         "/pools/default/nodeServices": lambda: _node_services(cluster),
         "/pools/default/tasks": lambda: [{"type": "rebalance", "status": "notRunning"}],
+        _BUCKETS: lambda: [_shown(each) for each in model.buckets.values()],
         "/events": lambda: {"events": cluster.events},
     }
-    answer = answers.get(path.rstrip("/"))
-    return (200, answer()) if answer else (404, "Object Not Found")
+    if path not in answers:
+        return _unknown()
+    if method not in {"GET", "HEAD"}:
+        return Reply(405, b"Method Not Allowed", "text/plain", (("Allow", "GET, HEAD"),))
+    return Reply(200, encode(answers[path]()))
 
 
-def _pools() -> dict[str, object]:
+def _unknown() -> Reply:
+    return Reply(404, b"Object Not Found", "text/plain")
+
+
+def _bucket(model: Model, method: str, name: str) -> Reply:
+    if name not in model.buckets:
+        return _unknown()
+    if method == "DELETE":
+        del model.buckets[name]
+        model.save()
+        return Reply(200, kind="")
+    if method not in {"GET", "HEAD"}:
+        return Reply(405, b"Method Not Allowed", "text/plain", (("Allow", "DELETE, GET, HEAD"),))
+    return Reply(200, encode(_shown(model.buckets[name])))
+
+
+def _add_bucket(model: Model, body: bytes) -> Reply:
+    given = parse_qs(body.decode(errors="replace"))
+    name = given.get("name", [""])[0]
+    if not name or name in model.buckets:
+        why = "a bucket has this name" if name else "a bucket needs a name"
+        return Reply(400, encode({"errors": {"name": why}, "summaries": {}}))
+    model.add_bucket(name)
+    model.save()
+    return Reply(202, kind="")
+
+
+def _shown(bucket: Json) -> Json:
+    return {
+        "name": bucket["name"],
+        "uuid": bucket["uuid"],
+        "bucketType": "membase",
+        "uri": f"{_BUCKETS}/{bucket['name']}?bucket_uuid={bucket['uuid']}",
+        "nodeLocator": "vbucket",
+        "replicaNumber": 0,
+        "quota": {"ram": 104857600, "rawRAM": 104857600},
+        "basicStats": {"itemCount": bucket["items"], "diskUsed": bucket["size"]},
+    }
+
+
+def _pools() -> Json:
     return {
         "implementationVersion": VERSION,
         "isEnterprise": True,
-        "uuid": UUID,
-        "pools": [{"name": "default", "uri": f"/pools/default?uuid={UUID}"}],
+        "uuid": CLUSTER,
+        "pools": [{"name": "default", "uri": f"/pools/default?uuid={CLUSTER}"}],
     }
 
 
-def _node() -> dict[str, object]:
+def _pool(cluster: Cluster) -> Json:
+    return {
+        "name": "default",
+        "clusterName": "sim",
+        "nodes": [_node(cluster)],
+        "buckets": {"uri": _BUCKETS},
+        "rebalanceStatus": "none",
+    }
+
+
+def _node(cluster: Cluster) -> Json:
     return {
         "hostname": "127.0.0.1:8091",
-        "nodeUUID": UUID,
-        "services": ["backup", "kv"],
+        "nodeUUID": NODE,
+        "services": ["backup", "kv"] if cluster.is_served else ["kv"],
         "status": "healthy",
         "clusterMembership": "active",
         "version": VERSION,
     }
 
 
-def _node_services(cluster: Cluster) -> dict[str, object]:
+def _node_services(cluster: Cluster) -> Json:
     """Return the node; it knows itself as localhost, so that `hostname` is absent."""
     service, management = cluster.ports
     names = ("backupAPIHTTPS", "mgmtSSL") if cluster.is_encrypted else ("backupAPI", "mgmt")
-    node = {
-        "services": {names[0]: service, names[1]: management, "kv": 11210, "backupGRPC": 9124},
-        "thisNode": True,
-        "nodeUUID": UUID,
-    }
+    services = {names[1]: management, "kv": 11210}
+    if cluster.is_served:
+        services |= {names[0]: service, "backupGRPC": 9124}
+    node = {"services": services, "thisNode": True, "nodeUUID": NODE}
     return {"rev": 1, "revEpoch": 1, "nodesExt": [node]}

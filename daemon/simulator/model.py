@@ -12,30 +12,23 @@ import os
 import re
 import uuid
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from daemon.simulator import plans
+from daemon.simulator import archives, plans, tasks
+from daemon.simulator.refusals import Json, Refusal
 
 ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,49}$")
-ZERO_TIME = "0001-01-01T00:00:00Z"
-HISTORY = (5, 200)
+HISTORY = range(5, 201)
 STATES = ("active", "archived", "imported")
 
-Json = dict[str, Any]
-
-
-class Refusal(Exception):  # noqa: N818  # an answer of the service, not a fault of ours
-    """Raised when the service answers with an error: a status and what its body says."""
-
-    def __init__(self, status: int, msg: str, extras: str = "") -> None:
-        """Keep the answer."""
-        super().__init__(msg)
-        self.status = status
-        self.body: Json = {"status": status, "msg": msg} | ({"extras": extras} if extras else {})
+_RUNS_A_MIB = 20
+"""The history is bounded by its size: so many runs are taken for a MiB."""
+_MOST_MISSED = 100
+"""Slots of a task that are caught up at once, where nobody looked for long."""
+_SAMPLES = {"beer-sample": 7303, "default": 1000, "gamesim-sample": 586, "travel-sample": 31592}
+_ITEM = 753
 
 
 @dataclass
@@ -53,6 +46,9 @@ class Repository:
     pending: tuple[str, str] | None = None
     runs: list[Json] = field(default_factory=list)
     ticked: str = ""
+    cloud: Json | None = None
+    has_folder: bool = False
+    retention: int = 0
 
 
 @dataclass
@@ -66,19 +62,29 @@ class Model:
     repositories: dict[str, dict[str, Repository]] = field(
         default_factory=lambda: {state: {} for state in STATES}
     )
+    backups: dict[str, list[Json]] = field(default_factory=dict)
     plans: dict[str, Json] = field(default_factory=lambda: dict(plans.BUILT_IN))
     config: Json = field(default_factory=lambda: {"history_rotation_size": 50})
-    threads: Json = field(default_factory=dict)
+    threads: Json | None = None
+    buckets: dict[str, Json] = field(default_factory=dict)
     events: list[Json] = field(default_factory=list)
 
     def seed(self, ids: Iterable[str]) -> None:
         """Create these repositories, or load the state file if there is one."""
+        for name, items in _SAMPLES.items():
+            self.add_bucket(name, items)
         if self.state_file and self.state_file.exists():
             self._load(json.loads(self.state_file.read_text()))
             return
         for id_ in ids:
-            self._add(id_, "_daily_backups", f"/archives/{id_}", None)
+            now = tasks.text(self.now())
+            self._add(Repository(id_, "_daily_backups", f"/archives/{id_}", now, now, ticked=now))
         self.save()
+
+    def add_bucket(self, name: str, items: int = 0) -> None:
+        """Create a bucket."""
+        found = {"name": name, "uuid": uuid.uuid4().hex, "items": items, "size": items * _ITEM}
+        self.buckets[name] = found
 
     # Repositories
 
@@ -90,219 +96,261 @@ class Model:
         self._tick(found)
         return found
 
+    def find_active(self, id_: str) -> Repository:
+        """Find an active or paused repository that a call is to change."""
+        return self.find("active", id_, f"could not find repository with id: {id_}")
+
     def set_state(self, id_: str, state: str) -> None:
         """Pause or resume; both are idempotent, and show after the effect delay."""
-        found = self.find("active", id_, f"could not find repository with id: {id_}")
-        at = _text(self.now() + self.effect_delay)
-        found.pending = (state, at)
-        found.updated = _text(self.now())
+        found = self.find_active(id_)
+        found.pending = (state, tasks.text(self.now() + self.effect_delay))
         self._event(6161 if state == "paused" else 6162, id_)
-        self._tick(found)
+        self.touch(found)
+
+    def touch(self, repository: Repository) -> None:
+        """Keep that a repository has changed."""
+        repository.updated = tasks.text(self.now())
+        self._tick(repository)
         self.save()
 
     def create(self, id_: str, body: Json) -> None:
         """Create an active repository, and its folder where the archive's parent exists."""
-        if not ID.match(id_):
-            raise Refusal(400, f"repository id must follow the rules {ID.pattern}")
-        if id_ in self.repositories["active"]:
-            raise Refusal(400, f"repository with id `{id_}` already exists")
-        if body.get("plan") not in self.plans:
+        self.check_id(id_, "active")
+        plan, archive, name = (body.get(key, "") for key in ("plan", "archive", "bucket_name"))
+        for key, value in (("plan", plan), ("archive", archive)):
+            if not value:
+                raise Refusal(400, f"{key} is required")
+        if name and name not in self.buckets:
+            raise Refusal(400, f"bucket '{name}' cannot be used", "element not found")
+        cloud = archives.cloud(archive, body)
+        if plan not in self.plans:
             raise Refusal(404, "requested plan not found")
-        archive = str(body.get("archive") or "")
-        if not archive:
-            raise Refusal(400, "archive is required")
-        bucket = {"name": body.get("bucket_name"), "uuid": uuid.uuid4().hex}
-        made = self._add(id_, body["plan"], archive, bucket if body.get("bucket_name") else None)
-        if Path(archive).parent.is_dir():
-            with suppress(OSError):
-                (Path(archive) / made.repo).mkdir(parents=True, exist_ok=True)
+        now = tasks.text(self.now())
+        bucket = {key: self.buckets[name][key] for key in ("name", "uuid")} if name else None
+        made = Repository(id_, plan, archive, now, now, bucket=bucket, ticked=now, cloud=cloud)
+        made.has_folder = archives.prepare(archive, made.repo)
+        made.retention = body.get("default_retention", 0)
+        self._add(made)
+        for task in self._tasks(made):
+            if task["schedule"].get("start_now"):
+                self._start(made, task["name"], task["task_type"], self.now(), _options(task))
         self._event(6157, id_)
         self.save()
+
+    def check_id(self, id_: str, state: str) -> None:
+        """Refuse an id that breaks the rule or that somebody has in this state."""
+        if not ID.match(id_):
+            raise Refusal(400, f"repository id must follow the rules {ID.pattern}")
+        if id_ in self.repositories[state]:
+            raise Refusal(400, f"repository with id `{id_}` already exists")
 
     def archive(self, id_: str, new_id: str) -> None:
         """Move an active repository to the archived ones, under a new id."""
         found = self.find("active", id_, f"could not find active repository with id:{id_}")
-        if not ID.match(new_id):
-            raise Refusal(400, f"repository id must follow the rules {ID.pattern}")
-        if new_id in self.repositories["archived"]:
-            raise Refusal(400, f"repository with id `{new_id}` already exists")
+        self.check_id(new_id, "archived")
         del self.repositories["active"][id_]
         found.id, found.state, found.pending = new_id, "archived", None
         self.repositories["archived"][new_id] = found
         self._event(6159, id_)
-        self.save()
+        self.touch(found)
 
     def import_(self, body: Json) -> None:
         """Import a repository that exists already, read-only."""
-        id_ = str(body.get("id") or "")
-        if not ID.match(id_):
-            raise Refusal(400, f"repository id must follow the rules {ID.pattern}")
-        if id_ in self.repositories["imported"]:
-            raise Refusal(400, f"repository with id `{id_}` already exists")
-        now = _text(self.now())
-        self.repositories["imported"][id_] = Repository(
-            id_, "", str(body.get("archive") or ""), now, now, "imported", str(body.get("repo"))
-        )
+        id_, archive, repo = (body.get(key, "") for key in ("id", "archive", "repo"))
+        if not archive or not repo:
+            raise Refusal(400, "both archive and repository are required")
+        self.check_id(id_, "imported")
+        cloud = archives.cloud(archive, body)
+        now = tasks.text(self.now())
+        made = Repository(id_, "", archive, now, now, "imported", repo, cloud=cloud)
+        self.repositories["imported"][id_] = made
+        self._event(6160, id_)
         self.save()
 
-    def delete(self, state: str, id_: str) -> None:
+    def delete(self, state: str, id_: str, *, with_data: bool = False) -> None:
         """Delete an archived or imported repository; an active one is refused."""
         if state == "active":
             raise Refusal(400, "cannot delete active repositories")
-        self.find(state, id_)
+        found = self.find(state, id_)
         del self.repositories[state][id_]
+        if with_data:
+            self.backups.pop(found.repo, None)
+            archives.remove(found.archive, found.repo)
         self._event(6158, id_)
         self.save()
 
     def change_plan(self, id_: str, plan: str) -> None:
         """Change the plan of an active repository."""
-        found = self.find("active", id_, f"could not find repository with id: {id_}")
+        found = self.find_active(id_)
         if plan not in self.plans:
             raise Refusal(404, "requested plan not found")
         found.plan = plan
-        self.save()
-
-    def start_task(self, state: str, id_: str, kind: str) -> str:
-        """Start a one-off task, paused or not; return its name."""
-        found = self.find(state, id_, f"repository `{id_}` does not exist")
-        name = f"{kind}-{uuid.uuid4()}"
-        found.runs.insert(0, self._run(name, kind, self.now(), one_off=True))
-        self.save()
-        return name
+        self.touch(found)
 
     def show(self, repository: Repository) -> Json:
         """Return a repository as the service does: keys that do not apply are absent."""
         self._tick(repository)
-        running = {run["task_name"]: run for run in repository.runs if run["status"] == "running"}
-        one_off = {name: _public(run) for name, run in running.items() if run["one_off"]}
-        planned = {name: _public(run) for name, run in running.items() if not run["one_off"]}
+        running = [run for run in repository.runs if run["status"] == "running"]
         shown: Json = {
             "id": repository.id,
             "plan_name": repository.plan,
+            "bucket": repository.bucket,
             "state": repository.state,
             "archive": repository.archive,
             "repo": repository.repo,
-            "bucket": repository.bucket,
             "scheduled": self._scheduled(repository),
-            "running_tasks": planned or None,
-            "running_one_off": one_off or None,
+            "running_tasks": _by_name(run for run in running if not run["one_off"]),
+            "running_one_off": _by_name(run for run in running if run["one_off"]),
             "version": 1,
-            "health": {"healthy": True},
+            "health": self._health(repository),
             "creation_time": repository.created,
             "update_time": repository.updated,
+            "cloud_info": repository.cloud,
         }
         return {key: value for key, value in shown.items() if value is not None}
 
-    def history(self, state: str, id_: str) -> list[Json]:
-        """Return the runs of a repository, the newest first."""
-        return [_public(run) for run in self.find(state, id_).runs]
+    def _health(self, repository: Repository) -> Json | None:
+        if repository.state == "imported":
+            return None
+        fault = self._bucket_fault(repository, quote="`")
+        if not fault:
+            return {"healthy": True}
+        return {"healthy": False, "health_issue": f"cannot verify bucket exists: {fault}"}
 
-    # Plans and settings
+    def _bucket_fault(self, repository: Repository, quote: str = "") -> str:
+        if repository.bucket is None:
+            return ""
+        now = self.buckets.get(repository.bucket["name"])
+        if now is None:
+            return "element not found"
+        old, new = repository.bucket["uuid"], now["uuid"]
+        fault = f"bucket UUIDs don't match {quote}{old}{quote} != {quote}{new}{quote}"
+        return fault if old != new else ""
 
-    def save_plan(self, name: str, body: object, *, is_new: bool) -> None:
-        """Create or replace a plan."""
-        if isinstance(body, dict):
-            body = {"services": None, **body, "name": name}
-        wrong = plans.fault(body)
-        if wrong:
-            raise Refusal(400, wrong)
-        if is_new and name in self.plans:
-            raise Refusal(400, f"plan `{name}` already exists")
-        if not is_new and name not in self.plans:
-            raise Refusal(404, "requested plan not found")
-        assert isinstance(body, dict)  # noqa: S101  # fault() refuses anything else
-        self.plans[name] = body
+    # Tasks
+
+    def start_task(self, state: str, id_: str, kind: str, options: Json) -> str:
+        """Start a one-off task, paused or not; return its name."""
+        found = self.find(state, id_, f"repository `{id_}` does not exist")
+        if kind == "BACKUP" and (fault := self._bucket_fault(found)):
+            name = found.bucket["name"] if found.bucket else ""
+            extras = f"failed bucket check for bucket '{name}': {fault}"
+            raise Refusal(500, "Could not send task", extras)
+        if kind == "MERGE" and found.cloud:
+            raise Refusal(500, "Could not send task", "merges are not supported in the cloud")
+        name = f"{kind}-{uuid.uuid4()}"
+        self._start(found, name, kind, self.now(), options | {"one_off": True})
         self.save()
+        return name
 
-    def delete_plan(self, name: str) -> None:
-        """Delete a plan that nothing uses."""
-        if name not in self.plans:
-            raise Refusal(404, "requested plan not found")
-        if any(repository.plan == name for repository in self.repositories["active"].values()):
-            raise Refusal(400, f"plan `{name}` is in use")
-        del self.plans[name]
-        self.save()
-
-    def configure(self, body: Json) -> None:
-        """Change the service's settings."""
-        size = body.get("history_rotation_size", self.config["history_rotation_size"])
-        if not isinstance(size, int) or not HISTORY[0] <= size <= HISTORY[1]:
-            raise Refusal(400, "Rotation size has to be between 5 and 200")
-        self.config["history_rotation_size"] = size
-        self.save()
-
-    # What happens as time passes
+    def stop_task(self, id_: str, name: str) -> None:
+        """End a running task of an active repository, which has then failed."""
+        found = self.find_active(id_)
+        for run in found.runs:
+            if run["task_name"] == name and run["status"] == "running":
+                tasks.fail(run, self.now(), "task was cancelled")
+                self.save()
+                return
+        raise Refusal(404, "requested task not found")
 
     def _tick(self, repository: Repository) -> None:
         """Apply all that is due by now: a pending change, runs that start, tasks that end."""
         now = self.now()
-        if repository.pending and _instant(repository.pending[1]) <= now:
+        if repository.pending and tasks.instant(repository.pending[1]) <= now:
             repository.state, repository.pending = repository.pending[0], None
         if repository.state == "active":
             self._run_slots(repository, now)
-        for run in repository.runs:
-            if run["status"] == "running" and _instant(run["until"]) <= now:
-                run.update(status="done", end=run["until"])
-        repository.ticked = _text(now)
-        del repository.runs[self.config["history_rotation_size"] :]
+        for run in reversed(repository.runs):
+            if run["status"] == "running" and tasks.instant(run["until"]) <= now:
+                self._finish(repository, run)
+        repository.ticked = tasks.text(now)
+        del repository.runs[self.config["history_rotation_size"] * _RUNS_A_MIB :]
+
+    def _finish(self, repository: Repository, run: Json) -> None:
+        only = repository.bucket["name"] if repository.bucket else None
+        buckets = [each for name, each in self.buckets.items() if only in {None, name}]
+        kept = self.backups.setdefault(repository.repo, [])
+        tasks.finish(run, kept, buckets, repository.retention)
 
     def _run_slots(self, repository: Repository, now: datetime) -> None:
-        since = _instant(repository.ticked)
+        anchor = tasks.instant(repository.created)
+        due: list[tuple[datetime, str, str, Json]] = []
         for task in self._tasks(repository):
-            due = plans.next_run(task, _instant(repository.created), since)
-            if due <= now:
-                run = self._run(task["name"], task["task_type"], due, one_off=False)
-                repository.runs.insert(0, run)
+            slot = plans.next_run(task, anchor, tasks.instant(repository.ticked))
+            while slot <= now and len(due) < _MOST_MISSED:
+                due.append((slot, task["name"], task["task_type"], _options(task)))
+                slot = plans.next_run(task, anchor, slot)
+        for slot, name, kind, options in sorted(due, key=lambda each: each[0]):
+            self._start(repository, name, kind, slot, options)
+
+    def _start(
+        self, repository: Repository, name: str, kind: str, at: datetime, options: Json
+    ) -> None:
+        run = tasks.started(name, kind, at, self.task_length, options)
+        repository.runs.insert(0, run)
 
     def _scheduled(self, repository: Repository) -> Json | None:
         if repository.state != "active":
             return None
-        anchor, now = _instant(repository.created), self.now()
+        anchor, now = tasks.instant(repository.created), self.now()
         return {
             task["name"]: {
                 "name": task["name"],
                 "task_type": task["task_type"],
-                "next_run": plans.next_run(task, anchor, now).isoformat(timespec="seconds"),
+                "next_run": tasks.text(plans.next_run(task, anchor, now).replace(microsecond=0)),
             }
-            for task in self._tasks(repository)
+            for task in sorted(self._tasks(repository), key=lambda task: str(task["name"]))
         }
 
     def _tasks(self, repository: Repository) -> list[Json]:
         found = self.plans.get(repository.plan)
         return list(found["tasks"]) if found else []
 
-    def _run(self, name: str, kind: str, start: datetime, *, one_off: bool) -> Json:
-        return {
-            "task_name": name,
-            "status": "running",
-            "start": _text(start),
-            "end": ZERO_TIME,
-            "node_runs": [],
-            "error_code": 0,
-            "type": kind,
-            "one_off": one_off,
-            "until": _text(start + self.task_length),
-        }
+    # Plans
 
-    def _add(self, id_: str, plan: str, archive: str, bucket: Json | None) -> Repository:
-        now = _text(self.now())
-        made = Repository(id_, plan, archive, now, now, bucket=bucket, ticked=now)
-        self.repositories["active"][id_] = made
-        return made
+    def save_plan(self, name: str, body: Json, *, is_new: bool) -> None:
+        """Create or replace a plan."""
+        try:
+            plan = plans.made(name, body)
+        except ValueError as exc:
+            raise Refusal(400, "invalid plan", str(exc)) from exc
+        if is_new and name in self.plans:
+            raise Refusal(400, f"plan `{name}` already exists")
+        if not is_new and name not in self.plans:
+            raise Refusal(404, "requested plan not found")
+        self.plans[name] = plan
+        self._event(6145 if is_new else 6146, name)
+        self.save()
 
-    def _event(self, number: int, id_: str) -> None:
+    def delete_plan(self, name: str) -> None:
+        """Delete a plan that nothing uses."""
+        if name not in self.plans:
+            raise Refusal(404, "requested plan not found")
+        if name in plans.BUILT_IN:
+            raise Refusal(400, f"plan `{name}` is a default plan and cannot be deleted")
+        if any(repository.plan == name for repository in self.repositories["active"].values()):
+            raise Refusal(400, f"plan `{name}` is in use")
+        del self.plans[name]
+        self._event(6147, name)
+        self.save()
+
+    # What is kept
+
+    def _add(self, made: Repository) -> None:
+        self.repositories["active"][made.id] = made
+
+    def _event(self, number: int, name: str) -> None:
+        subject = "plan" if number in {6145, 6146, 6147} else "repository"
         self.events.append(
             {
-                "timestamp": _text(self.now()),
+                "timestamp": tasks.text(self.now()),
                 "uuid": str(uuid.uuid4()),
                 "event_id": number,
                 "component": "backup",
                 "severity": "info",
-                "extra_attributes": {"cluster": "self", "repository": id_},
+                "extra_attributes": {"cluster": "self", subject: name},
             }
         )
-
-    # The state file
 
     def save(self) -> None:
         """Replace the state file as a whole, if there is one."""
@@ -313,9 +361,8 @@ class Model:
                 state: [asdict(repository) for repository in found.values()]
                 for state, found in self.repositories.items()
             },
-            "plans": self.plans,
-            "config": self.config,
         }
+        kept |= {name: getattr(self, name) for name in _KEPT}
         draft = self.state_file.with_suffix(".draft")
         with draft.open("w") as file:
             json.dump(kept, file)
@@ -327,16 +374,18 @@ class Model:
         for state, found in kept["repositories"].items():
             for values in found:
                 self.repositories[state][values["id"]] = Repository(**values)
-        self.plans, self.config = kept["plans"], kept["config"]
+        for name in _KEPT & kept.keys():
+            setattr(self, name, kept[name])
+        self.plans = plans.BUILT_IN | self.plans
 
 
-def _public(run: Json) -> Json:
-    return {key: value for key, value in run.items() if key not in {"one_off", "until"}}
+_KEPT = frozenset({"plans", "config", "threads", "buckets", "backups"})
 
 
-def _text(instant: datetime) -> str:
-    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def _options(task: Json) -> Json:
+    return {"full_backup": task.get("full_backup", False), **task.get("merge_options", {})}
 
 
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+def _by_name(runs: Iterable[Json]) -> Json | None:
+    found = {run["task_name"]: tasks.shown_run(run) for run in runs}
+    return {name: found[name] for name in sorted(found)} or None

@@ -1,34 +1,32 @@
-"""The simulator on real sockets: HTTP/1.1 with keep-alive, roles, TLS, and faults on request."""
+"""The simulator on real sockets: roles, TLS, and faults on request."""
 
 from __future__ import annotations
 
-import contextlib
-import json
+import copy
 import re
-import socket
 import ssl
-import struct
-import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
-from daemon.errors import HostError
 from daemon.simulator import routes
-from daemon.simulator.credentials import credentials
-from daemon.simulator.faults import Fault, Faults
+from daemon.simulator.connections import Exchange, Listener, Reply
+from daemon.simulator.faults import Fault, Faults, OddServer
+from daemon.simulator.go_json import encode
 from daemon.simulator.management import manage
-from daemon.simulator.model import Model, Refusal, Repository
+from daemon.simulator.model import Model, Repository
+from daemon.simulator.refusals import Json, Refusal
 
 WRITERS = frozenset({"admin", "backup_admin"})
 READERS = WRITERS | {"ro_admin"}
-MAX_BODY = 1024 * 1024
+
+_TEXT = "text/plain; charset=utf-8"
+_NO_SNIFF = (("X-Content-Type-Options", "nosniff"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +37,6 @@ class Seen:
     path: str
     user: str
     at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What is sent back."""
-
-    status: int
-    body: bytes = b""
-    kind: str = "application/json"
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 class Simulator:
@@ -64,11 +52,13 @@ class Simulator:
         state_file: Path | None = None,
         tls: tuple[Path, Path] | None = None,
         client_tls: tuple[Path, ssl.VerifyMode] | None = None,
+        odd: OddServer | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Prepare; *users* maps names to password and role, *tls* is certificate and key.
 
-        *client_tls* is the CA of the clients' certificates, and whether each must have one.
+        *client_tls* is the CA of the clients' certificates, and whether each must have one; *odd*
+        is what it does otherwise than a healthy service.
         """
         self.users = dict(users or {"Administrator": ("password", "admin")})
         self._model = Model(now, effect_delay, state_file=state_file)
@@ -79,27 +69,37 @@ class Simulator:
         self._faults = Faults()
         self._seen: list[Seen] = []
         self._hooks: list[tuple[tuple[str, str, int], Callable[[], None]]] = []
-        self._servers: list[_Server] = []
+        self._odd = odd or OddServer()
+        self._since = datetime.now(UTC)
+        self._servers: list[Listener] = []
         self._stopping = threading.Event()
 
     def start(
         self, host: str = "127.0.0.1", port: int = 0, management_port: int | None = None
     ) -> None:
         """Listen. Raises HostError when a port is taken."""
-        for number in (port, 0 if management_port is None else management_port):
-            self._servers.append(_listen(self, host, number))
+        ports = (port, 0 if management_port is None else management_port)
+        for is_management, number in enumerate(ports):
+            listener = Listener((host, number), self.answer, is_management=bool(is_management))
+            self._servers.append(listener)
+        self._since = datetime.now(UTC)
         for server in self._servers:
             if self._tls:
                 server.wrap(*self._tls, self._client_tls)
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        if self._odd.node_leaves is not None:
+            threading.Thread(target=self._leave, args=(self._odd.node_leaves,), daemon=True).start()
+
+    def _leave(self, after: timedelta) -> None:
+        """Stop the service and go on as a node of the cluster that does not run it."""
+        if not self._stopping.wait(after.total_seconds()):
+            _close(self._servers[0])
 
     def stop(self) -> None:
         """Close every socket, also those in use."""
         self._stopping.set()
         for server in self._servers:
-            server.shutdown()
-            server.server_close()
-            server.hang_up()
+            _close(server)
         self._servers.clear()
 
     def __enter__(self) -> Self:
@@ -136,6 +136,12 @@ class Simulator:
         """The ports of the service and of the cluster manager."""
         service, management = self._servers
         return service.server_address[1], management.server_address[1]
+
+    @property
+    def is_served(self) -> bool:
+        """Check whether this node runs the Backup Service."""
+        left = self._odd.node_leaves
+        return left is None or datetime.now(UTC) - self._since < left
 
     @property
     def is_encrypted(self) -> bool:
@@ -201,17 +207,18 @@ class Simulator:
 
     # How a request is answered
 
-    def answer(self, handler: _Handler) -> Reply | None:
+    def answer(self, exchange: Exchange) -> Reply | None:
         """Answer a request; None closes the connection without a byte."""
-        path, _, query = handler.path.partition("?")
-        number = self._note(handler.command, path, handler.user)
-        fault = self._faults.take(handler.command, path)
-        wait = self._latency.total_seconds() + (fault.delay if fault else 0.0)
-        if wait and self._stopping.wait(wait):
+        path, _, query = _relative(exchange.target).partition("?")
+        number = self._note(exchange.method, path, exchange.user)
+        fault = self._faults.take(exchange.method, path)
+        wait = self._latency + timedelta(seconds=fault.delay if fault else 0)
+        wait += self._odd.stall or timedelta(0)
+        if wait and self._stopping.wait(wait.total_seconds()):
             return None
-        self._hook("before", handler.command, number)
-        reply = self._meet(fault, handler, unquote(path), query)
-        self._hook("after", handler.command, number)
+        self._hook("before", exchange.method, number)
+        reply = self._meet(fault, exchange, unquote(path), query)
+        self._hook("after", exchange.method, number)
         return reply
 
     def _note(self, method: str, path: str, user: str) -> int:
@@ -224,51 +231,90 @@ class Simulator:
             if at == point:
                 act()
 
-    def _meet(self, fault: Fault | None, handler: _Handler, path: str, query: str) -> Reply | None:
+    def _meet(self, fault: Fault | None, exchange: Exchange, path: str, query: str) -> Reply | None:
         if fault is None:
-            return self._serve(handler, path, query)
+            return self._serve(exchange, path, query)
         if fault.status is not None:
             return Reply(fault.status, fault.body, headers=tuple(fault.headers.items()))
         if fault.ignore:
             return Reply(200)
         if fault.late is not None:
-            threading.Timer(fault.late.total_seconds(), self._serve, (handler, path, query)).start()
+            late = fault.late.total_seconds()
+            threading.Timer(late, self._serve, (exchange, path, query)).start()
         if fault.drop or fault.late is not None:
             return None
-        reply = self._serve(handler, path, query)
-        if fault.apply_then_reset:
-            handler.reset()
-            return None
+        reply = self._serve(exchange, path, query)
+        exchange.is_reset = fault.apply_then_reset
         return reply
 
-    def _serve(self, handler: _Handler, path: str, query: str) -> Reply:
-        role = self._role(handler)
-        is_management = handler.server is self._servers[-1]
-        if role is None:
-            return _unauthorized(is_management=is_management)
-        with self._turn:
-            if is_management and not path.startswith(routes.PROXY):
-                return _json(*manage(self, path))
-            return self._call(handler, path.removeprefix(routes.PROXY), query, role)
+    def _serve(self, exchange: Exchange, path: str, query: str) -> Reply:
+        if not exchange.is_management:
+            return self._call(exchange, path, query)
+        if self._role(exchange) is None:
+            return _unauthorized("Couchbase Server Admin / REST", b"")
+        if not path.startswith(routes.PROXY):
+            with self._turn:
+                return manage(self, self._model, exchange.method, path, bytes(exchange.body))
+        if not self.is_served:
+            return Reply(404, b"Service backup not running on this node", "text/plain")
+        return self._call(exchange, path.removeprefix(routes.PROXY), query)
 
-    def _call(self, handler: _Handler, path: str, query: str, role: str) -> Reply:
-        found = routes.find(handler.command, path)
+    def _call(self, exchange: Exchange, path: str, query: str) -> Reply:
+        found = routes.find(exchange.method, path)
         if found is None:
-            return Reply(404, routes.NOT_FOUND.encode(), "text/plain; charset=utf-8")
+            return _no_route(exchange, path)
         route, parts = found
-        if role not in (WRITERS if route.writes else READERS):
-            return _forbidden()
-        try:
-            request = routes.Request(parts, routes.query_of(query), handler.body)
-            result = route.handle(self._model, request)
-        except Refusal as exc:
-            return _json(exc.status, exc.body)
-        return Reply(200) if result is None else _json(200, result)
+        if refused := self._refused(exchange):
+            return refused
+        asked = parse_qs(query, keep_blank_values=True)
+        request = routes.Request(exchange.method, parts, asked, bytes(exchange.body))
+        with self._turn:
+            return self._handled(route, request)
 
-    def _role(self, handler: _Handler) -> str | None:
+    def _handled(self, route: routes.Route, request: routes.Request) -> Reply:
+        model = self._model
+        if self._odd.is_dead and request.method not in {"GET", "HEAD"}:
+            # What nobody acts upon is answered as if somebody did.
+            model = copy.deepcopy(model)
+            model.state_file = None
+        try:
+            result = route.handle(model, request)
+        except Refusal as exc:
+            return Reply(exc.status, encode(exc.body))
+        if result is None:
+            return Reply(200)
+        return Reply(200, encode(self._disguised(result)))
+
+    def _disguised(self, result: object) -> object:
+        rows = result if isinstance(result, list) else [result]
+        shown = [
+            self._odd.disguise(row) if isinstance(row, dict) and "creation_time" in row else row
+            for row in rows
+        ]
+        return shown if isinstance(result, list) else shown[0]
+
+    def _refused(self, exchange: Exchange) -> Reply | None:
+        """Return what the login layer answers; None lets the call through."""
+        if self._odd.is_empty:
+            return Reply(200, kind="")
+        lasting = self._odd.authentication
+        if lasting is not None and datetime.now(UTC) - self._since < lasting:
+            why = "unable to reach the cluster manager"
+            return _json(500, {"status": 500, "msg": "Could not authenticate user", "extras": why})
+        role = self._role(exchange)
+        if role is None:
+            return _unauthorized("Couchbase", b"Authentication Failure.\n")
+        is_read = exchange.method in {"GET", "HEAD"}
+        if role in (READERS if is_read else WRITERS):
+            return None
+        text = "Forbidden. User needs one of the following permissions"
+        permission = "ro_admin" if is_read else "backup_admin"
+        return _json(403, {"message": text, "permissions": [permission]})
+
+    def _role(self, exchange: Exchange) -> str | None:
         """Return the role of the user; None if the user or password is unknown."""
-        password, role = self.users.get(handler.user, ("", ""))
-        return role if role and handler.password in {None, password} else None
+        password, role = self.users.get(exchange.user, ("", ""))
+        return role if role and exchange.password in {None, password} else None
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -276,111 +322,29 @@ class Simulator:
         return self._model.events
 
 
-def _json(status: int, value: object) -> Reply:
-    return Reply(status, json.dumps(value).encode() + b"\n")
+def _close(server: Listener) -> None:
+    server.shutdown()
+    server.server_close()
+    server.hang_up()
 
 
-def _unauthorized(*, is_management: bool) -> Reply:
-    realm = "Couchbase Server Admin / REST" if is_management else "Couchbase"
-    header = (("WWW-Authenticate", f'Basic realm="{realm}"'),)
-    body = b"" if is_management else b"Authentication Failure.\n"
-    return Reply(401, body, "text/plain; charset=utf-8", header)
+def _relative(target: str) -> str:
+    """Return the path of a target, which a proxy's client writes with scheme and host."""
+    return re.sub(r"^https?://[^/?#]*", "", target, count=1, flags=re.IGNORECASE) or "/"
 
 
-def _forbidden() -> Reply:
-    text = "Forbidden. User needs one of the following permissions"
-    return _json(403, {"message": text, "permissions": ["cluster.backup!all"]})
+def _no_route(exchange: Exchange, path: str) -> Reply:
+    known = routes.methods(path)
+    if not known and path != "*":
+        return Reply(404, b"404 page not found\n", _TEXT, _NO_SNIFF)
+    allowed = (("Allow", ", ".join([*known, "OPTIONS"])),)
+    return Reply(200 if exchange.method == "OPTIONS" else 405, kind="", headers=allowed)
 
 
-class _Server(ThreadingHTTPServer):
-    """Listens for one simulator; keeps its connections in order to be able to close them."""
-
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 256
-
-    def __init__(self, address: tuple[str, int], simulator: Simulator) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.simulator = simulator
-        self.connections: set[socket.socket] = set()
-        super().__init__(address, _Handler)
-
-    def wrap(
-        self, certificate: Path, key: Path, clients: tuple[Path, ssl.VerifyMode] | None
-    ) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        if clients:
-            authority, context.verify_mode = clients
-            context.load_verify_locations(authority)
-        self.socket = context.wrap_socket(
-            self.socket, server_side=True, do_handshake_on_connect=False
-        )
-
-    def hang_up(self) -> None:
-        for connection in list(self.connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore clients that vanish; show a bug of ours."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]  # as it came
+def _json(status: int, value: Json) -> Reply:
+    return Reply(status, encode(value))
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def setup(self) -> None:
-        super().setup()
-        self.server.connections.add(self.connection)
-
-    def finish(self) -> None:
-        self.server.connections.discard(self.connection)
-        super().finish()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
-        """Print nothing: `Simulator.requests` has them all."""
-
-    def reset(self) -> None:
-        """Reset the connection."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-    def _handle(self) -> None:
-        length = min(int(self.headers.get("Content-Length") or 0), MAX_BODY)
-        self.body = self.rfile.read(length)
-        self.user, self.password = credentials(
-            self.connection, self.headers.get("Authorization", "")
-        )
-        self.path = urlsplit(self.path).geturl()
-        reply = self.server.simulator.answer(self)
-        if reply is None:
-            self.close_connection = True
-            with contextlib.suppress(OSError):
-                self.connection.close()
-            return
-        self._send(reply)
-
-    def _send(self, reply: Reply) -> None:
-        self.send_response(reply.status)
-        if reply.body:
-            self.send_header("Content-Type", reply.kind)
-        for name, value in reply.headers:
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(reply.body)))
-        # In one segment: writing headers and body apart costs the client a delayed acknowledgement.
-        self._headers_buffer.append(b"\r\n" + reply.body)  # type: ignore[attr-defined]  # the base's
-        self.flush_headers()
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815  # the base's names
-
-
-def _listen(simulator: Simulator, host: str, port: int) -> _Server:
-    try:
-        return _Server((host, port), simulator)
-    except OSError as exc:
-        raise HostError(
-            f"cannot listen on {host}:{port} ({exc.strerror}); choose another --port"
-        ) from exc
+def _unauthorized(realm: str, body: bytes) -> Reply:
+    headers = (("WWW-Authenticate", f'Basic realm="{realm}"'), *(_NO_SNIFF if body else ()))
+    return Reply(401, body, _TEXT if body else "", headers)

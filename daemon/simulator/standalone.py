@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from daemon.errors import HostError
+from daemon.simulator.faults import OddServer
 from daemon.simulator.server import Simulator
 
 
@@ -26,10 +28,19 @@ class SimulatorOptions:
     tls_key: Path | None = None
     latency: timedelta = timedelta(0)
     state_file: Path | None = None
+    odd: OddServer | None = None
 
 
-def serve(options: SimulatorOptions) -> int:
+Follow = Callable[[Simulator], None]
+"""Called again and again while a simulator runs; says what it has seen."""
+
+_FOLLOW_EVERY_S = 0.1
+
+
+def serve(options: SimulatorOptions, follow: Follow | None = None) -> int:
     """Run a simulator until SIGTERM or SIGINT; its URL is the first line on stdout.
+
+    Who logs in how stands in the second line.
 
     Raises:
         HostError: a port is taken, or a TLS file or the state file cannot be used.
@@ -46,14 +57,24 @@ def serve(options: SimulatorOptions) -> int:
             latency=options.latency,
             state_file=options.state_file,
             tls=tls,
+            odd=options.odd,
         )
         simulator.start(options.host, options.port, options.management_port)
     except (OSError, ValueError) as exc:
         raise HostError(f"the simulator cannot start: {exc}") from exc
     # Of the host as whoever started it wrote it; this program knows nothing of the daemon's.
-    print(simulator.url, flush=True)  # noqa: T201
+    print(simulator.url, _how_to_use(simulator, options), sep="\n", flush=True)  # noqa: T201
     try:
-        stop.wait()
+        while not stop.wait(_FOLLOW_EVERY_S if follow else None):
+            if follow:
+                follow(simulator)
     finally:
         simulator.stop()
     return 0
+
+
+def _how_to_use(simulator: Simulator, options: SimulatorOptions) -> str:
+    return (
+        f"user {options.username}, password {options.password}; its cluster manager is at"
+        f" {simulator.management_url}; Ctrl-C stops it"
+    )

@@ -25,14 +25,16 @@ def most_a_day(rule: Rule) -> int:
     match rule:
         case Cron(expression=expression):
             return expressions.cron_times_a_day(expression)
-        case Rrule(rule=text):
-            return expressions.rrule_times_a_day(text)
+        case Rrule(recurrence=recurrence):
+            return recurrence.most_a_day
         case _:
             return 1
 
 
 def check_overlap(rule: Rule, pause_before: timedelta) -> None:
     """Raise ValueError for a rule of which too many openings would be open at one time."""
+    if isinstance(rule, Once):
+        return
     together = _days(rule, pause_before) * most_a_day(rule)
     if together > MOST_AT_ONCE:
         raise ValueError(
@@ -50,5 +52,4 @@ def looked_at(rule: Rule, pause_before: timedelta) -> int:
 
 def _days(rule: Rule, pause_before: timedelta) -> int:
     """Return for how many days an opening is held, rounded up."""
-    length = (getattr(rule, "duration", None) or DAY) + pause_before
-    return -(-length // DAY)
+    return -(-(rule.longest + pause_before) // DAY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,6 +22,10 @@ class DateRange:
     def __contains__(self, day: date) -> bool:
         """Check whether *day* is one of them."""
         return self.first <= day <= self.last
+
+    def meeting(self, first: date, last: date) -> tuple[DateRange, ...]:
+        """Return the range, if it has a day from *first* to *last*."""
+        return (self,) if self.first <= last and self.last >= first else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,8 @@ class DateSet:
         """Check whether *day* is one of them."""
         index = bisect_right(self.ranges, day, key=lambda found: found.first)
         return index > 0 and day in self.ranges[index - 1]
+
+    def meeting(self, first: date, last: date) -> tuple[DateRange, ...]:
+        """Return the ranges that have a day from *first* to *last*; the others are not visited."""
+        begin = bisect_left(self.ranges, first, key=lambda found: found.last)
+        return self.ranges[begin : bisect_right(self.ranges, last, key=lambda found: found.first)]

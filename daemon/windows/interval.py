@@ -17,8 +17,14 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from daemon.windows.expressions import Reading
-from daemon.windows.wallclock import end_instant, every_instant, exists, shows, start_instant
+from daemon.windows.wallclock import (
+    Reading,
+    end_instant,
+    every_instant,
+    exists,
+    shows,
+    start_instant,
+)
 
 
 class DstEffect(StrEnum):

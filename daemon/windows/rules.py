@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from daemon.windows import expressions
-from daemon.windows.expressions import EARLIEST, LATEST
 from daemon.windows.interval import Interval, between, fired, lasting
+from daemon.windows.recurrence.openings import openings
+from daemon.windows.recurrence.reader import read_rrule
+from daemon.windows.recurrence.rule import Recurrence
+from daemon.windows.wallclock import EARLIEST, LATEST
 
 DAY = timedelta(days=1)
 MARGIN = 2 * DAY
@@ -26,6 +29,10 @@ FIRST, LAST = EARLIEST.replace(tzinfo=UTC), LATEST.replace(tzinfo=UTC)
 
 class Rule(Protocol):
     """When a window opens: a frozen value that is valid from the moment it is made."""
+
+    @property
+    def longest(self) -> timedelta:
+        """How long an opening is at most, but for clocks that change: they add up to a day."""
 
     def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterable[Interval]:
         """Yield at least the openings in *zone* that meet `[start, end)`, which are in UTC."""
@@ -46,14 +53,33 @@ def intervals(rule: Rule, zone: ZoneInfo, start: datetime, end: datetime) -> lis
 
 
 @dataclass(frozen=True, slots=True)
+class WeekdayEnd:
+    """An end on a named day, the next after that of the start: one to seven days on; 0 is Monday.
+
+    `at` counts from its midnight, up to 24 hours.
+    """
+
+    weekday: int
+    at: timedelta
+
+    def after(self, day: date) -> timedelta:
+        """Return the end of what opens on *day*, counted from the midnight of that day."""
+        return ((self.weekday - day.weekday()) % 7 or 7) * DAY + self.at
+
+
+ClockEnd = timedelta | WeekdayEnd
+"""An end on the clock: of some weekday, or counted from the midnight of the start's day."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hours:
     """When in a day an opening begins, and its end: either on the clock or after `duration`.
 
-    `end` counts from midnight, up to 24 hours; one before `start` is on the next day.
+    An `end` of at most 24 hours that is before `start` is on the next day.
     """
 
     start: time
-    end: timedelta | None
+    end: ClockEnd | None
     duration: timedelta | None
 
     def __post_init__(self) -> None:
@@ -64,17 +90,24 @@ class Hours:
                 "start and end are equal; for a whole day write duration: 24h, or 00:00 to 24:00"
             )
 
+    @property
+    def longest(self) -> timedelta:
+        """How long an opening is at most, by the clock: clocks that change add to it."""
+        if isinstance(self.end, WeekdayEnd):
+            return 7 * DAY + self.end.at
+        return self.duration or max(self.end or DAY, DAY)
+
     def days(self, start: datetime, end: datetime) -> tuple[date, date]:
         """Return the first and the last day whose openings may meet `[start, end)`."""
-        longest = (self.duration or DAY) + MARGIN
-        return (start - longest).date(), (end + MARGIN).date()
+        return (start - self.longest - MARGIN).date(), (end + MARGIN).date()
 
     def on(self, day: date, zone: ZoneInfo) -> Interval:
         """Return the opening of a day."""
         local = datetime.combine(day, self.start)
         if self.end is None:
             return lasting(local, self.duration or DAY, zone)
-        local_end = datetime.combine(day, time()) + self.end
+        end = self.end.after(day) if isinstance(self.end, WeekdayEnd) else self.end
+        local_end = datetime.combine(day, time()) + end
         return between(local, local_end if local_end > local else local_end + DAY, zone)
 
 
@@ -84,7 +117,7 @@ class Weekly:
 
     days: frozenset[int]
     start: time
-    end: timedelta | None = None
+    end: ClockEnd | None = None
     duration: timedelta | None = None
 
     def __post_init__(self) -> None:
@@ -92,6 +125,11 @@ class Weekly:
         if not self.days:
             raise ValueError("there is no day in days: name at least one")
         self._hours()
+
+    @property
+    def longest(self) -> timedelta:
+        """How long an opening is at most, by the clock."""
+        return self._hours().longest
 
     def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:
         """Yield the openings of each of these days."""
@@ -144,7 +182,7 @@ class Monthly:
     on: tuple[MonthDay, ...]
     offset_days: int
     start: time
-    end: timedelta | None = None
+    end: ClockEnd | None = None
     duration: timedelta | None = None
 
     def __post_init__(self) -> None:
@@ -152,6 +190,11 @@ class Monthly:
         if not self.on:
             raise ValueError("there is no day in on: name at least one")
         self._hours()
+
+    @property
+    def longest(self) -> timedelta:
+        """How long an opening is at most, by the clock."""
+        return self._hours().longest
 
     def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:
         """Yield the openings of each of these days, month by month."""
@@ -181,6 +224,11 @@ class Cron:
         _check_length(None, self.duration)
         expressions.check_cron(self.expression)
 
+    @property
+    def longest(self) -> timedelta:
+        """How long each opening is."""
+        return self.duration
+
     def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:
         """Yield an opening for each time at which the expression fires."""
         earliest, latest = _local_bounds(start, end, self.duration)
@@ -193,23 +241,28 @@ class Rrule:
     """At the times of an RFC 5545 recurrence rule from `dtstart` (local) on, for `duration`.
 
     An hourly rule fires in both passes of a repeated hour. As in RFC 5545's own examples, a
-    `dtstart` that the rule itself does not name is no opening.
+    `dtstart` that the rule itself does not name is no opening, and does not count as one.
     """
 
     rule: str
     dtstart: datetime
     duration: timedelta
+    recurrence: Recurrence = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Raise ValueError for what RFC 5545 does not know, is too fine, or never fires."""
         _check_length(None, self.duration)
-        expressions.check_rrule(self.rule, self.dtstart)
+        object.__setattr__(self, "recurrence", read_rrule(self.rule, self.dtstart))
 
-    def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:
-        """Yield an opening for each instance of the rule."""
+    @property
+    def longest(self) -> timedelta:
+        """How long each opening is."""
+        return self.duration
+
+    def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterable[Interval]:
+        """Return an opening for each instance of the rule."""
         earliest, latest = _local_bounds(start, end, self.duration)
-        times = expressions.rrule_times(self.rule, self.dtstart, zone, earliest, latest)
-        return fired(times, self.duration, expressions.rrule_reading(self.rule), zone)
+        return openings(self.recurrence, self.duration, zone, earliest, latest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +286,11 @@ class Once:
         )
         if end <= start:
             raise ValueError("the end is not after the start")
+
+    @property
+    def longest(self) -> timedelta:
+        """How long the opening is, by the clock."""
+        return self.duration or (self.end - self.start if self.end else DAY)
 
     def candidates(self, zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[Interval]:  # noqa: ARG002  # it is the same wherever one looks
         """Yield the opening."""

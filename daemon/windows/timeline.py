@@ -7,13 +7,13 @@ answers depend on the arguments only.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Generic, TypeVar
 
+from daemon.windows.horizon import Horizon
 from daemon.windows.window import CatchUp, OnDrift, Opening, Patterns, Window
 
 T = TypeVar("T")
@@ -28,6 +28,7 @@ _BLOCK = timedelta(days=8)
 _MOST_REMEMBERED = 100_000
 
 _Look = Callable[[str, datetime, datetime], Sequence[Opening]]
+_Near = dict[str, list[Opening]]
 _Target = tuple[str, Patterns]
 """A window's name, and patterns for the repositories that it is for."""
 
@@ -58,28 +59,6 @@ class Desired:
         object.__setattr__(self, "ids", tuple(opening.id for opening in self.openings))
 
 
-@dataclass(frozen=True, slots=True)
-class _Horizon:
-    """The openings that hold something between two instants, and the edges of all of them."""
-
-    start: datetime
-    end: datetime
-    openings: Sequence[Opening]
-    of_window: Mapping[str, Sequence[Opening]]
-    edges: Sequence[datetime]
-
-    def edge_after(self, now: datetime) -> datetime | None:
-        """Return the first edge after *now*; None if there is none before the end."""
-        index = bisect_right(self.edges, now)
-        return self.edges[index] if index < len(self.edges) else None
-
-    def between_edges(self, now: datetime) -> tuple[datetime, datetime]:
-        """Return `[since, until)` around *now*, within the horizon, in which no edge lies."""
-        index = bisect_right(self.edges, now)
-        since = self.edges[index - 1] if index else self.start
-        return since, self.edges[index] if index < len(self.edges) else self.end
-
-
 class _Lasting(Generic[T]):
     """An answer that stays good between two edges; replaced as a whole, it needs no lock."""
 
@@ -102,7 +81,8 @@ class _ClusterWindows:
 
     def __init__(self, windows: Iterable[Window], look: _Look, targets: Sequence[_Target]) -> None:
         self._windows, self._look = tuple(windows), look
-        self._horizon: _Horizon | None = None
+        self._horizon: Horizon | None = None
+        self._near: tuple[Horizon, datetime, datetime, _Near] | None = None
         self._named: dict[str, set[str]] = {}
         self._matching: dict[Patterns, set[str]] = {}
         self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -122,19 +102,26 @@ class _ClusterWindows:
         for id_ in patterns.plain:
             self._named.setdefault(id_, set()).add(window)
 
-    def horizon(self, start: datetime, end: datetime) -> _Horizon:
+    def horizon(self, start: datetime, end: datetime) -> Horizon:
         """Return the openings from *start* to *end*, or somewhat more."""
         horizon = self._horizon
-        if horizon is None or start < horizon.start or end > horizon.end:
+        if horizon is None or not horizon.covers(start, end):
             horizon = self._horizon = self._see(_block(start), _block(end) + _BLOCK)
         return horizon
 
-    def _see(self, start: datetime, end: datetime) -> _Horizon:
-        of_window = {w.name: self._look(w.name, start, end + w.pause_before) for w in self._windows}
-        openings = sorted((o for found in of_window.values() for o in found), key=_by_start)
-        edges = {edge for o in openings for edge in (o.pause_from, o.start, o.end)}
-        known = sorted(edge for edge in edges if start <= edge < end)
-        return _Horizon(start, end, openings, of_window, known)
+    def _see(self, start: datetime, end: datetime) -> Horizon:
+        found = {w.name: self._look(w.name, start, end + w.pause_before) for w in self._windows}
+        return Horizon(start, end, found)
+
+    def near(self, since: datetime, until: datetime, horizon: Horizon) -> _Near:
+        """Return the openings of *horizon* near an instant, by window."""
+        known = self._near
+        if known is None or known[0] is not horizon or known[1:3] != (since, until):
+            found: _Near = {}
+            for opening in horizon.near(since, until):
+                found.setdefault(opening.window, []).append(opening)
+            known = self._near = (horizon, since, until, found)
+        return known[3]
 
     def _windows_for(self, repository: str) -> tuple[str, ...]:
         """Return the windows that are for a repository, sorted."""
@@ -210,8 +197,8 @@ class Timeline:
 
         def find() -> tuple[datetime, datetime, tuple[Opening, ...]]:
             horizon = self._around(self._all, now)
-            found = tuple(o for o in horizon.openings if o.start <= now < o.end)
-            return *horizon.between_edges(now), found
+            found = (o for o in horizon.near(now, now) if o.start <= now)
+            return *horizon.between_edges(now), tuple(sorted(found, key=_by_start))
 
         return self._covering.at(now, find)
 
@@ -254,7 +241,7 @@ class Timeline:
 
         def find() -> tuple[datetime, datetime, bool]:
             horizon = self._around(cluster_windows, now)
-            near = [o for o in horizon.openings if self._is_near(o, now)]
+            near = horizon.near(now - self.merge_gap, now + self.merge_gap)
             is_wanted = bool(_held(near, now) or self._bridging(near, now))
             return *horizon.between_edges(now), is_wanted
 
@@ -268,7 +255,7 @@ class Timeline:
 
         def find() -> tuple[datetime, datetime, tuple[Opening, ...]]:
             horizon = self._around(cluster_windows, now)
-            return *horizon.between_edges(now), _held(horizon.openings, now)
+            return *horizon.between_edges(now), _held(horizon.near(now, now), now)
 
         return cluster_windows.holding.at(now, find)
 
@@ -278,19 +265,19 @@ class Timeline:
         if cluster_windows is None:
             return {}
         horizon = self._around(cluster_windows, now)
-        near = {o.window for o in horizon.openings if self._is_near(o, now)}
-        # Many repositories have the same windows and thus the same answer.
-        answers: dict[tuple[str, ...], Desired | None] = {}
+        near = cluster_windows.near(now - self.merge_gap, now + self.merge_gap, horizon)
+        # Many repositories have the same windows, as one object, and thus the same answer.
+        answers: dict[int, Desired | None] = {}
         wanted = {}
         for id_ in ids if near else ():
             names = cluster_windows.windows_for(id_)
-            if names not in answers:
-                answers[names] = self._desired(names, horizon, now, near)
-            if answer := answers[names]:
+            if id(names) not in answers:
+                answers[id(names)] = self._desired(names, horizon, now, near)
+            if answer := answers[id(names)]:
                 wanted[id_] = answer
         return wanted
 
-    def _around(self, cluster_windows: _ClusterWindows, now: datetime) -> _Horizon:
+    def _around(self, cluster_windows: _ClusterWindows, now: datetime) -> Horizon:
         gap = self.merge_gap
         return cluster_windows.horizon(now - gap, max(now + gap, self._horizon(now)))
 
@@ -298,29 +285,24 @@ class Timeline:
         """Return how far `until` follows openings: fixed for a block, so records stay the same."""
         return _block(now) + 2 * _BLOCK
 
-    def _is_near(self, opening: Opening, now: datetime) -> bool:
-        return opening.pause_from <= now + self.merge_gap and opening.end > now - self.merge_gap
-
     def _desired(
-        self, names: tuple[str, ...], horizon: _Horizon, now: datetime, near: set[str]
+        self, names: tuple[str, ...], horizon: Horizon, now: datetime, near: _Near
     ) -> Desired | None:
-        if near.isdisjoint(names):
-            return None
-        found = (o for name in names for o in horizon.of_window.get(name, ()))
-        mine = sorted(
-            (o for o in found if o.end > now - self.merge_gap), key=lambda o: o.pause_from
-        )
+        mine = [opening for name in names if name in near for opening in near[name]]
         held = _held(mine, now)
         holding = held or self._bridging(mine, now)
         if not holding:
             return None
         windows = tuple(sorted({opening.window for opening in holding}))
         rules = [self.windows[name] for name in windows]
+        until = max(opening.end for opening in holding)
+        runs = horizon.runs(names, self.merge_gap, self._horizon(now))
+        end_of_run = runs.end_of(max(opening.pause_from for opening in holding))
         return Desired(
             openings=held,
             enforce=any(window.on_drift is OnDrift.ENFORCE for window in rules),
             catch_up=max((window.catch_up for window in rules), key=list(CatchUp).index),
-            until=self._unbroken(mine, max(o.end for o in holding), self._horizon(now)),
+            until=max(until, end_of_run or until),
             windows=windows,
             bridged=not held,
         )
@@ -332,15 +314,6 @@ class Timeline:
         if ended and begins and begins - ended < self.merge_gap:
             return tuple(o for o in mine if o.pause_from == begins)
         return ()
-
-    def _unbroken(self, mine: Sequence[Opening], until: datetime, horizon: datetime) -> datetime:
-        """Return until when *mine*, sorted by pause, go on from *until* without a gap."""
-        for opening in mine:
-            gap = opening.pause_from - until
-            if opening.pause_from >= horizon or (gap > timedelta(0) and gap >= self.merge_gap):
-                break
-            until = max(until, opening.end)
-        return until
 
 
 def _held(mine: Iterable[Opening], now: datetime) -> tuple[Opening, ...]:

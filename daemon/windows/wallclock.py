@@ -9,7 +9,22 @@ No file, no clock, no log.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from zoneinfo import ZoneInfo
+
+EARLIEST, LATEST = datetime(1900, 1, 1), datetime(9900, 1, 1)  # noqa: DTZ001  # local times
+"""Nothing is open outside, where the calendar's own arithmetic ends."""
+
+
+class Reading(Enum):
+    """Which instants a local time refers to, where clocks show it twice or never."""
+
+    NAMED = auto()
+    """The rule names hours and minutes: the first instant; in a gap the end of the gap."""
+    EVERY = auto()
+    """The rule names hours, or some of them, and steps within: every instant; in a gap its end."""
+    REAL = auto()
+    """The rule fires in whatever hour there is: every instant; none in a gap."""
 
 
 def exists(local: datetime, zone: ZoneInfo) -> bool:

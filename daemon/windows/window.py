@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from daemon.windows.dates import DateRange, DateSet
 from daemon.windows.interval import DstEffect, Interval
-from daemon.windows.rules import Rule, intervals
+from daemon.windows.rules import FIRST, LAST, MARGIN, Rule, intervals
+from daemon.windows.validity import Validity
 
 
 class CatchUp(StrEnum):
@@ -51,7 +53,8 @@ class Patterns:
         return bool(included.match(repository)) and not excluded.match(repository)
 
 
-@lru_cache(maxsize=4096)
+# As many as a file may have windows: with fewer, each repository would compile them all again.
+@lru_cache(maxsize=32_768)
 def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
     included = [fnmatch.translate(p) for p in patterns if not p.startswith("!")]
     excluded = [fnmatch.translate(p[1:]) for p in patterns if p.startswith("!")]
@@ -95,7 +98,8 @@ class Window:
     """A named rule and the repositories that it is for: `targets` are clusters with patterns.
 
     `skipped` are the starts of openings that people cancelled, `moved` the starts of those whose
-    end they changed, with the new end; all in UTC.
+    end they changed, with the new end, `opened` start and end of those that they added, on
+    whatever day and whether the rule is `enabled` or not; all in UTC.
     """
 
     name: str
@@ -112,19 +116,23 @@ class Window:
     valid_until: date | None = None
     skipped: frozenset[datetime] = frozenset()
     moved: tuple[tuple[datetime, datetime], ...] = ()
+    opened: tuple[tuple[datetime, datetime], ...] = ()
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """Return the openings that meet `[start, end)`, sorted by start, each start once.
 
         Two that a gap moves to the same start are equally long, and count as one.
         """
-        if not self.enabled:
+        start, end = max(start.astimezone(UTC), FIRST), min(end.astimezone(UTC), LAST)
+        if start >= end:
             return []
         found: dict[datetime, Interval] = {}
-        for interval in self._intervals(start, end):
-            if self._opens_on(interval.day) and interval.start not in self.skipped:
+        for interval in self._by_rule(start, end) if self.enabled else ():
+            if interval.start not in self.skipped:
                 found.setdefault(interval.start, interval)
-        if not self.moved:
+        for interval in self._by_hand(end):
+            found.setdefault(interval.start, interval)
+        if not (self.moved or self.opened):
             return [self._opening(interval, interval.end) for interval in found.values()]
         ends = dict(self.moved)
         openings = [self._opening(each, ends.get(each.start, each.end)) for each in found.values()]
@@ -132,14 +140,43 @@ class Window:
         meeting = [opening for opening in openings if opening.end > max(start, opening.start)]
         return sorted(meeting, key=lambda opening: opening.start)
 
-    def _intervals(self, start: datetime, end: datetime) -> list[Interval]:
-        """Return the rule's openings, and an earlier one whose end was moved past *start*."""
-        found = list(intervals(self.rule, self.zone, start, end))
-        for began, ends in self.moved:
-            if began < start < ends:
-                earlier = intervals(self.rule, self.zone, began, began + timedelta.resolution)
-                found += [interval for interval in earlier if interval.start == began]
-        return found
+    def _by_rule(self, start: datetime, end: datetime) -> Iterator[Interval]:
+        """Yield the rule's openings on days that are valid and not excluded."""
+        earlier = [began for began, ends in self.moved if FIRST <= began < start < ends]
+        validity = self._validity(min([start - self.rule.longest, *earlier]), end)
+        for interval in self._intervals(validity, start, end, earlier):
+            if interval.day in validity:
+                yield interval
+
+    def _validity(self, start: datetime, end: datetime) -> Validity:
+        """Return on which of the days from *start* to *end*, whatever the zone, it may open."""
+        days = DateRange((start - MARGIN).date(), (end + MARGIN).date())
+        return Validity.within(days, self.valid_from, self.valid_until, self.excluded)
+
+    def _intervals(
+        self, validity: Validity, start: datetime, end: datetime, earlier: Iterable[datetime]
+    ) -> Iterator[Interval]:
+        """Yield the rule's openings, and *earlier* ones whose end was moved past *start*."""
+        for stretch in validity.stretches(start, end, self.rule.longest):
+            yield from intervals(self.rule, self.zone, *stretch)
+        for began in earlier:
+            found = intervals(self.rule, self.zone, began, began + timedelta.resolution)
+            yield from (interval for interval in found if interval.start == began)
+
+    def cancelled(self, start: datetime, end: datetime) -> list[Opening]:
+        """Return the openings that meet `[start, end)` but for a person who cancelled them."""
+        if not self.skipped:
+            return []
+        every = replace(self, skipped=frozenset()).openings(start, end)
+        return [opening for opening in every if opening.start in self.skipped]
+
+    def _by_hand(self, end: datetime) -> list[Interval]:
+        """Return what people added before *end*, whenever it is over."""
+        return [
+            Interval(began, ends, began.astimezone(self.zone).date())
+            for began, ends in self.opened
+            if began < end
+        ]
 
     def _opening(self, interval: Interval, end: datetime) -> Opening:
         return Opening(
@@ -155,13 +192,6 @@ class Window:
     def patterns_for(self, cluster: str) -> tuple[Patterns, ...]:
         """Return the patterns for the repositories of *cluster*."""
         return tuple(patterns for name, patterns in self.targets if name == cluster)
-
-    def _opens_on(self, day: date) -> bool:
-        if (self.valid_from and day < self.valid_from) or (
-            self.valid_until and day > self.valid_until
-        ):
-            return False
-        return not any(day in days for days in self.excluded)
 
 
 def window_of(opening: str) -> str:

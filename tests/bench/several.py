@@ -70,7 +70,7 @@ class Crew:
         """Start the database and the clusters."""
         with (
             tempfile.TemporaryDirectory(prefix="bench-") as name,
-            server() as postgres,
+            server(is_durable=True) as postgres,
             clusters(REPOSITORIES, LATENCY, size.clusters) as served,
         ):
             site = Site(Path(name), served.urls, CONCURRENCY, ledger=postgres.url(DATABASE))

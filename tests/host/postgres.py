@@ -39,8 +39,12 @@ def unavailable() -> str:
 class Postgres:
     """One server; `start` may be called again after `stop` or `kill`: its data are still there."""
 
-    def __init__(self, port: int = 0) -> None:
-        """Make its folder; nothing runs yet."""
+    def __init__(self, port: int = 0, *, is_durable: bool = False) -> None:
+        """Make its folder; nothing runs yet.
+
+        One that is not *is_durable* outlives its own end, though no power cut, and costs less.
+        """
+        self._is_durable = is_durable
         self.folder = Path(tempfile.mkdtemp(prefix="cbmaintd-pg-"))
         self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -70,7 +74,7 @@ class Postgres:
     def create(self) -> None:
         """Make its data, and start it."""
         self.run("initdb", "-D", str(self.data), "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                 "--locale=C.UTF-8")  # fmt: skip
+                 "--locale=C.UTF-8", *(() if self._is_durable else ("--no-sync",)))  # fmt: skip
         self._configure()
         self.start()
 
@@ -88,7 +92,8 @@ class Postgres:
         self.run("pg_ctl", "-D", str(self.data), "-w", "promote")
 
     def _configure(self) -> None:
-        text = f"{_SETTINGS}port = {self.port}\nunix_socket_directories = '{self.folder}'\n"
+        sync = "" if self._is_durable else "fsync = off\n"
+        text = f"{_SETTINGS}{sync}port = {self.port}\nunix_socket_directories = '{self.folder}'\n"
         file = self.data / "postgresql.auto.conf"
         file.write_text(f"{file.read_text()}\n{text}")
 
@@ -115,6 +120,17 @@ class Postgres:
         ) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def session(self, database: str = "cbmaintd") -> Iterator[psycopg.Connection]:
+        """Return the transaction of somebody else, which is rolled back at the end."""
+        with psycopg.connect(
+            f"host=127.0.0.1 port={self.port} user=postgres dbname={database}"
+        ) as connection:
+            try:
+                yield connection
+            finally:
+                connection.rollback()
 
     def kill(self) -> None:
         """Kill the postmaster, as a crash would; its children notice, and end."""
@@ -144,9 +160,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def server() -> Iterator[Postgres]:
+def server(*, is_durable: bool = False) -> Iterator[Postgres]:
     """Run a server with a database for the ledger."""
-    postgres = Postgres()
+    postgres = Postgres(is_durable=is_durable)
     try:
         postgres.create()
         postgres.ask(f"create role {ROLE} login", "postgres")

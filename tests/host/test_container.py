@@ -62,12 +62,16 @@ def test_the_image_has_every_extra_of_the_daemon() -> None:
     assert set(installed.split(",")) == project["optional-dependencies"].keys() - {"test"}
 
 
+def test_every_stage_is_built_on_one_image_by_its_digest() -> None:
+    """A tag may be moved: what is built tomorrow is what was looked at today."""
+    assert re.fullmatch(r"BASE=python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", of("ARG")[0])
+    assert of("FROM") == ["${BASE} AS build", "${BASE}"]
+
+
 def test_the_recipe_names_no_host() -> None:
     """Where images and packages come from is left to who builds: no registry, no index."""
     plain = RECIPE.read_text().replace("sqlite://", "").replace("http.client", "")
 
-    assert of("ARG")[0] == "BASE=python:3.13-slim"
-    assert of("FROM") == ["${BASE} AS build", "${BASE}"]
     assert not re.search(r"://|--(extra-)?index-url|--trusted-host|\b\w+\.(io|org|com)/", plain)
 
 

@@ -45,7 +45,7 @@ def test_its_file_is_valid(tmp_path: Path) -> None:
     """The schedules.yaml in the ConfigMap has no fault, and is warned of nothing but its port."""
     found = settings(tmp_path)
 
-    assert [warning.partition(":")[0] for warning in found.warnings] == ["listen"]
+    assert [warning.path for warning in found.warnings] == ["listen"]
     assert set(found.clusters) == {"prod"}
     assert set(found.windows) == {"sunday-patching"}
 

@@ -14,7 +14,9 @@ import pytest
 import requests
 
 from tests.evil.wallshim import WallClock
+from tests.host import pooler as poolers
 from tests.host.members import LEASE_S, Crowd, Member, crowd, overlaps, sent_by, wait_until
+from tests.host.pooler import pooler
 from tests.host.postgres import free_port, unavailable
 from tests.host.proxy import proxy
 
@@ -170,6 +172,30 @@ def test_a_database_that_dies_loses_nothing(stage: Crowd) -> None:
         lambda: recorded(stage, "ok") + recorded(stage, "stale") >= 2 * stage.repository_count(),
         "what was sent meanwhile is in the history",
     )
+
+
+@pytest.mark.skipif(bool(poolers.unavailable()), reason=poolers.unavailable())
+def test_members_behind_a_pooler_keep_every_promise(stage: Crowd) -> None:
+    """By way of a pooler that shares sessions, and dies in the opening and at its end."""
+    stage.serve(20, 2, 0.05)
+    stage.postgres.ask("alter database cbmaintd set synchronous_commit = off")
+    text, begins, ends = stage.window(14, 26)
+    stage.write(text)
+    with pooler(stage.postgres, "transaction") as way:
+        a, b = (stage.join(name, ledger=way.url()) for name in ("a", "b"))
+        stage.wait_for_shares(a, b)
+        wait_until(lambda: time.monotonic() > begins + 0.2, "the opening", 60)
+        way.kill()
+        way.start()
+        wait_for(stage, "pause")
+        wait_until(lambda: time.monotonic() > ends - 0.2, "the end", 60)
+        way.kill()
+        way.start()
+        wait_for(stage, "resume")
+        killed = a.send(signal.SIGKILL)
+        stage.wait_for_takeover(killed, b)
+
+    check(stage, ends)
 
 
 def test_one_configuration_is_in_force_for_all(stage: Crowd) -> None:

@@ -16,7 +16,7 @@ from daemon.errors import LedgerError
 from daemon.host.clock import SystemClock
 from daemon.ledger.ledger import SCHEMA_VERSION, Access, Ledger
 from daemon.ledger.opening import open_ledger
-from daemon.ledger.postgresql import PostgresqlLedger
+from daemon.ledger.postgresql.database import PostgresqlLedger
 from daemon.ledger.state import AppliedConfig
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.wording import printable
@@ -27,7 +27,17 @@ from tests.unit.nasty_text import EVERY, filled
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 
 PLAIN = replace(FULL, suspect_pause=None, suspect_resume=None)
-TABLES = ("record", "attempt", "override", "config", "member", "claim", "meta")
+TABLES = (
+    "record",
+    "attempt",
+    "override",
+    "config",
+    "member",
+    "claim",
+    "meta",
+    "listing",
+    "progress",
+)
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,28 @@ def test_a_planned_window_is_extended_and_another_skipped(stage: Stage) -> None:
     assert set(prod.states().values()) == {"active"}
 
 
+def test_a_planned_window_is_opened_by_hand_and_a_skip_taken_back(stage: Stage) -> None:
+    """`open NAME` pauses what the file's window is for; what is unskipped opens at its time."""
+    prod = stage.simulate("prod", "orders", "tenant-a")
+    stage.write(once("later", 3600, 7200, "{prod: [orders]}"))
+    daemon = stage.start()
+    daemon.wait_for("config.applied")
+
+    skipped = stage.ask("skip", "later")
+    back = stage.ask("unskip", "later")
+    opened = stage.ask("open", "later", "--for", "1h", "--wait")
+    while_open = prod.states()
+    closed = stage.ask("close", "later")
+    daemon.wait_for("repository.resumed", repository="orders")
+    daemon.stop()
+
+    assert (skipped.returncode, back.returncode, closed.returncode) == (0, 0, 0)
+    assert (opened.returncode, opened.stderr) == (0, "")
+    assert while_open == {"orders": "paused", "tenant-a": "active"}
+    changes = [event["change"] for event in daemon.events("window.changed")]
+    assert changes == ["skip", "unskip", "open", "close"]
+
+
 def test_waiting_names_what_is_not_paused(stage: Stage) -> None:
     """`open --wait` exits 1 and names what the cluster does not have; paused is paused."""
     prod = stage.simulate("prod", "orders", "archive")

@@ -13,7 +13,7 @@ from tests.process.conftest import Stage, once, wait_until
 
 LONG = 3600.0
 NEVER = (
-    '  w{}: {{rrule: {{rule: "FREQ=DAILY;INTERVAL=7;BYDAY=MO", from: 2026-01-27T02:00,'
+    '  w{}: {{rrule: {{rule: "FREQ=HOURLY;INTERVAL=998;BYHOUR=1", from: 2026-01-27T02:00,'
     " duration: 1h}}, repositories: {{prod: [a]}}}}\n"
 )
 MINUTES = "".join(NEVER.format(number) for number in range(5_000))

@@ -6,9 +6,11 @@ import http.client
 import json
 import socket
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from daemon.monitoring.metrics import Metrics, State
 from daemon.monitoring.monitor import Monitor
+from daemon.monitoring.page.scene import Scene
 from tests.process.conftest import Stage, once, wait_until
 
 BAD = "  night:\n    weekly: {days: [someday], start: 02:00, end: 06:00}\n"
@@ -85,22 +87,42 @@ def test_ill_health_says_why(stage: Stage) -> None:
     assert others == [200, 200]
 
 
+@dataclass
+class Standing:
+    """A daemon whose file was rejected, and that may stand still."""
+
+    stalled: list[str]
+
+    def state(self) -> State:
+        """Return nothing of interest."""
+        return State(
+            (),
+            (),
+            is_config_good=False,
+            config_applied=None,
+            config_digest="0" * 64,
+            config_differs=False,
+            dropped_lines=0,
+        )
+
+    def problems(self) -> list[str]:
+        """Return all that is wrong."""
+        return [*self.stalled, "rejected"]
+
+    def stalls(self) -> list[str]:
+        """Return what a restart mends."""
+        return self.stalled
+
+    def scene(self) -> Scene:
+        """Nobody looks at the page here."""
+        raise NotImplementedError
+
+
 def test_what_stands_still_is_told_to_who_restarts() -> None:
     """`/livez` fails for what a restart mends, and for nothing else of `/healthz`."""
     port = free_port()
     stalls: list[str] = []
-    state = State(
-        (),
-        (),
-        is_config_good=False,
-        config_applied=None,
-        config_digest="0" * 64,
-        config_differs=False,
-        dropped_lines=0,
-    )
-    monitor = Monitor(
-        Metrics(), lambda: state, lambda: [*stalls, "rejected"], lambda: stalls, on_bug=print
-    )
+    monitor = Monitor(Metrics(), Standing(stalls), on_bug=print)
     monitor.listen(("127.0.0.1", port))
 
     moving = [ask(port, path)[0] for path in ("/healthz", "/livez")]

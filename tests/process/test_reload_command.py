@@ -19,11 +19,20 @@ def test_a_good_edit_is_in_force_when_it_returns(stage: Stage) -> None:
     stage.write(once("night", -60, 600))
     done = stage.ask("reload")
     opened = json.loads(stage.ask("status", "--output", "json").stdout)["open"]
-    # The daemon may see the edit by itself first; the reload then applies it once more.
+    # The daemon may see the edit by itself first; it is said once all the same.
     applied = daemon.wait_for("config.applied", 2)[1]
     daemon.stop()
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "The file is in force.\n", "")
+    assert (done.returncode, done.stderr) == (0, "")
+    # The daemon may have seen the edit before the command looked; then nothing is different.
+    first, *changes = done.stdout.splitlines()
+    assert first == "The file is in force."
+    if changes[0] != "Nothing in it is other than what was in force.":
+        assert changes[:2] == ["added: windows.night", "removed: windows.later"]
+        assert [line.split()[:2] for line in changes[3:]] == [
+            ["night", "appears"],
+            ["later", "vanishes"],
+        ]
     assert [opening["window"] for opening in opened] == ["night"]
     assert applied["added"] == ["windows.night"]
 
@@ -60,3 +69,24 @@ def test_without_a_daemon_it_fails(stage: Stage) -> None:
 
     assert done.returncode == 1
     assert done.stderr == "cbmaintd: no daemon runs on this ledger: start one with cbmaintd run\n"
+
+
+def test_a_setting_beside_windows_is_named_and_a_warning_said_once(stage: Stage) -> None:
+    """An edit of a setting is named in the log and by `reload`; what was warned of stays said."""
+    stage.simulate("prod", "orders")
+    (stage.folder / "off.ics").write_text("BEGIN:VCALENDAR\nEND:VCALENDAR\n")
+    windows = once(
+        "later", 3600, 7200, more="    exclude: [off]\nexclusions:\n  off: {ics: off.ics}\n"
+    )
+    stage.write(windows)
+    daemon = stage.start()
+    daemon.wait_for("config.warned")
+
+    stage.write(windows, top="resync: 7s\n")
+    applied = daemon.wait_for("config.applied", 2)[1]
+    done = stage.ask("reload")
+    daemon.stop()
+
+    assert (applied["added"], applied["removed"], applied["changed"]) == ([], [], ["resync"])
+    assert done.stdout.splitlines()[1:] == ["Nothing in it is other than what was in force."]
+    assert len(daemon.events("config.warned")) == 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -54,6 +56,35 @@ def test_the_first_line_is_the_url() -> None:
         found = ask(url + LIST)
 
     assert [repository["id"] for repository in found] == ["orders", "archive"]
+
+
+def test_the_second_line_says_how_to_use_it() -> None:
+    """Below the URL stand the user, the password, the cluster manager, and how to stop it."""
+    with simulating("--username", "me", "--password", "mine") as (process, _):
+        assert process.stdout is not None
+        line = process.stdout.readline()
+
+    assert "user me, password mine" in line
+    assert "http://127.0.0.1:" in line
+    assert "Ctrl-C" in line
+
+
+def test_a_terminal_sees_the_requests() -> None:
+    """On a terminal each request has its line, what is no text in its path escaped."""
+    reader, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "daemon", "simulate", "--port", "0"], stdout=terminal, cwd=ROOT
+    )
+    os.close(terminal)
+    with process, os.fdopen(reader, encoding="utf-8", newline="") as lines:
+        try:
+            url = lines.readline().strip()
+            ask(f"{url}{LIST}/orders/pause", method="POST")
+            said = next(line for line in lines if "POST" in line)
+        finally:
+            process.kill()
+
+    assert re.match(r"\d\d:\d\d:\d\d  POST .+/orders/pause  \(Administrator\)", said)
 
 
 def test_user_and_password_are_chosen() -> None:

@@ -130,3 +130,19 @@ def test_a_long_history_is_shown_by_pages(stage: Stage) -> None:
 
     assert seen[0].count("PAGED:") > 12
     assert "PAGED:" not in seen[1]
+
+
+def test_a_long_calendar_begins_with_its_picture(stage: Stage) -> None:
+    """On 80 x 24 the first page has the whole picture, with its legend, and the table follows."""
+    stage.simulate("prod", "orders")
+    stage.write("".join(once(f"w{number:02}", 3600, 7200) for number in range(60)))
+
+    with in_a_terminal(stage, "calendar", LINES="24", PAGER="sed s/^/PAGED:/") as watching:
+        assert watching.process.wait(PATIENCE_S) == 0
+        wait_until(lambda: watching.shown.count(b"w59") > 0, "the last line")
+        lines = watching.shown.decode().splitlines()
+
+    legend = next(n for n, line in enumerate(lines) if "all of the time" in line)
+    assert legend < 24
+    assert all("PAGED:" in line for line in lines)
+    assert "WINDOW" in lines[legend + 2]

@@ -127,7 +127,7 @@ def test_a_one_off_backup_runs_while_paused(
         (("GET", "/api/v1/plan/x"), None, (404, "requested plan not found")),
         (("GET", "/api/v1/cluster/other"), None, (400, "Remote clusters not supported")),
         (("GET", "/api/v1/cluster/self/repository/junk"), None, (400, "invalid repository state")),
-        (("POST", f"{ACTIVE}/orders/backup"), None, (400, '"extras": "EOF"')),
+        (("POST", f"{ACTIVE}/orders/backup"), None, (400, '"extras":"EOF"')),
         (("POST", f"{ACTIVE}/orders/backup"), b"{{", (400, "invalid request body")),
         (("POST", "/api/v1/config"), b'{"history_rotation_size": 4}', (400, "between 5 and 200")),
         (("POST", f"{ACTIVE}/*bad"), b'{"plan":"x","archive":"/a"}', (400, "must follow")),

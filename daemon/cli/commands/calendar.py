@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 
 from icalendar import Calendar, Event
+from rich.text import Text  # noqa: TID251  # as a type
 
 from daemon import __version__
 from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_instant
 from daemon.cli.reports import comparison, cost
 from daemon.cli.reports.chart import ASCII, UNICODE, Period, draw_chart
-from daemon.cli.reports.tables import console, opening_json, print_columns
+from daemon.cli.reports.skipped import Skipped
+from daemon.cli.reports.tables import (
+    columns,
+    console,
+    opening_json,
+    print_paged,
+    skipped_json,
+    styled,
+)
 from daemon.cli.reports.times import format_local, span
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
@@ -27,8 +36,8 @@ from daemon.wording import nearest_or_all, printable
 MOST_DAYS = 3660
 """Ten years: nobody knows what clocks will do further ahead, and it would take too long."""
 
-LONGEST_DAY = timedelta(hours=25)
-"""One on which clocks go back."""
+DIFFERS = 3
+"""The exit code of `--exit-code`: no other failure has it."""
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -46,6 +55,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if args.start is not None:
         start = read_instant("--from", args.start, settings.timezone)
     until = _until(start, args.days)
+    if args.exit_code and not args.against:
+        raise UsageError("--exit-code: is about what differs; it goes with --against OLD.yaml")
     if args.against:
         return _print_differences(args, settings, environ, (start, until))
     planned = schedule.read_schedule(args, environ, settings)
@@ -54,15 +65,21 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if args.impact:
         return _print_impact(args.output, timeline, settings, environ, (start, until))
     openings = timeline.openings(start, until)
+    skipped = {each.opening: each for each in planned.cancelled(windows, start, until)}
+    listed = sorted([*openings, *skipped], key=lambda each: (each.start, each.window))
     match args.output:
         case "json":
-            output.write_json([opening_json(opening) for opening in openings])
+            output.write_json([_json(opening, skipped.get(opening)) for opening in listed])
         case "ics":
-            output.write_bytes(_ics(openings, timeline))
+            output.write_bytes(_ics(listed, timeline, skipped))
         case _:
-            _print_chart(openings, Period(start, until, settings.timezone, now))
-            _print_table(openings, args.days)
+            chart = _chart(openings, Period(start, until, settings.timezone, now))
+            _show(chart, _table(listed, args.days, skipped))
     return 0
+
+
+def _json(opening: Opening, skipped: Skipped | None) -> dict[str, object]:
+    return skipped_json(skipped) if skipped else opening_json(opening)
 
 
 def _until(start: datetime, days: int) -> datetime:
@@ -74,21 +91,16 @@ def _until(start: datetime, days: int) -> datetime:
         raise UsageError(f"--days {days}: that is beyond the calendar") from exc
 
 
-def _wider(start: datetime, end: datetime) -> tuple[datetime, datetime]:
-    """Return a day more on both sides: an opening at the edge of a period may have moved out."""
-    try:
-        return start - LONGEST_DAY, end + LONGEST_DAY
-    except OverflowError as exc:
-        raise UsageError("--against: a day around that time is beyond the calendar") from exc
-
-
 def _print_differences(
     args: argparse.Namespace,
     settings: Settings,
     environ: Mapping[str, str],
     period: tuple[datetime, datetime],
 ) -> int:
-    """Compare with another file; people's decisions, which are in neither, are left out."""
+    """Compare with another file; people's decisions, which are in neither, are left out.
+
+    With `--exit-code`, return `DIFFERS` if an opening or a window's repositories do.
+    """
     if args.output == "ics" or args.impact:
         raise UsageError("--against: goes with --output table or json, and without --impact")
     before = load(Path(args.against), environ=environ, check_secrets=False)
@@ -101,18 +113,13 @@ def _print_differences(
         Timeline(each.windows[name] for name in wanted if name in each.windows)
         for each in (before, settings)
     )
-    wider = _wider(*period)
-    differences = [
-        difference
-        for difference in comparison.compare(old.openings(*wider), new.openings(*wider))
-        if difference.meets(*period)
-    ]
+    differences = comparison.between(old, new, *period)
     retargets = comparison.retargeted(old, new)
     if args.output == "json":
         output.write_json(comparison.document(differences, retargets))
     else:
         comparison.show(differences, retargets, args.days)
-    return 0
+    return DIFFERS if args.exit_code and (differences or retargets) else 0
 
 
 def _print_impact(
@@ -135,37 +142,46 @@ def _print_impact(
     return 1 if failed else 0
 
 
-def _print_chart(openings: list[Opening], period: Period) -> None:
-    """Draw them in a terminal; in a pipe the table is enough."""
+def _chart(openings: list[Opening], period: Period) -> list[Text]:
+    """Draw them for a terminal, all of it on one page; in a pipe the table is enough."""
     terminal = console()
     if not terminal.is_terminal:
+        return []
+    marks = UNICODE if terminal.encoding.lower().startswith("utf") else ASCII
+    # The last line is the pager's.
+    return draw_chart(openings, period, terminal.width, marks, terminal.height - 1)
+
+
+def _show(chart: list[Text], table: Iterator[str]) -> None:
+    """Print both; what does not fit on a terminal goes through a pager, the picture first."""
+    if not console().is_terminal:
+        for line in table:
+            output.say(line)
         return
-    is_wide = terminal.encoding.lower().startswith("utf")
-    lines = draw_chart(openings, period, terminal.width, UNICODE if is_wide else ASCII)
-    for line in lines:
-        terminal.print(line, no_wrap=True)
-    if lines:
-        terminal.print()
+    between = [styled()] if chart else []
+    print_paged([*chart, *between, *map(styled, table)])
 
 
-def _print_table(openings: list[Opening], days: int) -> None:
-    if not openings:
-        output.say(f"no window opens within {days} days")
-        return
-    print_columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), map(_row, openings))
+def _table(openings: list[Opening], days: int, skipped: Mapping[Opening, Skipped]) -> Iterator[str]:
+    if len(openings) == len(skipped):
+        yield f"no window opens within {days} days"
+    if openings:
+        rows = (_row(opening, skipped.get(opening)) for opening in openings)
+        yield from columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), rows)
 
 
-def _row(opening: Opening) -> tuple[str, str, str, str]:
+def _row(opening: Opening, skipped: Skipped | None) -> tuple[Sequence[str], str]:
     start, end = opening.local_start, opening.local_end
     short = f"{end:%H:%M %Z}" if end.date() == start.date() else f"{end:%a %H:%M %Z}"
     if end - start >= timedelta(days=6):
         short = format_local(end)
     length = span(opening.end - opening.start)
     note = f"{length} ({opening.dst})" if opening.dst else length
-    return opening.window, format_local(start), short, note
+    cells = (opening.window, format_local(start), short, note)
+    return cells, skipped.words() if skipped else ""
 
 
-def _ics(openings: list[Opening], timeline: Timeline) -> bytes:
+def _ics(openings: list[Opening], timeline: Timeline, skipped: Mapping[Opening, Skipped]) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", f"-//cbmaintd//{__version__}//EN")
     calendar.add("version", "2.0")
@@ -176,13 +192,17 @@ def _ics(openings: list[Opening], timeline: Timeline) -> bytes:
         event.add("dtstart", opening.start)
         event.add("dtend", opening.end)
         event.add("summary", printable(f"backups paused: {opening.window}"))
-        event.add("description", _description(timeline.windows[opening.window]))
+        cancelled = skipped.get(opening)
+        event.add("description", _description(timeline.windows[opening.window], cancelled))
+        if cancelled:
+            event.add("status", "CANCELLED")
         calendar.add_component(event)
     return bytes(calendar.to_ical())
 
 
-def _description(window: Window) -> str:
+def _description(window: Window, cancelled: Skipped | None) -> str:
     targets = (f"{cluster}: {', '.join(patterns.patterns)}" for cluster, patterns in window.targets)
-    lines = chain([window.description] if window.description else [], targets)
+    said = [cancelled.words()] if cancelled else []
+    lines = chain(said, [window.description] if window.description else [], targets)
     # RFC 5545 escapes line breaks, commas and the like; the library knows nothing of the rest.
     return "\n".join(map(printable, lines))

@@ -1,16 +1,16 @@
-"""`close`, `extend`, `skip`: what people decide about an opening, planned or not."""
+"""`close`, `extend`, `skip`, `unskip`: what people decide about an opening, planned or not."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from daemon.cli import output, places, schedule
 from daemon.cli.commands.wait import Goal, wait_for
 from daemon.cli.instants import read_future, read_instant
-from daemon.cli.reports.times import format_local
+from daemon.cli.reports.times import format_argument, format_local, format_until, span
 from daemon.cli.schedule import Schedule
 from daemon.errors import HostError, UsageError
 from daemon.ledger.ledger import Access
@@ -21,6 +21,10 @@ from daemon.windows.window import Opening, Window
 from daemon.wording import enumerated
 
 _DAY = timedelta(days=1)
+_MOST_SHOWN = 3
+
+_Decision = tuple[Opening, datetime | None]
+"""An opening, and its new end."""
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -34,31 +38,31 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     found = schedule.read_settings(args, environ)
     with open_ledger(places.find_ledger(args, environ, found), Access.EDIT) as ledger:
         planned = schedule.wanted(found, ledger, environ)
-        now = datetime.now(UTC)
-        decisions = _decide(args, planned, now, schedule.person(environ))
-        for decision in decisions:
-            ledger.add_override(decision)
-        for decision in decisions:
-            output.say(_sentence(decision, planned))
+        now, kind = datetime.now(UTC), OverrideKind(args.verb)
+        decided = _decide(args, planned, now)
+        by, reason = schedule.person(environ), args.reason or ""
+        for opening, end in decided:
+            ledger.add_override(Override(kind, opening.window, opening.start, end, now, by, reason))
+        for opening, end in decided:
+            output.say(_sentence(kind, opening, end, now))
         schedule.warn_if_alone(ledger)
         if getattr(args, "wait", False):
             wait_for(ledger, schedule.refreshed(ledger, planned), args.name, Goal.RESUMED)
     return 0
 
 
-def _decide(args: argparse.Namespace, planned: Schedule, now: datetime, by: str) -> list[Override]:
+def _decide(args: argparse.Namespace, planned: Schedule, now: datetime) -> list[_Decision]:
     window = planned.window(args.name)
-    chosen: list[tuple[Opening, datetime | None]]
     match OverrideKind(args.verb):
         case OverrideKind.SKIP:
-            chosen = [(_to_skip(window, args.opening, planned, now), None)]
+            return [(_to_skip(window, args.opening, planned, now), None)]
+        case OverrideKind.UNSKIP:
+            return [(_to_unskip(window, args.opening, planned, now), None)]
         case OverrideKind.EXTEND:
             last = max(_open_now(window, planned, now), key=lambda opening: opening.end)
-            chosen = [(last, _new_end(args, last, planned, now))]
+            return [(last, _new_end(args, last, planned, now))]
         case _:
-            chosen = [(opening, now) for opening in _open_now(window, planned, now)]
-    kind, reason = OverrideKind(args.verb), args.reason or ""
-    return [Override(kind, o.window, o.start, end, now, by, reason) for o, end in chosen]
+            return [(opening, now) for opening in _open_now(window, planned, now)]
 
 
 def _open_now(window: Window, planned: Schedule, now: datetime) -> list[Opening]:
@@ -86,10 +90,7 @@ def _new_end(
 
 def _to_skip(window: Window, text: str | None, planned: Schedule, now: datetime) -> Opening:
     if text is None:
-        coming = next((o for o in ahead(window, now) if o.start > now), None)
-        if coming is None:
-            raise HostError(f"{window.name} does not open again within {LOOK_AHEAD.days} days")
-        return coming
+        return _next_to_skip(window, planned, now)
     found = _opening_at(window, text, planned, now)
     if found.start <= now:
         raise HostError(
@@ -98,17 +99,62 @@ def _to_skip(window: Window, text: str | None, planned: Schedule, now: datetime)
     return found
 
 
+def _next_to_skip(window: Window, planned: Schedule, now: datetime) -> Opening:
+    """Return the next opening, unless it is one that was cancelled already.
+
+    A keystroke that is repeated must not cancel the one after it.
+    """
+    every = ahead(replace(window, skipped=frozenset()), now)
+    first = next((o for o in every if o.start > now), None)
+    if first is None:
+        raise HostError(f"{window.name} does not open again within {LOOK_AHEAD.days} days")
+    if first.start not in window.skipped:
+        return first
+    told = _told(first, planned)
+    coming = _some(window, now)
+    if not coming:
+        raise HostError(f"{told}, and it does not open again within {LOOK_AHEAD.days} days")
+    raise UsageError(
+        f"{told}: to cancel another opening as well, name it, as"
+        f" --opening {format_argument(coming[0].local_start)}"
+    )
+
+
+def _to_unskip(window: Window, text: str | None, planned: Schedule, now: datetime) -> Opening:
+    until = max(window.skipped, default=now) + timedelta.resolution
+    found = [o for o in window.cancelled(now, max(until, now)) if o.end > now]
+    if text is not None:
+        found = _named(found, text, _instant(window, text, planned))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        starts = ", ".join(format_argument(o.local_start) for o in _few(found))
+        raise UsageError(
+            f"{window.name} has {len(found)} openings that are skipped: name one with --opening:"
+            f" {starts}"
+        )
+    which = "no opening to come" if text is None else f"no opening {text}"
+    raise HostError(f"{which} of {window.name} is skipped: there is nothing to take back")
+
+
+def _instant(window: Window, text: str, planned: Schedule) -> datetime:
+    return read_instant("--opening", text, window.zone if "T" in text else planned.zone)
+
+
+def _named(openings: Iterable[Opening], text: str, at: datetime) -> list[Opening]:
+    """Return those that open on the day *text*, or at the instant that it means."""
+    if len(text) == len("2026-01-31"):
+        return [o for o in openings if o.day.isoformat() == text]
+    return [o for o in openings if o.start == at]
+
+
 def _opening_at(window: Window, text: str, planned: Schedule, now: datetime) -> Opening:
-    at = read_instant("--opening", text, window.zone if "T" in text else planned.zone)
-    is_date = len(text) == len("2026-01-31")
-    found = replace(window, skipped=frozenset()).openings(at, at + 2 * _DAY)
-    if is_date:
-        matching = [o for o in found if o.day.isoformat() == text]
-    else:
-        matching = [o for o in found if o.start == at]
+    at = _instant(window, text, planned)
+    # A day of the window's zone may begin before the same day of the file's.
+    every = replace(window, skipped=frozenset()).openings(at - _DAY, at + 2 * _DAY)
+    matching = _named(every, text, at)
     if matching and all(o.start in window.skipped for o in matching):
-        start, by = format_local(matching[0].local_start), _who_skipped(matching[0], planned)
-        raise HostError(f"{window.name} {start} is skipped already, by {by}")
+        raise HostError(_told(matching[0], planned))
     matching = [o for o in matching if o.start not in window.skipped]
     if len(matching) == 1:
         return matching[0]
@@ -119,27 +165,43 @@ def _opening_at(window: Window, text: str, planned: Schedule, now: datetime) -> 
     raise UsageError(f"--opening {text}: {window.name} does not open then{near}")
 
 
-def _who_skipped(opening: Opening, planned: Schedule) -> str:
-    return next(
-        decision.by
-        for decision in planned.overrides
-        if decision.kind is OverrideKind.SKIP
-        and (decision.window, decision.start) == (opening.window, opening.start)
-    )
+def _told(opening: Opening, planned: Schedule) -> str:
+    """Return that an opening is skipped, and by whom."""
+    decision = planned.skip_of(opening)
+    by = f", by {decision.by}" if decision else ""
+    return f"{opening.window} {format_local(opening.local_start)} is skipped already{by}"
 
 
 def _some(window: Window, at: datetime) -> list[Opening]:
-    found = (opening for opening in ahead(window, at) if opening.start >= at)
-    return [opening for opening, _ in zip(found, range(3), strict=False)]
+    return _few(opening for opening in ahead(window, at) if opening.start > at)
 
 
-def _sentence(decision: Override, planned: Schedule) -> str:
-    zone = planned.window(decision.window).zone
-    start = format_local(decision.start.astimezone(zone))
-    match decision.kind:
+def _few(openings: Iterable[Opening]) -> list[Opening]:
+    return [opening for opening, _ in zip(openings, range(_MOST_SHOWN), strict=False)]
+
+
+def _sentence(kind: OverrideKind, opening: Opening, end: datetime | None, now: datetime) -> str:
+    """Return what was decided, and what comes of it."""
+    name, start = opening.window, format_local(opening.local_start)
+    match kind:
         case OverrideKind.SKIP:
-            return f"{decision.window} will not open {start}"
-        case OverrideKind.EXTEND if decision.end:
-            return f"{decision.window} now ends {format_local(decision.end.astimezone(zone))}"
+            back = format_argument(opening.local_start)
+            return (
+                f"{name} will not open {start}, for {span(opening.end - opening.start)};"
+                f" to take that back: cbmaintd unskip {name} --opening {back}"
+            )
+        case OverrideKind.UNSKIP:
+            when = "is open now" if opening.start <= now else f"opens {start} after all"
+            return f"{name} {when}, until {format_until(opening.local_end, now)}"
+        case OverrideKind.EXTEND if end:
+            moved, way = end - opening.end, "later" if end >= opening.end else "earlier"
+            return (
+                f"{name} now ends {format_until(end.astimezone(opening.zone), now)},"
+                f" {span(abs(moved))} {way} than before; what it holds stays paused until then"
+            )
         case _:
-            return f"{decision.window} (open since {start}) ends now"
+            lasted, planned_for = span(now - opening.start), span(opening.end - opening.start)
+            return (
+                f"{name} (open since {start}) ends now, after {lasted} of {planned_for};"
+                " what no other window holds is resumed"
+            )

@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from daemon.cli import output, places
 from daemon.cli.reports.advice import advise
-from daemon.cli.reports.impact import Inventory, impact
+from daemon.cli.reports.findings import Findings
+from daemon.cli.reports.impact import Inventory, LostRuns, impact
 from daemon.cli.reports.times import format_local, format_local_with_offset, span
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.core.repository import ObservedRepository, RepositoryState
-from daemon.ledger.url import unverified
+from daemon.errors import ConfigError, Fault, UsageError
+from daemon.ledger.opening import refuse_unfit
+from daemon.ledger.url import is_near, unverified
 from daemon.runtime import certificates
 from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Patterns, Window
+from daemon.wording import enumerated
 
 if TYPE_CHECKING:
     from daemon.service.client import ServiceError
 
 MOST_RUNS_SHOWN = 20
+FEW = 3
+"""Up to so many repositories are named."""
+
 FAR_ENOUGH = timedelta(days=32)
 """How much of a longer opening is looked at."""
 
@@ -41,26 +50,81 @@ class _Report:
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Validate the file, and ask every cluster with `--online`; 1 if one has a problem.
+    """Validate the file, and ask every cluster with `--online`.
+
+    Return 1 if a cluster has a problem, and with `--strict` if there is a warning.
 
     Raises:
         ConfigError: the file is invalid; carries every fault.
+        UsageError: the options contradict each other.
+        EncodingError: its ledger is in a database that cannot hold one.
 
     """
-    settings = load(places.find_config(args, environ), environ=environ)
+    file = _file(args, environ)
+    found = Findings(str(file), args.output == "json")
+    try:
+        settings = load(file, environ=environ, check_secrets=not args.without_secrets)
+    except ConfigError as exc:
+        if not found.are_for_programs:
+            raise
+        output.write_json(found.document(ok=False, faults=exc.faults))
+        if exc.more:
+            output.warn(exc.lines()[-1])
+        return exc.exit_code
+    found.windows, found.clusters = settings.windows, settings.clusters
+    _look(settings, args, environ, found)
+    return _judge(found, is_strict=args.strict)
+
+
+def _file(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
+    if args.without_secrets and args.online:
+        raise UsageError("--online: asks clusters with their passwords, so not --without-secrets")
+    if args.file is None:
+        return places.find_config(args, environ)
+    if args.config is not None:
+        raise UsageError(f"{args.file} and --config {args.config}: name one file to check")
+    return Path(args.file)
+
+
+def _look(
+    settings: Settings, args: argparse.Namespace, environ: Mapping[str, str], found: Findings
+) -> None:
+    """Collect all that is to be said of a valid file."""
     now = datetime.now(UTC)
     for warning in settings.warnings:
-        _warn(warning)
-    if found := unverified(places.find_ledger(args, environ, settings), environ):
-        _warn(found)
-    output.say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
+        found.warn(warning)
+    ledger = places.find_ledger(args, environ, settings)
+    if unsafe := unverified(ledger, environ):
+        found.warn(_nowhere(unsafe))
+    # Nothing leaves this machine unless that is asked for.
+    if not args.without_secrets and (args.online or is_near(ledger, environ)):
+        refuse_unfit(ledger)
+    found.say(f"{settings.path}: valid; clusters: {len(settings.clusters)}")
     for window in settings.windows.values():
         # One that never opens gets a warning, which says more.
         if said := _next(window, now):
-            output.say(f"  {window.name}: {said}")
-    for warning in advise(settings.windows.values(), settings.clusters, now):
-        _warn(warning)
-    return _check_online(settings, environ, now) if args.online else 0
+            found.say(f"  {window.name}: {said}")
+    for advice in advise(settings.windows.values(), settings.clusters, now, settings.max_pause):
+        found.warn(_placed(advice, settings))
+    if args.online:
+        _check_online(settings, environ, now, found)
+
+
+def _judge(found: Findings, *, is_strict: bool) -> int:
+    """Return the exit code; programs get the document, people the reason of `--strict`."""
+    is_too_strict = is_strict and bool(found.warnings)
+    code = 1 if found.problems or is_too_strict else 0
+    if found.are_for_programs:
+        output.write_json(found.document(ok=code == 0))
+    elif is_too_strict:
+        output.warn(f"cbmaintd: --strict: warnings: {len(found.warnings)}, and none is allowed")
+    return code
+
+
+def _placed(advice: str, settings: Settings) -> Fault:
+    """Return advice at the place of the window that it names first."""
+    name = next(iter(re.findall(r"^[A-Za-z0-9_.-]+", advice)), "")
+    return Fault(*settings.places.get(name, (0, 0)), "", advice)
 
 
 def _next(window: Window, now: datetime) -> str:
@@ -84,20 +148,19 @@ def _is_near_change(opening: Opening) -> bool:
     )
 
 
-def _check_online(settings: Settings, environ: Mapping[str, str], now: datetime) -> int:
+def _check_online(
+    settings: Settings, environ: Mapping[str, str], now: datetime, found: Findings
+) -> None:
     from daemon.cli.reports.inventory import take_inventories  # noqa: PLC0415  # HTTP takes long
 
     timeline = Timeline(window for window in settings.windows.values() if window.enabled)
-    has_problems = False
     for name, answer in take_inventories(settings.clusters, environ).items():
         report = _report(name, answer, timeline, now)
-        output.say(report.line)
+        found.say(report.line)
         for warning in report.warnings:
-            _warn(warning)
+            found.warn(_nowhere(warning))
         for problem in report.problems:
-            output.warn(f"problem: {problem}")
-        has_problems = has_problems or bool(report.problems)
-    return 1 if has_problems else 0
+            found.problem(problem)
 
 
 def _report(
@@ -148,14 +211,10 @@ def _losses(inventory: Inventory, window: Window, opening: Opening, now: datetim
     """Return what the next opening costs, up to FAR_ENOUGH from now."""
     start, end = max(opening.pause_from, now), min(opening.end, now + FAR_ENOUGH)
     cost = impact(inventory, Timeline([window]), start, end)
-    for run_ in cost.lost[:MOST_RUNS_SHOWN]:
-        at = format_local(run_.at.astimezone(opening.zone))
-        yield (
-            f"{window.name}: {run_.task_type} {run_.task} of {run_.repository} at {at} falls into"
-            " the next opening and will be lost"
-        )
-    if more := len(cost.lost[MOST_RUNS_SHOWN:]):
-        yield f"{window.name}: so do {more} more runs of {inventory.cluster}"
+    for runs in cost.lost[:MOST_RUNS_SHOWN]:
+        yield f"{window.name}: {_lost(runs, opening)}"
+    if more := sum(runs.count for runs in cost.lost[MOST_RUNS_SHOWN:]):
+        yield f"{window.name}: so will {more} more runs of {inventory.cluster}"
     if cost.gaps:
         gap = max(cost.gaps, key=lambda each: each.length)
         others = f" and {len(cost.gaps) - 1} more" if cost.gaps[1:] else ""
@@ -166,10 +225,25 @@ def _losses(inventory: Inventory, window: Window, opening: Opening, now: datetim
         )
 
 
+def _lost(runs: LostRuns, opening: Opening) -> str:
+    """Return one sentence for all runs of a task that fall into an opening."""
+    first, last = (format_local(at.astimezone(opening.zone)) for at in runs.ends)
+    few = enumerated(map(str, runs.repositories[:FEW]))
+    whose = f"of {few}" if runs.count <= FEW else f"of {len(runs.repositories)} repositories"
+    if runs.count > FEW >= len(runs.repositories):
+        whose = f"of {few}"
+    when = f"at {first}" if first == last else f"from {first} to {last}"
+    what = f"{runs.task_type} {runs.task} {whose} {when}"
+    if runs.count == 1:
+        return f"{what} falls into the next opening and will be lost"
+    return f"{runs.count} runs of {what} fall into the next opening and will be lost"
+
+
 def _globs(patterns: tuple[Patterns, ...]) -> list[str]:
     including = (p for each in patterns for p in each.patterns if not p.startswith("!"))
     return [pattern for pattern in including if not Patterns((pattern,)).plain]
 
 
-def _warn(text: str) -> None:
-    output.warn(f"warning: {text}")
+def _nowhere(text: str) -> Fault:
+    """Return a warning that is about no place in the file."""
+    return Fault(0, 0, "", text)

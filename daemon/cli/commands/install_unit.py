@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.cli import manual, output, places
+from daemon.cli.shipped import EXAMPLE, shipped
 from daemon.errors import HostError, UsageError
 
-UNIT, ON_FAILURE, EXAMPLE = "cbmaintd.service", "cbmaintd-failure@.service", "schedules.yaml"
+UNIT, ON_FAILURE = "cbmaintd.service", "cbmaintd-failure@.service"
 SHIPPED_PROGRAM = "/opt/cbmaintd/bin/cbmaintd"
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # named, not used
 """What the unit cannot see (ProtectHome, PrivateTmp)."""
@@ -58,8 +59,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     units = root / "etc/systemd/system"
     files = (
         _File(units / UNIT, unit),
-        _File(units / ON_FAILURE, _shipped(f"systemd/{ON_FAILURE}")),
-        _File(root / config.relative_to("/"), _shipped(EXAMPLE), is_example=True),
+        _File(units / ON_FAILURE, shipped(f"systemd/{ON_FAILURE}")),
+        _File(root / config.relative_to("/"), shipped(EXAMPLE), is_example=True),
         _File(root / "usr/local/share/man/man1/cbmaintd.1", manual.page()),
     )
     try:
@@ -95,17 +96,8 @@ def _program() -> Path:
 
 
 def _unit(program: Path, config: Path) -> str:
-    unit = _shipped(f"systemd/{UNIT}").replace(SHIPPED_PROGRAM, str(program))
+    unit = shipped(f"systemd/{UNIT}").replace(SHIPPED_PROGRAM, str(program))
     return unit.replace(str(places.SYSTEM_CONFIG), str(config))
-
-
-def _shipped(name: str) -> str:
-    """Return a file that came with the program, next to its package or in the environment."""
-    shared = Path(sys.prefix, "share/cbmaintd", Path(name).name)
-    for place in (Path(__file__).parents[3] / name, shared):
-        if place.is_file():
-            return place.read_text(encoding="utf-8")
-    raise HostError(f"{shared}: is missing from this installation; install cbmaintd again")
 
 
 def _written(file: _File) -> str:

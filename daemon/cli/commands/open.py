@@ -1,17 +1,18 @@
-"""`cbmaintd open`: a window that nobody planned, from now on."""
+"""`cbmaintd open`: a window from now on: one that nobody planned, or a planned one at once."""
 
 from __future__ import annotations
 
 import argparse
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 from daemon.cli import output, places, schedule
 from daemon.cli.commands.wait import Goal, wait_for
 from daemon.cli.instants import read_future
-from daemon.cli.reports.times import format_local
+from daemon.cli.reports.times import format_until
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
 from daemon.config.notation import NAME
@@ -29,11 +30,11 @@ Targets = tuple[tuple[str, Patterns], ...]
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Open a window for some repositories, and wait until they are paused if asked to.
+    """Open a window, and wait until its repositories are paused if asked to.
 
     Raises:
         ConfigError: the file is invalid.
-        UsageError: the name is taken, a cluster does not exist, or a time is past.
+        UsageError: the name is taken or means nothing, a cluster does not exist, or a time is past.
         HostError: the ledger cannot be used, or not all were paused in time.
 
     """
@@ -41,6 +42,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with open_ledger(places.find_ledger(args, environ, settings), Access.EDIT) as ledger:
         planned = schedule.wanted(settings, ledger, environ)
         now = datetime.now(UTC)
+        named = _named(args, settings)
         decision = Override(
             kind=OverrideKind.OPEN,
             window=_name(args.name, planned, now),
@@ -50,10 +52,14 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             made=now,
             by=schedule.person(environ),
             reason=args.reason or "",
-            targets=_targets(args.repository, settings),
+            targets=named,
         )
         ledger.add_override(decision)
-        output.say(_sentence(decision, planned))
+        # What a planned window is for stands in the file.
+        opened = (
+            decision if named else replace(decision, targets=settings.windows[args.name].targets)
+        )
+        output.say(_sentence(opened, planned, now))
         if decision.end and decision.end - decision.start > settings.max_pause:
             limit = format_duration(settings.max_pause)
             output.warn(f"cbmaintd: that is longer than max_pause ({limit}) allows")
@@ -69,12 +75,26 @@ def _name(name: str, planned: Schedule, now: datetime) -> str:
             f"{name}: not a name for a window: letters, digits, _ . and -, at most 63 of them,"
             " a letter or digit first"
         )
-    if planned.settings and name in planned.settings.windows:
-        raise UsageError(f"{name}: the file has a window of that name; choose another")
     window = planned.timeline.windows.get(name)
     if window and window.openings(now, now + timedelta.resolution):
         raise UsageError(f"{name} is open already; to move its end, use extend")
     return name
+
+
+def _named(args: argparse.Namespace, settings: Settings) -> Targets:
+    """Return the repositories that are named; none for a planned window, which has its own."""
+    name, is_planned = args.name, args.name in settings.windows
+    if args.repository and is_planned:
+        raise UsageError(
+            f"{name}: the file has a window of that name; choose another, or leave --repository out"
+            " to open that one now"
+        )
+    if not (args.repository or is_planned):
+        raise UsageError(
+            f"{name}: the file has no window of that name{nearest_or_all(name, settings.windows)};"
+            " for an unplanned one say which repositories: --repository CLUSTER/PATTERN"
+        )
+    return _targets(args.repository or (), settings)
 
 
 def _end(args: argparse.Namespace, planned: Schedule, now: datetime) -> datetime:
@@ -98,12 +118,12 @@ def _targets(wanted: Iterable[str], settings: Settings) -> Targets:
     return tuple((name, Patterns(tuple(found))) for name, found in patterns.items())
 
 
-def _sentence(decision: Override, planned: Schedule) -> str:
+def _sentence(decision: Override, planned: Schedule, now: datetime) -> str:
     assert decision.end is not None  # noqa: S101  # an unplanned window has an end
     targets = enumerated(
         f"{cluster}/{pattern}"
         for cluster, patterns in decision.targets
         for pattern in patterns.patterns
     )
-    until = format_local(decision.end.astimezone(planned.zone))
-    return f"{decision.window} is open until {until}: {targets}"
+    until = format_until(decision.end.astimezone(planned.zone), now)
+    return f"{decision.window} is open until {until}; paused until then: {targets}"

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from daemon.cli import output, places, schedule
-from daemon.cli.reports.tables import Grid, console, grid, styled
+from daemon.cli.reports.tables import Row, console, show_rows, styled
 from daemon.cli.reports.times import format_local
 from daemon.cli.repository_names import parse_repository_name
 from daemon.config import stored_configs
@@ -202,7 +202,7 @@ def _unknown(record: Record) -> Result:
 
 def _print(ended: _Ended) -> None:
     if ended.results:
-        console().print(_table(ended.results))
+        show_rows(("REPOSITORY", "RESULT"), map(_row, ended.results))
     else:
         output.say("Nothing is held.")
     if ended.suspected:
@@ -220,14 +220,11 @@ def _note(text: str) -> None:
     out.print(styled(text))
 
 
-def _table(results: Iterable[Result]) -> Grid:
-    table = grid("REPOSITORY", "RESULT")
-    for result in results:
-        has_failed = result.fate is Fate.FAILED
-        separator = ": " if has_failed else ", "
-        text = separator.join(filter(None, (result.fate, result.detail)))
-        table.add(str(result.key), text, style="bold red" if has_failed else "")
-    return table
+def _row(result: Result) -> Row:
+    has_failed = result.fate is Fate.FAILED
+    separator = ": " if has_failed else ", "
+    text = separator.join(filter(None, (result.fate, result.detail)))
+    return Row((str(result.key), text), style="bold red" if has_failed else "")
 
 
 def _print_again(ended: _Ended, timeline: Timeline) -> None:

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from daemon.cli import output
 from daemon.core.repository import is_id
 from daemon.durations import parse_duration
 from daemon.errors import UsageError
+from daemon.simulator.faults import OddServer, odd_server
+from daemon.simulator.server import Simulator
 from daemon.simulator.standalone import SimulatorOptions, serve
 from daemon.wording import shown
+
+MOST_AT_ONCE = 20
+"""How many requests of a tenth of a second are shown."""
+
+LONGEST_PATH = 200
 
 
 def run(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
@@ -39,8 +47,33 @@ def run(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
             tls_key=_path(args.tls_key),
             latency=latency,
             state_file=_path(args.state_file),
-        )
+            odd=_odd(args.fault or ()),
+        ),
+        _Requests().follow if output.is_terminal() else None,
     )
+
+
+class _Requests:
+    """Shows on a terminal the requests that a simulator has had; of very many their number."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+
+    def follow(self, simulator: Simulator) -> None:
+        """Print those that have come since."""
+        every = simulator.requests
+        new = every[self._shown :]
+        self._shown = len(every)
+        for seen in new[:MOST_AT_ONCE]:
+            user = f"  ({seen.user})" if seen.user else "  (no user)"
+            output.say(f"{seen.at.astimezone():%H:%M:%S}  {seen.method:<4} {_cut(seen.path)}{user}")
+        if more := len(new[MOST_AT_ONCE:]):
+            output.say(f"          and {more} more requests")
+        output.flush()
+
+
+def _cut(path: str) -> str:
+    return path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…"
 
 
 def _repositories(text: str) -> tuple[str, ...]:
@@ -52,6 +85,13 @@ def _repositories(text: str) -> tuple[str, ...]:
                 " at most 50, the first a letter or digit"
             )
     return ids
+
+
+def _odd(faults: Sequence[str]) -> OddServer:
+    try:
+        return odd_server(faults, parse_duration)
+    except ValueError as exc:
+        raise UsageError(f"--fault {shown(' '.join(faults))}: {exc}") from exc
 
 
 def _path(text: str | None) -> Path | None:

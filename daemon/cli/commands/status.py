@@ -18,6 +18,7 @@ from daemon.ledger.ledger import Access, SharedLedger
 from daemon.ledger.opening import open_ledger
 from daemon.monitoring.upcoming import next_opening
 from daemon.windows.overrides import OverrideKind
+from daemon.windows.timeline import LOOK_AHEAD
 
 LOOK_EVERY_S = 1.0
 """How often `--watch` looks."""
@@ -81,4 +82,5 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> StatusReport:
             applied.applied if applied else None,
             tuple(c for c in sorted(named) if c in standing.listings and c not in silent),
             tuple(record for record in standing.records if record.backup_due),
+            planned.cancelled(planned.timeline.windows.values(), now, now + LOOK_AHEAD),
         )

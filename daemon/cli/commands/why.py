@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_instant
+from daemon.cli.reports.skipped import Skipped
 from daemon.cli.reports.times import format_local, span
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
@@ -20,7 +21,7 @@ from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError, UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
-from daemon.windows.timeline import Timeline, ahead
+from daemon.windows.timeline import LOOK_AHEAD, Timeline, ahead
 from daemon.windows.window import Opening, Window
 from daemon.wording import enumerated, nearest_or_all
 
@@ -94,7 +95,7 @@ def _explain(
     for window in timeline.windows.values():
         is_over = window.name not in in_file and next(ahead(window, at), None) is None
         if not is_over:
-            yield f"{window.name}: {_reason(window, key, at)}"
+            yield f"{window.name}: {_reason(window, key, at, planned)}"
 
 
 def _next_change(
@@ -109,39 +110,48 @@ def _next_change(
     return None
 
 
-def _reason(window: Window, key: RepositoryKey, at: datetime) -> str:
+def _reason(window: Window, key: RepositoryKey, at: datetime, planned: Schedule) -> str:
     patterns = window.patterns_for(key.cluster)
     if not patterns:
         return f"is not for {key.cluster}"
     if not any(each.matches(key.id) for each in patterns):
         shown = ", ".join(pattern for each in patterns for pattern in each.patterns)
         return f"does not match {key.id} (it is for {shown})"
-    if not window.enabled:
-        return "matches, but is not enabled"
     near = window.openings(at, at + window.pause_before + _MOMENT)
     for opening in near:
         if opening.start <= at:
             return f"matches, and is open until {format_local(opening.local_end)}{_marks(opening)}"
         if opening.pause_from <= at:
             return f"matches, and pauses ahead of {format_local(opening.local_start)}"
-    return f"matches, but {_closed(window, at)}"
+    if not window.enabled:
+        return "matches, but is not enabled"
+    return f"matches, but {_closed(window, at, planned)}"
 
 
-def _closed(window: Window, at: datetime) -> str:
+def _closed(window: Window, at: datetime, planned: Schedule) -> str:
     """Return why a window that matches is closed: its times, or what cancels the opening."""
-    taken = _taken_away(window, at)
+    taken = _taken_away(window, at, planned)
     coming = next((opening for opening in ahead(window, at) if opening.start > at), None)
     then = f"opens next {format_local(coming.local_start)}" if coming else "does not open again"
+    until = coming.start if coming else at + LOOK_AHEAD
+    said = [
+        f"not {format_local(each.opening.local_start)}, {each.words()}"
+        for each in planned.cancelled([window], at, until)
+        if at < each.opening.start < until
+    ]
+    if said:
+        then += f", and {enumerated(said)}"
     return f"{taken}; it {then}" if taken else f"is closed; it {then}"
 
 
-def _taken_away(window: Window, at: datetime) -> str:
+def _taken_away(window: Window, at: datetime, planned: Schedule) -> str:
     bare = replace(
         window, excluded=(), valid_from=None, valid_until=None, skipped=frozenset(), moved=()
     )
     for opening in bare.openings(at, at + _MOMENT):
         if opening.start in window.skipped:
-            return "a person skipped this opening"
+            decision = planned.skip_of(opening)
+            return f"this opening was {Skipped(opening, decision).words()}" if decision else ""
         if opening.start in dict(window.moved):
             return "a person ended this opening"
         if any(opening.day in days for days in window.excluded):

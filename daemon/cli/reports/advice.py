@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 from daemon.cli.reports.times import format_local_with_offset, span
 from daemon.service.cluster import ClusterSettings, RetryPolicy
+from daemon.windows.cron_faults import uneven_steps
 from daemon.windows.expressions import means_either_day
-from daemon.windows.rules import Cron
+from daemon.windows.rules import Cron, Monthly, WeekdayEnd, Weekly
 from daemon.windows.timeline import LOOK_AHEAD, ahead
 from daemon.windows.window import Opening, Patterns, Window
 from daemon.wording import listed
@@ -38,7 +39,10 @@ Pauses = Mapping[str, list[Opening]]
 
 
 def advise(
-    windows: Iterable[Window], clusters: Mapping[str, ClusterSettings], now: datetime
+    windows: Iterable[Window],
+    clusters: Mapping[str, ClusterSettings],
+    now: datetime,
+    max_pause: timedelta = timedelta.max,
 ) -> Iterator[str]:
     """Return what deserves a second look from *now* (aware) on; disabled windows are left out."""
     enabled = [window for window in windows if window.enabled]
@@ -54,7 +58,12 @@ def advise(
                 f"{window.name}: is open without a break for the next {MONTH.days} days:"
                 " what it is for is not backed up at all"
             )
+        else:
+            yield from _overlapping(window, month[window.name])
+            yield from _too_long(window, first, max_pause)
         yield from _either_day(window)
+        yield from _uneven(window)
+        yield from _a_week_later(window, month[window.name])
         yield from _too_short(window, first, clusters)
         yield from _at_clock_changes(window, now)
     yield from _twins(enabled, month)
@@ -79,6 +88,48 @@ def _either_day(window: Window) -> Iterator[str]:
             f"{window.name}: opens on each day of the month in its cron expression and also on each"
             " weekday in it, as crontab(5) says; for the first Saturday write monthly:"
             " {on: [first saturday]}, or sat#1 as the weekday alone"
+        )
+
+
+def _uneven(window: Window) -> Iterator[str]:
+    if isinstance(window.rule, Cron):
+        for step in uneven_steps(window.rule.expression):
+            yield (
+                f"{window.name}: {step} of its cron expression does not divide evenly: it begins"
+                " anew at 0, so that the last distance is another"
+            )
+
+
+def _overlapping(window: Window, month: list[Opening]) -> Iterator[str]:
+    """Warn of an opening that begins while the one before it lasts."""
+    if any(after.start < before.end for before, after in pairwise(month)):
+        yield (
+            f"{window.name}: opens again before it has closed; such openings are one pause, from"
+            " the first start to the last end"
+        )
+
+
+def _a_week_later(window: Window, openings: Iterable[Opening]) -> Iterator[str]:
+    """Warn of an end on the weekday of the start, where the same day may be meant."""
+    end = window.rule.end if isinstance(window.rule, Weekly | Monthly) else None
+    if not isinstance(end, WeekdayEnd):
+        return
+    for opening in openings:
+        if opening.end - opening.start > 7 * _DAY and opening.day.weekday() == end.weekday:
+            yield (
+                f"{window.name}: opens on {opening.day:%A %Y-%m-%d} and closes on the"
+                f" {opening.day:%A} after it, a week later; for the same day write another window,"
+                " with a time alone as its end"
+            )
+            return
+
+
+def _too_long(window: Window, first: Opening, max_pause: timedelta) -> Iterator[str]:
+    """Warn of openings for which a hold gets older than is allowed."""
+    if (length := first.end - first.pause_from) > max_pause:
+        yield (
+            f"{window.name}: pauses for {span(length)}, longer than max_pause ({span(max_pause)}):"
+            " each time its holds are logged as errors and /healthz fails; raise max_pause"
         )
 
 

@@ -117,9 +117,17 @@ class _Scale:
 
 
 def draw_chart(
-    openings: Iterable[Opening], asked: Period, width: int, marks: Marks = UNICODE
+    openings: Iterable[Opening],
+    asked: Period,
+    width: int,
+    marks: Marks = UNICODE,
+    height: int | None = None,
 ) -> list[Text]:
-    """Draw at most two weeks of what is *asked* in lines of at most *width* characters."""
+    """Draw at most two weeks of what is *asked* in lines of at most *width* characters.
+
+    Where there are more windows than *height* lines show, the first ones are drawn: its legend
+    stays in sight.
+    """
     start, end = asked.start.astimezone(UTC), asked.end.astimezone(UTC)
     period = replace(asked, start=start, end=min(end, start + LONGEST))
     rows: dict[str, list[Opening]] = {}
@@ -128,8 +136,7 @@ def draw_chart(
             rows.setdefault(printable(opening.window), []).append(opening)
     if not rows:
         return []
-    shown = list(rows)[:MOST_ROWS]
-    margin = min(max(map(len, shown)), width // 4)
+    margin = min(max(map(len, rows)), width // 4)
     cells = max(width - margin - 2, LEAST_CELLS)
     scale = _Scale(period.start, period.end, period.zone, cells)
     ruler = "".join(_ruler(scale, marks))
@@ -137,12 +144,17 @@ def draw_chart(
     signs = _signs(scale, period)
     if signs.strip():
         lines.append(styled(" " * (margin + 2) + signs, "bold"))
-    for name in shown:
+    legend = [styled(line, "dim") for line in _legend(scale, period, width, marks)]
+    most = MOST_ROWS if height is None else min(MOST_ROWS, height - len(lines) - len(legend))
+    if len(rows) > most:
+        # One line says how many more there are.
+        most = max(most - 1, 1)
+    for name in list(rows)[:most]:
         short = name if len(name) <= margin else name[: margin - 1] + marks.cut
         lines.append(styled(f"{short:<{margin}}  ") + _row(scale.shares(rows[name]), ruler, marks))
-    if len(rows) > MOST_ROWS:
-        lines.append(styled(f"and {len(rows) - MOST_ROWS} more", "dim"))
-    return lines + [styled(line, "dim") for line in _legend(scale, period, width, marks)]
+    if len(rows) > most:
+        lines.append(styled(f"and {len(rows) - most} more", "dim"))
+    return lines + legend
 
 
 def _ruler(scale: _Scale, marks: Marks) -> Iterator[str]:

@@ -9,10 +9,14 @@ from enum import StrEnum
 from itertools import zip_longest
 
 from daemon.cli import output
-from daemon.cli.reports.tables import console, grid, opening_json, styled
+from daemon.cli.reports.tables import Row, opening_json, show_rows
 from daemon.cli.reports.times import format_local
+from daemon.errors import UsageError
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
+
+LONGEST_DAY = timedelta(hours=25)
+"""One on which clocks go back."""
 
 
 class Change(StrEnum):
@@ -64,6 +68,26 @@ def compare(before: Iterable[Opening], after: Iterable[Opening]) -> list[Differe
     return sorted(differences, key=lambda each: (each.opening.start, each.opening.window))
 
 
+def between(before: Timeline, after: Timeline, start: datetime, end: datetime) -> list[Difference]:
+    """Return what differs in the openings that meet `[start, end)`, before the edit or after it.
+
+    Raises:
+        UsageError: there are no days around that time.
+
+    """
+    wider = _wider(start, end)
+    found = compare(before.openings(*wider), after.openings(*wider))
+    return [difference for difference in found if difference.meets(start, end)]
+
+
+def _wider(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Return a day more on both sides: an opening at the edge of a period may have moved out."""
+    try:
+        return start - LONGEST_DAY, end + LONGEST_DAY
+    except OverflowError as exc:
+        raise UsageError("a day around that time is beyond the calendar") from exc
+
+
 def retargeted(before: Timeline, after: Timeline) -> list[str]:
     """Return the windows that both have, but for other repositories."""
     shared = before.windows.keys() & after.windows.keys()
@@ -87,14 +111,20 @@ def document(differences: Sequence[Difference], retargets: Sequence[str]) -> dic
     }
 
 
-def show(differences: Sequence[Difference], retargets: Sequence[str], days: int) -> None:
-    """Print it as a table and a sentence for each window that is for other repositories."""
+def show(
+    differences: Sequence[Difference],
+    retargets: Sequence[str],
+    days: int,
+    most: int | None = None,
+) -> None:
+    """Print it as a table and a sentence for each window that is for other repositories.
+
+    The table has at most *most* rows, and then says how many more there are.
+    """
     if differences:
-        table = grid("WINDOW", "CHANGE", "BEFORE", "AFTER", title_style="bold")
-        for each in differences:
-            change = styled(each.change, _STYLES[each.change])
-            table.add(each.opening.window, change, _said(each.before), _said(each.after))
-        console().print(table)
+        show_rows(("WINDOW", "CHANGE", "BEFORE", "AFTER"), map(_row, differences[:most]))
+        if most is not None and (rest := len(differences[most:])):
+            output.say(f"and {rest} more")
     else:
         output.say(f"no opening within {days} days is another than before")
     for name in retargets:
@@ -112,6 +142,11 @@ def _by_day(openings: Iterable[Opening]) -> dict[tuple[str, date], list[Opening]
     for opening in sorted(openings, key=lambda each: each.start):
         days.setdefault((opening.window, opening.day), []).append(opening)
     return days
+
+
+def _row(each: Difference) -> Row:
+    cells = (each.opening.window, each.change, _said(each.before), _said(each.after))
+    return Row(cells, style=_STYLES[each.change])
 
 
 def _said(opening: Opening | None) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from heapq import merge
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from daemon.cli import output
 from daemon.cli.reports import inventory
-from daemon.cli.reports.impact import Gap, Impact, LostRun, impact
-from daemon.cli.reports.tables import Grid, console, grid
+from daemon.cli.reports.impact import Gap, Impact, LostRuns, impact
+from daemon.cli.reports.tables import Row, show_rows
 from daemon.cli.reports.times import format_local, span
 from daemon.config.settings import Settings
 from daemon.service.client import ServiceError
@@ -17,6 +19,16 @@ from daemon.windows.timeline import Timeline
 from daemon.wording import enumerated
 
 MOST_SHOWN = 100
+"""Rows of a table."""
+
+MOST_LISTED = 10_000
+"""Runs in a document for programs, which also has their number."""
+
+FEW = 3
+"""Up to so many repositories are named."""
+
+_LOST = ("RUNS", "LOST", "REPOSITORY", "TASK", "WINDOWS")
+_GAPS = ("NO BACKUP OF", "FROM", "FOR", "USUALLY")
 
 
 def ask(
@@ -38,7 +50,7 @@ def ask(
 
 
 def document(found: Sequence[Impact], failed: Iterable[ServiceError]) -> dict[str, object]:
-    """Return it as one JSON document, times in UTC."""
+    """Return it as one JSON document, times in UTC; of very many runs the first ones."""
     return {
         "lost": [
             {
@@ -49,9 +61,9 @@ def document(found: Sequence[Impact], failed: Iterable[ServiceError]) -> dict[st
                 "task_type": run.task_type,
                 "windows": run.windows,
             }
-            for each in found
-            for run in each.lost
+            for run in islice(merge(*(runs for each in found for runs in each.lost)), MOST_LISTED)
         ],
+        "lost_total": sum(runs.count for each in found for runs in each.lost),
         "gaps": [
             {
                 "cluster": gap.repository.cluster,
@@ -71,41 +83,35 @@ def document(found: Sequence[Impact], failed: Iterable[ServiceError]) -> dict[st
 
 def show(found: Sequence[Impact], zone: ZoneInfo) -> None:
     """Print it as tables; print nothing if no cluster answered."""
-    lost = sorted(run for each in found for run in each.lost)
+    lost = sorted((runs for each in found for runs in each.lost), key=lambda runs: runs.times)
     gaps = [gap for each in found for gap in each.gaps]
     unknown = [str(key) for each in found for key in each.unknown]
     if lost:
-        console().print(_lost(lost[:MOST_SHOWN], zone))
-        if lost[MOST_SHOWN:]:
-            output.say(f"and {len(lost) - MOST_SHOWN} more")
+        show_rows(_LOST, [_lost(runs, zone) for runs in lost[:MOST_SHOWN]])
+        if rest := sum(runs.count for runs in lost[MOST_SHOWN:]):
+            output.say(f"and {rest} more runs")
     elif found:
         output.say("No run falls into these openings.")
     if gaps:
         output.say()
-        console().print(_gaps(gaps, zone))
+        show_rows(_GAPS, [_gap(gap, zone) for gap in gaps[:MOST_SHOWN]])
+        if gaps[MOST_SHOWN:]:
+            output.say(f"and {len(gaps) - MOST_SHOWN} more")
     if unknown:
         output.say(f"Paused now, so that nothing is known: {enumerated(unknown)}")
 
 
-def _lost(runs: Iterable[LostRun], zone: ZoneInfo) -> Grid:
-    table = grid("LOST RUN", "REPOSITORY", "TASK", "WINDOWS")
-    for run in runs:
-        task = f"{run.task} ({run.task_type})"
-        cells = (
-            format_local(run.at.astimezone(zone)),
-            str(run.repository),
-            task,
-            enumerated(run.windows),
-        )
-        table.add(*cells)
-    return table
+def _lost(runs: LostRuns, zone: ZoneInfo) -> Row:
+    first, last = (format_local(at.astimezone(zone)) for at in runs.ends)
+    few = enumerated(map(str, runs.repositories))
+    whose = few if len(runs.repositories) <= FEW else f"{len(runs.repositories)} repositories"
+    when = first if first == last else f"{first} to {last}"
+    task = f"{runs.task} ({runs.task_type})"
+    return Row((str(runs.count), when, whose, task, enumerated(runs.windows)))
 
 
-def _gaps(gaps: Iterable[Gap], zone: ZoneInfo) -> Grid:
-    table = grid("NO BACKUP OF", "FROM", "FOR", "USUALLY")
-    for gap in gaps:
-        start = format_local(gap.start.astimezone(zone))
-        length = span(gap.length)
-        said = f"{length} at least" if gap.is_open else length
-        table.add(str(gap.repository), start, said, span(gap.usual))
-    return table
+def _gap(gap: Gap, zone: ZoneInfo) -> Row:
+    start = format_local(gap.start.astimezone(zone))
+    length = span(gap.length)
+    said = f"{length} at least" if gap.is_open else length
+    return Row((str(gap.repository), start, said, span(gap.usual)))

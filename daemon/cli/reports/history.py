@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from daemon.cli import output
-from daemon.cli.reports.tables import Row, console, lay_out, line_width
+from daemon.cli.reports.tables import Row, lay_out, line_width, print_paged
 from daemon.core.attempt import Attempt, Outcome
 from daemon.durations import milliseconds
 from daemon.windows.overrides import Override, OverrideKind
@@ -82,17 +81,9 @@ def show(entries: Sequence[HistoryEntry], zone: ZoneInfo, empty: str) -> None:
     if not entries:
         output.say(empty)
         return
-    out = console()
     titles = (f"TIME ({zone.key})", "REPOSITORY", "WHAT", "WINDOWS", "RESULT")
     rows = lay_out(titles, (_row(entry, zone) for entry in entries), line_width())
-    lines = [line for row in rows for line in row]
-    if out.is_terminal and len(lines) >= out.height:
-        # As git does: keep colours, and end by itself if it fits on a page.
-        os.environ.setdefault("LESS", "FRX")
-        with out.pager(styles=True):
-            out.print(*lines, sep="\n", soft_wrap=True)
-    else:
-        out.print(*lines, sep="\n", soft_wrap=True)
+    print_paged([line for row in rows for line in row])
 
 
 def _row(entry: HistoryEntry, zone: ZoneInfo) -> Row:
@@ -125,6 +116,8 @@ def _result(attempt: Attempt) -> Iterator[str]:
 def _decided(decision: Override, at: datetime) -> Iterator[str]:
     if decision.kind is OverrideKind.SKIP:
         yield f"not {_time(decision.start, at)}"
+    elif decision.kind is OverrideKind.UNSKIP:
+        yield f"{_time(decision.start, at)} after all"
     elif decision.end:
         yield f"until {_time(decision.end, at)}"
     yield f"by {decision.by}"

@@ -8,7 +8,7 @@ apart they are. Pure; instants are UTC.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -42,6 +42,37 @@ class LostRun:
 
 
 @dataclass(frozen=True, slots=True)
+class LostRuns:
+    """All lost runs of a task at the same times: each of *times* for each of *repositories*.
+
+    Both are sorted, and neither is empty. Ten thousand repositories share a plan, whose runs may be
+    a minute apart: nobody could hold the runs one by one.
+    """
+
+    task: str
+    task_type: str
+    windows: tuple[str, ...]
+    times: tuple[datetime, ...]
+    repositories: tuple[RepositoryKey, ...]
+
+    @property
+    def count(self) -> int:
+        """How many runs they are."""
+        return len(self.times) * len(self.repositories)
+
+    @property
+    def ends(self) -> tuple[datetime, datetime]:
+        """The first and the last time."""
+        return self.times[0], self.times[-1]
+
+    def __iter__(self) -> Iterator[LostRun]:
+        """Return them one by one, by time and repository."""
+        for at in self.times:
+            for key in self.repositories:
+                yield LostRun(at, key, self.task, self.task_type, self.windows)
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """The longest time without a backup, from one that runs to the next that does.
 
@@ -64,7 +95,7 @@ class Gap:
 class Impact:
     """What openings cost a cluster; the runs of what is paused now are `unknown`."""
 
-    lost: tuple[LostRun, ...]
+    lost: tuple[LostRuns, ...]
     gaps: tuple[Gap, ...]
     unknown: tuple[RepositoryKey, ...]
 
@@ -103,11 +134,11 @@ class _Loss:
 
 def impact(inventory: Inventory, timeline: Timeline, start: datetime, end: datetime) -> Impact:
     """Return what the openings from *start* to *end* cost the repositories of a cluster."""
-    lost: list[LostRun] = []
     gaps: list[Gap] = []
     unknown: list[RepositoryKey] = []
     # Thousands of repositories share a plan, whose runs may be a minute apart.
     known: dict[Hashable, _Loss] = {}
+    alike: dict[Hashable, list[RepositoryKey]] = {}
     openings = cache(timeline.openings)
     for repository in inventory.repositories:
         key = RepositoryKey(inventory.cluster, repository.id)
@@ -126,9 +157,10 @@ def impact(inventory: Inventory, timeline: Timeline, start: datetime, end: datet
                 run for each in repository.scheduled for run in _runs(each, every, around)
             )
             known[same] = _loss(key, runs, pauses, (start, end), around[1])
-        lost += [_lost(key, run, pause) for run, pause in known[same].runs]
+        alike.setdefault(same, []).append(key)
         gaps += [replace(gap, repository=key) for gap in known[same].gaps]
-    return Impact(tuple(sorted(lost)), tuple(gaps), tuple(unknown))
+    lost = _lost((known[same], keys) for same, keys in alike.items())
+    return Impact(lost, tuple(gaps), tuple(unknown))
 
 
 def _reach(scheduled: Sequence[ScheduledRun], every: Mapping[str, timedelta]) -> timedelta:
@@ -155,8 +187,21 @@ def _loss(
     return _Loss(tuple(inside.items()), gaps)
 
 
-def _lost(key: RepositoryKey, run: ScheduledRun, pause: _Pause) -> LostRun:
-    return LostRun(run.next_run, key, run.task, run.task_type, pause.windows)
+def _lost(losses: Iterable[tuple[_Loss, list[RepositoryKey]]]) -> tuple[LostRuns, ...]:
+    """Return the lost runs of all repositories together, those that begin first first."""
+    found: dict[tuple[str, str, tuple[str, ...], tuple[datetime, ...]], list[RepositoryKey]] = {}
+    for loss, keys in losses:
+        times: dict[tuple[str, str, tuple[str, ...]], list[datetime]] = {}
+        for run, pause in loss.runs:
+            times.setdefault((run.task, run.task_type, pause.windows), []).append(run.next_run)
+        for what, when in times.items():
+            found.setdefault((*what, tuple(when)), []).extend(keys)
+    return tuple(
+        sorted(
+            (LostRuns(*what, tuple(sorted(keys))) for what, keys in found.items()),
+            key=lambda runs: (runs.times, runs.task, runs.repositories),
+        )
+    )
 
 
 def _pauses(

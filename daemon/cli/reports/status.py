@@ -8,8 +8,17 @@ from datetime import datetime
 
 from rich.text import Text  # noqa: TID251  # as a type
 
-from daemon.cli.reports.progress import in_short, progress_json, reasons
-from daemon.cli.reports.tables import Row, console, lay_out, line_width, opening_json, styled
+from daemon.cli.reports.openings import in_short, progress_json, reasons
+from daemon.cli.reports.skipped import Skipped
+from daemon.cli.reports.tables import (
+    Row,
+    console,
+    lay_out,
+    line_width,
+    opening_json,
+    skipped_json,
+    styled,
+)
 from daemon.cli.reports.times import format_local, span
 from daemon.core.progress import Progress
 from daemon.core.record import Phase, Record
@@ -34,7 +43,8 @@ class StatusReport:
 
     `members` are the daemons that share the ledger, None if it is for one daemon alone. `progress`
     is how far openings are, by their ids; `file` is what is in force; `answering` clusters are
-    well, and to what is `owed` a backup is still to be started.
+    well, and to what is `owed` a backup is still to be started; `skipped` are the openings to come
+    that people cancelled.
     """
 
     now: datetime
@@ -50,6 +60,7 @@ class StatusReport:
     applied: datetime | None = None
     answering: tuple[str, ...] = ()
     owed: tuple[Record, ...] = ()
+    skipped: Sequence[Skipped] = ()
 
     @property
     def is_well(self) -> bool:
@@ -100,7 +111,7 @@ def _opening(status: StatusReport, opening: Opening) -> dict[str, object]:
 
 
 def _special(status: StatusReport) -> dict[str, object]:
-    """Return the keys that are not always there: members, silent clusters, what is owed."""
+    """Return the keys that are not always there: what is owed or skipped, members, silent ones."""
     special: dict[str, object] = {}
     if status.owed:
         special["owed"] = [
@@ -111,6 +122,8 @@ def _special(status: StatusReport) -> dict[str, object]:
             }
             for owed in status.owed
         ]
+    if status.skipped:
+        special["skipped"] = [skipped_json(skipped) for skipped in status.skipped]
     if status.members is not None:
         special["members"] = [_member(member) for member in status.members]
     if status.unreachable:
@@ -271,6 +284,7 @@ def _openings(status: StatusReport, width: int | None) -> _Table:
                 reasons(found) if found else "",
             )
         )
+    rows += [_cancelled(skipped) for skipped in status.skipped]
     return _table(("WINDOW", "", "REPOSITORIES", "WHEN"), [(row, 1) for row in rows], width)
 
 
@@ -296,6 +310,12 @@ def _coming(status: StatusReport, opening: Opening) -> str:
     pause = opening.pause_from.astimezone(opening.zone)
     verb = "pauses since" if opening.pause_from <= status.now else "pauses at"
     return f"{verb} {pause:%H:%M}, {when}"
+
+
+def _cancelled(skipped: Skipped) -> Row:
+    opening = skipped.opening
+    when = f"not {format_local(opening.local_start)}; {skipped.words()}"
+    return Row((opening.window, "skipped", "", when), style="dim")
 
 
 def _holds(status: StatusReport, width: int | None) -> _Table:

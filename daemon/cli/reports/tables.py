@@ -1,7 +1,7 @@
 """How openings, spans of time and tables are shown, to programs and to people.
 
-Every report gets its tables here: from `print_columns` if there may be very many rows, from
-`lay_out` if rows have notes and should be whole for `grep`, from `grid` if any cell may be long.
+Every report gets its tables here: from `columns` if there may be very many rows, from
+`lay_out` or `show_rows` if cells may be long or rows have notes. In a pipe a row is one line.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from daemon.cli import output
+from daemon.cli.reports.skipped import Skipped
 from daemon.windows.window import Opening
 from daemon.wording import printable
 
@@ -38,9 +37,9 @@ class Row:
     style: str = ""
 
 
-def opening_json(opening: Opening) -> dict[str, str]:
+def opening_json(opening: Opening) -> dict[str, object]:
     """Return an opening as `calendar` and `status` print it; times have the zone's offset."""
-    shown = {
+    shown: dict[str, object] = {
         "window": opening.window,
         "start": opening.local_start.isoformat(),
         "end": opening.local_end.isoformat(),
@@ -49,18 +48,43 @@ def opening_json(opening: Opening) -> dict[str, str]:
     return shown | ({"dst": opening.dst.value} if opening.dst else {})
 
 
-def print_columns(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under their titles; what is too wide in the first column is folded.
+def skipped_json(skipped: Skipped) -> dict[str, object]:
+    """Return an opening that people cancelled, as `opening_json` does, with their decision."""
+    return opening_json(skipped.opening) | {"skipped": skipped.decision_json()}
 
-    For tables of any length: a year of a thousand windows has 200,000 rows.
+
+def columns(titles: Sequence[str], rows: Iterable[tuple[Sequence[str], str]]) -> Iterator[str]:
+    """Return the lines of rows, each with its note, and of their titles.
+
+    The first column is folded for room.
+
+    A note follows its row, on lines of its own where there is a width. For tables of any length: a
+    year of a thousand windows has 200,000 rows.
     """
-    table = [titles, *(tuple(map(printable, row)) for row in rows)]
-    widths = _widths(table)
-    room = console().width - sum(width + 2 for width in widths[1:])
-    widths[0] = min(widths[0], max(room, LEAST_WIDTH))
-    lines = (line for row in table for line in _folded(row, widths))
-    for line in lines:
-        output.say(line)
+    width = line_width()
+    table = [(titles, ""), *((tuple(map(printable, cells)), note) for cells, note in rows)]
+    widths = _widths([cells for cells, _ in table])
+    if width is not None:
+        room = width - sum(each + 2 for each in widths[1:])
+        widths[0] = min(widths[0], max(room, LEAST_WIDTH))
+    for cells, note in table:
+        if note and width is None:
+            yield f"{_padded(cells, widths)}  {printable(note)}"
+            continue
+        yield from _folded(cells, widths)
+        yield from wrapped(f"{_INDENT}{printable(note)}", width or sys.maxsize) if note else ()
+
+
+def print_paged(lines: Sequence[Text]) -> None:
+    """Print lines, by `$PAGER` where there are more than a terminal shows at once."""
+    out = console()
+    if out.is_terminal and len(lines) >= out.height:
+        # As git does: keep colours, and end by itself if it fits on a page.
+        os.environ.setdefault("LESS", "FRX")
+        with out.pager(styles=True):
+            out.print(*lines, sep="\n", soft_wrap=True)
+    else:
+        out.print(*lines, sep="\n", soft_wrap=True)
 
 
 def lay_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> list[list[Text]]:
@@ -79,6 +103,12 @@ def lay_out(titles: Sequence[str], rows: Iterable[Row], width: int | None) -> li
     return [[Text(line, row.style) for line in _lines(row, widths, width)] for row in table]
 
 
+def show_rows(titles: Sequence[str], rows: Iterable[Row]) -> None:
+    """Print rows as `lay_out` does: to the width of a terminal, in a pipe each on one line."""
+    lines = (line for row in lay_out(titles, rows, line_width()) for line in row)
+    console().print(*lines, sep="\n", soft_wrap=True)
+
+
 def _harmless(row: Row) -> Row:
     note = printable(" ".join(row.note.split()))
     return Row(tuple(map(printable, row.cells)), note, row.style)
@@ -87,25 +117,6 @@ def _harmless(row: Row) -> Row:
 def styled(text: str = "", style: str = "") -> Text:
     """Return one line in a style of rich; what looks like markup in it is none."""
     return Text(printable(text), style)
-
-
-class Grid(Table):
-    """A table whose cells may all be long: each is folded within its column.
-
-    For short tables, whose columns get their widths from rich.
-    """
-
-    def add(self, *cells: str | Text, style: str = "") -> None:
-        """Add a row; a cell is a text from anywhere, or what `styled` made of one."""
-        self.add_row(*(styled(c) if isinstance(c, str) else c for c in cells), style=style or None)
-
-
-def grid(*titles: str, title_style: str = "dim") -> Grid:
-    """Return a table that has nothing but these titles yet."""
-    table = Grid(box=None, pad_edge=False, header_style=title_style)
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    return table
 
 
 def _widths(table: Sequence[Sequence[str]]) -> list[int]:
@@ -159,7 +170,7 @@ def _folded(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 def console(*, stderr: bool = False) -> Console:
     """Return the terminal; colours and width follow NO_COLOR, COLUMNS and whether it is one.
 
-    What is printed there is made by `styled`, `grid` or `lay_out`.
+    What is printed there is made by `styled` or `lay_out`.
     """
     return Console(highlight=False, soft_wrap=False, stderr=stderr)
 

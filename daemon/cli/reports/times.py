@@ -25,6 +25,19 @@ def format_local(instant: datetime) -> str:
     return f"{instant:%a %Y-%m-%d %H:%M %Z}"
 
 
+def format_until(end: datetime, now: datetime) -> str:
+    """Return the local time *end*, whether that is tomorrow, and how long it is from *now*."""
+    is_tomorrow = end.date() == now.astimezone(end.tzinfo).date() + timedelta(days=1)
+    # Whole minutes: what is an hour should not be 59 minutes because a moment has passed.
+    length = timedelta(minutes=round((end - now) / MINUTE)) if end - now > MINUTE else end - now
+    return f"{'tomorrow, ' if is_tomorrow else ''}{format_local(end)} (in {span(length)})"
+
+
+def format_argument(instant: datetime) -> str:
+    """Return a local time with its offset as `--opening` takes it, without seconds of 0."""
+    return instant.isoformat(timespec="seconds" if instant.second else "minutes")
+
+
 def format_local_with_offset(instant: datetime) -> str:
     """Return a local time with its offset from UTC, too, for zones few people know."""
     return f"{format_local(instant)} ({instant.isoformat()[-6:]})"

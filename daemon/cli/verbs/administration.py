@@ -8,7 +8,9 @@ from daemon.cli.verbs.verb import Names, Verb, filled
 
 
 def _ledger(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("what", metavar="copy", choices=("copy",))
+    verb.add_argument(
+        "what", metavar="copy", choices=("copy",), help="copy: the one thing that it does"
+    )
     verb.add_argument("source", metavar="FROM", type=filled, help="URL of the ledger that there is")
     verb.add_argument("target", metavar="TO", type=filled, help="URL of an empty one")
 

@@ -11,14 +11,31 @@ def _run(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--dry-run", action="store_true", help="decide, but send no POST")
     formats = ("auto", "json", "console")
     verb.add_argument(
-        "--log-format", choices=formats, default="auto", help="of the lines on stderr"
+        "--log-format",
+        choices=formats,
+        default="auto",
+        help="of the lines on stderr: json for"
+        " programs, console for people; auto is console on a terminal",
     )
     levels = ("debug", "info", "warning", "error", "critical")
-    verb.add_argument("--log-level", choices=levels, default="info", help="the least that is said")
+    verb.add_argument(
+        "--log-level",
+        choices=levels,
+        default="info",
+        help="the least that is said; debug shows every request on a terminal, too",
+    )
 
 
 def _check(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("file", metavar="FILE", nargs="?", type=filled, help="instead of -c")
     verb.add_argument("--online", action="store_true", help="also ask every cluster")
+    verb.add_argument(
+        "--without-secrets",
+        action="store_true",
+        help="leave secret files and variables unread, as in CI and on laptops",
+    )
+    verb.add_argument("--strict", action="store_true", help="exit 1 if there are warnings")
+    verb.add_argument("--output", choices=("text", "json"), default="text", help="how to print it")
 
 
 def _calendar(verb: argparse.ArgumentParser) -> None:
@@ -42,6 +59,9 @@ def _calendar(verb: argparse.ArgumentParser) -> None:
         type=filled,
         metavar="OLD.yaml",
         help="show which openings appear, vanish or move from that file to this one",
+    )
+    verb.add_argument(
+        "--exit-code", action="store_true", help="with --against: exit 3 if anything differs"
     )
 
 
@@ -91,7 +111,9 @@ def _history(verb: argparse.ArgumentParser) -> None:
 
 
 def _why(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("repository", metavar="CLUSTER/REPOSITORY", type=filled)
+    verb.add_argument(
+        "repository", metavar="CLUSTER/REPOSITORY", type=filled, help="as prod/orders"
+    )
     verb.add_argument("--at", metavar="T", help="then instead of now")
 
 
@@ -111,6 +133,7 @@ VERBS = (
         examples="""\
   cbmaintd check                            every fault, with its place
   cbmaintd check --online                   also: do clusters accept us?
+  cbmaintd check new.yaml --without-secrets --strict      in CI
 """,
         declare=_check,
     ),

@@ -8,14 +8,13 @@ from daemon.cli.verbs.verb import Names, Verb, add_end, add_reason, filled
 
 
 def _open(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("name", metavar="NAME", type=filled, help="of the new window")
+    verb.add_argument("name", metavar="NAME", type=filled, help="of a planned window, or a new one")
     verb.add_argument(
         "--repository",
         action="extend",
         nargs="+",
-        required=True,
         metavar="C/PATTERN",
-        help="what it is for, as prod/orders or 'prod/*'; may be repeated",
+        help="what a new one is for, as prod/orders or 'prod/*'; may be repeated",
     )
     add_end(verb, "so long from now, as 2h")
     add_reason(verb)
@@ -35,22 +34,29 @@ def _extend(verb: argparse.ArgumentParser) -> None:
 
 
 def _skip(verb: argparse.ArgumentParser) -> None:
-    verb.description = f"{verb.description} It cannot be taken back: at its time, use open."
+    verb.description = f"{verb.description} To take that back, use unskip."
     verb.add_argument("name", metavar="NAME", type=filled, help="of a window")
     verb.add_argument("--opening", metavar="T", help="its day or start; default: the next one")
+    add_reason(verb)
+
+
+def _unskip(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME", type=filled, help="of a window")
+    verb.add_argument("--opening", metavar="T", help="its day or start; needed if there are more")
     add_reason(verb)
 
 
 VERBS = (
     Verb(
         "open",
-        "Open an unplanned window, from now.",
+        "Open a window now, planned or not.",
         examples="""\
+  cbmaintd open nightly --for 2h            as planned, but now
   cbmaintd open patch --repository 'prod/*' --for 2h --reason kernel --wait
   cbmaintd open move --repository prod/orders 'test/t-*' --until 18:00
 """,
         declare=_open,
-        completes={"repository": Names.REPOSITORIES},
+        completes={"name": Names.WINDOWS, "repository": Names.REPOSITORIES},
     ),
     Verb(
         "close",
@@ -60,7 +66,7 @@ VERBS = (
 """,
         declare=_close,
         module="changes",
-        completes={"name": Names.WINDOWS},
+        completes={"name": Names.OPEN_WINDOWS},
     ),
     Verb(
         "extend",
@@ -71,7 +77,7 @@ VERBS = (
 """,
         declare=_extend,
         module="changes",
-        completes={"name": Names.WINDOWS},
+        completes={"name": Names.OPEN_WINDOWS},
     ),
     Verb(
         "skip",
@@ -81,6 +87,17 @@ VERBS = (
   cbmaintd skip nightly --opening 2026-12-24
 """,
         declare=_skip,
+        module="changes",
+        completes={"name": Names.WINDOWS, "opening": Names.OPENINGS},
+    ),
+    Verb(
+        "unskip",
+        "Take a skip back.",
+        examples="""\
+  cbmaintd unskip nightly
+  cbmaintd unskip nightly --opening 2026-12-24
+""",
+        declare=_unskip,
         module="changes",
         completes={"name": Names.WINDOWS},
     ),

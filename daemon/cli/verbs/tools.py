@@ -5,6 +5,27 @@ from __future__ import annotations
 import argparse
 
 from daemon.cli.verbs.verb import Names, Verb, count, filled, port
+from daemon.simulator.faults import ODD_SERVERS
+
+
+def _init(verb: argparse.ArgumentParser) -> None:
+    cluster = verb.add_argument_group("a live cluster; without it, the example is printed")
+    where = cluster.add_mutually_exclusive_group()
+    where.add_argument(
+        "--url", type=filled, metavar="U", help="its Backup Service, as https://host:18097"
+    )
+    where.add_argument(
+        "--discover", type=filled, metavar="U", help="its manager, as https://host:18091"
+    )
+    cluster.add_argument(
+        "--username", type=filled, metavar="U", help="a user who may list repositories"
+    )
+    cluster.add_argument(
+        "--password-file", type=filled, metavar="F", help="a file with the password, chmod 600"
+    )
+    cluster.add_argument(
+        "--ca-file", type=filled, metavar="F", help="with https: the cluster's authority in PEM"
+    )
 
 
 def _demo(verb: argparse.ArgumentParser) -> None:
@@ -14,16 +35,54 @@ def _demo(verb: argparse.ArgumentParser) -> None:
 
 
 def _simulate(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--host", default="127.0.0.1")
-    verb.add_argument("--port", type=port, default=8097, help="0 takes a free one; default 8097")
-    verb.add_argument("--management-port", type=port, default=None, help="default: a free one")
-    verb.add_argument("--repositories", default="orders,tenant-a,tenant-b,archive", metavar="A,B,…")
-    verb.add_argument("--username", default="Administrator", help="default: Administrator")
-    verb.add_argument("--password", default="password", help="default: password")
-    verb.add_argument("--tls-cert", metavar="FILE")
-    verb.add_argument("--tls-key", metavar="FILE")
-    verb.add_argument("--latency", default="0s", metavar="D", help="before each answer, as 50ms")
-    verb.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
+    where = verb.add_argument_group("where it listens")
+    where.add_argument(
+        "--host", default="127.0.0.1", metavar="H", help="address; default: this machine alone"
+    )
+    where.add_argument(
+        "--port",
+        type=port,
+        default=8097,
+        metavar="P",
+        help="of the Backup Service; 0 takes a free one; default 8097",
+    )
+    where.add_argument(
+        "--management-port",
+        type=port,
+        default=None,
+        metavar="P",
+        help="of the cluster manager, for discover; default: a free one",
+    )
+    where.add_argument("--tls-cert", metavar="FILE", help="certificate in PEM: speak https")
+    where.add_argument("--tls-key", metavar="FILE", help="its key in PEM")
+    what = verb.add_argument_group("what it has")
+    what.add_argument(
+        "--repositories",
+        default="orders,tenant-a,tenant-b,archive",
+        metavar="A,B,…",
+        help="ids of its repositories; default: orders,tenant-a,tenant-b,archive",
+    )
+    what.add_argument(
+        "--username", default="Administrator", metavar="U", help="default: Administrator"
+    )
+    what.add_argument("--password", default="password", metavar="P", help="default: password")
+    what.add_argument(
+        "--latency", default="0s", metavar="D", help="wait so long before each answer, as 50ms"
+    )
+    what.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
+    odd = verb.add_argument_group("odd servers, for those who try their set-up", _faults())
+    odd.add_argument(
+        "--fault", action="append", metavar="NAME[=VALUE]", help="be one; may be given repeatedly"
+    )
+
+
+def _faults() -> str:
+    """Return what each `--fault` does, a line each."""
+    named = {
+        f"{name}[={value}]" if value else name: meaning
+        for name, (value, meaning) in ODD_SERVERS.items()
+    }
+    return "\n".join(f"{name:27}{meaning}" for name, meaning in named.items())
 
 
 def _notify(verb: argparse.ArgumentParser) -> None:
@@ -40,10 +99,25 @@ def _install_unit(verb: argparse.ArgumentParser) -> None:
 
 
 def _completion(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "fish"))
+    verb.add_argument(
+        "shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish"
+    )
+
+
+def _help(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("command", metavar="VERB", nargs="?", help="a command; default: all of them")
 
 
 VERBS = (
+    Verb(
+        "init",
+        "Print a schedules.yaml to begin with.",
+        examples="""\
+  cbmaintd init > schedules.yaml            an example with every key
+  cbmaintd init --url https://node1:18097 --username u --password-file f
+""",
+        declare=_init,
+    ),
     Verb(
         "demo",
         "Watch the daemon work on a simulated service.",
@@ -59,6 +133,7 @@ VERBS = (
         examples="""\
   cbmaintd simulate --port 8097 --repositories orders,archive
   cbmaintd simulate --port 0 --latency 50ms --state-file state.json
+  cbmaintd simulate --fault stall=20s --fault unknown-state=orders
 """,
         declare=_simulate,
     ),
@@ -104,6 +179,23 @@ VERBS = (
         "Print the JSON Schema of schedules.yaml.",
         examples="""\
   cbmaintd schema > schedules.schema.json   for an editor
+""",
+    ),
+    Verb(
+        "help",
+        "Show what a command does, and its options.",
+        examples="""\
+  cbmaintd help                             all commands
+  cbmaintd help open                        what open does
+""",
+        declare=_help,
+        completes={"command": Names.COMMANDS},
+    ),
+    Verb(
+        "version",
+        "Print the version.",
+        examples="""\
+  cbmaintd version                          as cbmaintd --version
 """,
     ),
 )

@@ -23,8 +23,11 @@ class Names(Enum):
     """What a shell can complete an argument with."""
 
     WINDOWS = auto()
+    OPEN_WINDOWS = auto()
+    OPENINGS = auto()
     REPOSITORIES = auto()
     TARGETS = auto()
+    COMMANDS = auto()
 
 
 def _nothing(_verb: argparse.ArgumentParser) -> None:

@@ -1,86 +1,71 @@
 """Parse an iCalendar file (RFC 5545) into the days of its all-day events.
 
-No error quotes the file: whoever edits schedules.yaml may name one that only the daemon can read.
+Of the revisions of an event the latest counts (3.8.7.4). A day of a series that was moved or
+cancelled (RECURRENCE-ID, 3.8.4.4) is that day alone, whatever rule stands with it, or with
+RANGE=THISANDFUTURE that day and all later ones.
+
+No error and no remark quotes the file, since whoever edits schedules.yaml may name one that only
+the daemon can read: an event is named by the line in which it begins.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from types import MappingProxyType
 
-from daemon.windows.dates import FIRST_YEAR, LAST_YEAR, DateRange
-from daemon.windows.expressions import check_rrule, rrule_times
-
-if TYPE_CHECKING:
-    from icalendar import Component
+from daemon.config.days.ics_events import Event, find_events
+from daemon.config.days.ics_rules import Unused, check_work, repetitions, unused
+from daemon.config.days.ics_values import Span, date_of, dates_of, day_of, whole_days, zone_of
+from daemon.windows.dates import DateRange
 
 LINES_LIMIT = 100_000
 EVENTS_LIMIT = 10_000
-RULES_LIMIT = 500
 _DAYS_LIMIT = 100_000
 
-_KNOWN = ("DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID")
-
 _EVENT = re.compile(r"^BEGIN:VEVENT", re.MULTILINE | re.IGNORECASE)
-_RULE = re.compile(r"^RRULE", re.MULTILINE | re.IGNORECASE)
+_SEQUENCE = re.compile(r"[0-9]{1,18}", re.ASCII)
 
-# What the library raises besides ValueError for lines that it cannot parse.
-_UNREADABLE = (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError)
+TIMED = "with a time of day"
+OLDER = "that a later revision replaces (SEQUENCE, DTSTAMP)"
+OWN_RULE = "with a rule of repetition for one day of a series (RECURRENCE-ID)"
 
 
 @dataclass(frozen=True, slots=True)
 class CalendarDays:
-    """The days of a calendar's all-day events; `timed` counts events that have a time of day."""
+    """The days of a calendar's all-day events.
+
+    `passed_over` has the lines in which events begin that, or whose rule of repetition, says
+    nothing here, by what they are.
+    """
 
     ranges: tuple[DateRange, ...]
-    timed: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """An event, called by its place in the file."""
-
-    number: int
-    component: Component
-
-    def __str__(self) -> str:
-        return f"event {self.number}"
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.component
-
-    def get(self, name: str, default: object = None) -> Any:
-        return self.component.get(name, default)
+    passed_over: Mapping[str, tuple[int, ...]]
 
 
 @lru_cache(maxsize=8)
 def all_day_events(text: str) -> CalendarDays:
     """Parse the all-day events of all calendars in *text*, repeated ones up to `LAST_YEAR`.
 
-    A cancelled event has no days; one that was moved out of a series has its new days.
-
     Raises:
         ValueError: the text is no calendar, is too long, or has an event that cannot be parsed.
 
     """
     _check_size(text)
-    events = list(_events(text))
-    untimed = [event for event in events if not isinstance(_date(event, "DTSTART"), datetime)]
-    moved: dict[str, set[date]] = {}
-    for event in untimed:
-        if "RECURRENCE-ID" in event:
-            moved.setdefault(_uid(event), set()).add(_day(_date(event, "RECURRENCE-ID")))
-    found = chain.from_iterable(_ranges(event, moved) for event in untimed)
-    ranges = tuple(islice(found, _DAYS_LIMIT + 1))
+    reading = _Reading()
+    try:
+        ranges = tuple(islice(reading.ranges(find_events(text)), _DAYS_LIMIT + 1))
+    except OverflowError:
+        raise ValueError(f"line {reading.line}: the event ends beyond the calendar") from None
     if len(ranges) > _DAYS_LIMIT:
         raise ValueError(f"its events repeat more than {_DAYS_LIMIT} times")
-    return CalendarDays(ranges, len(events) - len(untimed))
+    passed_over = {what: tuple(lines) for what, lines in reading.passed_over.items()}
+    return CalendarDays(ranges, MappingProxyType(passed_over))
 
 
 def _check_size(text: str) -> None:
@@ -88,104 +73,165 @@ def _check_size(text: str) -> None:
     counts = (
         ("lines", text.count("\n"), LINES_LIMIT),
         ("events", len(_EVENT.findall(text)), EVENTS_LIMIT),
-        ("rules of repetition (RRULE)", len(_RULE.findall(text)), RULES_LIMIT),
     )
     for what, found, most in counts:
         if found > most:
             raise ValueError(f"has {found:,} {what}; at most {most:,} are read")
 
 
-def _events(text: str) -> Iterator[_Event]:
-    from icalendar import Calendar  # noqa: PLC0415  # slow to import, and used by few files
+@dataclass(frozen=True, slots=True)
+class _Series:
+    """An event of whole days with all days on which it begins, apart from `excluded` ones."""
 
-    try:
-        calendars = Calendar.from_ical(text, multiple=True)
-    except _UNREADABLE as exc:
-        raise ValueError("is no iCalendar file") from exc
-    if not calendars:
-        raise ValueError("is no iCalendar file: no part from BEGIN:VCALENDAR to END:VCALENDAR")
-    found = chain.from_iterable(calendar.walk("VEVENT") for calendar in calendars)
-    for number, component in enumerate(found, start=1):
-        event = _Event(number, component)
-        for name, _ in component.errors:
-            raise ValueError(f"{event}: {name if name in _KNOWN else 'a line'} is not valid")
-        yield event
+    revision: tuple[int, str]
+    span: Span
+    days: Mapping[date, None]
+    excluded: frozenset[date]
 
+    def dropped(self, day: date, event: Event, *, has_rule: bool) -> bool:
+        """Check whether a later revision of the series took back what *event* made of a day.
 
-def _uid(event: _Event) -> str:
-    return str(event.get("UID"))
-
-
-def _date(event: _Event, name: str) -> date:
-    found: Any = event.get(name)
-    at = getattr(found, "dt", None)
-    if isinstance(at, date):
-        return at
-    raise ValueError(f"{event}: {name} is missing, there twice, or no date")
+        With the same number, a day that is excluded as well was moved: some programs write both.
+        One that is in the series no more was taken back if its event repeats the old rule; others
+        were put there by hand.
+        """
+        if self.revision[0] <= _revision(event)[0]:
+            return False
+        return day in self.excluded or (has_rule and day not in self.days)
 
 
-def _ranges(event: _Event, moved: Mapping[str, set[date]]) -> Iterator[DateRange]:
-    """Yield the days of a single event, of a series, or of one that was moved out of a series."""
-    if str(event.get("STATUS", "")).upper() == "CANCELLED":
-        return
-    more = max(_length(event), timedelta(days=1)) - timedelta(days=1)
-    taken = set(_dates(event, "EXDATE"))
-    if "RECURRENCE-ID" not in event:
-        taken |= moved.get(_uid(event), set())
-    for day in _occurrences(event):
-        if day not in taken:
-            try:
-                yield DateRange(day, day + more)
-            except OverflowError:
-                raise ValueError(f"{event}: ends beyond the calendar") from None
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What became of a day of a series, if there is one, and of later ones if `is_of_later`.
+
+    Without a span it was cancelled, or has a time of day now.
+    """
+
+    day: date | None
+    span: Span | None
+    is_of_later: bool
 
 
-def _length(event: _Event) -> timedelta:
-    if "DTEND" in event:
-        # The end is not part of the event (RFC 5545, 3.6.1).
-        return _day(_date(event, "DTEND")) - _date(event, "DTSTART")
-    if "DURATION" not in event:
-        return timedelta(days=1)
-    found: Any = event.get("DURATION")
-    length = getattr(found, "dt", None)
-    if isinstance(length, timedelta):
-        return length
-    raise ValueError(f"{event}: DURATION is there twice, or no duration")
+@dataclass(slots=True)
+class _Reading:
+    """Finds the days of one file's events, and notes what it passes over; `line` is where it is."""
+
+    line: int = 0
+    passed_over: dict[str, list[int]] = field(default_factory=dict)
+
+    def ranges(self, events: Iterable[Event]) -> Iterator[DateRange]:
+        """Yield the days of all *events*."""
+        groups = list(self._groups(events))
+        check_work(self._repeated(chain.from_iterable(groups)))
+        for group in groups:
+            yield from self._group(group)
+
+    def _repeated(self, events: Iterable[Event]) -> Iterator[Event]:
+        for event in events:
+            self.line = event.line
+            has_rule = event.all("RRULE") or event.all("EXRULE")
+            if has_rule and not _is_cancelled(event) and whole_days(event):
+                yield event
+
+    def _group(self, events: list[Event]) -> Iterator[DateRange]:
+        """Yield the days of an event, or of a series and of what was moved out of it."""
+        moved = [event for event in events if event.all("RECURRENCE-ID")]
+        plain = [event for event in events if not event.all("RECURRENCE-ID")]
+        if plain and all(map(_is_cancelled, plain)):
+            moved = [event for event in moved if _revision(event) > _revision(plain[0])]
+        spans = [(event, span) for event in plain if (span := self._span(event))]
+        series = [self._series(event, span) for event, span in spans]
+        changes = [change for event in moved if (change := self._change(event, series))]
+        for change in changes:
+            if change.span:
+                yield change.span.on(change.span.first)
+        for each in series:
+            yield from _placed(each, changes)
+
+    def _groups(self, events: Iterable[Event]) -> Iterable[list[Event]]:
+        """Return the latest revisions of events, those of one series together.
+
+        Two that are equally late are two events: some programs give the same UID to all.
+        """
+        groups: dict[object, dict[str, list[Event]]] = {}
+        for event in events:
+            of_one = groups.setdefault(event.uid or event.line, {})
+            of_one.setdefault(event.text("RECURRENCE-ID"), []).append(event)
+        for of_one in groups.values():
+            yield [event for revisions in of_one.values() for event in self._latest(revisions)]
+
+    def _latest(self, revisions: list[Event]) -> Iterator[Event]:
+        latest = max(map(_revision, revisions))
+        for event in revisions:
+            if _revision(event) == latest:
+                yield event
+            else:
+                self._note(OLDER, event)
+
+    def _span(self, event: Event) -> Span | None:
+        self.line = event.line
+        if _is_cancelled(event):
+            return None
+        span = whole_days(event)
+        if span is None:
+            self._note(TIMED, event)
+        return span
+
+    def _series(self, event: Event, span: Span) -> _Series:
+        self.line = event.line
+        zone = zone_of(event)
+        excluded = {day_of(at, zone) for at in dates_of(event, "EXDATE")}
+        for rule in event.all("EXRULE"):
+            excluded.update(repetitions(event, span, rule))
+        for rule in event.all("RRULE"):
+            if reason := unused(event, rule):
+                self._note(reason, event)
+        added = (day_of(at, zone) for at in dates_of(event, "RDATE"))
+        repeated = (repetitions(event, span, rule) for rule in event.all("RRULE"))
+        days = chain([span.first], added, chain.from_iterable(repeated))
+        included = dict.fromkeys(day for day in days if day not in excluded)
+        return _Series(_revision(event), span, included, frozenset(excluded))
+
+    def _change(self, event: Event, series: list[_Series]) -> _Change | None:
+        """Return what an event changes in a *series*; None if a later revision dropped its day."""
+        named = event.all("RECURRENCE-ID")[0]
+        day = day_of(date_of(named), zone_of(event)) if series else None
+        has_rule = bool(event.all("RRULE") or event.all("RDATE"))
+        if day and any(each.dropped(day, event, has_rule=has_rule) for each in series):
+            self._note(OLDER, event)
+            return None
+        span = self._span(event)
+        if span and has_rule:
+            self._note(OWN_RULE, event)
+        is_of_later = named.parameters.get("RANGE", "").upper() == "THISANDFUTURE"
+        return _Change(day, span, is_of_later)
+
+    def _note(self, what: str | Unused, event: Event) -> None:
+        self.passed_over.setdefault(str(what), []).append(event.line)
 
 
-def _occurrences(event: _Event) -> Iterator[date]:
-    start = _date(event, "DTSTART")
-    yield start
-    yield from _dates(event, "RDATE")
-    begin = datetime.combine(start, time.min)
-    earliest = max(begin, datetime(FIRST_YEAR, 1, 1))  # noqa: DTZ001  # a date, not an instant
-    latest = datetime(LAST_YEAR, 12, 31)  # noqa: DTZ001
-    for rule in _listed(event.get("RRULE")):
-        text = rule.to_ical().decode()
-        try:
-            check_rrule(text, begin)
-        except ValueError as exc:
-            reason = "it is not as in RFC 5545, finer than HOURLY, too much, or never fires"
-            raise ValueError(f"{event}: its RRULE cannot be used: {reason}") from exc
-        # UTC is where an UNTIL with a time is read; a series of days has none by the standard.
-        times = rrule_times(text, begin, ZoneInfo("UTC"), earliest, latest)
-        yield from (at.date() for at in times if at > begin)
+def _placed(series: _Series, changes: list[_Change]) -> Iterator[DateRange]:
+    """Yield where the days of a series are, apart from those that are changed themselves."""
+    known = [(change.day, change) for change in changes if change.day]
+    later = sorted((each for each in known if each[1].is_of_later), key=lambda each: each[0])
+    changed = {day for day, _ in known}
+    for day in series.days:
+        if day in changed:
+            continue
+        number = bisect_right(later, day, key=lambda each: each[0])
+        if number == 0:
+            yield series.span.on(day)
+            continue
+        since, change = later[number - 1]
+        if change.span:
+            yield change.span.on(day + (change.span.first - since))
 
 
-def _dates(event: _Event, name: str) -> Iterator[date]:
-    for line in _listed(event.get(name)):
-        for each in getattr(line, "dts", (line,)):
-            at = getattr(each, "dt", None)
-            if not isinstance(at, date):
-                raise ValueError(f"{event}: {name} names what is no date")  # noqa: TRY004
-            yield _day(at)
+def _is_cancelled(event: Event) -> bool:
+    return event.text("STATUS") == "CANCELLED"
 
 
-def _listed(found: Any) -> list[Any]:
-    if found is None:
-        return []
-    return found if isinstance(found, list) else [found]
-
-
-def _day(at: date) -> date:
-    return at.date() if isinstance(at, datetime) else at
+def _revision(event: Event) -> tuple[int, str]:
+    """Return what grows from one revision of an event to the next (RFC 5546, 2.1.5)."""
+    number = event.text("SEQUENCE")
+    return int(number) if _SEQUENCE.fullmatch(number) else 0, event.text("DTSTAMP")

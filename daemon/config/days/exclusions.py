@@ -6,27 +6,26 @@ Errors are added to the faults; the result must then not be used.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from daemon.config.days.attachments import Attachments
-from daemon.config.days.calendar_files import all_day_events
+from daemon.config.days.calendar_files import TIMED, all_day_events
 from daemon.config.days.holidays import public_holidays, subdivisions
 from daemon.config.faults import Faults, Place
 from daemon.config.notation import looks_like_date
 from daemon.config.sections import DaySourceSection
 from daemon.windows.dates import DateRange, DateSet
-from daemon.wording import shown
+from daemon.wording import enumerated, shown
 
 Items = tuple[DateRange | DaySourceSection, ...]
 
 
 @dataclass(slots=True)
 class Exclusions:
-    """Parses the exclusions of one file; `warnings` are about what works but is odd."""
+    """Parses the exclusions of one file."""
 
     attachments: Attachments
     faults: Faults
-    warnings: list[str] = field(default_factory=list)
 
     def read(
         self, places: Mapping[str, Place], usable: Mapping[str, Items]
@@ -70,12 +69,10 @@ class Exclusions:
         except ValueError as exc:
             self.faults.add(place, f"{name}: {exc}")
             return ()
-        where = f"exclusions.{place.path[1]}: {name}"
         if not found.ranges:
-            self.warnings.append(f"{where}: it has no all-day event and excludes nothing")
-        if found.timed:
-            passed = f"{found.timed} with a time of day passed over"
-            self.warnings.append(f"{where}: only all-day events count; {passed}")
+            self.faults.warn(place, f"{name}: it has no all-day event and excludes nothing")
+        for each in found.passed_over.items():
+            self.faults.warn(place, f"{name}: {_passed_over(*each)}")
         return found.ranges
 
     def _holidays(
@@ -92,3 +89,10 @@ class Exclusions:
         message = f"{shown(subdivision)} is no part of {country} with holidays of its own: {known}"
         self.faults.add(place.at("subdivision"), message)
         return ()
+
+
+def _passed_over(what: str, lines: tuple[int, ...]) -> str:
+    """Return a remark about events of a calendar, by line: no remark quotes another file."""
+    only = "only all-day events count; " if what == TIMED else ""
+    where = f"in line{'s' if lines[1:] else ''} {enumerated(map(str, lines))}"
+    return f"{only}{len(lines)} {what} passed over, {where}"

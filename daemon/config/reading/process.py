@@ -33,6 +33,9 @@ from daemon.errors import Fault
 from daemon.host.files import why_unreadable
 
 _CHUNK = 1024 * 1024
+_OF_THE_FILE = {-signal.SIGXCPU, OUT_OF_MEMORY}
+"""How a process ends that is given too much to read; anything else may be over the next time."""
+
 _START = (
     "import sys; parent, *sys.path = sys.argv[1:];"
     " from daemon.config.reading.child import main; main(int(parent))"
@@ -94,7 +97,7 @@ class FileReading:
         try:
             child = _Forked(request) if threading.active_count() == 1 else _Spawned(request)
         except OSError as exc:
-            return _failed(f"no process can be started to read it ({exc.strerror})")
+            return _failed(f"no process can be started to read it ({exc.strerror})", may_pass=True)
         self._child = child
         if self._is_stopped:
             child.kill()
@@ -162,10 +165,11 @@ def _outcome(child: _Child, limits: Limits) -> Answer:
     code = child.wait()
     if found is None:
         return _failed(
-            f"reading it took longer than {limits.wall_s} s: is a disk or the machine busy?"
+            f"reading it took longer than {limits.wall_s} s: is a disk or the machine busy?",
+            may_pass=True,
         )
     if code != 0:
-        return _failed(_why(code, limits))
+        return _failed(_why(code, limits), may_pass=code not in _OF_THE_FILE)
     with no_garbage_collection():
         # By pickle: both ends of the pipe are this package, in one version, run by one user. Who
         # could write into it could as well write into our memory.
@@ -197,5 +201,5 @@ def _why(code: int, limits: Limits) -> str:
     return f"the process that reads it ended without an answer ({what})"
 
 
-def _failed(reason: str) -> Answer:
-    return Answer(None, (Fault(1, 1, "", reason),))
+def _failed(reason: str, *, may_pass: bool) -> Answer:
+    return Answer(None, (Fault(1, 1, "", reason),), may_pass=may_pass)

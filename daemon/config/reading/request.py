@@ -17,7 +17,8 @@ from daemon.errors import ConfigError, Fault
 class Request:
     """A `content` of the file that users know as `path`; what it names is in `folder`.
 
-    Without `check_secrets`, password and key files need not exist.
+    Without `check_secrets`, password and key files need not exist. Where texts were `kept`, they
+    stand for the calendar files that it names.
     """
 
     content: Content
@@ -25,6 +26,7 @@ class Request:
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
     check_secrets: bool = True
+    kept: Mapping[str, str] | None = None
     limits: Limits = field(default_factory=Limits)
 
 
@@ -33,7 +35,8 @@ class Answer:
     """The settings, or the faults and how many `more` there are.
 
     `attached` has the texts of the calendar files that were asked for. Where nothing is wrong but
-    with secrets, `secrets` are their files.
+    with secrets, `secrets` are their files. Where it `may_pass`, the fault is not the file's: its
+    reading was ended from outside, say.
     """
 
     settings: Settings | None
@@ -41,6 +44,7 @@ class Answer:
     more: int = 0
     attached: Mapping[str, str | None] = field(default_factory=dict)
     secrets: tuple[Path, ...] | None = None
+    may_pass: bool = False
 
     def settings_of(self, path: str) -> Settings:
         """Return the settings of the file at *path*. Raises ConfigError."""
@@ -51,7 +55,7 @@ class Answer:
 
 def answer(request: Request) -> Answer:
     """Read what is asked for, here and now."""
-    attachments = Attachments(request.folder)
+    attachments = Attachments(request.folder, request.kept)
     try:
         settings = _settings(request, attachments, check_secrets=request.check_secrets)
     except ConfigError as exc:
@@ -64,7 +68,7 @@ def _settings(request: Request, attachments: Attachments, *, check_secrets: bool
     """Return the settings; *attachments* collects the files they name. Raises ConfigError."""
     content = request.content
     if content.error:
-        raise ConfigError(request.path, (Fault(1, 1, "", content.error),))
+        raise ConfigError(request.path, (Fault(0, 0, "", content.error),))
     return parse(
         content.text,
         request.path,
@@ -76,7 +80,8 @@ def _settings(request: Request, attachments: Attachments, *, check_secrets: bool
 
 def _secrets_lacking(request: Request) -> tuple[Path, ...] | None:
     try:
-        settings = _settings(request, Attachments(request.folder), check_secrets=False)
+        attachments = Attachments(request.folder, request.kept)
+        settings = _settings(request, attachments, check_secrets=False)
     except ConfigError:
         return None
     return tuple(sorted(set(_secrets(settings))))

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from daemon.service import discovery
+from daemon.simulator.connections import Reply
+from daemon.simulator.routes import Request, Route
 from daemon.simulator.server import Simulator
 from tests.bench.soak.judge import Change, Verdict, judge
 from tests.evil.gateway import Gateway
@@ -58,12 +60,11 @@ class Cluster(Simulator):
         self.history: list[Change] = []
         self.pause(FOREIGN)
 
-    def _call(self, handler: Any, path: str, query: str, role: str) -> Any:
-        reply = super()._call(handler, path, query, role)
-        if handler.command == "POST" and reply.status == 200:
-            repository, action = path.split("/")[-2:]
-            if action in {"pause", "resume"}:
-                self.history.append(Change(repository, action, is_daemon=True))
+    def _handled(self, route: Route, request: Request) -> Reply:
+        reply = super()._handled(route, request)
+        action = route.path.pattern.rpartition("/")[2]
+        if action in {"pause", "resume"} and reply.status == 200:
+            self.history.append(Change(request.parts[0], action, is_daemon=True))
         return reply
 
     def act(self, repository: str, action: str, ledger: Path) -> None:

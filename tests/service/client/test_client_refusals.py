@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from daemon.service.cluster import Timeouts
 from tests.evil.server import (
     answer,
     flooding,
+    resetting,
 )
 from tests.service.client.kit import (
     OK,
@@ -82,7 +84,8 @@ def test_a_refusal_is_not_repeated(  # noqa: PLR0913, PLR0917 - a table of refus
 
     failure = client.failure()
 
-    assert (failure.error, failure.message) == (error, message or f"HTTP status {status}")
+    assert failure.error is error
+    assert failure.message.startswith(message or f"HTTP status {status}")
     assert (failure.retryable, failure.unresolved) == (False, False)
     (attempt,) = client.attempts
     assert (attempt.status, attempt.outcome, attempt.message) == (status, Outcome.FAILED, message)
@@ -184,3 +187,37 @@ def test_an_unknown_host_is_a_dns_error(connect: Connect) -> None:
     failure = client.failure()
 
     assert (failure.error, failure.retryable, failure.unresolved) == (CallError.DNS, True, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "keys", "cause"),
+    [
+        (404, b'"Object Not Found"', {}, "so the cluster manager answers: write its port, 8091 or"),
+        (404, b"404 page not found\n", {}, "it has no such path: url is the root of the Backup"),
+        (404, b"404 page not found\n", {"urls": ()}, "so the Backup Service answers: write its"),
+        (400, b"Client sent an HTTP request to an HTTPS server.\n", {}, "write https://"),
+        (404, b"no plan", {}, ""),
+        (500, b'{"status":500,"msg":"Could not authenticate user"}', {}, ""),
+    ],
+)
+def test_what_a_failure_comes_from_is_named(  # noqa: PLR0913, PLR0917 - a table of failures
+    serve: Serve, connect: Connect, status: int, body: bytes, keys: dict[str, Any], cause: str
+) -> None:
+    """A wrong port is named in the error, and in what is logged of the cluster; not in the line."""
+    server = serve(answer(status, body))
+    roots = keys | ({"discover": (server.url,)} if "urls" in keys else {})
+    client = connect(server.url, **roots)
+
+    failure = client.failure()
+
+    assert cause in str(failure)
+    assert cause in failure.message
+    assert len(failure.message) <= 200
+    assert not cause or cause not in client.attempts[-1].message
+
+
+def test_silence_of_a_port_with_tls_is_named(serve: Serve, connect: Connect) -> None:
+    """A server that hangs up on plain text probably speaks TLS."""
+    client = connect(serve(resetting).url)
+
+    assert "does the port speak https" in client.failure().message

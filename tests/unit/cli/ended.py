@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daemon.cli.main import main
+
+ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -35,3 +41,17 @@ def ended(capsys: pytest.CaptureFixture[str], *arguments: str) -> Ended:
     code = main(arguments)
     said = capsys.readouterr()
     return Ended(code, said.out, said.err)
+
+
+def started(*arguments: str, **environ: str) -> Ended:
+    """Run a command in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "daemon", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | environ,
+        timeout=300,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)

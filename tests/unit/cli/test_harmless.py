@@ -24,7 +24,14 @@ from daemon.cli.reports import comparison, cost, history, status, tables
 from daemon.cli.reports.history import HistoryEntry
 from daemon.cli.reports.impact import Impact
 from daemon.cli.reports.status import StatusReport
-from daemon.cli.reports.tables import Row, console, grid, lay_out, print_columns, styled
+from daemon.cli.reports.tables import (
+    Row,
+    columns,
+    console,
+    lay_out,
+    show_rows,
+    styled,
+)
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey, ScheduledRun
@@ -238,14 +245,12 @@ def test_an_argument_is_shown_harmless(
 def test_one_line_stays_one_line(nasty: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A text cannot begin a line of its own, on stdout, on stderr, in a table or in a cell."""
     text = f"a{nasty}b"
-    table = grid("TITLE")
-    table.add(text)
-
     output.say(text)
     output.warn(text)
-    print_columns(("TITLE", "TWO"), [(text, text)])
+    for line in columns(("TITLE", "TWO"), [((text, text), "")]):
+        output.say(line)
     console().print(*(line for row in lay_out(("T",), [Row((text,), text)], None) for line in row))
-    console().print(table)
+    show_rows(("TITLE",), [Row((text,), text)])
     console().print(styled(text))
 
     said = capsys.readouterr()

@@ -12,16 +12,15 @@ from pathlib import Path
 import pytest
 
 from daemon import __version__
-from daemon.cli import parser
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
-from tests.unit.cli.ended import Ended, ended
+from tests.unit.cli.ended import Ended, ended, started
 
 ROOT = Path(__file__).parents[3]
 VERBS = (
     *("run", "check", "calendar", "status", "history", "why", "open", "close", "extend", "skip"),
     *("reload", "release", "demo", "simulate", "notify", "install-unit", "completion"),
-    *("manual", "schema", "apply", "ledger"),
+    *("manual", "schema", "apply", "ledger", "help", "version", "init"),
 )
 VALID = """\
 clusters:
@@ -52,20 +51,6 @@ def valid(tmp_path: Path) -> str:
     file = tmp_path / "valid.yaml"
     file.write_text(VALID)
     return str(file)
-
-
-def started(*arguments: str, **environ: str) -> Ended:
-    """Run a command in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "daemon", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env=os.environ | environ,
-        timeout=300,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["check", "--version"]])
@@ -114,13 +99,26 @@ def test_no_verb_shows_the_way(cbmaintd: Command) -> None:
     assert all(verb in ended.err for verb in VERBS)
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_has_help(verb: str) -> None:
-    """`cbmaintd VERB --help` prints on stdout and ends with 0."""
-    ended = started(verb, "--help")
+def test_a_file_that_does_not_exist_has_no_place(cbmaintd: Command, tmp_path: Path) -> None:
+    """Of a file that nobody can read, no line and column are named."""
+    file = tmp_path / "none.yaml"
 
-    assert (ended.code, ended.err) == (0, "")
-    assert ended.out.startswith(f"usage: cbmaintd {verb}")
+    ended = cbmaintd("check", "-c", str(file))
+
+    assert ended == Ended(2, "", f"{file}: the file cannot be read (No such file or directory)\n")
+
+
+def test_a_run_without_a_file_says_how_to_get_one(
+    cbmaintd: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no file, the way to one is named."""
+    monkeypatch.chdir(tmp_path)
+
+    ended = cbmaintd("run")
+
+    assert ended.code == 2
+    assert "no schedules.yaml" in ended.err
+    assert "cbmaintd init --url" in ended.err
 
 
 @pytest.mark.parametrize(
@@ -134,9 +132,13 @@ def test_every_verb_has_help(verb: str) -> None:
         (["calendar", "--windo", "x"], 'did you mean "--window"?'),
         (["--confg", "x", "check"], 'did you mean "--config"?'),
         (["--online", "check"], "--online stands after the command"),
-        (["check", "surplus"], 'unknown argument "surplus"'),
+        (["check", "x", "surplus"], 'unknown argument "surplus"'),
         (["run", "--log-format", "jsn"], 'did you mean "json"?'),
         (["calendar", "--days"], "--days: expected one argument"),
+        (["extend"], "required: NAME, and --for or --until"),
+        (["extend", "x"], "one of the arguments --for --until is required"),
+        (["extend", "--for=1h"], "required: NAME;"),
+        (["help", "calender"], 'there is no command "calender"; did you mean "calendar"?'),
         (["check", "-c", ""], "--config: its value is empty"),
         (["--ledger=", "status"], "--ledger: its value is empty"),
         (["simulate", "--repositories", "a,b c"], '"b c" is no id of a repository'),
@@ -145,8 +147,9 @@ def test_every_verb_has_help(verb: str) -> None:
         (["simulate", "--port", "65536"], "0 to 65535"),
         (["simulate", "--tls-cert", "x"], "--tls-cert and --tls-key go together"),
         (["simulate", "--latency", "5"], "--latency"),
+        (["simulate", "--fault", "stal"], '--fault "stal": no such fault; there are: authent'),
         (["no\nsuch"], r'"no\nsuch"'),
-        (["check", "a\x1b[2Jb"], r'"a\u001b[2Jb"'),
+        (["schema", "a\x1b[2Jb"], r'"a\u001b[2Jb"'),
     ],
 )
 def test_bad_usage_is_one_line(cbmaintd: Command, arguments: list[str], hint: str) -> None:
@@ -324,26 +327,6 @@ def test_a_narrow_encoding_stops_nothing() -> None:
 
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.isascii()
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_has_examples_that_exist(verb: str) -> None:
-    """Each verb's help ends with examples, and the command line accepts the options in them."""
-    help_text = started(verb, "--help").out
-    examples = [line.split() for line in help_text.partition("examples:")[2].splitlines() if line]
-    options = {word for words in examples for word in words if word.startswith("--")}
-
-    assert examples
-    assert all(words[:2] == ["cbmaintd", verb] for words in examples)
-    assert all(f"  {option} " in help_text for option in options)
-
-
-@pytest.mark.parametrize(
-    "text", [parser.EPILOG, *(verb.examples for verb in parser.VERBS.values())]
-)
-def test_examples_fit_a_terminal(text: str) -> None:
-    """No line below a help is longer than 79 characters."""
-    assert max(map(len, text.splitlines())) <= 79
 
 
 def test_the_module_is_the_command(valid: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.reading.process import load
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts, Tls
 from tests.unit.config.config_files import cluster_faults, cluster_of, read
 
@@ -63,10 +64,62 @@ def test_unwise_settings_work_and_are_warned_about() -> None:
         "username: u, password_env: PW, tls: {verify: false}}\n"
     )
 
-    verify, insecure = read(text).warnings
+    insecure, verify = (warning.render("s.yaml", "warning: ") for warning in read(text).warnings)
 
-    assert verify.startswith("clusters.a: tls.verify is false")
-    assert "clusters.a: http://far:8097 is not encrypted" in insecure
+    assert verify.startswith("s.yaml:3:103: warning: clusters.a.tls.verify: false: whoever is on")
+    assert insecure.startswith("s.yaml:3:12: warning: clusters.a.url: http://far:8097 is not enc")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("url: https://a:18091", "url: 18091 is the port of the cluster manager: write it under d"),
+        ("url: http://localhost:8091", "8091 is the port of the cluster manager"),
+        (
+            "discover: https://a:18097",
+            "discover: 18097 is the port of the Backup Service: write it",
+        ),
+        ("discover: http://localhost:8097", "8097 is the port of the Backup Service"),
+        ("url: https://a", "https://a has no port, which means 443: the Backup Service is usually"),
+        (
+            "discover: https://a",
+            "has no port, which means 443: the cluster manager is usually at 1",
+        ),
+        ("url: https://a:8097", "8097 speaks http: write http://, or take 18097 for https"),
+        (
+            "url: http://localhost:18097",
+            "18097 speaks https: write https://, or take 8097 for http",
+        ),
+        ("discover: https://a:8091", "8091 speaks http"),
+        ("url: [https://a:18097, https://b:8091]", "url[1]: 8091 is the port of the cluster"),
+    ],
+)
+def test_a_port_that_cannot_be_right_is_warned_about(line: str, expected: str) -> None:
+    """A port of Couchbase's in the place of another one, the wrong scheme, and no port."""
+    text = f"windows: {{}}\nclusters:\n  a: {{username: u, password_env: PW, {line}}}\n"
+
+    (warning,) = read(text).warnings
+
+    assert expected in warning.text
+    assert (warning.line, warning.column) >= (3, 40)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "url: https://a:18097",
+        "url: http://localhost:8097",
+        "discover: https://a:18091",
+        "url: https://a:443",
+        "url: https://a:9000",
+        "url: https://a:18091/_p/backup",
+    ],
+)
+def test_other_ports_may_be_meant(line: str) -> None:
+    """The right ports, forwarded ones, and the cluster manager's own way to the service."""
+    text = f"windows: {{}}\nclusters:\n  a: {{username: u, password_env: PW, {line}}}\n"
+
+    assert read(text).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -76,7 +129,14 @@ def test_unwise_settings_work_and_are_warned_about() -> None:
         (LOGIN + URL + "discover: https://a:18091", "7:5: @.discover: there is url already"),
         (LOGIN + "url: []", "6:10: @.url: the list is empty: name at least one URL"),
         (LOGIN + "url: [https://a:1, 'https://a:1/']", "6:24: @.url[1]: https://a:1 stands in"),
-        (LOGIN + "url: a:18097", '6:10: @.url: "a:18097" is not a URL: write https://host'),
+        (LOGIN + "url: a:18097", '6:10: @.url: "a:18097" has no scheme: write https://a:18097'),
+        (LOGIN + "url: a:8097", '"a:8097" has no scheme: write http://a:8097'),
+        (LOGIN + "url: a", '"a" has no scheme: write https://a:18097'),
+        (
+            URL + "username: u\npassword_file: ${PW}",
+            '"${PW}" has a variable in it, and none is filled in: write the file\'s own name; of a',
+        ),
+        (URL + "username: u\npassword_file: /a/$PW", "write password_env: PW"),
         (LOGIN + "url: ftp://a", "is not a URL"),
         (LOGIN + "url: https://", "is not a URL"),
         (LOGIN + "url: https://a:99999", "is not a URL"),
@@ -127,3 +187,17 @@ def test_faults_of_a_cluster(lines: str, expected: str) -> None:
 
     assert any(expected in fault for fault in found), found
     assert "hunter2" not in "".join(found)
+
+
+def test_a_space_around_a_password_is_warned_about(tmp_path: Path) -> None:
+    """It may be meant, and works; the warning does not say more of the password."""
+    text = "windows: {}\nclusters:\n  a: {url: 'https://a:18097', username: u, password_file: pw}\n"
+    file = tmp_path / "f.yaml"
+    file.write_text(text)
+    (tmp_path / "pw").touch(mode=0o600)
+    (tmp_path / "pw").write_text("hunter2 \n")
+
+    (warning,) = load(file, environ={}).warnings
+
+    assert warning.text.startswith("clusters.a.password_file: the password begins or ends")
+    assert "hunter2" not in warning.text

@@ -49,7 +49,7 @@ def test_the_example_loads(loaded: Settings) -> None:
     assert set(loaded.clusters) == {"prod-eu", "prod-us", "staging"}
     assert len(loaded.windows) == 6
     (warning,) = loaded.warnings
-    assert warning.startswith("clusters.staging: http://staging.example.com:8097 is not encrypted")
+    assert "clusters.staging.url: http://staging.example.com:8097 is not encrypted" in warning.text
 
 
 def test_the_example_opens(loaded: Settings) -> None:

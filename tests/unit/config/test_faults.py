@@ -133,3 +133,58 @@ def test_text_is_shown_without_its_control_characters_and_not_at_length() -> Non
 
     assert "é" * 60 + "…" in found
     assert "é" * 61 not in found
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        (f"{{{RULE}, repositories: ['*']}}", 'names to values: write {prod-eu: ["*"]}; clusters'),
+        (f"{{{RULE}, repositories: ['*']}}", "; clusters of this file: prod-eu"),
+        (f"{{{RULE}, repositories: prod-eu}}", 'write {prod-eu: ["*"]}'),
+        (f"{{{RULE}, repositories: [a, 't-*']}}", 'write {prod-eu: ["a", "t-*"]}'),
+        (
+            "{cron: '0 22 * * sat'}",
+            'values: write cron: {expression: "0 22 * * sat", duration: 4h}',
+        ),
+        ("{rrule: FREQ=DAILY}", 'write rrule: {rule: "FREQ=DAILY", from: 2026-01-25T02:00, dur'),
+        ("{weekly: sunday}", "write weekly: {days: [sunday], start: 02:00, end: 06:00}"),
+        (
+            "{weekly: {days: Mon, Tue, Wed, start: 02:00, end: 04:00}}",
+            "weekly.Tue: within braces a comma begins another key: write days: [Mon, Tue, Wed]",
+        ),
+        (
+            "{monthly: {on: second tuesday, last friday, start: 02:00, end: 04:00}}",
+            "write on: [second tuesday, last friday]",
+        ),
+        (
+            "{weekly: {days: 'mon, tue', start: 02:00, end: 04:00}}",
+            '"mon, tue" is one text: write a list, [mon, tue]',
+        ),
+        (
+            "{weekly: {days: mon, start: 02:00, end: }}",
+            "weekly.end: there is no value: give one, or delete the key",
+        ),
+    ],
+)
+def test_what_was_meant_is_written_out(window: str, expected: str) -> None:
+    """What is not a mapping, or a list without brackets, is shown as it is written."""
+    found = faults(f"{CLUSTERS}windows:\n  w: {window}\n")
+
+    assert any(expected in fault for fault in found), found
+    assert not any("Wed: " in fault for fault in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            f"{CLUSTERS}windows:\n  - name: a\n",
+            "windows: a list is not a mapping of names to value",
+        ),
+        (f"{CLUSTERS}windows:\n  - name: a\n", "each stands under its name, as nightly: {weekly: "),
+        ("clusters: [a]\nwindows: {}\n", "each stands under its name, as prod: {url: …}"),
+    ],
+)
+def test_what_is_a_list_is_shown_by_name(text: str, expected: str) -> None:
+    """Windows and clusters that stand in a list get their names."""
+    assert any(expected in fault for fault in faults(text))

@@ -126,7 +126,7 @@ def test_a_url_in_the_clear_is_warned_about() -> None:
     """A URL without TLS works, and the start says what that means."""
     warnings = read(file_with("{slack: {env: PLAIN}, name: a}"), environ=ENVIRON).warnings
 
-    assert [w for w in warnings if w.startswith("notify: a: its URL begins with http://")]
+    assert [w for w in warnings if w.message.startswith("the URL of a begins with http://")]
 
 
 def test_a_library_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,16 @@ from typing import get_args
 import pytest
 
 from daemon.config.rules import RuleKeys
-from daemon.windows.rules import Cron, DayNumber, Monthly, NthWeekday, Once, Rrule, Weekly
+from daemon.windows.rules import (
+    Cron,
+    DayNumber,
+    Monthly,
+    NthWeekday,
+    Once,
+    Rrule,
+    WeekdayEnd,
+    Weekly,
+)
 from tests.unit.config.config_files import REPOSITORIES, RULE, faults, file_with, window_of
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
@@ -39,6 +48,26 @@ README = (Path(__file__).parents[3] / "README.md").read_text()
                 time(2),
                 timedelta(hours=6),
             ),
+        ),
+        (
+            "weekly: {days: [fri], start: 22:00, end: monday 06:00}",
+            Weekly(frozenset({4}), time(22), WeekdayEnd(0, timedelta(hours=6))),
+        ),
+        (
+            "weekly: {days: [fri], start: 22:00, end: Mon  24:00}",
+            Weekly(frozenset({4}), time(22), WeekdayEnd(0, timedelta(hours=24))),
+        ),
+        (
+            "weekly: {days: [fri], start: 06:00, end: +3d 6:00:30}",
+            Weekly(frozenset({4}), time(6), timedelta(days=3, hours=6, seconds=30)),
+        ),
+        (
+            "monthly: {on: [last friday], start: 22:00, end: sun 06:00}",
+            Monthly((NthWeekday(-1, 4),), 0, time(22), WeekdayEnd(6, timedelta(hours=6))),
+        ),
+        (
+            "monthly: {on: 15, start: 22:00, end: +366d 24:00}",
+            Monthly((DayNumber(15),), 0, time(22), timedelta(days=367)),
         ),
         (
             "monthly: {on: 15, offset_days: -2, start: 02:00, duration: 1d}",
@@ -87,6 +116,19 @@ def test_rules_mean_what_they_say(lines: str, rule: object) -> None:
         (["weekly: {days: [mon], start: 25:00, end: 03:00}"], '"25:00" is not a time of day'),
         (["weekly: {days: [mon], start: 2, end: 03:00}"], "2 is not a time of day"),
         (["weekly: {days: [mon], start: 02:00, end: 24:01}"], "at most 24:00"),
+        (["weekly: {days: [mon], start: 02:00, end: 6}"], "6 is not an end: write a time of day"),
+        (["weekly: {days: [mon], start: 02:00, end: monday}"], "monday 06:00 for the next Monday"),
+        (["weekly: {days: [mon], start: 02:00, end: mondy 06:00}"], 'did you mean "monday 06:00"?'),
+        (["weekly: {days: [mon], start: 02:00, end: 2d 06:00}"], 'did you mean "+2d 06:00"?'),
+        (["weekly: {days: [mon], start: 02:00, end: weekend 06:00}"], "is not an end"),
+        (["weekly: {days: [mon], start: 02:00, end: mon-fri 06:00}"], "is not an end"),
+        (["weekly: {days: [mon], start: 02:00, end: +2d}"], "+2d 06:00 for two days later"),
+        (["weekly: {days: [mon], start: 02:00, end: +2d 24:01}"], "is not an end"),
+        (["weekly: {days: [mon], start: 02:00, end: +0d 06:00}"], 'write "06:00"'),
+        (["weekly: {days: [mon], start: 02:00, end: +400d 06:00}"], "+1d to +366d are allowed"),
+        (["weekly: {days: [mon], start: 02:00, end: -2d 06:00}"], "9:46: windows.w.weekly.end: "),
+        (["monthly: {on: 1, start: 02:00, end: +367d 06:00}"], "9:41: windows.w.monthly.end: "),
+        (["weekly: {days: [mon], start: monday 02:00, end: 03:00}"], "is not a time of day"),
         (["weekly: {days: [mon], start: 02:00, end: 02:00}"], "9:46: windows.w.weekly.end: start"),
         (["weekly: {days: [mon], start: 02:00, duration: 0s}"], "out of bounds"),
         (["weekly: {day: [mon], start: 02:00, end: 03:00}"], 'did you mean "days"?'),

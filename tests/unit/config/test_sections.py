@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from daemon.config.days.attachments import Attachments
 from daemon.config.document import read
 from daemon.config.fields import Section
 from daemon.config.json_schema import json_schema
 from daemon.config.sections import FileSection
+from daemon.config.settings import parse
 from tests.unit.config.test_document import values
 
 SCHEMA: dict[str, Any] = json_schema()
@@ -98,11 +100,49 @@ KEYS = [(section, key) for section in SECTIONS for key in section.known_keys()]
 @pytest.mark.parametrize(("section", "key"), KEYS)
 def test_every_key_has_examples_that_are_read(section: type[Section], key: str) -> None:
     """Editors offer for each key what the file may really say."""
-    examples = described(section)["properties"][key]["examples"]
+    field = described(section)["properties"][key]
+    snippets = field.get("defaultSnippets", ())
+    examples = [*field["examples"], *(snippet["body"] for snippet in snippets)]
 
     assert examples
     for example in examples:
         section.model_validate({key: example})
+    # Editors write these as [object Object].
+    assert not [
+        each for each in field["examples"] if isinstance(each, list) and dict in map(type, each)
+    ]
+
+
+def test_what_editors_insert_is_a_file() -> None:
+    """The examples of the keys that a file must have make a valid one together."""
+    keys = SCHEMA["properties"]
+    document = {key: keys[key]["examples"][0] for key in SCHEMA["required"]}
+
+    settings = parse(
+        json.dumps(document).encode(),
+        "f.yaml",
+        environ={},
+        attachments=Attachments(Path("/nowhere")),
+        check_secrets=False,
+    )
+
+    assert set(settings.clusters) == {"prod"}
+
+
+def test_editors_say_what_is_wanted() -> None:
+    """Beside each form stands what editors say in its place; titles are words."""
+    assert all(node["patternErrorMessage"] for node in nodes(SCHEMA) if "pattern" in node)
+    assert all(found["title"].islower() for found in SCHEMA["$defs"].values())
+    assert not [name for name in SCHEMA["$defs"] if "Section" in SCHEMA["$defs"][name]["title"]]
+
+
+def test_days_are_offered() -> None:
+    """Each day and group of days is completed; ranges and short names in any case are days, too."""
+    (offered, form) = SCHEMA["$defs"]["WeeklySection"]["properties"]["days"]["anyOf"][0]["anyOf"]
+
+    assert {"monday", "weekend", "daily"} <= set(offered["enum"])
+    assert all(re.search(form["pattern"], day) for day in ("mon", "Fri-Mon", "SUNDAY", "Weekdays"))
+    assert not any(re.search(form["pattern"], day) for day in ("mondy", "mon,tue", "mon-", "1"))
 
 
 @pytest.mark.parametrize("is_whole", [True, False])
@@ -129,6 +169,26 @@ def test_the_schema_finds_slips_of_the_pen(old: str, new: str) -> None:
     assert old in EXAMPLE
 
     assert list(VALIDATOR.iter_errors(plain(EXAMPLE.replace(old, new))))
+
+
+@pytest.mark.parametrize(
+    ("end", "is_right"),
+    [
+        ("monday 06:00", True),
+        ("Sun 24:00", True),
+        ("+2d 6:00:30", True),
+        ("mondy 06:00", False),
+        ("monday", False),
+        ("2d 06:00", False),
+        ("+2d 24:01", False),
+    ],
+)
+def test_the_schema_knows_ends_of_a_later_day(end: str, *, is_right: bool) -> None:
+    """An editor takes what the daemon takes."""
+    text = EXAMPLE.replace("start: 02:00, end: 06:00", f"start: 02:00, end: {end}")
+    assert text != EXAMPLE
+
+    assert bool(list(VALIDATOR.iter_errors(plain(text)))) is not is_right
 
 
 def test_no_key_may_be_null() -> None:

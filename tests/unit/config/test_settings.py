@@ -64,18 +64,20 @@ def test_the_top_level_is_read() -> None:
     assert settings.digest == hashlib.sha256(text.encode()).hexdigest()
 
 
-@pytest.mark.parametrize("spoil", [Path.touch, Path.mkdir, Path.exists])
+@pytest.mark.parametrize(
+    ("spoil", "place"), [(Path.touch, ":1:1"), (Path.mkdir, ""), (Path.exists, "")]
+)
 def test_a_file_that_cannot_be_read_is_a_fault(
-    tmp_path: Path, spoil: Callable[[Path], object]
+    tmp_path: Path, spoil: Callable[[Path], object], place: str
 ) -> None:
-    """An empty file, a folder and no file at all are said in the form of any other fault."""
+    """An empty file is a fault with its place; a folder and no file at all have no lines."""
     path = tmp_path / "schedules.yaml"
     spoil(path)
 
     with pytest.raises(ConfigError) as raised:
         load(path, environ={})
 
-    assert str(raised.value).startswith(f"{path}:1:1: the file ")
+    assert str(raised.value).startswith(f"{path}{place}: the file ")
 
 
 def test_secrets_are_looked_for_beside_the_file_as_named(tmp_path: Path) -> None:

@@ -39,8 +39,12 @@ def test_a_window_has_all_its_options() -> None:
     assert window.zone == ZoneInfo("America/New_York")
     assert window.excluded == (
         DateSet((DateRange(date(2026, 12, 20), date(2027, 1, 3)),)),
-        DateRange(date(2026, 11, 12), date(2026, 11, 12)),
-        DateRange(date(2026, 10, 1), date(2026, 10, 2)),
+        DateSet(
+            (
+                DateRange(date(2026, 10, 1), date(2026, 10, 2)),
+                DateRange(date(2026, 11, 12), date(2026, 11, 12)),
+            )
+        ),
     )
     assert window.pause_before == timedelta(minutes=15)
     assert (window.catch_up, window.on_drift) == (CatchUp.ALWAYS, OnDrift.ENFORCE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from daemon.core.attempt import Action
 from daemon.fleet.late_calls import LateCalls
-from daemon.ledger.claims import Stale
+from daemon.ledger.postgresql.claims import Stale
 
 FIRST = Stale(7, "prod", "orders", Action.PAUSE)
 SECOND = Stale(8, "prod", "archive", Action.PAUSE)
@@ -18,15 +18,27 @@ def test_each_is_given_once() -> None:
     is_news = [calls.find(STALE, {"prod"}) for _ in range(2)]
 
     assert is_news == [True, False]
-    assert calls.to_look_at() == [FIRST, SECOND]
-    assert calls.to_look_at() == []
+    assert calls.to_look_at({"prod", "test"}) == [FIRST, SECOND]
+    assert calls.to_look_at({"prod", "test"}) == []
+
+
+def test_what_has_no_lane_yet_is_kept() -> None:
+    """A call whose cluster was claimed a moment ago is looked at once there is a lane for it."""
+    calls = LateCalls()
+    calls.find(STALE, {"prod", "test"})
+    before = calls.to_look_at({"test"})
+    calls.find(STALE, {"prod", "test"})
+
+    assert before == [OTHER]
+    assert calls.to_look_at({"prod", "test"}) == [FIRST, SECOND]
+    assert calls.to_look_at({"prod", "test"}) == []
 
 
 def test_only_what_is_recorded_is_noted() -> None:
     """Whoever dies before its lane has recorded a suspicion leaves the look to the next owner."""
     calls = LateCalls()
     calls.find(STALE, {"prod", "test"})
-    calls.to_look_at()
+    calls.to_look_at({"prod", "test"})
     before = calls.to_note()
     calls.recorded(FIRST)
 
@@ -37,7 +49,7 @@ def test_what_is_noted_is_forgotten() -> None:
     """What was recorded while the database noted the others is noted next."""
     calls = LateCalls()
     calls.find(STALE, {"prod", "test"})
-    calls.to_look_at()
+    calls.to_look_at({"prod", "test"})
     calls.recorded(FIRST)
     last = calls.to_note()
     calls.recorded(SECOND)
@@ -52,11 +64,11 @@ def test_what_a_lane_did_not_record_is_found_again() -> None:
     """After the end of a lane its cluster may be claimed anew, and what it left is looked at."""
     calls = LateCalls()
     calls.find(STALE, {"prod", "test"})
-    calls.to_look_at()
+    calls.to_look_at({"prod", "test"})
     calls.recorded(FIRST)
     calls.end("prod")
     calls.recorded(FIRST)
 
     assert calls.to_note() == {}
     assert calls.find(STALE, {"prod", "test"})
-    assert calls.to_look_at() == [FIRST, SECOND]
+    assert calls.to_look_at({"prod", "test"}) == [FIRST, SECOND]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from daemon.fleet.leases import Leases
-from daemon.ledger.claims import Grant
+from daemon.ledger.postgresql.claims import Grant
 from tests.unit.ledger.ledger_samples import NOW, sent
 
 UNTIL = timedelta(seconds=10)
@@ -63,3 +63,28 @@ def test_a_claim_is_kept_until_its_lane_has_ended() -> None:
     assert before == (set(), {"a"}, {})
     assert returned.late == ((1, sent(NOW)),)
     assert (released, leases.names) == (["a"], frozenset())
+
+
+def test_what_is_over_is_lost_once() -> None:
+    """A lease that ended before its renewal, or under a fence, is named; the next beat does not."""
+    leases = Leases()
+    leases.take([Grant("a", 1, ()), Grant("b", 1, ())], UNTIL)
+    (a, _), (b, _) = leases.granted()
+    b.drop()
+
+    news = [leases.lose(a), leases.lose(b), leases.lose(a)]
+
+    assert news == [True, True, False]
+    assert (a.is_dropped, leases.renew({}, 2 * UNTIL)) == (True, [])
+
+
+def test_what_has_ended_is_not_lost() -> None:
+    """A claim that waits to be given back is not renewed, and nobody is told that it is lost."""
+    leases = Leases()
+    leases.take([Grant("a", 1, ()), Grant("b", 1, ())], UNTIL)
+    (a, _), _ = leases.granted()
+    leases.end(a, ())
+
+    assert leases.ended == {"a": 1}
+    assert leases.renew({"b": 1}, 2 * UNTIL) == []
+    assert leases.returned({"a": 1}) == ["a"]

@@ -88,7 +88,11 @@ def test_a_password_is_the_file_without_its_last_line_break(
     [
         (b"", "is empty"),
         (b"\n", "is empty"),
-        (b"hunter2\n\n", "line break"),
+        (b"hunter2\n\n", "ends with a tab or more than one line break"),
+        (b"hunter2\r", "ends with a tab or more than one line break"),
+        (b"hunter2\t\n", "ends with a tab"),
+        (b"\xef\xbb\xbfhunter2\n", "begins with a byte order mark"),
+        (b"\xff\xfeh\x00", "is UTF-16: save it as UTF-8"),
         (b"hunter2\nmore\n", "line break"),
         (b"hunter\x002", "control character"),
         (b"hunter2\xff", "not UTF-8"),

@@ -86,6 +86,7 @@ def test_rotten_bits_are_noticed(url: str, column: str) -> None:
         pytest.param(Path.unlink, id="deleted"),
         pytest.param(lambda file: file.write_bytes(b""), id="emptied"),
         pytest.param(lambda file: file.with_name("other").replace(file), id="replaced"),
+        pytest.param(lambda file: Path(f"{file}-wal").unlink(), id="without its log"),
     ],
 )
 def test_a_ledger_lost_in_use_is_begun_anew(url: str, damage: Callable[[Path], object]) -> None:

@@ -15,12 +15,12 @@ from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
 from daemon.core.shares import Lease
 from daemon.errors import FencedError, LedgerError
+from daemon.ledger.changes import Change
 from daemon.ledger.ledger import DamagedError
 from daemon.ledger.thread import (
     MOST_AT_ONCE,
     WITHIN,
     WITHIN_AT_ALL,
-    Change,
     LaneStore,
     LedgerThread,
 )

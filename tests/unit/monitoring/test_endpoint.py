@@ -29,7 +29,7 @@ def bugs() -> list[Exception]:
 def endpoint(bugs: list[Exception]) -> Iterator[Endpoint]:
     """Serve a page that is well, and one that is not."""
     pages = {"/": lambda: Page(200, b"well"), "/broken": broken}
-    endpoint = Endpoint(("127.0.0.1", 0), pages, bugs.append)
+    endpoint = Endpoint(("127.0.0.1", 0), pages.__getitem__, bugs.append)
     yield endpoint
     endpoint.close()
 

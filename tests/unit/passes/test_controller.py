@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 
-from daemon.core.attempt import Action
+from daemon.core.attempt import Action, Attempt
 from daemon.core.record import LATE, Phase, Record, Suspicion
 from daemon.core.repository import RepositoryKey
+from daemon.core.summary import News
+from daemon.ledger.changes import RefusedError
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import MEMORY, open_ledger
 from daemon.log import events
 from daemon.passes.backups import EVERY
 from daemon.passes.controller import Controller, Rules
 from daemon.passes.dispatch import SEND_WITHIN, Clocks, Route
-from daemon.passes.holdings import Holdings
+from daemon.passes.holdings import Holdings, Store
 from daemon.passes.journal import Journal
 from daemon.service.client import MaySend
 from daemon.windows.timeline import Timeline
@@ -61,6 +63,12 @@ class Log(Silence):
     ledger: Ledger
     said: list[tuple[str, list[Phase]]] = field(default_factory=list)
 
+    failed: list[tuple[str, object, object]] = field(default_factory=list)
+
+    def error(self, event: str, **keys: object) -> None:
+        """Note of whom it is."""
+        self.failed.append((event, keys["repository"], keys["error"]))
+
     def info(self, event: str, **_keys: object) -> None:
         """Note it."""
         phases = [record.phase for record in self.ledger.records() if record.phase]
@@ -76,13 +84,14 @@ class Stage:
         self.ledger = ledger
         self.service = Service(self.world, ledger)
         self.log = Log(ledger)
+        self.store: Store | None = None
 
     def make_passes(self, *records: Record, pattern: str = "", count: int = 1) -> None:
         """Make passes 10 s apart, going on from *records*; *pattern* is to be paused."""
         self.ledger.save(records)
         controller = Controller(
             "prod",
-            Holdings(FaultyStore(self.world, self.ledger), records),
+            Holdings(self.store or FaultyStore(self.world, self.ledger), records),
             Route(self.service, 1),
             Journal("prod", self.log),
             Clocks(self.world.now, self.world.wait),
@@ -194,3 +203,48 @@ def test_a_backup_starts_only_when_the_ledger_no_longer_owes_it(stage: Stage) ->
     stage.make_passes(owing, count=2)
 
     assert stage.service.backups == [("orders", [])]
+
+
+@dataclass
+class Picky:
+    """The real ledger, which refuses the rows of `orders` for what is in them."""
+
+    ledger: Ledger
+
+    async def save(
+        self,
+        records: Iterable[Record],
+        attempts: Iterable[Attempt] = (),
+        news: News | None = None,
+    ) -> None:
+        """Write all but those."""
+        new = list(records)
+        self.ledger.save(
+            [each for each in new if each.key.id != "orders"], attempts, [news] if news else []
+        )
+        refused = {each.key: "not here" for each in new if each.key.id == "orders"}
+        if refused:
+            raise RefusedError(refused, [])
+
+
+def test_a_pause_without_a_record_is_not_sent(stage: Stage) -> None:
+    """Others are paused and recorded; of the one that cannot be, it is said once, and why."""
+    stage.store = Picky(stage.ledger)
+
+    stage.make_passes(pattern="*", count=2)
+
+    refusals = [each for each in stage.log.failed if each[0] == events.LEDGER_FAILED]
+    assert stage.world.sent == [(Action.PAUSE, "tenant-a")]
+    assert [(id_, "not here" in str(why)) for _, id_, why in refusals] == [("orders", True)]
+    assert (events.REPOSITORY_FAILED, "orders", "ledger") in stage.log.failed
+
+
+def test_a_resume_needs_no_record(stage: Stage) -> None:
+    """What is ours goes on from memory, to its end, though the ledger refuses every row of it."""
+    stage.world.paused_by["orders"] = "daemon"
+    record = hold("orders", Phase.PAUSED)
+    stage.store = Picky(stage.ledger)
+
+    stage.make_passes(record)
+
+    assert stage.world.sent == [(Action.RESUME, "orders")]

@@ -18,6 +18,7 @@ from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import OwnFleet
 from daemon.fleet.lane import Lane
 from daemon.fleet.lanes import Lanes
+from daemon.monitoring.page.recent import RecentAttempts
 from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.health import STALE, Health, InForce, Snapshots
 from daemon.runtime.parts import DaemonParts
@@ -83,8 +84,10 @@ def health_at(alarms: Alarms, tmp_path: Path) -> Callable[..., Health]:
             guard=ClockGuard(clock()),
             file=ConfigFile(parts, {}),
             unreachable=UnreachableClusters(),
-            in_force=lambda: InForce(SETTINGS, Timeline(()), START.wall),
+            in_force=lambda: InForce(SETTINGS, Timeline(()), START.wall, ()),
             lost_lines=lambda: 3,
+            recent=RecentAttempts(),
+            began=START.wall,
         )
 
     return health

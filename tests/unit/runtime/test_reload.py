@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,8 +17,9 @@ from daemon.config.reading.process import no_garbage_collection
 from daemon.config.settings import parse
 from daemon.errors import ConfigError
 from daemon.runtime.parts import DaemonParts
-from daemon.runtime.reload import ConfigFile
+from daemon.runtime.reload import JUST_NOW_S, ConfigFile
 from tests.unit.config.config_files import REPOSITORIES, RULE, file_with
+from tests.unit.config.reading.test_process import LONG, children
 
 GOOD = file_with(RULE, REPOSITORIES)
 LACKING = GOOD.replace("password_env: PW", "password_file: new.password")
@@ -27,11 +33,13 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def watched(path: Path, environ: dict[str, str]) -> ConfigFile:
+def watched(
+    path: Path, environ: dict[str, str], uptime_s: Callable[[], float] = time.monotonic
+) -> ConfigFile:
     """Return the file of a daemon that has started with it."""
     attachments = Attachments(path.parent)
     settings = parse(path.read_bytes(), str(path), environ=environ, attachments=attachments)
-    return ConfigFile(DaemonParts(settings, path, path.parent, (), {}), environ)
+    return ConfigFile(DaemonParts(settings, path, path.parent, (), {}), environ, uptime_s)
 
 
 def test_a_file_that_did_not_change_is_left_alone(path: Path) -> None:
@@ -69,6 +77,49 @@ def test_a_rejected_file_is_not_tried_again(path: Path) -> None:
 
     assert later == [None, None]
     assert not file.is_rejected
+
+
+def test_a_reading_that_was_ended_from_outside_is_repeated(path: Path) -> None:
+    """Whatever killed it may be over: the edit is not refused until somebody edits once more."""
+    file = watched(path, {"PW": "x"})
+    path.write_text(LONG)
+    before = children()
+    with ThreadPoolExecutor(1) as pool:
+        parsing = pool.submit(file.parse, file.read())
+        while children() == before and not parsing.done():
+            os.sched_yield()
+        os.kill(int((set(children()) - set(before)).pop()), signal.SIGKILL)
+        refused = parsing.exception()
+
+    again = next(filter(None, (file.poll() for _ in range(200))), None)
+
+    assert "SIGKILL" in str(refused)
+    assert again is not None
+    assert again.text == path.read_bytes()
+
+
+def test_a_request_just_after_a_noticed_change_is_about_that(path: Path) -> None:
+    """What was noticed and is asked for at once is known; a later request is one of its own."""
+    uptime = [0.0]
+    file = watched(path, {"PW": "x"}, lambda: uptime[0])
+    file.read()
+    first = file.is_known
+    path.write_text(GOOD.replace("02:00", "03:00"))
+    while (noticed := file.poll()) is None:
+        pass
+    by_itself = file.is_known
+
+    asked = file.read()
+    at_once = file.is_known
+    uptime[0] = JUST_NOW_S
+    file.read()
+    later = file.is_known
+    path.write_text(GOOD)
+    uptime[0] = 1.0
+    file.read()
+
+    assert asked == noticed
+    assert (first, by_itself, at_once, later, file.is_known) == (False, False, True, False, False)
 
 
 def test_a_file_waits_for_its_secrets(path: Path) -> None:

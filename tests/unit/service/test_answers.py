@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon.core.attempt import CallError
 from daemon.core.repository import (
     NULL_LIST,
     ObservedRepository,
@@ -232,3 +233,34 @@ def test_a_list_of_plans_has_to_be_one() -> None:
     """Anything but a list of plans is refused."""
     with pytest.raises(ValueError, match="not a list of plans"):
         answers.periods(b"{}")
+
+
+def asked(root: str = "https://a:18097", **keys: bool) -> answers.Asked:
+    """Return what was asked of a Backup Service that answered."""
+    usual = {"of_manager": False, "has_certificate": False, "has_answered": True}
+    return answers.Asked(root, **(usual | keys))
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "of", "cause"),
+    [
+        (CallError.SERVER_ERROR, "Could not authenticate user", asked(), None),
+        (
+            CallError.SERVER_ERROR,
+            "Could not authenticate user",
+            asked(has_certificate=True),
+            "no user of the cluster has the name",
+        ),
+        (CallError.REFUSED, "Connection refused", asked(), None),
+        (CallError.REFUSED, "Connection refused", asked("https://a"), "the address has no port"),
+        (CallError.RESET, "", asked(has_answered=False), None),
+        (CallError.NOT_FOUND, "Object Not Found", asked(of_manager=True), None),
+    ],
+)
+def test_what_a_failure_comes_from(
+    error: CallError, said: str, of: answers.Asked, cause: str | None
+) -> None:
+    """It is named where it is known, and only there."""
+    found = answers.cause(error, said, of)
+
+    assert found is None if cause is None else cause in (found or "")

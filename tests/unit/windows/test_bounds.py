@@ -30,12 +30,17 @@ DAYS = "MO,TU,WE,TH,FR,SA,SU"
             f"FREQ=WEEKLY;BYHOUR={HOURS};BYMINUTE={MINUTES};BYSECOND=7,8",
             "at most 1,440 are allowed",
         ),
-        (f"FREQ=YEARLY;BYDAY={DAYS};BYHOUR={HOURS}", "opens more than 3,000 times in a year"),
-        (f"FREQ=MONTHLY;BYDAY=1SU;BYHOUR={HOURS};BYMINUTE={MINUTES}", "write it with FREQ=DAILY"),
-        ("FREQ=DAILY;COUNT=10001", "COUNT=10001 is not a number from 1 to 10000"),
         (
-            f"FREQ=YEARLY;BYDAY={DAYS};BYSETPOS={','.join(map(str, range(1, 52)))}",
-            "BYSETPOS has more than 50 positions",
+            f"FREQ=MONTHLY;BYDAY={DAYS};BYHOUR={HOURS};BYMINUTE={MINUTES}",
+            "up to 44,640 times in one month.* at most 10,080 .* write it with FREQ=DAILY",
+        ),
+        (f"FREQ=YEARLY;BYDAY={DAYS};BYHOUR={HOURS};BYMINUTE=0,30", "17,568 times in one year"),
+        (f"FREQ=YEARLY;BYHOUR={HOURS};BYMINUTE={MINUTES};BYMONTHDAY=1", "17,280 times in one year"),
+        (f"FREQ=MONTHLY;BYDAY=MO,1SU;BYHOUR={HOURS};BYMINUTE=0,1,2,3;BYSECOND={MINUTES}", "5,760"),
+        ("FREQ=DAILY;COUNT=1000000", "COUNT=1000000 is not a number from 1 to 999999"),
+        (
+            f"FREQ=YEARLY;BYDAY={DAYS};BYSETPOS=367",
+            "BYSETPOS=367 is not a number from 1 to 366, or",
         ),
     ],
 )
@@ -54,6 +59,9 @@ def test_a_rule_that_opens_too_often_is_refused(rule: str, expected: str) -> Non
         (Rrule(f"FREQ=HOURLY;BYMINUTE={MINUTES}", START, HOUR), 1_440),
         (Rrule("FREQ=HOURLY;INTERVAL=7", START, HOUR), 4),
         (Rrule(f"FREQ=YEARLY;BYDAY={DAYS}", START, HOUR), 1),
+        (Rrule(f"FREQ=YEARLY;BYDAY={DAYS};BYHOUR={HOURS}", START, HOUR), 24),
+        (Rrule(f"FREQ=WEEKLY;BYDAY={DAYS};BYHOUR={HOURS};BYMINUTE={MINUTES}", START, HOUR), 1_440),
+        (Rrule(f"FREQ=MONTHLY;BYDAY=1SU;BYHOUR={HOURS};BYMINUTE={MINUTES}", START, HOUR), 1_440),
         (Once(START, duration=HOUR), 1),
     ],
 )

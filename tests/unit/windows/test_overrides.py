@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from daemon.windows.overrides import Override, OverrideKind, in_force
+from daemon.windows.dates import DateRange
+from daemon.windows.overrides import Override, OverrideKind, in_force, relevant, skips
 from daemon.windows.rules import Weekly
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Patterns, Window
@@ -46,6 +47,18 @@ def spans(*overrides: Override, days: int = 1) -> list[tuple[float, float]]:
         ([decision(OverrideKind.SKIP)], [(26, 30)]),
         ([decision(OverrideKind.EXTEND, DAY + 8 * HOUR),
           decision(OverrideKind.CLOSE, DAY + 7 * HOUR)], [(2, 7), (26, 30)]),
+        ([decision(OverrideKind.SKIP), decision(OverrideKind.UNSKIP)], [(2, 6), (26, 30)]),
+        ([decision(OverrideKind.SKIP), decision(OverrideKind.UNSKIP),
+          decision(OverrideKind.SKIP)], [(26, 30)]),
+        ([decision(OverrideKind.OPEN, DAY + 9 * HOUR, DAY + 8 * HOUR)],
+         [(2, 6), (8, 9), (26, 30)]),
+        ([decision(OverrideKind.OPEN, DAY + 9 * HOUR, DAY + 8 * HOUR),
+          decision(OverrideKind.EXTEND, DAY + 11 * HOUR, DAY + 8 * HOUR)],
+         [(2, 6), (8, 11), (26, 30)]),
+        ([decision(OverrideKind.OPEN, DAY + 9 * HOUR, DAY + 8 * HOUR),
+          decision(OverrideKind.CLOSE, DAY + 8 * HOUR, DAY + 8 * HOUR),
+          decision(OverrideKind.OPEN, DAY + 10 * HOUR, DAY + 8 * HOUR)],
+         [(2, 6), (8, 10), (26, 30)]),
         ([decision(OverrideKind.CLOSE, START)], [(26, 30)]),
         ([decision(OverrideKind.SKIP, start=START + HOUR)], [(2, 6), (26, 30)]),
     ],
@@ -66,6 +79,49 @@ def test_an_extended_opening_is_found_beyond_its_old_end() -> None:
 
     assert [(o.start, o.end) for o in found if o.start == START] == [(START, DAY + 100 * HOUR)]
     assert found == sorted(found, key=lambda opening: opening.start)
+
+
+def test_a_window_opened_by_hand_has_its_own_settings() -> None:
+    """Excluded, over or switched off: a person opens it all the same, for its own repositories."""
+    planned = replace(
+        NIGHTLY, enabled=False, excluded=(DateRange(START.date(), START.date()),), description="d"
+    )
+    opened = decision(OverrideKind.OPEN, START + HOUR)
+
+    (window,) = in_force([planned], [opened], UTC_ZONE)
+    found = window.openings(DAY, DAY + 48 * HOUR)
+
+    assert [(o.start, o.end, o.window) for o in found] == [(START, START + HOUR, "nightly")]
+    assert (window.targets, window.description) == (NIGHTLY.targets, "d")
+
+
+def test_an_opening_by_hand_goes_with_its_window() -> None:
+    """What was opened by hand and has left the file is for no repository, so for nothing."""
+    assert in_force([], [decision(OverrideKind.OPEN, START + HOUR)], UTC_ZONE) == ()
+
+
+def test_what_is_cancelled_is_known() -> None:
+    """Who asks which openings were cancelled finds those, and not one that was taken back."""
+    tomorrow = START + timedelta(days=1)
+    decided = [
+        decision(OverrideKind.SKIP),
+        decision(OverrideKind.SKIP, start=tomorrow),
+        decision(OverrideKind.UNSKIP),
+    ]
+
+    (window,) = in_force([NIGHTLY], decided, UTC_ZONE)
+
+    assert [o.start for o in window.cancelled(DAY, DAY + 72 * HOUR)] == [tomorrow]
+    assert skips(decided) == {("nightly", tomorrow): decided[1]}
+
+
+def test_what_was_extended_for_days_still_matters() -> None:
+    """An unplanned window that a person extended stays, however long its first end is over."""
+    opened = replace(decision(OverrideKind.OPEN, START + HOUR), targets=NIGHTLY.targets)
+    extended = decision(OverrideKind.EXTEND, START + timedelta(days=9))
+
+    assert relevant([opened, extended], START + timedelta(days=8)) == [opened, extended]
+    assert relevant([opened], START + timedelta(days=8)) == []
 
 
 def test_an_unplanned_window_opens_once() -> None:
@@ -92,7 +148,7 @@ def test_an_unplanned_window_opens_once() -> None:
 
 def test_a_new_window_of_the_same_name_takes_nothing_away() -> None:
     """An unplanned window goes on beside one that the file gets under its name later."""
-    opened = Override(OverrideKind.OPEN, "nightly", START, START + HOUR, START, "ana@host")
+    opened = replace(decision(OverrideKind.OPEN, START + HOUR), targets=NIGHTLY.targets)
 
     names = [window.name for window in in_force([NIGHTLY], [opened], UTC_ZONE)]
 
@@ -108,7 +164,15 @@ def test_a_decision_on_a_window_that_is_gone_is_idle() -> None:
 
 def test_a_name_can_be_used_again() -> None:
     """A second unplanned window of a name takes the place of the first, which is over."""
-    first = Override(OverrideKind.OPEN, "patch", START, START + HOUR, START, "ana@host")
+    first = Override(
+        OverrideKind.OPEN,
+        "patch",
+        START,
+        START + HOUR,
+        START,
+        "ana@host",
+        targets=NIGHTLY.targets,
+    )
     second = replace(first, start=START + 2 * HOUR, end=START + 3 * HOUR)
 
     (window,) = in_force([], [first, second], UTC_ZONE)

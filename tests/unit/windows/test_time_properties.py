@@ -19,6 +19,7 @@ from daemon.windows.rules import (
     Once,
     Rrule,
     Rule,
+    WeekdayEnd,
     Weekly,
     intervals,
 )
@@ -87,7 +88,8 @@ RULES = (
 def rules(draw: st.DrawFn, near: datetime) -> Rule:
     """Draw a rule of any kind that opens around *near* (local)."""
     start, length = draw(TIMES), draw(LENGTHS)
-    end = draw(st.none() | st.integers(1, 24).map(lambda hours: hours * HOUR))
+    later = st.sampled_from((2 * DAY + 6 * HOUR, WeekdayEnd(0, 6 * HOUR)))
+    end = draw(st.none() | st.integers(1, 24).map(lambda hours: hours * HOUR) | later)
     if end == timedelta(hours=start.hour, minutes=start.minute):
         end = None
     duration = None if end else length

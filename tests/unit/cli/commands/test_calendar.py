@@ -160,6 +160,7 @@ def test_a_disabled_window_has_no_openings(calendar: Calendar) -> None:
         (["--from", ""], "not a time"),
         (["--from", "0001-01-01T00:00:00+14:00"], "--from"),
         (["--days", "3661"], "at most 3660"),
+        (["--exit-code"], "it goes with --against"),
         (["--days", "99999999999"], "beyond the calendar"),
         (["--from", "9999-12-31"], "beyond the calendar"),
     ],
@@ -212,3 +213,30 @@ def test_ics_is_the_same_every_time(calendar: Calendar) -> None:
     wanted = ("--output", "ics", "--from", "2026-11-23")
 
     assert calendar(*wanted) == calendar(*wanted)
+
+
+def test_a_window_over_days(calendar: Calendar, file: Path) -> None:
+    """A weekend until Monday at six closes at six by the clock, also when clocks change in it."""
+    weekend = "{days: [fri], start: 22:00, end: monday 06:00}"
+    file.write_text(FILE.replace("{days: [sun], start: 02:30, end: 03:30}", weekend))
+    asked = ("--from", "2027-03-25", "--days", "7", "--window", "sunday")
+
+    table = calendar(*asked).splitlines()[-1].split("  ")
+    export = calendar("--output", "ics", *asked)
+
+    assert [word.strip() for word in table if word] == [
+        "sunday",
+        "Fri 2027-03-26 22:00 CET",
+        "Mon 06:00 CEST",
+        "2 d 7 h (shortened)",
+    ]
+    assert "DTSTART:20270326T210000Z\r\nDTEND:20270329T040000Z\r\n" in export
+    assert openings(calendar, *asked) == [
+        {
+            "window": "sunday",
+            "start": "2027-03-26T22:00:00+01:00",
+            "end": "2027-03-29T06:00:00+02:00",
+            "timezone": "Europe/Berlin",
+            "dst": "shortened",
+        }
+    ]

@@ -66,7 +66,102 @@ def test_skip_cancels_an_opening(ask: Ask) -> None:
 
     assert "later will not open" in done.out
     assert "later" not in [opening["window"] for opening in status["next"]]
+    assert [opening["window"] for opening in status["skipped"]] == ["later"]
     assert again.code == 1
+    assert "is skipped already, by " in again.err
+
+
+def test_a_repeated_skip_does_not_cancel_the_week_after(ledger: Ledger, ask: Ask) -> None:
+    """A bare `skip` right after another asks for `--opening`, and names one to give."""
+    ask("skip", "elsewhere")
+
+    again = ask("skip", "elsewhere")
+    (kept,) = ledger.overrides()
+    named = ask("skip", "elsewhere", "--opening", again.err.split()[-1])
+
+    assert again.code == 2
+    assert f"is skipped already, by {kept.by}: to cancel another opening as well" in again.err
+    assert named.code == 0
+    assert [each.start for each in ledger.overrides()] == [kept.start, kept.start + 24 * HOUR]
+
+
+def test_a_skip_is_taken_back(ledger: Ledger, ask: Ask) -> None:
+    """What `skip` says to type opens the opening after all, and nothing is left to take back."""
+    skipped = ask("skip", "later")
+    command = skipped.out.split("cbmaintd ")[1].split()
+
+    back = ask(*command, "--reason", "no: later")
+    status = json.loads(ask("status", "--output", "json").out)
+    again = ask("unskip", "later")
+
+    assert command[:3] == ["unskip", "later", "--opening"]
+    assert back.out.startswith("later opens ")
+    assert " after all, until " in back.out
+    assert [each.reason for each in ledger.overrides()] == ["", "no: later"]
+    assert "later" in [opening["window"] for opening in status["next"]]
+    assert "skipped" not in status
+    assert (again.code, "no opening to come of later is skipped" in again.err) == (1, True)
+
+
+def test_of_several_skips_one_is_named(ledger: Ledger, ask: Ask) -> None:
+    """Where two openings are cancelled, `unskip` asks which; with its day or start it knows."""
+    ask("skip", "elsewhere")
+    ask("skip", "elsewhere", "--opening", ask("skip", "elsewhere").err.split()[-1])
+
+    asked = ask("unskip", "elsewhere")
+    named = ask("unskip", "elsewhere", "--opening", asked.err.split()[-1])
+    last = ask("unskip", "elsewhere")
+
+    assert (asked.code, named.code, last.code) == (2, 0, 0)
+    assert "elsewhere has 2 openings that are skipped: name one with --opening: " in asked.err
+    kinds = [each.kind for each in ledger.overrides()]
+    assert kinds == ["skip", "skip", "unskip", "unskip"]
+    assert len({each.start for each in ledger.overrides()}) == 2
+
+
+def test_what_is_skipped_stays_visible(ledger: Ledger, ask: Ask) -> None:
+    """Status, calendar and `why` say of a cancelled opening by whom, when and why."""
+    ask("skip", "later", "--reason", "audit")
+    (kept,) = ledger.overrides()
+
+    status, why = ask("status").out, ask("why", "prod/orders").out
+    table = ask("calendar", "--days", "2").out
+    (listed,) = (
+        each
+        for each in json.loads(ask("calendar", "--days", "2", "--output", "json").out)
+        if each["window"] == "later"
+    )
+
+    for said in (status, why, table):
+        assert f"skipped by {kept.by}, " in " ".join(said.split())
+        assert ": audit" in said
+    assert listed["skipped"].keys() == {"by", "at", "reason"}
+    assert (listed["skipped"]["by"], listed["skipped"]["reason"]) == (kept.by, "audit")
+    assert datetime.fromisoformat(listed["skipped"]["at"]) == kept.made
+    assert datetime.fromisoformat(listed["start"]) == NOW + 2 * HOUR
+
+
+def test_a_skipped_opening_is_a_cancelled_event(ask: Ask) -> None:
+    """A calendar program is told that the event does not take place; others stay as they are."""
+    ask("skip", "later")
+
+    calendar = ask("calendar", "--days", "2", "--output", "ics").out
+    cancelled = [each for each in calendar.split("BEGIN:VEVENT") if "STATUS:CANCELLED" in each]
+
+    assert len(cancelled) == 1
+    assert "UID:later@" in cancelled[0]
+
+
+def test_confirmations_say_how_long_and_what_comes(ask: Ask) -> None:
+    """`extend` and `close` say by how much, and what becomes of what is held."""
+    extended = ask("extend", "night", "--for", "30m")
+    closed = ask("close", "night")
+
+    assert "night now ends " in extended.out
+    assert "(in 1 h " in extended.out
+    assert "30 min later than before; what it holds stays paused until then" in extended.out
+    assert "ends now, after 1 h" in closed.out
+    assert "of 2 h 30 min; what no other window holds is resumed" in closed.out
 
 
 @pytest.mark.parametrize("length", [len("2026-01-31"), None], ids=["day", "start"])

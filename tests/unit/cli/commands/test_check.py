@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,10 +20,12 @@ from daemon.windows.rules import Once
 from daemon.windows.window import Window
 from tests.evil.gateway import Gateway
 from tests.evil.modes import MODES
+from tests.unit.cli.ended import ended as ended_
 
 PASSWORD = "correct horse"
 ALWAYS = "once: {start: 2020-01-01T00:00, end: 2090-01-01T00:00}"
 RARE = "weekly: {days: [mon], start: 02:00, end: 02:01}"
+FINE = "weekly: {days: [mon], start: 12:00, end: 18:00}"
 GONE = "once: {start: 2020-01-01T02:00, end: 2020-01-01T03:00}"
 
 
@@ -91,7 +94,10 @@ def test_a_good_file_is_summed_up(check: Check) -> None:
 
     summary, rare, always = ended.out
     assert ended.code == 0
-    assert [line.split(": ")[1] for line in ended.err] == ["rare", "gone", "always"]
+    assert [line.split(": ")[1:3] for line in ended.err] == [
+        ["warning", name] for name in ("rare", "gone", "always")
+    ]
+    assert [int(line.split(":")[1]) for line in ended.err] == [5, 8, 11]
     assert "valid" in summary
     assert "clusters: 1" in summary
     assert rare.startswith("  rare: open")
@@ -101,12 +107,110 @@ def test_a_good_file_is_summed_up(check: Check) -> None:
     )
 
 
+def test_programs_get_one_document(check: Check, tmp_path: Path) -> None:
+    """A good file is a document without faults, with each warning and what that is about."""
+    ended = check(
+        text(cluster("a", "http://localhost:1"), gone=(GONE, '{a: ["*"]}')), "--output", "json"
+    )
+
+    (warning,) = (found := json.loads("\n".join(ended.out))).pop("warnings")
+    assert found == {"file": str(tmp_path / "schedules.yaml"), "ok": True, "faults": []}
+    assert warning["path"] == "windows.gone"
+    assert warning["message"].startswith("does not open within")
+    assert (ended.code, ended.err) == (0, [])
+
+
+def test_programs_get_every_fault(check: Check) -> None:
+    """Faults have their place and path; the exit code is that of an invalid file."""
+    ended = check(text(cluster("a", "nonsense"), w=("weekly: {days: [x]}", "{b: [r]}")),
+                  "--output", "json")  # fmt: skip
+
+    found = json.loads("\n".join(ended.out))
+    assert (ended.code, ended.err, found["ok"]) == (2, [], False)
+    assert len(found["faults"]) > 2
+    assert all(each.keys() == {"line", "column", "path", "message"} for each in found["faults"])
+    assert [each["line"] for each in found["faults"] if each["path"] == "clusters.a.url"] == [3]
+
+
+def test_programs_are_told_what_is_wrong_with_clusters(check: Check) -> None:
+    """A cluster that does not answer is a fault without a line, and so the document is not ok."""
+    ended = check(
+        text(cluster("a", "http://127.0.0.1:1"), rare=(RARE, '{a: ["*"]}')),
+        *("--online", "--output", "json"),
+    )
+
+    found = json.loads("\n".join(ended.out))
+    assert (ended.code, ended.err, found["ok"]) == (1, [], False)
+    assert [(each["line"], each["path"]) for each in found["faults"]] == [(None, "clusters.a")]
+
+
+@pytest.mark.parametrize(("rule", "code"), [(GONE, 1), (FINE, 0)])
+def test_strict_allows_no_warning(check: Check, rule: str, code: int) -> None:
+    """With `--strict` a warning ends with 1, and that is said; in JSON it is not ok."""
+    file = text(cluster("a", "http://localhost:1"), w=(rule, '{a: ["*"]}'))
+
+    ended, document = check(file, "--strict"), check(file, "--strict", "--output", "json")
+
+    assert (ended.code, document.code) == (code, code)
+    assert json.loads("\n".join(document.out))["ok"] is (code == 0)
+    assert ended.err[-1:] == (
+        ["cbmaintd: --strict: warnings: 1, and none is allowed"] if code else []
+    )
+
+
+def test_without_secrets_nothing_secret_is_read(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a laptop there are no passwords: neither files nor variables are asked for."""
+    monkeypatch.delenv("PW")
+    files = cluster("a", "https://a.example.com:18097", ", tls: {ca_file: gone.pem}")
+    notify = "notify:\n  - {webhook: {file: gone.url}}\n"
+
+    with_secrets = check(text(files, w=(FINE, "{a: [r]}")) + notify)
+    without = check(text(files, w=(FINE, "{a: [r]}")) + notify, "--without-secrets", "--strict")
+
+    assert with_secrets.code == 2
+    assert (without.code, without.err) == (0, [])
+
+
+def test_a_file_may_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`check FILE` is about that file, whatever the environment says; two files are too many."""
+    file = tmp_path / "new.yaml"
+    file.write_text(text(cluster("a", "http://localhost:1"), w=(FINE, "{a: [r]}")))
+    monkeypatch.setenv("CBMAINTD_CONFIG", "/nowhere.yaml")
+    named = ended_(capsys, "check", str(file), "--without-secrets")
+    twice = ended_(capsys, "check", str(file), "-c", "/nowhere.yaml")
+    both = ended_(capsys, "check", str(file), "--without-secrets", "--online")
+
+    assert (named.code, named.out.splitlines()[0]) == (0, f"{file}: valid; clusters: 1")
+    assert (twice.code, "name one file to check" in twice.err) == (2, True)
+    assert (both.code, "not --without-secrets" in both.err) == (2, True)
+
+
+def test_the_hook_of_the_readme_works(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the README has pre-commit and a CI job run accepts a good file."""
+    readme = (Path(__file__).parents[4] / "README.md").read_text()
+    commands = re.findall(r"(?:entry: |- )cbmaintd (check .*)", readme)
+    (tmp_path / "schedules.yaml").write_text(
+        text(cluster("a", "http://localhost:1"), w=(FINE, "{a: [r]}"))
+    )
+    monkeypatch.chdir(tmp_path)
+
+    codes = [ended_(capsys, *command.split()).code for command in commands]
+
+    assert codes == [0, 0]
+
+
 def test_a_window_that_never_opens_is_told_once(check: Check) -> None:
     """The warning, which says what to do, stands for the line."""
     ended = check(text(cluster("a", "http://localhost:1"), gone=(GONE, '{a: ["*"]}')))
 
     assert len(ended.out) == 1
-    assert [line.startswith("warning: gone: does not open within") for line in ended.err] == [True]
+    assert ["warning: gone: does not open within" in line for line in ended.err] == [True]
 
 
 @pytest.mark.parametrize(
@@ -152,9 +256,8 @@ def test_what_is_dangerous_is_warned_about(check: Check) -> None:
 
     warning, advice = ended.err
     assert ended.code == 0
-    assert warning.startswith("warning: ")
-    assert "verify" in warning
-    assert advice.startswith("warning: w: ")
+    assert re.search(r"schedules.yaml:3:\d+: warning: clusters.a.tls.verify: ", warning)
+    assert re.search(r"schedules.yaml:5:3: warning: w: ", advice)
 
 
 def test_offline_nobody_is_asked(check: Check, service: Simulator) -> None:
@@ -227,18 +330,19 @@ def test_online_runs_that_will_be_lost_are_warned_about(check: Check, service: S
     _, *lost, gap = ended.err
     assert len(lost) > 1
     assert all(line.startswith("warning: w: ") for line in lost)
-    assert all(" of a/orders at " in line for line in lost if " more runs " not in line)
+    assert all(" of a/orders " in line for line in lost)
     assert gap.startswith("warning: w: no backup of a/orders for at least ")
 
 
 def test_online_many_lost_runs_are_counted(check: Check) -> None:
-    """Of very many runs that will be lost some are named and the others counted."""
+    """The runs of a task that will be lost are one line, for however many repositories."""
     with Simulator([f"r{n}" for n in range(9)], {"u": (PASSWORD, "backup_admin")}) as simulator:
         ended = check(text(cluster("a", simulator.url), w=(ALWAYS, '{a: ["*"]}')), "--online")
 
-    _, *lost, more, gap = ended.err
-    assert len(lost) == 20
-    assert re.fullmatch(r"warning: w: so do \d+ more runs of a", more)
+    _, *lost, gap = ended.err
+    grouped = r"warning: w: \d+ runs of [A-Z]+ \w+ of 9 repositories .* will be lost"
+    assert len(lost) == 8
+    assert all(re.fullmatch(grouped, line) for line in lost)
     assert " and 8 more for at least " in gap
 
 

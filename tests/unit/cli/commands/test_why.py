@@ -111,7 +111,7 @@ def test_why_explains_every_window(ask: Ask) -> None:
     assert "outside valid_from and valid_until" in lines["frozen"]
     assert "is not enabled" in lines["off"]
     assert "is not for prod" in lines["elsewhere"]
-    assert "a person skipped this opening" in then.out
+    assert "this opening was skipped by " in then.out
 
 
 def test_why_shows_the_hold(ledger: Ledger, ask: Ask) -> None:

@@ -11,7 +11,7 @@ import pytest
 from daemon.cli.reports.advice import advise
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts
 from daemon.windows.dates import DateRange
-from daemon.windows.rules import Cron, Once, Weekly
+from daemon.windows.rules import Cron, Once, WeekdayEnd, Weekly
 from daemon.windows.window import Patterns, Window
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -62,6 +62,64 @@ def test_either_day_of_a_cron(expression: str, *, is_told: bool) -> None:
 
     assert [line for line in said if "crontab(5)" in line] == (said if is_told else [])
     assert bool(said) is is_told
+
+
+@pytest.mark.parametrize(
+    ("expression", "step"),
+    [
+        ("*/25 2 * * *", "*/25 in the minute"),
+        ("*/90 2 * * *", "*/90 in the minute"),
+        ("0 */5 * * *", "*/5 in the hour"),
+        ("*/15 2 * * *", ""),
+        ("0 */6 * * *", ""),
+        ("0 2 */7 * *", ""),
+    ],
+)
+def test_steps_that_do_not_come_out_even(expression: str, step: str) -> None:
+    """Every 25 minutes is not what */25 means: it is told with the field."""
+    window = replace(daily("often", HOUR), rule=Cron(expression, timedelta(minutes=1)))
+
+    said = [line for line in advice(window) if "does not divide evenly" in line]
+
+    assert len(said) == bool(step)
+    assert all(line.startswith(f"often: {step} of its cron expression") for line in said)
+
+
+@pytest.mark.parametrize(("length", "is_told"), [(3, True), (2, False), (1, False)])
+def test_a_window_that_opens_before_it_has_closed(length: int, *, is_told: bool) -> None:
+    """Openings that overlap are one pause; those that touch, and those without a break, are not."""
+    window = replace(daily("late", HOUR), rule=Cron("0 2,4 * * *", length * HOUR))
+
+    assert any("opens again before it has closed" in line for line in advice(window)) is is_told
+
+
+@pytest.mark.parametrize(
+    ("days", "start", "is_told"),
+    [({4}, 22, False), ({5, 6}, 5, True), ({6}, 22, False), ({0}, 5, False)],
+)
+def test_an_end_a_week_later(days: set[int], start: int, *, is_told: bool) -> None:
+    """Who opens on Sundays until `sunday 19:00` learns that it is the Sunday after."""
+    rule = Weekly(frozenset(days), time(start), WeekdayEnd(6, 19 * HOUR))
+    window = replace(daily("weekend", HOUR), rule=rule)
+
+    said = [line for line in advice(window) if "a week later" in line]
+
+    assert len(said) == is_told
+    assert all("opens on Sunday 2026-11-22 and closes on the Sunday after" in s for s in said)
+
+
+def test_an_opening_longer_than_holds_may_be() -> None:
+    """A weekend that is longer than max_pause would be an error each time; one as long is not."""
+    window = replace(
+        daily("weekend", HOUR),
+        rule=Weekly(frozenset({4}), time(22), WeekdayEnd(0, 6 * HOUR)),
+        pause_before=HOUR,
+    )
+
+    (said,) = advise([window], {"prod": PROD}, NOW, 36 * HOUR)
+
+    assert said.startswith("weekend: pauses for 2 d 9 h, longer than max_pause (1 d 12 h):")
+    assert not list(advise([window], {"prod": PROD}, NOW, 57 * HOUR))
 
 
 def test_a_window_that_is_over() -> None:

@@ -100,7 +100,22 @@ def test_many_windows_are_cut() -> None:
     """No more rows than one reads; the others are counted."""
     lines = drawn(*(nightly(f"w{number:03}") for number in range(MOST_ROWS + 5)))
 
-    assert "and 5 more" in lines
+    assert "and 6 more" in lines
+
+
+@pytest.mark.parametrize(("count", "height"), [(60, 23), (3, 23), (18, 23), (60, 6)])
+def test_the_legend_stays_in_sight(count: int, height: int) -> None:
+    """On 80 x 24 the whole picture is one page, legend included; the rest is counted."""
+    period = Period(MONDAY, MONDAY + 14 * DAY, BERLIN, MONDAY + timedelta(hours=6))
+    windows = [nightly(f"w{number:03}") for number in range(count)]
+    openings = Timeline(windows).openings(period.start, period.end)
+
+    lines = [line.plain.rstrip() for line in draw_chart(openings, period, 80, UNICODE, height)]
+
+    rows = sum(line.startswith("w0") for line in lines)
+    assert len(lines) <= height
+    assert lines[-1].endswith("a little, half, all of the time")
+    assert rows == count or f"and {count - rows} more" in lines
 
 
 @pytest.mark.parametrize("width", range(40, 200, 7))

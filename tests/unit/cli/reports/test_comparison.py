@@ -134,6 +134,14 @@ def test_one_window_alone(against: Against) -> None:
     assert 'there is no window sundays; did you mean "sunday"?' in refused.err
 
 
+def test_scripts_learn_that_something_differs(against: Against) -> None:
+    """`--exit-code` ends with 3 if an opening or a window's repositories differ, 0 if none does."""
+    moved = against(OLD.replace("start: 02:00", "start: 03:00"), "--exit-code")
+    others = against(OLD.replace("[orders]", "[archive]", 1), "--exit-code", "--output", "json")
+
+    assert (moved.code, others.code, against(OLD, "--exit-code").code) == (3, 3, 0)
+
+
 def test_there_is_no_such_calendar_file(against: Against) -> None:
     """A difference cannot be given to a calendar program."""
     assert against(OLD, "--output", "ics").code == 2

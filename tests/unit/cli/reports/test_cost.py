@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from daemon.cli.reports import cost
-from daemon.cli.reports.impact import Impact, LostRun
+from daemon.cli.reports.impact import Impact, LostRuns
 from daemon.core.repository import RepositoryKey
 from daemon.simulator.server import Simulator
 from tests.unit.cli.ended import Ended, ended
@@ -69,9 +70,43 @@ def test_a_person_reads_it_as_tables(ask: Ask, service: Simulator) -> None:
     """Lost runs and gaps are tables, with the zone of each time."""
     said = ask(service.url, "--days", "7").words
 
-    assert "LOST RUN REPOSITORY TASK WINDOWS" in said
+    assert "RUNS LOST REPOSITORY TASK WINDOWS" in said
     assert "a/orders backup_monday (BACKUP) all-day" in said
     assert "at least" in said
+
+
+def test_of_very_many_runs_programs_get_the_first_and_the_number() -> None:
+    """Ten thousand repositories that lose a run a minute fill neither memory nor a document."""
+    at = datetime(2026, 11, 23, 2, tzinfo=UTC)
+    times = tuple(at + timedelta(minutes=number) for number in range(10_000))
+    keys = tuple(RepositoryKey("a", f"r{number:04}") for number in range(10_000))
+
+    found: dict[str, Any] = cost.document(
+        [Impact((LostRuns("m", "BACKUP", ("w",), times, keys),), (), ())], ()
+    )
+
+    assert found["lost_total"] == 100_000_000
+    assert len(found["lost"]) == cost.MOST_LISTED
+    assert found["lost"][-1]["repository"] == "r9999"
+    assert {run["at"] for run in found["lost"]} == {at.isoformat()}
+
+
+def test_in_a_pipe_a_row_is_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All runs of a task are one row, and the row is one line for `grep`, however long."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    at = datetime(2026, 11, 23, 2, tzinfo=UTC)
+    keys = tuple(RepositoryKey("a", f"{letter * 60}") for letter in "xyz")
+    runs = LostRuns("nightly", "BACKUP", ("w" * 60,), (at, at + timedelta(hours=1)), keys)
+
+    cost.show([Impact((runs,), (), ())], ZoneInfo("UTC"))
+
+    _, row = capsys.readouterr().out.splitlines()
+    assert " ".join(row.split()) == (
+        "6 Mon 2026-11-23 02:00 UTC to Mon 2026-11-23 03:00 UTC"
+        f" {', '.join(map(str, keys))} nightly (BACKUP) {'w' * 60}"
+    )
 
 
 def test_no_loss_is_said(ask: Ask, service: Simulator) -> None:
@@ -102,9 +137,9 @@ def test_a_run_names_as_many_windows_as_anyone_reads(capsys: pytest.CaptureFixtu
     """Of thirty windows that cost a run twenty are named, and the rest is counted."""
     windows = tuple(f"w{number}" for number in range(30))
     at = datetime(2026, 11, 23, 2, tzinfo=UTC)
-    run = LostRun(at, RepositoryKey("a", "orders"), "nightly", "BACKUP", windows)
+    runs = LostRuns("nightly", "BACKUP", windows, (at,), (RepositoryKey("a", "orders"),))
 
-    cost.show([Impact((run,), (), ())], ZoneInfo("UTC"))
+    cost.show([Impact((runs,), (), ())], ZoneInfo("UTC"))
 
     said = " ".join(capsys.readouterr().out.split())
     assert "and 10 more" in said

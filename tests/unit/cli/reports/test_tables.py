@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from rich.console import Console
 
-from daemon.cli.reports.tables import Row, grid, lay_out, print_columns, wrapped
+from daemon.cli.reports.tables import Row, columns, lay_out, wrapped
 from daemon.cli.reports.times import span
 
 HOUR = timedelta(hours=1)
@@ -85,30 +84,28 @@ def test_a_word_is_broken_only_where_no_line_has_room() -> None:
     assert wrapped("a billing-archive", 20) == ["a billing-archive"]
 
 
-def test_many_rows_fold_their_first_column(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_rows_fold_their_first_column(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too wide in the first column goes on below; the other columns stay whole."""
     monkeypatch.setenv("COLUMNS", "20")
 
-    print_columns(("A", "B"), [("w" * 15, "12345"), ("x", "1")])
+    lines = columns(("A", "B"), [(("w" * 15, "12345"), ""), (("x", "1"), "note")])
 
-    assert capsys.readouterr().out.splitlines() == [
+    assert list(lines) == [
         "A              B",
         f"{'w' * 13}  12345",
         "ww",
         "x              1",
+        "    note",
     ]
 
 
-def test_any_column_of_a_grid_folds(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each cell of a grid stays within its column, however long it is."""
-    table = grid("A", "B")
-    table.add_row("w" * 20, "x" * 20)
+def test_many_rows_are_whole_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody says how wide a line may be each row is one line, with its note."""
+    monkeypatch.delenv("COLUMNS", raising=False)
 
-    Console(width=22).print(table)
+    lines = columns(("A", "B"), [(("w" * 200, "1"), "note"), (("x", "1"), "")])
 
-    assert capsys.readouterr().out.splitlines() == [
-        f"A{' ' * 9}  B{' ' * 9}",
-        *[f"{'w' * 10}  {'x' * 10}"] * 2,
+    assert list(lines)[1:] == [
+        f"{'w' * 200}  1  note",
+        f"x{' ' * 199}  1",
     ]

@@ -111,10 +111,13 @@ def test_what_excludes_nothing_is_warned_about(tmp_path: Path) -> None:
 
     settings = read(file_with("{ics: off.ics}"), tmp_path)
 
-    assert settings.warnings == (
-        "exclusions.off: off.ics: it has no all-day event and excludes nothing",
-        "exclusions.off: off.ics: only all-day events count; 1 with a time of day passed over",
-    )
+    assert [warning.text for warning in settings.warnings] == [
+        "exclusions.off.ics: off.ics: it has no all-day event and excludes nothing",
+        (
+            "exclusions.off.ics: off.ics: only all-day events count; 1 with a time of day passed"
+            " over, in line 2"
+        ),
+    ]
 
 
 def test_holidays_without_their_library(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,16 +75,16 @@ def test_what_only_secrets_are_missing_for_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "expected"),
+    ("limits", "expected", "may_pass"),
     [
-        (Limits(processor_s=1), "reading it takes more than 1 s of processor time"),
+        (Limits(processor_s=1), "reading it takes more than 1 s of processor time", False),
         # Near its end, memory is had slowly: either limit may be the first.
-        (Limits(memory=1024 * 1024, processor_s=2), "reading it takes more "),
-        (Limits(wall_s=0), "reading it took longer than 0 s"),
+        (Limits(memory=1024 * 1024, processor_s=2), "reading it takes more ", False),
+        (Limits(wall_s=0), "reading it took longer than 0 s", True),
     ],
 )
-def test_what_takes_too_much_is_a_fault(limits: Limits, expected: str) -> None:
-    """A limit ends the process and not us; what is left of it is a fault of the file."""
+def test_what_takes_too_much_is_a_fault(limits: Limits, expected: str, may_pass: bool) -> None:
+    """A limit ends the process and not us; what is left of it is a fault, of the file or not."""
     before = children()
 
     answer = answer_to(LONG, limits=limits)
@@ -92,6 +92,7 @@ def test_what_takes_too_much_is_a_fault(limits: Limits, expected: str) -> None:
     assert answer.settings is None
     assert [fault.line for fault in answer.faults] == [1]
     assert expected in answer.faults[0].message
+    assert answer.may_pass == may_pass
     assert children() == before
 
 

@@ -1,8 +1,4 @@
-"""The ledger in a PostgreSQL database, which daemons on several machines share.
-
-The pool replaces connections that fail. With these settings a network that drops every packet is
-noticed within seconds, and none of our locks outlives us by more than that.
-"""
+"""The ledger in a PostgreSQL database, which daemons on several machines share."""
 
 from __future__ import annotations
 
@@ -16,33 +12,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from daemon.errors import LedgerError
+from daemon.errors import EncodingError, HostError, LedgerError
 from daemon.host.clock import SystemClock
 from daemon.ledger import rows, tables
+from daemon.ledger.changes import is_content, refused_row
 from daemon.ledger.ledger import SCHEMA_VERSION, Access, SharedLedger, add_config, put_meta
+from daemon.ledger.postgresql import sessions
+from daemon.ledger.postgresql.sessions import APPLICATION_NAME_PREFIX
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
 from daemon.ledger.suspicions import DatabaseFormat
 from daemon.ledger.url import DatabaseUrl
 
 _MIGRATIONS: dict[int, tuple[str, ...]] = {4: ()}
 """The statements that turn each schema version into the next one; PostgreSQL began with 4."""
-
-_SESSION_SETTINGS = {
-    "statement_timeout": "3s",
-    "lock_timeout": "1s",
-    "idle_in_transaction_session_timeout": "5s",
-    "synchronous_commit": "on",
-}
-_NETWORK = {
-    "connect_timeout": 3,
-    "keepalives": 1,
-    "keepalives_idle": 3,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 4000,
-}
-_APPLICATION_NAME_PREFIX = "cbmaintd "
-"""How the names under which the server lists our connections begin."""
 
 _CREATE_TABLES_LOCK = 0x63626D61
 """The key of the advisory lock under which one daemon at a time creates the tables."""
@@ -51,7 +33,6 @@ _CREATE_TABLES_LOCK = 0x63626D61
 _STALE_INDEX = "CREATE INDEX IF NOT EXISTS attempt_stale ON attempt (id) WHERE outcome = 'stale'"
 
 POOL = 4
-WAIT_FOR_CONNECTION_S = 10.0
 QUIET_S = 1.0
 """How long every transaction fails at once after the database could not be reached, so that a pass
 which may resume without it does not wait for it several times."""
@@ -64,10 +45,11 @@ LIVE = tables.member.c.beat > NOW - _SILENT_FOR
 # timeouts applies to a client that is silent between two messages of one statement's pipeline.
 END_SESSIONS = sa.text(
     "SELECT pg_terminate_backend(pid, 200) FROM pg_stat_activity"
-    " WHERE usename = current_user AND pid <> pg_backend_pid() AND application_name IN"
+    " WHERE usename = current_user AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+    " AND application_name IN"
     " (SELECT :prefix || id FROM member WHERE id <> :me"
     " AND beat < clock_timestamp() - lease_s * interval '1 second')"
-).bindparams(prefix=_APPLICATION_NAME_PREFIX)
+).bindparams(prefix=APPLICATION_NAME_PREFIX)
 """Ends the sessions of members silent for a whole lease, and waits for it (PostgreSQL 14)."""
 
 MEMBERS = sa.select(
@@ -100,14 +82,12 @@ class PostgresqlLedger(SharedLedger):
         self._url = url
         self.user = user or str(uuid.uuid4())
         self._clock = SystemClock()
-        name = f"{_APPLICATION_NAME_PREFIX}{self.user}"
-        self._engine = _engine(url, name, pool, is_read_only=access is Access.READ)
+        name = f"{APPLICATION_NAME_PREFIX}{self.user}"
+        self._engine = sessions.connect(url, name, pool, is_read_only=access is Access.READ)
         self._quiet_until = 0.0
-
-        @sa.event.listens_for(self._engine, "do_connect")
-        def _(*_: object) -> None:
-            # A thread that had to wait for a connection need not find out by itself.
-            self._check_quiet()
+        self._was_opened = False
+        # A thread that had to wait for a connection need not find out by itself.
+        sessions.on_connect(self._engine, url, self._check_quiet)
 
     @classmethod
     def open(cls, url: DatabaseUrl, access: Access) -> PostgresqlLedger:
@@ -115,17 +95,21 @@ class PostgresqlLedger(SharedLedger):
 
         Raises:
             LedgerError: it cannot be reached, is missing, or of another version.
+            EncodingError: the database is of another encoding than UTF8.
 
         """
         ledger = cls(url, access)
         try:
+            with ledger.transaction() as connection:
+                sessions.verify(connection, url)
             if access is Access.DAEMON:
                 ledger._prepare()
             else:
                 ledger.check_version()
-        except LedgerError:
+        except HostError:
             ledger.close()
             raise
+        ledger._was_opened = True
         return ledger
 
     def _prepare(self) -> None:
@@ -200,21 +184,35 @@ class PostgresqlLedger(SharedLedger):
 
     def another_connection(self) -> PostgresqlLedger:
         """Return the same ledger with the same user, on one connection of its own."""
-        return PostgresqlLedger(self._url, Access.DAEMON, self.user, pool=1)
+        other = PostgresqlLedger(self._url, Access.DAEMON, self.user, pool=1)
+        other._was_opened = True
+        return other
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Begin a transaction. Raises LedgerError, at once if the database was just unreachable."""
         self._check_quiet()
         try:
-            with self._engine.begin() as connection:
+            with sessions.begin(self._engine) as connection:
                 yield connection
+                connection.commit()
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as exc:
+            if is_content(exc):
+                raise refused_row(self.place, exc) from exc
             if not isinstance(exc, sa.exc.TimeoutError) and not _is_refusal(exc):
                 self._quiet_until = time.monotonic() + QUIET_S
             raise UnreachableError(self._describe(exc)) from exc
-        except sa.exc.DBAPIError as exc:
-            raise LedgerError(self._describe(exc)) from exc
+        except (sa.exc.DBAPIError, UnicodeError, OverflowError) as exc:
+            if is_content(exc):
+                raise refused_row(self.place, exc) from exc
+            if isinstance(exc, sa.exc.DBAPIError):
+                raise LedgerError(self._describe(exc)) from exc
+            raise
+        except EncodingError as exc:
+            if not self._was_opened:
+                raise
+            # Another database has its name by now; that ends no daemon that holds something.
+            raise UnreachableError(str(exc)) from exc
 
     def _check_quiet(self) -> None:
         if time.monotonic() < self._quiet_until:
@@ -229,6 +227,8 @@ class PostgresqlLedger(SharedLedger):
             return f"{self.place}: there is no ledger here; no daemon has run with it yet"
         if state == "42501":
             return f"{self.place}: {what}: the role needs to own the ledger's tables"
+        if advice := sessions.advice(what):
+            return f"{self.place}: the database cannot be used ({what}); {advice}"
         if isinstance(exc, sa.exc.ProgrammingError | sa.exc.DataError | sa.exc.IntegrityError):
             return f"{self.place}: the database refused ({what})"
         return (
@@ -263,41 +263,6 @@ def _is_refusal(exc: sa.exc.SQLAlchemyError) -> bool:
     """Check whether the server answered, and refused a single statement (lock, time limit)."""
     state = getattr(getattr(exc, "orig", None), "sqlstate", None) or ""
     return state.startswith(("55", "40")) or state == "57014"
-
-
-def _engine(url: DatabaseUrl, name: str, pool: int, *, is_read_only: bool) -> sa.Engine:
-    session = _SESSION_SETTINGS | ({"default_transaction_read_only": "on"} if is_read_only else {})
-    options = " ".join(f"-c {name}={value}" for name, value in session.items())
-    query = dict(url.query)
-    given = query.pop("options", "")
-    arguments: dict[str, Any] = {
-        **_NETWORK,
-        **query,
-        "application_name": name,
-        # Behind a pooler the next transaction may be on a connection that prepared nothing.
-        "prepare_threshold": None,
-        "options": f"{options} {given}".strip(),
-        **({"host": url.hosts, "port": url.ports} if url.hosts else {}),
-    }
-    try:
-        return sa.create_engine(
-            sa.URL.create(
-                "postgresql+psycopg",
-                username=url.username,
-                password=url.password,
-                database=url.database,
-            ),
-            connect_args={key: value for key, value in arguments.items() if value != ""},
-            pool_size=pool,
-            max_overflow=0,
-            pool_timeout=WAIT_FOR_CONNECTION_S,
-            pool_pre_ping=True,
-        )
-    except ImportError as exc:
-        raise LedgerError(
-            f"{url.shown}: the driver of PostgreSQL is not installed:"
-            " pip install 'cbmaintd[postgresql]'"
-        ) from exc
 
 
 def _to_member(row: sa.Row[Any], generation: int | None) -> Member:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -12,8 +13,9 @@ import sqlalchemy as sa
 from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.record import Record
 from daemon.ledger import rows, tables
+from daemon.ledger.changes import sift
 from daemon.ledger.ledger import COUNT_OVERRIDES, SharedLedger
-from daemon.ledger.postgresql import END_SESSIONS, LIVE, NOW, seed
+from daemon.ledger.postgresql.database import END_SESSIONS, LIVE, NOW, seed
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.windows.overrides import Override
 
@@ -33,7 +35,10 @@ _COUNTED = sa.select(
     .scalar_subquery()
     .label("members"),
     COUNT_OVERRIDES.scalar_subquery().label("overrides"),
+    sa.select(sa.func.count()).select_from(tables.claim).scalar_subquery().label("claims"),
 )
+_IS_FREE = sa.or_(tables.claim.c.owner.is_(None), tables.claim.c.expires < NOW)
+_FREE = sa.select(tables.claim.c.cluster).where(_IS_FREE)
 _RECORDED = sa.select(tables.record.c.cluster).distinct()
 
 
@@ -66,7 +71,8 @@ class Heartbeat:
     """What the database answers to one heartbeat.
 
     `members` counts those whose file is the configuration in force, whose generation and digest are
-    here; `recorded` are the clusters that have records.
+    here; `recorded` are the clusters that have records, `free` those that nobody has, of so many
+    `claims` that there are.
     """
 
     now: datetime
@@ -75,6 +81,8 @@ class Heartbeat:
     members: int
     recorded: frozenset[str]
     overrides: int
+    claims: int
+    free: frozenset[str]
     stale: tuple[Stale, ...]
 
 
@@ -119,15 +127,19 @@ class Claims:
                 members=counted.members,
                 recorded=frozenset(connection.execute(_RECORDED).scalars()),
                 overrides=counted.overrides,
+                claims=counted.claims,
+                free=frozenset(connection.execute(_FREE).scalars()),
                 stale=self._stale(connection),
             )
 
-    def renew(self, lease: timedelta) -> dict[str, int]:
-        """Renew our claims, and return the epochs of those that are still ours."""
+    def renew(self, lease: timedelta, ended: Mapping[str, int]) -> dict[str, int]:
+        """Renew our claims but those that have *ended*; return the epochs of those still ours."""
+        pairs = sa.tuple_(tables.claim.c.cluster, tables.claim.c.epoch)
+        kept = pairs.not_in(list(ended.items())) if ended else sa.true()
         with self._ledger.transaction() as connection:
             found = connection.execute(
                 sa.update(tables.claim)
-                .where(self._mine, tables.claim.c.expires > NOW)
+                .where(self._mine, tables.claim.c.expires > NOW, kept)
                 .values(expires=NOW + lease)
                 .returning(tables.claim.c.cluster, tables.claim.c.epoch)
             ).all()
@@ -173,10 +185,7 @@ class Claims:
         """Claim up to *most* free clusters of those called *names*, but none of *except_*."""
         if not most:
             return []
-        claim, free = (
-            tables.claim,
-            sa.or_(tables.claim.c.owner.is_(None), tables.claim.c.expires < NOW),
-        )
+        claim = tables.claim
         with self._ledger.transaction() as connection:
             known = set(connection.execute(sa.select(claim.c.cluster)).scalars())
             new = [{"cluster": name, "expires": NOW} for name in sorted(set(names) - known)]
@@ -185,7 +194,7 @@ class Claims:
             connection.execute(END_SESSIONS, {"me": self._me})
             query = (
                 sa.select(claim.c.cluster)
-                .where(claim.c.cluster.in_(set(names) - set(except_)), free)
+                .where(_is_one_of(set(names) - set(except_)), _IS_FREE)
                 .order_by(sa.func.random())
                 .limit(most)
                 .with_for_update(skip_locked=True)
@@ -193,7 +202,7 @@ class Claims:
             chosen = list(connection.execute(query).scalars())
             taken = connection.execute(
                 sa.update(claim)
-                .where(claim.c.cluster.in_(chosen))
+                .where(_is_one_of(chosen))
                 .values(owner=self._me, epoch=claim.c.epoch + 1, expires=NOW + lease)
                 .returning(claim.c.cluster, claim.c.epoch)
             ).all()
@@ -224,17 +233,23 @@ class Claims:
         """Note the last stale attempt of each of our clusters whose effect is being checked."""
         with self._ledger.transaction() as connection:
             for cluster, number in last.items():
-                mine = sa.and_(self._mine, tables.claim.c.cluster == cluster)
+                is_held = sa.and_(self._mine, tables.claim.c.expires > NOW)
+                mine = sa.and_(is_held, tables.claim.c.cluster == cluster)
                 connection.execute(sa.update(tables.claim).where(mine).values(looked=number))
 
-    def keep_stale(self, attempts: Sequence[tuple[int, Attempt]]) -> None:
-        """Write attempts that were recorded too late as stale, each with its claim's epoch."""
+    def keep_stale(self, attempts: Sequence[tuple[int, Attempt]]) -> list[tuple[Attempt, str]]:
+        """Write attempts that were recorded too late as stale, each with its claim's epoch.
+
+        Return those that the database refuses for what is in them, and why.
+        """
         late = [
             rows.from_attempt(replace(attempt, outcome=Outcome.STALE), self._me, epoch)
             for epoch, attempt in attempts
         ]
         with self._ledger.transaction() as connection:
-            connection.execute(sa.insert(tables.attempt), late)
+            put = partial(tables.execute_many, connection, tables.INSERT_ATTEMPT)
+            refused = sift(connection, late, put)
+        return [(attempts[at][1], why) for at, why in refused.items()]
 
     def leave(self) -> None:
         """Delete our membership; claims stay until they are given back or expire."""
@@ -255,6 +270,11 @@ class Claims:
     def overrides(self) -> list[Override]:
         """List people's decisions, the oldest first."""
         return self._ledger.overrides()
+
+
+def _is_one_of(names: Collection[str]) -> sa.ColumnElement[bool]:
+    """Check the cluster; one parameter for thousands of names, and one statement for all."""
+    return tables.claim.c.cluster == sa.any_(sa.literal(sorted(names), sa.ARRAY(sa.Text)))
 
 
 def _insert(table: sa.Table) -> Insert:

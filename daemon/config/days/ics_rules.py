@@ -1,0 +1,120 @@
+"""Follow the rules of repetition (RFC 5545, 3.8.5.3) of an iCalendar event of whole days."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, time
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from daemon.config.days.ics_events import Event, Property
+from daemon.config.days.ics_values import Span, date_of, start_of, wall_time, zone_of
+from daemon.windows.dates import FIRST_YEAR, LAST_YEAR
+from daemon.windows.recurrence.reader import check_rrule, rrule_times
+
+RULES_LIMIT = 500
+PERIODS_LIMIT = 1_000_000
+"""How many rules may be followed, and how many of their periods together: it takes seconds."""
+
+_FIRST = datetime(FIRST_YEAR, 1, 1)  # noqa: DTZ001  # on the event's own clock
+_LAST = datetime(LAST_YEAR, 12, 31, 23, 59, 59)  # noqa: DTZ001
+
+_PERIODS_A_YEAR = {"YEARLY": 1, "MONTHLY": 12, "WEEKLY": 53, "DAILY": 366}
+
+# RFC 5545, 3.3.10: these "MUST be ignored" in a series of days.
+_OF_THE_CLOCK = ("BYHOUR=", "BYMINUTE=", "BYSECOND=")
+
+
+class Unused(StrEnum):
+    """A rule that is passed over."""
+
+    EMPTY = "with an empty rule of repetition"
+    ENDED = "with a rule of repetition that ends (UNTIL) before it begins"
+
+
+def check_work(events: Iterable[Event]) -> None:
+    """Raise ValueError if the rules of *events* of whole days take too long to follow together."""
+    rules = periods = 0
+    for event in events:
+        for rule in (*event.all("RRULE"), *event.all("EXRULE")):
+            rules += 1
+            periods += _periods(event, rule)
+    if rules > RULES_LIMIT:
+        raise ValueError(
+            f"has {rules:,} rules of repetition (RRULE) of all-day events; at most {RULES_LIMIT:,}"
+            " are read"
+        )
+    if periods > PERIODS_LIMIT:
+        raise ValueError(
+            f"has rules of repetition (RRULE) over more than {PERIODS_LIMIT:,} days, weeks, months"
+            f" and years up to {LAST_YEAR}: give them an end (UNTIL)"
+        )
+
+
+def unused(event: Event, rule: Property) -> Unused | None:
+    """Return why a rule adds no day to those of the event itself, if it does not."""
+    if not _parts(rule):
+        return Unused.EMPTY
+    return Unused.ENDED if _last(event, rule) < wall_time(start_of(event), None) else None
+
+
+def repetitions(event: Event, span: Span, rule: Property) -> Iterator[date]:
+    """Yield the first days on which an event of *span* is repeated, up to `LAST_YEAR`.
+
+    Raises:
+        ValueError: the rule cannot be used.
+
+    """
+    if unused(event, rule):
+        return
+    begin = wall_time(start_of(event), None)
+    # Of an event in UTC, whose day is another in its own zone.
+    shift = span.first - begin.date()
+    parts = [part for part in _parts(rule) if not _says_nothing(part)]
+    text = ";".join(parts)
+    try:
+        if not any(part.startswith("FREQ=") and part[5:] in _PERIODS_A_YEAR for part in parts):
+            raise ValueError("finer than DAILY, or no frequency")  # noqa: TRY301
+        check_rrule(text, begin)
+    except ValueError as exc:
+        reason = "it is not as in RFC 5545, finer than DAILY, too much, or never fires"
+        raise ValueError(f"line {rule.line}: its RRULE cannot be used: {reason}") from exc
+    last = min(_last(event, rule), _LAST)
+    # The zone is for an UNTIL in UTC, which was taken out.
+    times = rrule_times(text, begin, ZoneInfo("UTC"), max(begin, _FIRST), last)
+    yield from (at.date() + shift for at in times if at > begin)
+
+
+def _periods(event: Event, rule: Property) -> int:
+    """Return how many days, weeks, months or years a rule goes through, at most."""
+    named = dict(part.partition("=")[::2] for part in _parts(rule))
+    a_year = _PERIODS_A_YEAR.get(named.get("FREQ", ""), 0)
+    interval = named.get("INTERVAL", "")
+    step = int(interval) if re.fullmatch("[0-9]{1,6}", interval) else 1
+    begin = max(start_of(event).year, FIRST_YEAR)
+    years = max(min(_last(event, rule), _LAST).year - begin + 1, 0)
+    return years * a_year // max(step, 1)
+
+
+def _parts(rule: Property) -> list[str]:
+    """Return the parts of a rule; calendar programs write empty ones, as after the last `;`."""
+    return [part.strip() for part in rule.value.upper().split(";") if part.strip()]
+
+
+def _says_nothing(part: str) -> bool:
+    """Check whether a part is not followed: UNTIL is another's work, -1 is Exchange's for ever."""
+    return part.startswith(("UNTIL=", "COUNT=-", *_OF_THE_CLOCK))
+
+
+def _last(event: Event, rule: Property) -> datetime:
+    """Return the end of a rule on the event's own clock; one that is a day includes it."""
+    start = start_of(event)
+    ends = [part.removeprefix("UNTIL=") for part in _parts(rule) if part.startswith("UNTIL=")]
+    if not ends:
+        return _LAST
+    until = date_of(Property(rule.line, f"UNTIL of {rule.name}", ends[0], {}))
+    if not isinstance(until, datetime):
+        return datetime.combine(until, time.max)
+    is_in_utc = isinstance(start, datetime) and start.tzinfo is not None
+    return wall_time(until, None if is_in_utc else zone_of(event))

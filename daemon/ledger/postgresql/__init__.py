@@ -1,0 +1,1 @@
+"""The ledger in PostgreSQL, which daemons on several machines share; who has which cluster."""

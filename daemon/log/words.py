@@ -1,0 +1,68 @@
+"""An event of the log in words for people; pure. How times read is up to whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Final
+
+from daemon.core.summary import outcome
+from daemon.wording import enumerated, printable
+
+Times = Callable[[datetime], str]
+"""Returns an aware instant as people read it."""
+
+_LONGEST: Final = 500
+"""Characters of one value that people are told."""
+
+
+class Filled(dict[str, str]):
+    """The words of an event by name, for `format_map`; what it does not know reads as `?`."""
+
+    def __init__(self, event: str, keys: Mapping[str, object], times: Times) -> None:
+        """Take the keys of a line of the log."""
+        super().__init__({key: plain(value, times) for key, value in keys.items()})
+        due = keys.get("next_attempt")
+        self["event"] = plain(event, times)
+        self["where"] = plain(f"{keys.get('cluster')}/{keys.get('repository')}", times)
+        self["again"] = (
+            f"tried again at {plain(due, times)}" if due else "not tried again by itself"
+        )
+        self["counted"] = _counted(keys, times)
+        self["outcome"] = printable(outcome(keys)) if "wanted" in keys else "?"
+        self["rest"] = enumerated(
+            f"{plain(key, times)} {plain(value, times)}"
+            for key, value in keys.items()
+            if key != "traceback"
+        )
+
+    def __missing__(self, key: str) -> str:
+        """Return a mark for what is not there."""
+        return "?"
+
+
+def _counted(keys: Mapping[str, object], times: Times) -> str:
+    """Return how many repositories an opening is for, as far as that is known."""
+    count, silent = keys.get("repositories"), keys.get("unanswered")
+    parts = ["its repositories are not known" if count is None else f"{count} repositories"]
+    if isinstance(silent, list | tuple) and silent:
+        parts.append(f"no answer from {enumerated(plain(each, times) for each in silent)}")
+    return "; ".join(parts)
+
+
+def plain(value: object, times: Times) -> str:
+    """Return a value of the log for people, `printable` and bounded: lists with commas."""
+    match value:
+        case datetime():
+            return times(value)
+        case date():
+            return value.isoformat()
+        case dict():
+            return " ".join(plain(inner, times) for inner in value.values())
+        case list() | tuple():
+            return enumerated(plain(inner, times) for inner in value)
+        case None:
+            return ""
+        case _:
+            text = printable(str(value))
+            return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

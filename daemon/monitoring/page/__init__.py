@@ -1,0 +1,1 @@
+"""The page that people look at: read-only HTML, made from a frozen scene on the server's thread."""

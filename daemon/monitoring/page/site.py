@@ -1,0 +1,198 @@
+"""The addresses of the page, and the HTML for each; made on the thread of the little server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from importlib.resources import files
+from urllib.parse import parse_qs, unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+import jinja2
+from markupsafe import Markup
+
+from daemon.durations import format_duration
+from daemon.monitoring.endpoint import Page
+from daemon.monitoring.page import views
+from daemon.monitoring.page.scene import Scene
+from daemon.monitoring.page.strips import WIDTH, Kind, Span, Strip, Strips
+from daemon.wording import printable
+
+EVERY_S = 15
+MOST_WINDOWS = 100
+MOST_ROWS = 100
+MOST_PENDING = 10
+MOST_LISTED = 500
+MOST_UPCOMING = 10
+MOST_FAULTS = 20
+MOST_ENTRIES = 50
+"""How many of each are shown; what is left out is counted. With all of them the page stays below
+300 kB."""
+
+_HTML = "text/html; charset=utf-8"
+_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_TEMPLATES = files(__package__) / "templates"
+
+
+class Site:
+    """The page at `/`, and one for each window and cluster."""
+
+    def __init__(self, scene: Callable[[], Scene]) -> None:
+        """Ask for the *scene* when somebody asks for a page."""
+        self._scene = scene
+        self._style = (_TEMPLATES / "style.css").read_bytes()
+        self._strips = Strips()
+        self._templates = jinja2.Environment(
+            loader=jinja2.FunctionLoader(lambda name: (_TEMPLATES / name).read_text()),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            finalize=_harmless,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def find(self, target: str) -> Callable[[], Page] | None:
+        """Return what makes the page at *target*, the path and query of a request; None if none."""
+        path, query = urlsplit(target).path, urlsplit(target).query
+        if path == "/style.css":
+            return lambda: Page(HTTPStatus.OK, self._style, "text/css; charset=utf-8", _HEADERS)
+        refreshes = parse_qs(query).get("refresh") != ["off"]
+        if path == "/":
+            return lambda: self._overview(refreshes=refreshes)
+        for prefix, make in (("/windows/", self._window), ("/clusters/", self._cluster)):
+            if path.startswith(prefix):
+                name = unquote(path.removeprefix(prefix))
+                return lambda: make(name, refreshes=refreshes)
+        return None
+
+    def _overview(self, *, refreshes: bool) -> Page:
+        scene = self._scene()
+        span, strips = self._strips.of(scene)
+        openings = views.open_now(scene)
+        marks = (mark for strip in strips.values() for mark in strip.marks)
+        ahead = (mark for mark in marks if mark.opening.start > scene.now)
+        upcoming = sorted(ahead, key=lambda mark: (mark.opening.start, mark.opening.window))
+        return self._page(
+            "overview.html",
+            scene,
+            span,
+            refreshes=refreshes,
+            verdict=views.verdict(scene, openings),
+            problems=scene.problems,
+            open_now=openings,
+            upcoming=upcoming[:MOST_UPCOMING],
+            strips=list(strips.values())[:MOST_WINDOWS],
+            more_windows=max(len(strips) - MOST_WINDOWS, 0),
+            clusters=views.clusters(scene),
+            history=views.history(scene)[:MOST_ENTRIES],
+        )
+
+    def _window(self, name: str, *, refreshes: bool) -> Page:
+        scene = self._scene()
+        span, strips = self._strips.of(scene)
+        if name not in strips:
+            return _missing("window")
+        return self._page(
+            "window.html",
+            scene,
+            span,
+            refreshes=refreshes,
+            window=scene.timeline.windows[name],
+            strip=strips[name],
+            open_now=[each for each in views.open_now(scene) if each.opening.window == name],
+            history=views.history(scene, window=name)[:MOST_ENTRIES],
+        )
+
+    def _cluster(self, name: str, *, refreshes: bool) -> Page:
+        scene = self._scene()
+        span, _ = self._strips.of(scene)
+        found = next((each for each in views.clusters(scene) if each.name == name), None)
+        if found is None:
+            return _missing("cluster")
+        windows = sorted(w for w in scene.timeline.windows if name in scene.timeline.clusters_of(w))
+        return self._page(
+            "cluster.html",
+            scene,
+            span,
+            refreshes=refreshes,
+            each=found,
+            windows=windows,
+            history=views.history(scene, cluster=name)[:MOST_ENTRIES],
+        )
+
+    def _page(
+        self, template: str, scene: Scene, span: Span, *, refreshes: bool, **values: object
+    ) -> Page:
+        html = self._templates.get_template(template).render(
+            scene=scene,
+            span=span,
+            span_width=WIDTH,
+            now_x=span.x(scene.now),
+            zone_name=scene.zone.key,
+            refreshes=refreshes,
+            every=EVERY_S,
+            instant=_Instants(scene.now, scene.zone),
+            day_name=lambda day: f"{day.astimezone(scene.zone):%a %-d}",
+            duration=format_duration,
+            strip_text=lambda strip: _told(strip, scene.zone),
+            most_rows=MOST_ROWS,
+            most_pending=MOST_PENDING,
+            most_listed=MOST_LISTED,
+            most_faults=MOST_FAULTS,
+            **values,
+        )
+        headers = _HEADERS | ({"Refresh": str(EVERY_S)} if refreshes else {})
+        return Page(HTTPStatus.OK, html.encode(), _HTML, headers)
+
+
+class _Instants:
+    """Writes instants as clocks in one zone show them, with the day where it is not today."""
+
+    def __init__(self, now: datetime, zone: ZoneInfo) -> None:
+        self._now, self._zone = now.astimezone(zone), zone
+
+    def __call__(
+        self, at: datetime, *, seconds: bool = False, since: datetime | None = None
+    ) -> Markup:
+        """Return an element that shows *at*, in UTC to who asks; its day unless *since* has it."""
+        local = at.astimezone(self._zone)
+        beside = since.astimezone(self._zone) if since else self._now
+        time = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+        if local.date() != beside.date():
+            year = "" if local.year == self._now.year else " %Y"
+            time = f"{local.strftime(f'%a %-d %b{year}')} {time}"
+        utc = f"{at:%Y-%m-%d %H:%M} UTC"
+        return Markup(
+            '<time datetime="{}" title="{}">{}<span class="unseen"> ({})</span></time>'
+        ).format(f"{at:%Y-%m-%dT%H:%M:%SZ}", utc, time, utc)
+
+
+def _told(strip: Strip, zone: ZoneInfo) -> str:
+    """Return in words what a strip shows."""
+    counts = {kind: sum(mark.kind is kind for mark in strip.marks) for kind in Kind}
+    named = {Kind.OPEN: "openings", Kind.SKIPPED: "skipped", Kind.EXCLUDED: "excluded"}
+    parts = [f"{count} {named[kind]}" for kind, count in counts.items() if count]
+    first = next((mark for mark in strip.marks if mark.kind is Kind.OPEN), None)
+    if first:
+        parts.append(f"the first {first.opening.start.astimezone(zone):%a %-d %b %H:%M}")
+    if strip.changes:
+        parts.append(f"a clock change {strip.changes[0].at.astimezone(zone):%a %-d %b}")
+    return f"{strip.window.name}: {', '.join(parts) or 'no openings'} in two weeks"
+
+
+def _missing(what: str) -> Page:
+    return Page(HTTPStatus.NOT_FOUND, f"there is no {what} of that name\n".encode())
+
+
+def _harmless(value: object) -> object:
+    """Return a value as a template may show it: of texts what is printable; escaped after that."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -1,0 +1,143 @@
+"""What templates are told of a scene, in the words of `status`: verdicts, states, rows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from daemon.core.attempt import Attempt
+from daemon.core.progress import Progress
+from daemon.core.record import Record
+from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
+from daemon.windows.overrides import Override
+from daemon.windows.window import Opening
+from daemon.wording import enumerated
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to "may I start?"; `kind` is a class of the style sheet, `short` for the title."""
+
+    kind: str
+    sign: str
+    text: str
+    short: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenView:
+    """An opening that holds repositories, and how far it is; before its start it only pauses."""
+
+    opening: Opening
+    progress: Progress
+    has_begun: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterView:
+    """A cluster, its state in a word, what is held there, and the records of owed backups."""
+
+    name: str
+    kind: str
+    sign: str
+    state: str
+    scene: ClusterScene
+    holds: tuple[Record, ...]
+    owed: tuple[Record, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryView:
+    """A row of the history."""
+
+    at: datetime
+    action: str
+    cluster: str
+    repository: str
+    windows: tuple[str, ...]
+    kind: str
+    result: str
+
+
+def open_now(scene: Scene) -> list[OpenView]:
+    """Return the openings that hold repositories, by their start."""
+    holding: dict[str, Opening] = {o.id: o for o in scene.timeline.covering(scene.now)}
+    for cluster in scene.clusters:
+        holding |= {o.id: o for o in scene.timeline.holding(cluster.name, scene.now)}
+    return [
+        OpenView(opening, scene.progress.get(opening.id, Progress()), opening.start <= scene.now)
+        for opening in sorted(holding.values(), key=lambda o: (o.start, o.window))
+    ]
+
+
+def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
+    """Return whether everything that is open is paused."""
+    begun = [each for each in openings if each.has_begun]
+    if not begun:
+        return Verdict("quiet", "○", "No window is open.", "no window is open")
+    wanted = sum(cluster.wanted for cluster in scene.clusters)
+    paused = wanted - sum(cluster.pending for cluster in scene.clusters)
+    if all(each.progress.is_complete for each in begun):
+        text = f"Everything is paused: {paused} of {wanted}. You may start."
+        return Verdict("ok", "✓", text, f"{paused} of {wanted} paused")
+    silent = sorted({name for each in begun for name in each.progress.silent})
+    more = (
+        f"; {enumerated(silent)} {'does' if len(silent) == 1 else 'do'} not answer"
+        if silent
+        else ""
+    )
+    text = f"Not everything is paused: {paused} of {wanted}{more}."
+    return Verdict("wait", "…", text, f"{paused} of {wanted} paused")
+
+
+def clusters(scene: Scene) -> list[ClusterView]:
+    """Return the clusters by name, those that do not answer first."""
+    found = [_cluster(each) for each in scene.clusters]
+    return sorted(found, key=lambda each: (each.kind != "bad", each.name))
+
+
+def history(
+    scene: Scene, *, window: str | None = None, cluster: str | None = None
+) -> list[HistoryView]:
+    """Return what was done last, the newest first; of one window or cluster, if given."""
+    rows = (_row(entry) for entry in sorted(scene.history, key=lambda e: e.at, reverse=True))
+    return [
+        row
+        for row in rows
+        if (window is None or window in row.windows) and (cluster is None or cluster == row.cluster)
+    ]
+
+
+def _cluster(scene: ClusterScene) -> ClusterView:
+    holds = sorted((r for r in scene.records if r.is_hold), key=lambda r: r.key)
+    owed = sorted((r for r in scene.records if r.backup_due), key=lambda r: r.key)
+    if scene.unreachable:
+        error = scene.unreachable
+        kind, sign = "bad", "✗"
+        state = f"does not answer ({error.error}): {error.message}"
+    elif scene.is_up:
+        kind, sign, state = "ok", "✓", "answers"
+    else:
+        kind, sign, state = "quiet", "○", "not asked yet"
+    return ClusterView(scene.name, kind, sign, state, scene, tuple(holds), tuple(owed))
+
+
+def _row(entry: HistoryScene) -> HistoryView:
+    match entry.what:
+        case Attempt() as attempt:
+            result = str(attempt.error or attempt.outcome)
+            if attempt.error and attempt.message:
+                result = f"{result}: {attempt.message}"
+            return HistoryView(
+                entry.at,
+                attempt.action,
+                attempt.cluster,
+                attempt.repository or "",
+                attempt.windows,
+                "bad" if attempt.error else "ok",
+                result,
+            )
+        case Override() as decision:
+            by = f"by {decision.by}{f': {decision.reason}' if decision.reason else ''}"
+            return HistoryView(entry.at, decision.kind, "", "", (decision.window,), "", by)

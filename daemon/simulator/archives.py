@@ -1,0 +1,97 @@
+"""Archives on this machine: the folder of a repository, where its archive can be made at all.
+
+An archive whose parent does not exist is believed: most who try the simulator have no `/archives`.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from daemon.simulator.refusals import Json, Refusal
+
+_CLOUDS = {"s3://": "AWS", "gs://": "GCP", "az://": "Azure"}
+_MARK = ".backup"
+"""The file by which `cbbackupmgr` knows a folder as an archive."""
+
+
+def is_cloud(archive: str) -> bool:
+    """Check whether an archive is in an object store."""
+    return archive.startswith(tuple(_CLOUDS))
+
+
+def cloud(archive: str, body: Json) -> Json | None:
+    """Return what is shown of an archive's object store; None for a folder.
+
+    Raises:
+        Refusal: the path is relative, or what the object store needs is incomplete.
+
+    """
+    if not is_cloud(archive):
+        if not archive.startswith("/"):
+            raise Refusal(400, f"archive '{archive}' has to be an absolute path")
+        return None
+    name = body.get("cloud_credential_name", "")
+    pair = [bool(body.get(f"cloud_credentials_{key}")) for key in ("id", "key")]
+    if not body.get("cloud_staging_dir"):
+        raise Refusal(400, "cloud_staging_dir is required for a cloud archive")
+    if bool(name) == any(pair) or any(pair) != all(pair):
+        raise Refusal(400, "either a credential name or a credential id and key are required")
+    if not name and not body.get("cloud_region"):
+        raise Refusal(400, "cloud_region is required with a credential id and key")
+    return {
+        "credentials_name": name,
+        "staging_dir": body["cloud_staging_dir"],
+        "endpoint": body.get("cloud_endpoint", ""),
+        "force_path_style": body.get("cloud_force_path_style", False),
+        "provider": _CLOUDS[archive[:5]],
+    }
+
+
+def prepare(archive: str, repo: str) -> bool:
+    """Make the folder of a repository; return whether there is one.
+
+    Raises:
+        Refusal: the archive is a file, a folder nobody may write, or one of something else.
+
+    """
+    if is_cloud(archive):
+        return False
+    path = Path(archive)
+    try:
+        _check(path)
+    except OSError as exc:
+        raise _unusable(archive, exc.strerror or "input/output error") from exc
+    if not path.parent.is_dir():
+        return False
+    with suppress(OSError):
+        (path / repo).mkdir(parents=True, exist_ok=True)
+        (path / _MARK).touch()
+    return (path / repo).is_dir()
+
+
+def is_lost(archive: str, repo: str) -> bool:
+    """Check whether the folder of a repository that had one is gone."""
+    return not (Path(archive) / repo).is_dir()
+
+
+def remove(archive: str, repo: str) -> None:
+    """Remove the folder of a repository; anything that others put there stays, and so does it."""
+    with suppress(OSError):
+        (Path(archive) / repo).rmdir()
+
+
+def _check(path: Path) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise _unusable(str(path), "not a directory")
+    # As root everything is open to us, but not to the service, which is none.
+    if not path.stat().st_mode & 0o222:
+        raise _unusable(str(path), "permission denied")
+    if not (path / _MARK).exists() and any(path.iterdir()):
+        raise _unusable(str(path), "the directory is not empty")
+
+
+def _unusable(archive: str, why: str) -> Refusal:
+    return Refusal(500, "Could not create archive", f"failed to open archive {archive}: {why}")

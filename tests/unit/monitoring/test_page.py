@@ -1,0 +1,200 @@
+"""The page: what it says of a scene, that nothing in it is more than text, and what it costs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from html import unescape
+from html.parser import HTMLParser
+from urllib.parse import quote
+
+import pytest
+
+from daemon.monitoring.endpoint import Page
+from daemon.monitoring.page.scene import Scene
+from daemon.monitoring.page.site import Site
+from daemon.monitoring.page.strips import Kind, Span, Strips, strip
+from daemon.windows.timeline import Timeline
+from tests.unit.monitoring.page_scenes import BERLIN, EVIL, NOW, busy, hostile, large, scene, window
+
+LARGEST_PAGE = 300_000
+
+
+def page_of(found: Scene, target: str = "/") -> Page:
+    """Return the page at *target*, which there is."""
+    make = Site(lambda: found).find(target)
+    assert make is not None
+    return make()
+
+
+def html_of(found: Scene, target: str = "/") -> str:
+    """Return the HTML at *target*."""
+    return page_of(found, target).body.decode()
+
+
+def text_of(found: Scene, target: str = "/") -> str:
+    """Return what a person reads at *target*, in one line."""
+    html = re.sub(r'<span class="unseen">.*?</span>', "", html_of(found, target))
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+class Shape(HTMLParser):
+    """The elements and attributes of a page: what of it is no text."""
+
+    def __init__(self, html: str) -> None:
+        """Read *html*."""
+        super().__init__()
+        self.parts: set[tuple[str, str]] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element and the names of its attributes."""
+        self.parts |= {(tag, name) for name, _ in attrs} | {(tag, "")}
+
+
+def test_it_answers_whether_one_may_start() -> None:
+    """Nothing open, all paused, and not all: each is said first, with what is missing and why."""
+    found = busy()
+    paused = {id_: type(each)(wanted=3, paused=3) for id_, each in found.progress.items()}
+
+    assert "No window is open." in text_of(scene())
+    prod = replace(found.clusters[0], pending=0)
+    all_paused = replace(found, progress=paused, clusters=(prod,))
+    assert "Everything is paused: 4 of 4. You may start." in text_of(all_paused)
+    missing = text_of(found)
+    assert "Not everything is paused: 3 of 5; dr does not answer." in missing
+    assert "prod /repository-3: not looked at yet" in missing
+    assert "dr : dr does not answer (refused)" in missing
+
+
+def test_it_tells_what_comes_and_what_does_not() -> None:
+    """Openings that are skipped or excluded stay visible, by whom and why; early pauses, too."""
+    text = text_of(busy())
+
+    assert "23:00 to Thu 22 Oct 01:00 no skipped by eve@ops1: no patches" in text
+    assert "Thu 22 Oct 23:00 to Fri 23 Oct 01:00 at Thu 22 Oct 22:45" in text
+    assert "no excluded" in text
+
+
+def test_it_tells_of_clusters_faults_members_and_what_was_done() -> None:
+    """All that somebody on call asks is on one page."""
+    text = text_of(busy())
+
+    assert "dr ✗ does not answer (refused): Connection refused 0 0 none yet" in text
+    assert "prod ✓ answers 3 1" in text
+    assert "The file was rejected" in text
+    assert "schedules.yaml:3:1: windows: unknown key" in text
+    assert "ops2 18 silent, has another file 0" in text
+    assert "skip nightly by eve@ops1: no patches" in text
+    assert "pause dr /orders nightly refused: Connection refused" in text
+
+
+def test_a_window_has_a_page_with_its_openings_in_words() -> None:
+    """What the drawing shows is written below it: skipped, excluded, and the clock change."""
+    text = text_of(busy(), "/windows/nightly")
+
+    assert "Patching of the hosts" in text
+    assert "23:00 to Thu 22 Oct 01:00 , skipped by eve@ops1 at 23:30 : no patches" in text
+    assert "Tue 27 Oct 23:00 to Wed 28 Oct 00:00" not in text
+    assert "excluded" in text
+    assert "Clocks in Europe/Berlin go back by 1h at Sun 25 Oct 02:00" in text
+    assert "1h" in text_of(busy(), "/windows/long")
+
+
+def test_a_cluster_has_a_page_with_what_is_held_and_owed() -> None:
+    """Its repositories by name, its windows, and what was done there."""
+    text = text_of(busy(), "/clusters/prod")
+
+    assert "Held: 3" in text
+    assert "repository-0 paused 23:30 nightly" in text
+    assert "Backups owed: 1 archive" in text
+    assert "pause prod /repository-1" in text
+    assert "dr /orders" not in text
+
+
+@pytest.mark.parametrize("target", ["/windows/none", "/clusters/none", "/windows/%00%ff"])
+def test_what_is_not_there_is_said(target: str) -> None:
+    """An address that somebody kept may name what is gone."""
+    assert page_of(scene(), target).status == 404
+
+
+def test_nothing_else_is_served() -> None:
+    """Neither files nor templates can be asked for."""
+    site = Site(scene)
+
+    assert [site.find(path) for path in ("/page", "/../site.py", "/base.html", "//x")] == [None] * 4
+
+
+@pytest.mark.parametrize("target", ["/", "/windows/nightly", "/clusters/prod", "/clusters/dr"])
+def test_no_text_is_more_than_text(target: str) -> None:
+    """Markup, controls and bidi marks of others: the elements are those of a harmless scene."""
+    html = html_of(hostile(), target)
+
+    assert Shape(html).parts <= Shape(html_of(busy(), target)).parts | {("svg", "aria-label")}
+    assert "&lt;img src=x" in html
+    assert not set("\x1b\u202e\u2028") & set(html)
+    assert "{{7*7}}" in unescape(html)
+
+
+def test_a_name_that_is_odd_has_an_address() -> None:
+    """A window that was opened by hand may have a space in its name, or worse."""
+    name = f"{EVIL} (unplanned)"
+
+    assert f'href="/windows/{quote(name)}"' in unescape(html_of(hostile()))
+    assert page_of(hostile(), f"/windows/{quote(name)}").status == 200
+
+
+def test_nobody_may_add_to_it() -> None:
+    """The policy allows the page's own style and nothing else; no style stands in an element."""
+    page = page_of(busy())
+
+    assert page.headers["Content-Security-Policy"].startswith(
+        "default-src 'none'; style-src 'self'"
+    )
+    assert not {name for _, name in Shape(page.body.decode()).parts} & {
+        "style",
+        "onload",
+        "onclick",
+    }
+    assert "<script" not in page.body.decode()
+
+
+def test_it_refreshes_unless_that_is_unwanted() -> None:
+    """By a header, which keeps the place; who reads slowly may stop it."""
+    assert page_of(scene()).headers["Refresh"] == "15"
+    assert "Refresh" not in page_of(scene(), "/?refresh=off").headers
+
+
+@pytest.mark.parametrize("target", ["/", "/clusters/cluster-03", "/windows/window-007"])
+def test_it_stays_small(target: str) -> None:
+    """Ten thousand repositories and two hundred windows: what is left out is counted."""
+    found = large()
+    html = html_of(found, target)
+
+    assert len(html) < LARGEST_PAGE
+    if target == "/":
+        assert "10000 of 10000 paused" in html
+        assert "100 more windows" in html
+
+
+def test_two_weeks_are_drawn_once() -> None:
+    """What was computed for one reader is there for the next, until something changes."""
+    found, strips = busy(), Strips()
+    first, again = (strips.of(each)[1] for each in (found, replace(found, problems=("new",))))
+    changed = strips.of(replace(found, timeline=Timeline(())))[1]
+
+    assert again is first
+    assert changed == {}
+
+
+def test_the_strip_has_true_lengths() -> None:
+    """A day of 25 hours is longer than one of 24, and an opening is where it is."""
+    span = Span.around(NOW, BERLIN)
+    lengths = [after - before for before, after in zip(span.days, span.days[1:], strict=False)]
+    marks = strip(window("nightly"), span, {}).marks
+
+    assert lengths[5] == timedelta(hours=25)
+    assert {mark.kind for mark in marks} == {Kind.OPEN}
+    assert all(mark.x >= 0 and mark.x + mark.width <= 1400 for mark in marks)
+    assert marks[0].x == 0.0
