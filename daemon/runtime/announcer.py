@@ -51,7 +51,7 @@ class Announcer:
         self._ended: dict[str, Opening] = {}
         self._settled: tuple[Opening, ...] | None = None
 
-    def is_news(self, timeline: Timeline, now: datetime) -> bool:
+    def _is_news(self, timeline: Timeline, now: datetime) -> bool:
         """Check whether an opening began or ended since the last call of `announce`."""
         covering = timeline.covering(now)
         # The timeline gives the same answer, not just an equal one, until it changes.
@@ -63,6 +63,8 @@ class Announcer:
 
     def announce(self, timeline: Timeline, now: datetime, standing: Standing) -> None:
         """Log which openings began since the last call, and notice which ended."""
+        if not self._is_news(timeline, now):
+            return
         covering = {opening.id: opening for opening in timeline.covering(now)}
         for opening in [o for id_, o in self._logged.items() if id_ not in covering]:
             # A person, or an edit, may have ended it before its time.

@@ -238,9 +238,7 @@ class Daemon:
         self._announce()
 
     def _announce(self) -> None:
-        timeline, now = self._rules.timeline, self._clock().wall
-        if self._announcer.is_news(timeline, now):
-            self._announcer.announce(timeline, now, self._fleet.lanes)
+        self._announcer.announce(self._rules.timeline, self._clock().wall, self._fleet.lanes)
 
     def _aim(self, settings: Settings) -> None:
         self._notifier.aim(() if self._parts.dry_run else settings.notify)
@@ -353,9 +351,8 @@ class Daemon:
     def _make_lane(
         self, settings: ClusterSettings, records: Iterable[Record], lease: Lease | None
     ) -> Lane:
-        listing = self._listings.pop(settings.name, None)
-        holdings = Holdings(self._notes.store(lease), records, listing)
-        return Lane(settings, holdings, self._lane_parts, lease)
+        store, listing = self._notes.store(lease), self._listings.pop(settings.name, None)
+        return Lane(settings, Holdings(store, records, listing), self._lane_parts, lease)
 
     def _rules_of(
         self, settings: Settings, decisions: Iterable[Override], *, may_pause: bool

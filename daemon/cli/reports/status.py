@@ -8,7 +8,7 @@ from datetime import datetime
 
 from rich.text import Text  # noqa: TID251  # as a type
 
-from daemon.cli.reports.progress import in_short, progress_json, reasons
+from daemon.cli.reports.openings import in_short, progress_json, reasons
 from daemon.cli.reports.skipped import Skipped
 from daemon.cli.reports.tables import (
     Row,
