@@ -64,6 +64,7 @@ class Targets:
             self._check_template(place, section.template, kind)
         if where is None:
             return None
+        self._check_matchers(place, section.matchers, kind)
         target = Target(
             name=section.name or f"{kind.key}-{index + 1}",
             kind=kind,
@@ -73,6 +74,7 @@ class Targets:
             windows=section.windows or ("*",),
             template=section.template,
             proxy=section.proxy,
+            matchers=section.matchers or (),
             headers=tuple(
                 Header(name, self._sources.path(value.file), value.env)
                 for name, value in (section.headers or {}).items()
@@ -105,6 +107,15 @@ class Targets:
             kind.check_template(text)
         except ValueError as exc:
             self._faults.add_at_key(place.at("template"), str(exc))
+
+    def _check_matchers(self, place: Place, matchers: tuple[str, ...] | None, kind: Kind) -> None:
+        if matchers is None and place.has("matchers"):
+            # What is wrong with them was noted where they were read.
+            return
+        try:
+            kind.check_matchers(matchers)
+        except ValueError as exc:
+            self._faults.add_at_key(place.at("matchers" if matchers else kind.key), str(exc))
 
     def _check_header(self, place: Place, header: Header) -> None:
         try:

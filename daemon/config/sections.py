@@ -217,6 +217,9 @@ class NotifySection(_WithKinds):
     headers: dict[fields.HeaderName, SecretHeader] | None = optional(
         "Headers that go along, as Authorization.", {"Authorization": {"file": "pager.token"}}
     )
+    matchers: Annotated[tuple[fields.AnyText, ...], OneOrMore("matcher")] | None = optional(
+        "Which alerts an Alertmanager silences: all of them must hold.", ['job="couchbase"']
+    )
     proxy: fields.Url | None = optional(
         "HTTP proxy to send by (the environment's is not used).", "http://proxy.example.com:3128"
     )

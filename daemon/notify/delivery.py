@@ -25,7 +25,6 @@ from daemon.service.wire_error import WireError
 
 TIMEOUTS = Timeouts(timedelta(seconds=5), timedelta(seconds=10), timedelta(seconds=20))
 _OK = range(200, 300)
-_PAGE_LIMIT = 64 * 1024
 _SHORTEST_SECRET = 6
 """Parts of a URL's path that are shorter are words."""
 
@@ -67,28 +66,33 @@ class Delivery:
             self._secrets[target.name] = secrets
             for secret in secrets:
                 self._redact(secret)
-        batch = Batch(url, notices, self._host, self._mask, target.template)
+        batch = Batch(
+            *(url, notices, self._host, self._mask, target.template, target.name, target.matchers)
+        )
         target.kind.send(batch, lambda message: self._post(message, target, own, secrets))
 
     def _post(
         self, message: Message, target: Target, own: Mapping[str, str], secrets: Sequence[str]
-    ) -> None:
-        headers = {**HEADERS, "Content-Type": message.content_type, **own}
+    ) -> bytes | None:
+        is_post = message.method == "POST"
+        kind = {"Content-Type": message.content_type} if is_post else {}
         try:
-            request = requests.Request("POST", message.url, headers, data=message.body).prepare()
+            request = requests.Request(
+                message.method, message.url, {**HEADERS, **kind, **own}, data=message.body or None
+            ).prepare()
         except ValueError:
             # Its text would quote the URL, which is a secret.
             said = "the URL cannot be used"
             raise DeliveryError(CallError.BAD_REQUEST, said, is_passing=False) from None
         try:
-            answer = asyncio.run(_sent(request, target.proxy))
+            answer = asyncio.run(_sent(request, target.proxy, message.limit))
         except WireError as exc:
-            if exc.status in _OK:
+            if exc.status in _OK and message.method != "GET":
                 # It was taken; what else is said is of no interest.
-                return
+                return None
             raise DeliveryError(exc.error, str(exc), is_passing=True) from None
         if answer.status in _OK:
-            return
+            return bytes(answer.body)
         error = statuses.error_of(answer.status) or CallError.UNEXPECTED
         said = statuses.message_of(answer.body, answer.headers.get("location"))
         raise DeliveryError(
@@ -100,11 +104,11 @@ class Delivery:
         )
 
 
-async def _sent(request: requests.PreparedRequest, proxy: str | None) -> Answer:
+async def _sent(request: requests.PreparedRequest, proxy: str | None, limit: int) -> Answer:
     """Send *request* by a connection of its own: nobody else waits on this thread's loop."""
     adapter = Adapter(tls_context(Tls()), TIMEOUTS)
     try:
-        return await adapter.send(Written.of(request, proxy), limit=_PAGE_LIMIT)
+        return await adapter.send(Written.of(request, proxy), limit=limit)
     finally:
         adapter.close()
 

@@ -14,28 +14,33 @@ from daemon.wording import printable
 MOST_LINES: Final = 20
 """How many notices one message to people lists; the rest is counted."""
 
+PAGE_LIMIT: Final = 64 * 1024
+
 Mask = Callable[[dict[str, object]], dict[str, object]]
 """Takes known secrets out of the values of a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A POST; the URL is a secret."""
+    """A request, nearly always a POST; the URL is a secret. An answer has at most *limit* bytes."""
 
     url: str
     body: bytes
     content_type: str = "application/json"
+    method: str = "POST"
+    limit: int = PAGE_LIMIT
 
 
-Post = Callable[[Message], None]
-"""Sends a message, once. Raises DeliveryError."""
+Post = Callable[[Message], bytes | None]
+"""Sends a message, once, and returns the answer, if there is any. Raises DeliveryError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one message is about, at least one notice; *url* is a secret, *host* this machine.
 
-    `template` is a body of the user's own, where there is one.
+    `template` is a body of the user's own, where there is one; `target` is the target's name, and
+    `matchers` choose alerts.
     """
 
     url: str
@@ -43,6 +48,8 @@ class Batch:
     host: str
     mask: Mask
     template: str | None = None
+    target: str = ""
+    matchers: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:

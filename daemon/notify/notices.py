@@ -30,6 +30,12 @@ RUN_SUCCEEDED: Final = Event(
     words="window {window} is over, and nothing is held for it any more",
 )
 
+SILENCE_WANTED: Final = Event(
+    "silence.wanted", Level.INFO, words="window {window} is open until {end}"
+)
+SILENCE_OVER: Final = Event("silence.over", Level.INFO, words="window {window} is over")
+SILENCES_KNOWN: Final = Event("silences.known", Level.INFO, words="open now: {openings}")
+
 NOTABLE: Final = (*events.COUNTED, OVERDUE)
 """The events of which a target may ask to be told."""
 

@@ -15,7 +15,9 @@ from daemon.log.events import Event, Level
 from daemon.notify.notices import Notice, Repeats, notice
 from daemon.notify.queues import Sender, TargetQueue
 from daemon.notify.runs import WATCHED, Runs
+from daemon.notify.silences import Silences
 from daemon.notify.targets import Target
+from daemon.windows.window import Opening
 
 
 class _Subscription:
@@ -28,21 +30,33 @@ class _Subscription:
         self.queue = TargetQueue(target, sender)
         self._repeats = Repeats()
         self.runs = Runs(clusters_of) if target.kind.follows_runs else None
+        self.silences = Silences() if target.kind.follows_openings else None
 
     def hear(self, found: Notice) -> None:
         """Queue *found* if the target asked for it."""
         if self.runs:
             news = self.runs.hear(found) if found.event in WATCHED else []
+        elif self.silences:
+            news = []
         else:
             uptime = timedelta(seconds=time.monotonic())
             is_wanted = found.event in self.target.events and self.target.is_about(found.windows)
             news = [found] if is_wanted and self._repeats.is_news(found, uptime) else []
         self._pass_on(news)
 
-    def follow(self, openings: Iterable[str], now: datetime) -> None:
-        """Queue notices of the runs that began or ended."""
+    def follow(self, openings: Mapping[str, Opening], held: Collection[str], now: datetime) -> None:
+        """Queue notices of the runs and silences that began or ended."""
         if self.runs:
-            self._pass_on(self.runs.follow(openings, now))
+            self._pass_on(self.runs.follow(openings.keys() | set(held), now))
+        elif self.silences:
+            mine = [each for each in openings.values() if self.target.is_about((each.window,))]
+            self._pass_on(self.silences.follow(mine, now))
+
+    def close(self, now: datetime, *, is_replaced: bool) -> None:
+        """Send what waits and end; what was silenced is not any more, unless another goes on."""
+        if self.silences and not is_replaced:
+            self._pass_on(self.silences.give_up(now))
+        self.queue.close()
 
     def _pass_on(self, news: Iterable[Notice]) -> None:
         for each in news:
@@ -67,9 +81,9 @@ class Notifier:
         self._turn = threading.Lock()
 
     @property
-    def follows_runs(self) -> bool:
-        """Whether any target follows runs."""
-        return any(subscription.runs for subscription in self._subscriptions.values())
+    def follows_openings(self) -> bool:
+        """Whether any target follows openings, as runs or as silences."""
+        return any(each.runs or each.silences for each in self._subscriptions.values())
 
     def aim(self, targets: Collection[Target]) -> None:
         """Replace the targets; close the queues of those that are gone."""
@@ -84,8 +98,10 @@ class Notifier:
                 or _Subscription(target, self._sender, self._clusters_of)
                 for target in targets
             }
-        for subscription in gone:
-            subscription.queue.close()
+        same = {(target.name, target.matchers) for target in targets}
+        for each in gone:
+            is_replaced = (each.target.name, each.target.matchers) in same
+            each.close(self._clock(), is_replaced=is_replaced)
 
     def hear(self, event: Event, level: Level, keys: Mapping[str, object]) -> None:
         """Take a line of the log."""
@@ -96,11 +112,11 @@ class Notifier:
             for subscription in self._subscriptions.values():
                 self._safely(subscription, lambda to: to.hear(found))
 
-    def follow(self, openings: Collection[str]) -> None:
-        """Take the ids of all openings that are open or held for."""
+    def follow(self, openings: Mapping[str, Opening], held: Collection[str]) -> None:
+        """Take what is open, by its id, and the ids of all openings that are held for."""
         with self._turn:
             for subscription in self._subscriptions.values():
-                self._safely(subscription, lambda to: to.follow(openings, self._clock()))
+                self._safely(subscription, lambda to: to.follow(openings, held, self._clock()))
 
     def close(self, within: timedelta) -> None:
         """Send what waits, for at most *within*; the log says how much is lost."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -30,6 +30,8 @@ class Kind(ABC):
     is_for_people: ClassVar[bool] = False
     # Whether it is told of openings as runs, in place of events.
     follows_runs: ClassVar[bool] = False
+    # Whether it is told of openings with their ends, in place of events.
+    follows_openings: ClassVar[bool] = False
 
     def __eq__(self, other: object) -> bool:
         """Compare by class: the process that reads the file has instances of its own."""
@@ -60,6 +62,11 @@ class Kind(ABC):
         """Check a body of the user's own. Raises ValueError."""
         raise ValueError("only a webhook has a body of one's own")
 
+    def check_matchers(self, matchers: Sequence[str] | None) -> None:
+        """Check what chooses alerts. Raises ValueError."""
+        if matchers is not None:
+            raise ValueError("only alertmanager has matchers")
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -75,7 +82,7 @@ class Target:
     """Somebody to tell: where a secret URL is found, which events, and of which windows (globs).
 
     `template` is the body of a webhook, None for our own; `proxy` the URL of an HTTP proxy;
-    `headers` go along, and are secrets like the URL.
+    `headers` go along, and are secrets like the URL; `matchers` choose an Alertmanager's alerts.
     """
 
     name: str
@@ -87,6 +94,7 @@ class Target:
     template: str | None = None
     proxy: str | None = None
     headers: tuple[Header, ...] = ()
+    matchers: tuple[str, ...] = ()
 
     def is_about(self, windows: Iterable[str]) -> bool:
         """Check whether any of *windows* is one of those asked for; true where there are none."""

@@ -244,10 +244,10 @@ class Daemon:
         self._notifier.aim(() if self._parts.dry_run else settings.notify)
 
     def _follow_runs(self, now: Moment) -> None:
-        """Notify targets that follow runs which of them began, or ended with nothing held."""
-        if self._notifier.follows_runs:
-            covering = {opening.id for opening in self._rules.timeline.covering(now.wall)}
-            self._notifier.follow(covering | self._fleet.openings)
+        """Notify targets that follow openings which of them began, or ended with nothing held."""
+        if self._notifier.follows_openings:
+            covering = {each.id: each for each in self._rules.timeline.covering(now.wall)}
+            self._notifier.follow(covering, self._fleet.openings)
 
     # The file
 

@@ -29,6 +29,7 @@ URLS = {
     "patching.ping": "https://x/y",
     "mail.url": "mailto://a:b@example.com",
     "pager.token": "Bearer x",
+    "alertmanager.url": "https://x/",
 }
 BESIDE = Attachments(Path("/nowhere"))
 ENVIRON = {"STAGING_PASSWORD": "secret", "PAGER_URL": "https://x/y"}
@@ -100,7 +101,8 @@ def test_what_is_a_comment_in_the_example_is_valid(loaded: Settings) -> None:
         "slack-1",
         "ping_url-2",
         "pager",
-        "apprise-4",
+        "alertmanager-4",
+        "apprise-5",
     ]
 
 

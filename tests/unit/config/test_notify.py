@@ -86,7 +86,12 @@ def test_a_webhook_may_have_a_template_and_a_proxy() -> None:
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("{}", "f.yaml:10:5: notify[0]: one of the keys webhook, slack, ping_url or apprise is"),
+        ("{}", "f.yaml:10:5: notify[0]: one of the keys webhook, slack, ping_url, alertmanager"),
+        ("{alertmanager: {env: HOOK}}", "notify[0].alertmanager: it needs matchers"),
+        ("{alertmanager: {env: HOOK}, matchers: []}", "notify[0].matchers: the list is empty"),
+        ("{alertmanager: {env: HOOK}, matchers: [job]}", 'notify[0].matchers: "job" is no matcher'),
+        ("{alertmanager: {env: HOOK}, matchers: [a=b], events: [overdue]}", "takes no events"),
+        ("{slack: {env: HOOK}, matchers: [a=b]}", "only alertmanager has matchers"),
         ("{slack: {env: HOOK}, webhook: {env: HOOK}}", "there is webhook already: only one of"),
         ("{slack: 'https://x/T0KEN'}", "notify[0].slack: a URL is refused here, since the file"),
         ("{slack: {}}", "notify[0].slack: one of the keys file or env is missing"),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,18 +15,29 @@ from daemon.log import events
 from daemon.log.events import Event, Level
 from daemon.log.interface import Log
 from daemon.log.tee import TeeLog
+from daemon.notify.kinds.alertmanager import ALERTMANAGER
 from daemon.notify.kinds.ping import PING
 from daemon.notify.kinds.webhook import WEBHOOK
-from daemon.notify.notices import RUN_FAILED, RUN_STARTED, RUN_SUCCEEDED, Notice
+from daemon.notify.notices import (
+    RUN_FAILED,
+    RUN_STARTED,
+    RUN_SUCCEEDED,
+    SILENCE_OVER,
+    SILENCE_WANTED,
+    SILENCES_KNOWN,
+    Notice,
+)
 from daemon.notify.notifier import Notifier
 from daemon.notify.queues import Pace, Sender
 from daemon.notify.targets import Kind, Target
+from daemon.windows.window import Opening, window_of
 from tests.unit.notify.test_queues import Book
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 AT_ONCE = Pace(timedelta(0), timedelta(0), timedelta(0))
 PATIENCE = timedelta(seconds=60)
 NIGHT = "night@2026-11-23T12:00:00Z"
+OTHER = "day@2026-11-23T13:00:00Z"
 A, B, C, D = map(Event, "abcd")
 
 
@@ -70,6 +84,19 @@ def target(name: str, kind: Kind = WEBHOOK, **more: object) -> Target:
     return Target(name, kind, url_env="URL", **more)  # type: ignore[arg-type]  # by field
 
 
+def opened(id_: str, hours: int = 1) -> Opening:
+    """Return an opening that lasts so long."""
+    return Opening(
+        window=window_of(id_),
+        start=NOW,
+        end=NOW + timedelta(hours=hours),
+        zone=ZoneInfo("UTC"),
+        day=NOW.date(),
+        dst=None,
+        pause_from=NOW,
+    )
+
+
 def failed(repository: str = "orders") -> dict[str, object]:
     """Return the keys of a failure in `night`."""
     return {
@@ -109,15 +136,70 @@ def test_a_ping_follows_openings(notifier: Notifier, mail: Mailbox) -> None:
     """A ping is sent at the start, for a failure, and when nothing is held any more."""
     notifier.aim([target("ping", PING), target("elsewhere", PING, windows=("day",))])
 
-    notifier.follow({NIGHT})
+    notifier.follow({NIGHT: opened(NIGHT)}, ())
     notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
     notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed("archive"))
-    notifier.follow({NIGHT})
-    notifier.follow(set())
+    notifier.follow({}, {NIGHT})
+    notifier.follow({}, ())
     notifier.close(PATIENCE)
 
-    assert notifier.follows_runs
+    assert notifier.follows_openings
     assert mail.got == [("ping", RUN_STARTED), ("ping", RUN_FAILED), ("ping", RUN_SUCCEEDED)]
+
+
+def test_a_silence_follows_what_is_open(notifier: Notifier, mail: Mailbox) -> None:
+    """It is wanted at the opening and with each other end, and over then, whatever is held."""
+    silenced = target("am", ALERTMANAGER, windows=("night",), matchers=("a=b",))
+    notifier.aim([silenced])
+
+    notifier.follow({NIGHT: opened(NIGHT), OTHER: opened(OTHER)}, ())
+    notifier.hear(events.REPOSITORY_FAILED, Level.ERROR, failed())
+    notifier.follow({NIGHT: opened(NIGHT)}, ())
+    notifier.follow({NIGHT: opened(NIGHT, hours=2)}, ())
+    notifier.follow({}, {NIGHT})
+    notifier.close(PATIENCE)
+
+    assert mail.got == [
+        ("am", SILENCES_KNOWN),
+        ("am", SILENCE_WANTED),
+        ("am", SILENCE_WANTED),
+        ("am", SILENCE_OVER),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        ({"name": "am", "proxy": "http://localhost:1"}, []),
+        ({"name": "am", "matchers": ("c=d",)}, [SILENCE_OVER]),
+        ({"name": "other"}, [SILENCE_OVER]),
+    ],
+)
+def test_a_target_that_is_gone_leaves_no_silence(
+    notifier: Notifier, mail: Mailbox, after: dict[str, Any], expected: list[Event]
+) -> None:
+    """What an edit takes away is not silenced any more, unless the same is silenced by another."""
+    before = target("am", ALERTMANAGER, matchers=("a=b",))
+    notifier.aim([before])
+    notifier.follow({NIGHT: opened(NIGHT)}, ())
+    begun = [("am", SILENCES_KNOWN), ("am", SILENCE_WANTED)]
+    (goes,) = (each for each in threading.enumerate() if each.name == "notify am")
+
+    notifier.aim([replace(before, **after)])
+    goes.join()
+    notifier.close(PATIENCE)
+
+    assert mail.got == begun + [("am", event) for event in expected]
+
+
+def test_a_stop_leaves_silences(notifier: Notifier, mail: Mailbox) -> None:
+    """The next start goes on with what is open; what no daemon minds has its end."""
+    notifier.aim([target("am", ALERTMANAGER, matchers=("a=b",))])
+    notifier.follow({NIGHT: opened(NIGHT)}, ())
+
+    notifier.close(PATIENCE)
+
+    assert [event for _, event in mail.got] == [SILENCES_KNOWN, SILENCE_WANTED]
 
 
 def test_an_edit_keeps_what_it_does_not_touch(notifier: Notifier, mail: Mailbox) -> None:
