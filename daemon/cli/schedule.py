@@ -14,13 +14,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from daemon.cli import output, places
-from daemon.cli.reports.skipped import Skipped
 from daemon.config import stored_configs
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.errors import ConfigError, LedgerError, UsageError
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
+from daemon.monitoring.status import Skipped
 from daemon.windows import overrides
 from daemon.windows.overrides import Override
 from daemon.windows.timeline import Timeline

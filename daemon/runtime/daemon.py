@@ -38,7 +38,7 @@ from daemon.runtime.health import Health, InForce, Snapshots
 from daemon.runtime.ledger_notes import Notes
 from daemon.runtime.parts import DaemonParts, HostParts
 from daemon.runtime.reload import ConfigFile, warn
-from daemon.runtime.rules import rules_at
+from daemon.runtime.rules import LookAhead, rules_at
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
 
@@ -75,6 +75,7 @@ class Daemon:
         self._file = ConfigFile(parts, host.environ)
         self._reading = WorkerThread("config")
         self._planning = WorkerThread("rules")
+        self._ahead = LookAhead(self._planning)
         self._settings = parts.settings
         self._applied: datetime | None = None
         self._earlier, self._listings = parts.earlier, dict(parts.listings)
@@ -206,6 +207,9 @@ class Daemon:
         self._errand("file", self._reload_if_changed)
         self._follow_runs(now)
         self._clusters.look(now.wall)
+        if self._ahead.is_due(now):
+            timeline = self._rules.timeline
+            self._errand("ahead", lambda: self._ahead.look(timeline, now))
         if self._forgetting.is_due(now):
             keep = self._settings.keep_history
             self._errand("forget", lambda: self._forgetting.forget(keep))

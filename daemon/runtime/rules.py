@@ -1,16 +1,20 @@
-"""What the passes go by, computed from the file and from people's decisions; pure."""
+"""What the passes go by, computed from the file and from people's decisions, ahead of need."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from daemon.config.settings import Settings
+from daemon.core.moment import Moment
+from daemon.host.thread import WorkerThread
 from daemon.passes.controller import Rules
 from daemon.runtime.parts import DaemonParts
 from daemon.windows import overrides
 from daemon.windows.overrides import Override
 from daemon.windows.timeline import Timeline
+
+EVERY = timedelta(minutes=10)
 
 
 def rules_at(
@@ -27,6 +31,7 @@ def rules_at(
     timeline = Timeline(windows, settings.merge_gap)
     # Computed here, once: no pass should have to wait for it at a boundary.
     timeline.next_change(now)
+    timeline.look_ahead(now)
     return Rules(
         timeline,
         settings.resync,
@@ -35,3 +40,21 @@ def rules_at(
         has_lost_ledger=parts.has_lost_ledger,
         may_pause=may_pause,
     )
+
+
+class LookAhead:
+    """Has a timeline computed ahead of what is asked of it, on a thread that has the time."""
+
+    def __init__(self, planning: WorkerThread) -> None:
+        """Look ahead on the thread that computes rules; it is due at once."""
+        self._planning = planning
+        self._due = timedelta(0)
+
+    def is_due(self, now: Moment) -> bool:
+        """Check whether it is time to look ahead at *now*."""
+        return now.uptime >= self._due
+
+    async def look(self, timeline: Timeline, now: Moment) -> None:
+        """Have *timeline* compute what it will be asked for in the hours after *now*."""
+        self._due = now.uptime + EVERY
+        await self._planning.run(lambda: timeline.look_ahead(now.wall))

@@ -21,6 +21,9 @@ T = TypeVar("T")
 LOOK_AHEAD = timedelta(days=400)
 """How far ahead the timeline looks for the next change."""
 
+AHEAD = timedelta(hours=6)
+"""For how long after `look_ahead` nothing has to be computed; it is asked for far more often."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BLOCK = timedelta(days=8)
 """Openings are computed for whole blocks of time, so that callers can share them."""
@@ -186,6 +189,15 @@ class Timeline:
                 windows = (self.windows[name] for name in dict.fromkeys(n for n, _ in targets))
                 shared[same] = _ClusterWindows(windows, look, targets)
             self._clusters[cluster] = shared[same]
+
+    def look_ahead(self, now: datetime) -> None:
+        """Compute what questions of the hours after *now* need, so that they find it.
+
+        For a thread that has the time: others may ask meanwhile, since caches are replaced whole.
+        """
+        later = now + AHEAD
+        for each in {id(found): found for found in (self._all, *self._clusters.values())}.values():
+            each.horizon(now - self.merge_gap, max(later + self.merge_gap, self._horizon(later)))
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """Return all openings that meet `[start, end)`, sorted by start, then window."""

@@ -16,19 +16,18 @@ from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_instant
 from daemon.cli.reports import comparison, cost
 from daemon.cli.reports.chart import ASCII, UNICODE, Period, draw_chart
-from daemon.cli.reports.skipped import Skipped
+from daemon.cli.reports.skipped import words
 from daemon.cli.reports.tables import (
     columns,
     console,
-    opening_json,
     print_paged,
-    skipped_json,
     styled,
 )
 from daemon.cli.reports.times import format_local, span
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.errors import UsageError
+from daemon.monitoring.status import Skipped, opening_json, skipped_json
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening, Window
 from daemon.wording import nearest_or_all, printable
@@ -178,7 +177,7 @@ def _row(opening: Opening, skipped: Skipped | None) -> tuple[Sequence[str], str]
     length = span(opening.end - opening.start)
     note = f"{length} ({opening.dst})" if opening.dst else length
     cells = (opening.window, format_local(start), short, note)
-    return cells, skipped.words() if skipped else ""
+    return cells, words(skipped) if skipped else ""
 
 
 def _ics(openings: list[Opening], timeline: Timeline, skipped: Mapping[Opening, Skipped]) -> bytes:
@@ -202,7 +201,7 @@ def _ics(openings: list[Opening], timeline: Timeline, skipped: Mapping[Opening, 
 
 def _description(window: Window, cancelled: Skipped | None) -> str:
     targets = (f"{cluster}: {', '.join(patterns.patterns)}" for cluster, patterns in window.targets)
-    said = [cancelled.words()] if cancelled else []
+    said = [words(cancelled)] if cancelled else []
     lines = chain(said, [window.description] if window.description else [], targets)
     # RFC 5545 escapes line breaks, commas and the like; the library knows nothing of the rest.
     return "\n".join(map(printable, lines))

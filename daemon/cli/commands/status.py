@@ -10,12 +10,13 @@ from rich.console import Group
 from rich.live import Live
 
 from daemon.cli import output, places, schedule
-from daemon.cli.reports.status import StatusReport, document, render
+from daemon.cli.reports.status import render
 from daemon.cli.reports.tables import console, styled
 from daemon.cli.standing import read_standing
 from daemon.errors import UsageError
 from daemon.ledger.ledger import Access, SharedLedger
 from daemon.ledger.opening import open_ledger
+from daemon.monitoring.status import StatusReport, document
 from daemon.monitoring.upcoming import next_opening
 from daemon.windows.overrides import OverrideKind
 from daemon.windows.timeline import LOOK_AHEAD

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from daemon.cli import output, places, schedule
 from daemon.cli.instants import read_instant
-from daemon.cli.reports.skipped import Skipped
+from daemon.cli.reports.skipped import words
 from daemon.cli.reports.times import format_local, span
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
@@ -21,6 +21,7 @@ from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError, UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
+from daemon.monitoring.status import Skipped
 from daemon.windows.timeline import LOOK_AHEAD, Timeline, ahead
 from daemon.windows.window import Opening, Window
 from daemon.wording import enumerated, nearest_or_all
@@ -135,7 +136,7 @@ def _closed(window: Window, at: datetime, planned: Schedule) -> str:
     then = f"opens next {format_local(coming.local_start)}" if coming else "does not open again"
     until = coming.start if coming else at + LOOK_AHEAD
     said = [
-        f"not {format_local(each.opening.local_start)}, {each.words()}"
+        f"not {format_local(each.opening.local_start)}, {words(each)}"
         for each in planned.cancelled([window], at, until)
         if at < each.opening.start < until
     ]
@@ -151,7 +152,7 @@ def _taken_away(window: Window, at: datetime, planned: Schedule) -> str:
     for opening in bare.openings(at, at + _MOMENT):
         if opening.start in window.skipped:
             decision = planned.skip_of(opening)
-            return f"this opening was {Skipped(opening, decision).words()}" if decision else ""
+            return f"this opening was {words(Skipped(opening, decision))}" if decision else ""
         if opening.start in dict(window.moved):
             return "a person ended this opening"
         if any(opening.day in days for days in window.excluded):

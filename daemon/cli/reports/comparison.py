@@ -9,9 +9,10 @@ from enum import StrEnum
 from itertools import zip_longest
 
 from daemon.cli import output
-from daemon.cli.reports.tables import Row, opening_json, show_rows
+from daemon.cli.reports.tables import Row, show_rows
 from daemon.cli.reports.times import format_local
 from daemon.errors import UsageError
+from daemon.monitoring.status import opening_json
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
 

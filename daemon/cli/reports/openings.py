@@ -60,18 +60,6 @@ NAMED = 3
 """How many repositories that wait for the same thing are named."""
 
 
-def progress_json(found: Progress) -> dict[str, object]:
-    """Return it as the contract with programs says."""
-    return {
-        "wanted": found.wanted,
-        "paused": found.paused,
-        "pending": [
-            {"cluster": each.cluster, "repository": each.repository, "why": each.why}
-            for each in found.pending
-        ],
-    }
-
-
 def in_short(found: Progress) -> str:
     """Return it for a table: `1 of 4 paused; dr does not answer`."""
     is_unknown = found.unlisted and not found.wanted

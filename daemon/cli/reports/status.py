@@ -1,31 +1,27 @@
-"""What `status` prints: what is open, held and failing; for programs and for people."""
+"""What `status` prints for people: what is open, held and failing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.text import Text  # noqa: TID251  # as a type
 
-from daemon.cli.reports.openings import in_short, progress_json, reasons
-from daemon.cli.reports.skipped import Skipped
+from daemon.cli.reports.openings import in_short, reasons
+from daemon.cli.reports.skipped import words
 from daemon.cli.reports.tables import (
     Row,
     console,
     lay_out,
     line_width,
-    opening_json,
-    skipped_json,
     styled,
 )
 from daemon.cli.reports.times import format_local, span
 from daemon.core.progress import Progress
-from daemon.core.record import Phase, Record
+from daemon.core.record import Record
 from daemon.core.shares import LONGEST_SKEW
-from daemon.core.unreachable import Unreachable
-from daemon.ledger.state import DaemonState, Member
-from daemon.windows.overrides import Override
+from daemon.ledger.state import Member
+from daemon.monitoring.status import Skipped, StatusReport, is_overdue
 from daemon.windows.window import Opening
 from daemon.wording import enumerated
 
@@ -35,129 +31,6 @@ FEW = 3
 
 _Table = Sequence[tuple[Sequence[Text], int]]
 """The lines of each row, with how many things the row is about; those of the titles first."""
-
-
-@dataclass(frozen=True, slots=True)
-class StatusReport:
-    """The current state; `unplanned` has the decisions that opened windows, by window.
-
-    `members` are the daemons that share the ledger, None if it is for one daemon alone. `progress`
-    is how far openings are, by their ids; `file` is what is in force; `answering` clusters are
-    well, and to what is `owed` a backup is still to be started; `skipped` are the openings to come
-    that people cancelled.
-    """
-
-    now: datetime
-    daemon: DaemonState
-    unreachable: list[Unreachable]
-    unplanned: Mapping[str, Override]
-    open_now: list[Opening]
-    upcoming: list[Opening]
-    holds: list[Record]
-    members: list[Member] | None
-    progress: Mapping[str, Progress] = field(default_factory=dict)
-    file: str = ""
-    applied: datetime | None = None
-    answering: tuple[str, ...] = ()
-    owed: tuple[Record, ...] = ()
-    skipped: Sequence[Skipped] = ()
-
-    @property
-    def is_well(self) -> bool:
-        """Check whether all that is open is paused, and nothing is left that should be resumed."""
-        found = (self.progress.get(opening.id, Progress()) for opening in self.open_now)
-        is_over = (_is_overdue(h, self.now) or h.phase is Phase.RESUMING for h in self.holds)
-        return all(each.is_complete for each in found) and not any(is_over)
-
-
-def document(status: StatusReport) -> dict[str, object]:
-    """Return it as one JSON document."""
-    daemon = status.daemon
-    return {
-        "daemon": {
-            "running": daemon.running,
-            "pid": daemon.pid,
-            "host": daemon.host,
-            "since": _text(daemon.since),
-            "config": daemon.config,
-        },
-        "open": [_opening(status, opening) for opening in status.open_now],
-        "next": [_opening(status, opening) for opening in status.upcoming],
-        "holds": [
-            {
-                "cluster": hold.key.cluster,
-                "repository": hold.key.id,
-                "phase": hold.phase,
-                "since": _text(hold.since),
-                "windows": list(hold.windows),
-                "last_error": hold.last_error,
-                "next_attempt": _text(hold.next_attempt),
-                "running": list(hold.running),
-            }
-            for hold in status.holds
-        ],
-        **_special(status),
-    }
-
-
-def _opening(status: StatusReport, opening: Opening) -> dict[str, object]:
-    """Return an opening with how far it is, if anything is to be paused for it yet."""
-    shown: dict[str, object] = {**opening_json(opening)}
-    if found := status.progress.get(opening.id):
-        shown["repositories"] = progress_json(found)
-    elif opening in status.open_now:
-        shown["repositories"] = progress_json(Progress())
-    return shown
-
-
-def _special(status: StatusReport) -> dict[str, object]:
-    """Return the keys that are not always there: what is owed or skipped, members, silent ones."""
-    special: dict[str, object] = {}
-    if status.owed:
-        special["owed"] = [
-            {
-                "cluster": owed.key.cluster,
-                "repository": owed.key.id,
-                "due": _text(owed.backup_due),
-            }
-            for owed in status.owed
-        ]
-    if status.skipped:
-        special["skipped"] = [skipped_json(skipped) for skipped in status.skipped]
-    if status.members is not None:
-        special["members"] = [_member(member) for member in status.members]
-    if status.unreachable:
-        special["clusters"] = [_unreachable_json(cluster) for cluster in status.unreachable]
-    return special
-
-
-def _unreachable_json(cluster: Unreachable) -> dict[str, str]:
-    return {
-        "cluster": cluster.cluster,
-        "error": cluster.error,
-        "message": cluster.message,
-        "since": cluster.since.isoformat(),
-    }
-
-
-def _member(member: Member) -> dict[str, object]:
-    return {
-        "id": member.id,
-        "host": member.host,
-        "pid": member.pid,
-        "since": member.since.isoformat(),
-        "version": member.version,
-        "live": member.is_live,
-        "clusters": member.clusters,
-        "heard_s": round(member.age.total_seconds(), 1),
-        "lease_s": member.lease.total_seconds(),
-        "agrees": member.agrees,
-        "clock_ahead_s": round(member.skew.total_seconds(), 3),
-    }
-
-
-def _text(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None
 
 
 def render(status: StatusReport, height: int | None = None) -> list[Text]:
@@ -314,7 +187,7 @@ def _coming(status: StatusReport, opening: Opening) -> str:
 
 def _cancelled(skipped: Skipped) -> Row:
     opening = skipped.opening
-    when = f"not {format_local(opening.local_start)}; {skipped.words()}"
+    when = f"not {format_local(opening.local_start)}; {words(skipped)}"
     return Row((opening.window, "skipped", "", when), style="dim")
 
 
@@ -341,7 +214,7 @@ def _row(name: str, holds: Sequence[Record], now: datetime) -> Row:
     attempts = [hold.next_attempt for hold in holds if hold.next_attempt]
     if attempts and min(attempts) > now:
         problems.append(f"again in {span(min(attempts) - now)}")
-    style = "bold red" if _is_overdue(first, now) else ""
+    style = "bold red" if is_overdue(first, now) else ""
     return Row((name, *_about(first, now)), ", ".join(problems), style)
 
 
@@ -356,12 +229,8 @@ def _table(titles: Sequence[str], rows: Sequence[tuple[Row, int]], width: int | 
     return list(zip(lines, [0, *(count for _, count in rows)], strict=True)) if rows else []
 
 
-def _is_overdue(hold: Record, now: datetime) -> bool:
-    return hold.until is not None and hold.until <= now
-
-
 def _problems_of_hold(hold: Record, now: datetime) -> Iterator[str]:
-    if hold.until and _is_overdue(hold, now):
+    if hold.until and is_overdue(hold, now):
         yield f"overdue for {span(now - hold.until)}"
     if hold.running:
         yield f"still running: {', '.join(hold.running)}"

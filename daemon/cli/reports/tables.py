@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from daemon.cli.reports.skipped import Skipped
-from daemon.windows.window import Opening
 from daemon.wording import printable
 
 LEAST_WIDTH = 10
@@ -35,22 +33,6 @@ class Row:
     cells: tuple[str, ...]
     note: str = ""
     style: str = ""
-
-
-def opening_json(opening: Opening) -> dict[str, object]:
-    """Return an opening as `calendar` and `status` print it; times have the zone's offset."""
-    shown: dict[str, object] = {
-        "window": opening.window,
-        "start": opening.local_start.isoformat(),
-        "end": opening.local_end.isoformat(),
-        "timezone": opening.zone.key,
-    }
-    return shown | ({"dst": opening.dst.value} if opening.dst else {})
-
-
-def skipped_json(skipped: Skipped) -> dict[str, object]:
-    """Return an opening that people cancelled, as `opening_json` does, with their decision."""
-    return opening_json(skipped.opening) | {"skipped": skipped.decision_json()}
 
 
 def columns(titles: Sequence[str], rows: Iterable[tuple[Sequence[str], str]]) -> Iterator[str]:

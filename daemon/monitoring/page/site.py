@@ -17,7 +17,9 @@ from daemon.monitoring.endpoint import Page
 from daemon.monitoring.page import views
 from daemon.monitoring.page.scene import Scene
 from daemon.monitoring.page.strips import WIDTH, Kind, Span, Strip, Strips
-from daemon.wording import printable
+from daemon.monitoring.status import document
+from daemon.monitoring.upcoming import Upcoming
+from daemon.wording import json_text, printable
 
 EVERY_S = 15
 MOST_WINDOWS = 100
@@ -44,13 +46,14 @@ _TEMPLATES = files(__package__) / "templates"
 
 
 class Site:
-    """The page at `/`, and one for each window and cluster."""
+    """The page at `/`, one for each window and cluster, and the same for programs."""
 
     def __init__(self, scene: Callable[[], Scene]) -> None:
         """Ask for the *scene* when somebody asks for a page."""
         self._scene = scene
         self._style = (_TEMPLATES / "style.css").read_bytes()
         self._strips = Strips()
+        self._upcoming = Upcoming()
         self._templates = jinja2.Environment(
             loader=jinja2.FunctionLoader(lambda name: (_TEMPLATES / name).read_text()),
             autoescape=True,
@@ -66,6 +69,8 @@ class Site:
         if path == "/style.css":
             return lambda: Page(HTTPStatus.OK, self._style, "text/css; charset=utf-8", _HEADERS)
         refreshes = parse_qs(query).get("refresh") != ["off"]
+        if path == "/status.json":
+            return self._status
         if path == "/":
             return lambda: self._overview(refreshes=refreshes)
         for prefix, make in (("/windows/", self._window), ("/clusters/", self._cluster)):
@@ -73,6 +78,12 @@ class Site:
                 name = unquote(path.removeprefix(prefix))
                 return lambda: make(name, refreshes=refreshes)
         return None
+
+    def _status(self) -> Page:
+        scene = self._scene()
+        report = views.status(scene, self._upcoming.at(scene.timeline, scene.now))
+        body = json_text(document(report), indent=2).encode() + b"\n"
+        return Page(HTTPStatus.OK, body, "application/json", _HEADERS)
 
     def _overview(self, *, refreshes: bool) -> Page:
         scene = self._scene()

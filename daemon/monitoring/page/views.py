@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.core.attempt import Attempt
 from daemon.core.progress import Progress
 from daemon.core.record import Record
+from daemon.ledger.state import DaemonState, Reading
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
+from daemon.monitoring.status import Skipped, StatusReport
 from daemon.windows.overrides import Override
+from daemon.windows.timeline import LOOK_AHEAD
 from daemon.windows.window import Opening
 from daemon.wording import enumerated
 
@@ -107,6 +111,31 @@ def history(
         for row in rows
         if (window is None or window in row.windows) and (cluster is None or cluster == row.cluster)
     ]
+
+
+def status(scene: Scene, upcoming: Mapping[str, Opening]) -> StatusReport:
+    """Return how things stand as `status` reports it, with what opens next of each window."""
+    records = [record for cluster in scene.clusters for record in cluster.records]
+    skipped = (
+        Skipped(opening, scene.skips[opening.window, opening.start])
+        for window in scene.timeline.windows.values()
+        for opening in window.cancelled(scene.now, scene.now + LOOK_AHEAD)
+        if (opening.window, opening.start) in scene.skips
+    )
+    reading = Reading(faults=scene.faults)
+    return StatusReport(
+        scene.now,
+        DaemonState(True, os.getpid(), scene.host, scene.since, reading),
+        [each.unreachable for each in scene.clusters if each.unreachable],
+        {},
+        list(scene.timeline.covering(scene.now)),
+        sorted(upcoming.values(), key=lambda opening: (opening.start, opening.window)),
+        [record for record in records if record.is_hold],
+        None,
+        scene.progress,
+        owed=tuple(record for record in records if record.backup_due),
+        skipped=sorted(skipped, key=lambda each: each.sort_key),
+    )
 
 
 def _cluster(scene: ClusterScene) -> ClusterView:

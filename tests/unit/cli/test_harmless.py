@@ -23,7 +23,6 @@ from daemon.cli.main import main
 from daemon.cli.reports import comparison, cost, history, status, tables
 from daemon.cli.reports.history import HistoryEntry
 from daemon.cli.reports.impact import Impact
-from daemon.cli.reports.status import StatusReport
 from daemon.cli.reports.tables import (
     Row,
     columns,
@@ -41,6 +40,7 @@ from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.ledger.tables import METADATA
+from daemon.monitoring.status import StatusReport, document
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Opening, Patterns
 from tests.unit.nasty_text import EVERY, NASTY, filled, is_harmless
@@ -263,7 +263,7 @@ def test_one_line_stays_one_line(nasty: str, capsys: pytest.CaptureFixture[str])
     [
         lambda text: [*status.render(filled(StatusReport, text))],
         lambda text: history.show([filled(HistoryEntry, text)], tables_zone(), ""),
-        lambda text: output.write_json(status.document(filled(StatusReport, text))),
+        lambda text: output.write_json(document(filled(StatusReport, text))),
         lambda text: output.write_csv(
             history.COLUMNS, [history.cells(HistoryEntry(NOW, filled(Override, text)))]
         ),

@@ -17,7 +17,7 @@ from daemon.windows.dates import DateRange, DateSet
 from daemon.windows.expressions import cron_days
 from daemon.windows.interval import Interval
 from daemon.windows.rules import Cron, Weekly
-from daemon.windows.timeline import Timeline
+from daemon.windows.timeline import AHEAD, Timeline
 from daemon.windows.window import Patterns, Window
 from tests.unit.windows.rule_samples import DAILY, DAY, HOUR
 from tests.unit.windows.test_time_properties import MINUTE, around_changes
@@ -214,3 +214,23 @@ def test_a_leap_day_opens_in_leap_years() -> None:
     rule = Window("w", Cron("0 2 29 2 *", HOUR), ZoneInfo("UTC"), EVERYTHING)
 
     assert [opening.day.year for opening in rule.openings(*TEN_YEARS)] == [2020, 2024]
+
+
+def test_what_was_looked_ahead_for_is_not_computed_again() -> None:
+    """Questions of the next hours compute nothing, also where a new block of time begins."""
+    rule = Counted()
+    timeline = Timeline([window(rule)])
+    edge = datetime(1970, 1, 1, tzinfo=UTC) + 2555 * timedelta(days=8)
+    now = edge - AHEAD / 2
+    timeline.desired("prod", ["orders"], edge - timedelta(days=9))
+    timeline.look_ahead(now)
+    rule.computed.clear()
+
+    for at in (now, edge - MINUTE, edge, edge + AHEAD / 2):
+        timeline.desired("prod", ["orders"], at)
+        timeline.covering(at)
+        timeline.next_change(at)
+
+    assert rule.computed == []
+    timeline.desired("prod", ["orders"], edge + timedelta(days=17))
+    assert rule.computed

@@ -1,0 +1,191 @@
+"""What `status` and the page say, for programs: one JSON document of how things stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.core.progress import Progress
+from daemon.core.record import Phase, Record
+from daemon.core.unreachable import Unreachable
+from daemon.ledger.state import DaemonState, Member
+from daemon.windows.overrides import Override
+from daemon.windows.window import Opening
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An opening that does not take place, and the decision that cancelled it."""
+
+    opening: Opening
+    decision: Override
+
+    @property
+    def sort_key(self) -> tuple[object, str]:
+        """By start, then window, as openings are sorted."""
+        return self.opening.start, self.opening.window
+
+    def decision_json(self) -> dict[str, str]:
+        """Return who decided it, when (with the offset of the window's zone) and why."""
+        return {
+            "by": self.decision.by,
+            "at": self.decision.made.astimezone(self.opening.zone).isoformat(),
+            "reason": self.decision.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """The current state; `unplanned` has the decisions that opened windows, by window.
+
+    `members` are the daemons that share the ledger, None if it is for one daemon alone. `progress`
+    is how far openings are, by their ids; `file` is what is in force; `answering` clusters are
+    well, and to what is `owed` a backup is still to be started; `skipped` are the openings to come
+    that people cancelled.
+    """
+
+    now: datetime
+    daemon: DaemonState
+    unreachable: list[Unreachable]
+    unplanned: Mapping[str, Override]
+    open_now: list[Opening]
+    upcoming: list[Opening]
+    holds: list[Record]
+    members: list[Member] | None
+    progress: Mapping[str, Progress] = field(default_factory=dict)
+    file: str = ""
+    applied: datetime | None = None
+    answering: tuple[str, ...] = ()
+    owed: tuple[Record, ...] = ()
+    skipped: Sequence[Skipped] = ()
+
+    @property
+    def is_well(self) -> bool:
+        """Check whether all that is open is paused, and nothing is left that should be resumed."""
+        found = (self.progress.get(opening.id, Progress()) for opening in self.open_now)
+        is_over = (is_overdue(h, self.now) or h.phase is Phase.RESUMING for h in self.holds)
+        return all(each.is_complete for each in found) and not any(is_over)
+
+
+def document(status: StatusReport) -> dict[str, object]:
+    """Return it as one JSON document."""
+    daemon = status.daemon
+    return {
+        "daemon": {
+            "running": daemon.running,
+            "pid": daemon.pid,
+            "host": daemon.host,
+            "since": _text(daemon.since),
+            "config": daemon.config,
+        },
+        "open": [_opening(status, opening) for opening in status.open_now],
+        "next": [_opening(status, opening) for opening in status.upcoming],
+        "holds": [
+            {
+                "cluster": hold.key.cluster,
+                "repository": hold.key.id,
+                "phase": hold.phase,
+                "since": _text(hold.since),
+                "windows": list(hold.windows),
+                "last_error": hold.last_error,
+                "next_attempt": _text(hold.next_attempt),
+                "running": list(hold.running),
+            }
+            for hold in status.holds
+        ],
+        **_special(status),
+    }
+
+
+def _opening(status: StatusReport, opening: Opening) -> dict[str, object]:
+    """Return an opening with how far it is, if anything is to be paused for it yet."""
+    shown: dict[str, object] = {**opening_json(opening)}
+    if found := status.progress.get(opening.id):
+        shown["repositories"] = progress_json(found)
+    elif opening in status.open_now:
+        shown["repositories"] = progress_json(Progress())
+    return shown
+
+
+def _special(status: StatusReport) -> dict[str, object]:
+    """Return the keys that are not always there: what is owed or skipped, members, silent ones."""
+    special: dict[str, object] = {}
+    if status.owed:
+        special["owed"] = [
+            {
+                "cluster": owed.key.cluster,
+                "repository": owed.key.id,
+                "due": _text(owed.backup_due),
+            }
+            for owed in status.owed
+        ]
+    if status.skipped:
+        special["skipped"] = [skipped_json(skipped) for skipped in status.skipped]
+    if status.members is not None:
+        special["members"] = [_member(member) for member in status.members]
+    if status.unreachable:
+        special["clusters"] = [_unreachable_json(cluster) for cluster in status.unreachable]
+    return special
+
+
+def _unreachable_json(cluster: Unreachable) -> dict[str, str]:
+    return {
+        "cluster": cluster.cluster,
+        "error": cluster.error,
+        "message": cluster.message,
+        "since": cluster.since.isoformat(),
+    }
+
+
+def _member(member: Member) -> dict[str, object]:
+    return {
+        "id": member.id,
+        "host": member.host,
+        "pid": member.pid,
+        "since": member.since.isoformat(),
+        "version": member.version,
+        "live": member.is_live,
+        "clusters": member.clusters,
+        "heard_s": round(member.age.total_seconds(), 1),
+        "lease_s": member.lease.total_seconds(),
+        "agrees": member.agrees,
+        "clock_ahead_s": round(member.skew.total_seconds(), 3),
+    }
+
+
+def _text(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None
+
+
+def opening_json(opening: Opening) -> dict[str, object]:
+    """Return an opening as `calendar` and `status` print it; times have the zone's offset."""
+    shown: dict[str, object] = {
+        "window": opening.window,
+        "start": opening.local_start.isoformat(),
+        "end": opening.local_end.isoformat(),
+        "timezone": opening.zone.key,
+    }
+    return shown | ({"dst": opening.dst.value} if opening.dst else {})
+
+
+def skipped_json(skipped: Skipped) -> dict[str, object]:
+    """Return an opening that people cancelled, as `opening_json` does, with their decision."""
+    return opening_json(skipped.opening) | {"skipped": skipped.decision_json()}
+
+
+def progress_json(found: Progress) -> dict[str, object]:
+    """Return it as the contract with programs says."""
+    return {
+        "wanted": found.wanted,
+        "paused": found.paused,
+        "pending": [
+            {"cluster": each.cluster, "repository": each.repository, "why": each.why}
+            for each in found.pending
+        ],
+    }
+
+
+def is_overdue(hold: Record, now: datetime) -> bool:
+    """Check whether a hold should have been resumed by *now*."""
+    return hold.until is not None and hold.until <= now
