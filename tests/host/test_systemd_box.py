@@ -117,8 +117,10 @@ def test_start_reload_and_stop(box: Box) -> None:
     assert status.startswith("no window open; next change ")
     assert "failed" in refused
     assert "REJECTED" in rejected
-    # On a busy machine the daemon has noticed an edit by itself before it is told to reload.
-    verdicts = [event for event, _ in groupby(events) if event.startswith("config.")]
+    # On a busy machine the daemon has noticed an edit by itself before it is told to reload. That
+    # the port is usual for https is a warning each time.
+    said = [event for event in events if event.startswith("config.") and event != "config.warned"]
+    verdicts = [event for event, _ in groupby(said)]
     assert verdicts == ["config.applied", "config.rejected", "config.applied"]
     assert (shown(box, "Result"), shown(box, "ActiveState")) == ("success", "inactive")
     assert journal(box)[-1]["event"] == "daemon.stopped"
