@@ -134,6 +134,11 @@ class Lanes:
         """Name the clusters of which no list is known, of this run or an earlier one."""
         return frozenset(name for name, lane in self._lanes.items() if lane.view.listing is None)
 
+    def owed(self) -> list[str]:
+        """Name the repositories of which a backup is still to be started."""
+        found = (record for lane in self for record in lane.view.records.values())
+        return sorted(str(record.key) for record in found if record.backup_due)
+
     def progress(self, timeline: Timeline, now: datetime) -> dict[str, Progress]:
         """Return how far each opening that holds anything is, by its id, on these clusters."""
         return progress(timeline, (lane.view for lane in self), now)

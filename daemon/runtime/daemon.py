@@ -393,6 +393,7 @@ class Daemon:
         if last:
             await asyncio.wait(last, timeout=NOTE_WITHIN.total_seconds())
         self._monitor.close()
-        self._log.info(events.DAEMON_STOPPED, holds=self._fleet.holds)
+        owed = self._fleet.lanes.owed()
+        self._log.info(events.DAEMON_STOPPED, holds=self._fleet.holds, owed=owed)
         # After the last line, which targets may ask for.
         self._notifier.close(NOTIFY_WITHIN)

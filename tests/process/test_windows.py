@@ -165,6 +165,25 @@ def test_missed_backups_start_in_turn(stage: Stage) -> None:
     assert seconds_between(first, second) > 8
 
 
+def test_a_stop_names_the_backups_still_owed(stage: Stage) -> None:
+    """Whoever stops the daemon between two of them is told which the next start makes up for."""
+    stage.simulate("prod", "orders", "tenant-a", "tenant-b")
+    stage.write(once("night", -60, 600, more="    catch_up: always\n"))
+    daemon = stage.start()
+    daemon.wait_for("repository.paused", 3)
+
+    stage.close_in(2)
+    daemon.wait_for("repository.resumed", 3)
+    daemon.wait_for("http.attempted", action="backup", outcome="ok")
+    daemon.stop()
+    started = {each["repository"] for each in daemon.events("http.attempted", action="backup")}
+    (stopped,) = daemon.events("daemon.stopped")
+
+    missing = {"orders", "tenant-a", "tenant-b"} - started
+    assert stopped["owed"] == sorted(f"prod/{each}" for each in missing)
+    assert stopped["holds"] == 0
+
+
 def seconds_between(first: dict[str, str], second: dict[str, str]) -> float:
     """Return how much later the second line was written."""
     instants = [datetime.fromisoformat(line["timestamp"]) for line in (first, second)]
