@@ -49,10 +49,11 @@ def test_who_waits_writes_nothing(stage: Stage) -> None:
             return version, written(daemon), [each.read_bytes() for each in files]
 
         def is_noted() -> bool:
-            query = "SELECT count(*) FROM meta WHERE name = 'reading'"
-            return bool(other.execute(query).fetchone()[0])
+            listed = "SELECT count(*) FROM listing"
+            read = "SELECT count(*) FROM meta WHERE name = 'reading'"
+            return all(other.execute(query).fetchone()[0] for query in (listed, read))
 
-        # The configuration is noted first, and then that it was read.
+        # The configuration is noted first, and then that it was read; and the first list.
         wait_until(is_noted, "the notes of the start")
         before, since = left_behind(), wakes(daemon)
         wait_until(lambda: wakes(daemon) > since + WAKES, "some seconds of nothing")
