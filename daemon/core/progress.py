@@ -87,11 +87,6 @@ class Progress:
         """Check whether all of it is paused, as far as anybody can know."""
         return not (self.pending or self.unlisted)
 
-    @property
-    def failed(self) -> int:
-        """How many are not paused; at least one where it is not known what there is."""
-        return max(self.wanted - self.paused, 1 if self.unlisted else 0)
-
 
 def combined(parts: Iterable[Progress]) -> Progress:
     """Return how far an opening is on all its clusters together."""

@@ -143,13 +143,14 @@ class Endpoint:
             self._readers[task] = writer
         request = _Request.read(head)
         page = self._page(request)
-        is_known = page.status == HTTPStatus.OK and page.etag in request.known
+        etag = page.etag
+        is_known = page.status == HTTPStatus.OK and etag in request.known
         status = HTTPStatus.NOT_MODIFIED if is_known else HTTPStatus(page.status)
         lines = (
             f"HTTP/1.0 {status.value} {status.phrase}",
             f"Content-Type: {page.kind}",
             *(() if is_known else (f"Content-Length: {len(page.body)}",)),
-            f"ETag: {page.etag}",
+            f"ETag: {etag}",
             *(f"{name}: {value}" for name, value in (_HEADERS | page.headers).items()),
         )
         writer.write("\r\n".join([*lines, "", ""]).encode("ascii"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -12,7 +12,7 @@ from typing import TypeVar
 from daemon import __version__
 from daemon.config.settings import Settings
 from daemon.core.moment import Moment
-from daemon.core.progress import Progress, wanted_now
+from daemon.core.progress import wanted_now
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
 from daemon.fleet.lane import Lane
@@ -51,17 +51,13 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How things stood at one moment; frozen, so that any thread may read it.
-
-    `progress` is how far each opening of `timeline` is that holds anything, by its id.
-    """
+    """How things stood at one moment; frozen, so that any thread may read it."""
 
     state: State
     problems: tuple[str, ...]
     stalls: tuple[str, ...]
     now: datetime
     timeline: Timeline
-    progress: Mapping[str, Progress]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +84,6 @@ class Health:
             tuple(self.stalls()),
             now,
             in_force.timeline,
-            self.fleet.lanes.progress(in_force.timeline, now),
         )
 
     def scene(self) -> Scene:

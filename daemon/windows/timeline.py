@@ -89,11 +89,9 @@ class _ClusterWindows:
         self._named: dict[str, set[str]] = {}
         self._matching: dict[Patterns, set[str]] = {}
         self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
-        self.patterns: dict[str, list[Patterns]] = {}
         self.is_wanted: _Lasting[bool] = _Lasting()
         self.holding: _Lasting[tuple[Opening, ...]] = _Lasting()
         for window, patterns in targets:
-            self.patterns.setdefault(window, []).append(patterns)
             self._index(patterns, window)
         self.plain_ids = frozenset(id_ for _, patterns in targets for id_ in patterns.plain)
         self.windows_for = lru_cache(maxsize=_MOST_REMEMBERED)(self._windows_for)
@@ -237,13 +235,6 @@ class Timeline:
         """Return the repositories of *cluster* that windows name without a glob."""
         cluster_windows = self._clusters.get(cluster)
         return cluster_windows.plain_ids if cluster_windows else frozenset()
-
-    def count(self, window: str, cluster: str, ids: Iterable[str]) -> int:
-        """Return how many repositories of *cluster* a window is for: of *ids*, and named ones."""
-        cluster_windows = self._clusters.get(cluster)
-        patterns = cluster_windows.patterns.get(window, ()) if cluster_windows else ()
-        named = {id_ for each in patterns for id_ in each.plain}
-        return len(named | {id_ for id_ in ids if any(each.matches(id_) for each in patterns)})
 
     def is_wanted(self, cluster: str, now: datetime) -> bool:
         """Check whether a window holds repositories of *cluster* at *now*, or may bridge a gap."""

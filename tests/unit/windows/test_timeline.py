@@ -309,7 +309,7 @@ def test_whether_a_cluster_is_wanted(now: str, is_wanted: bool) -> None:
 
 
 def test_what_windows_name() -> None:
-    """A timeline tells a window's clusters, the ids named outright, and how many it is for."""
+    """A timeline tells a window's clusters, and the ids named outright."""
     targets = (("prod", Patterns(("orders", "t-*"))), ("test", Patterns(("*",))))
     timeline = Timeline([Window("w", Once(at("02:00"), None, HOUR), UTC_ZONE, targets)])
 
@@ -317,8 +317,6 @@ def test_what_windows_name() -> None:
     assert timeline.clusters_of("gone") == frozenset()
     assert timeline.plain_ids("prod") == {"orders"}
     assert timeline.plain_ids("test") == frozenset()
-    assert timeline.count("w", "prod", ["t-a", "t-b", "x"]) == 3
-    assert timeline.count("gone", "prod", ["t-a"]) == 0
 
 
 def test_openings_keep_their_ends() -> None:

@@ -95,7 +95,6 @@ def test_clusters_are_not_gone_through_for_each_cluster() -> None:
         for cluster, _ in targets:
             timeline.is_wanted(cluster, NOW)
             timeline.next_change(NOW, cluster)
-            timeline.count("w", cluster, ["orders"])
         counted.append(Targets.walks)
 
     assert counted[0] == counted[1]
