@@ -15,10 +15,15 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class ClockChange:
-    """A jump of clocks: local times from `low` to `high` come twice, or not at all."""
+    """A jump of clocks: local times from `low` to `high` come twice, or not at all.
+
+    It is at the instant `at` (UTC), by so much: forward is positive.
+    """
 
     low: datetime
     high: datetime
+    at: datetime
+    by: timedelta
 
 
 @lru_cache(maxsize=20_000)
@@ -48,7 +53,7 @@ def _change(before: datetime, after: datetime, zone: ZoneInfo) -> ClockChange:
         else:
             after = middle
     clocks = ((after + offset).replace(tzinfo=None), after.astimezone(zone).replace(tzinfo=None))
-    return ClockChange(min(clocks), max(clocks))
+    return ClockChange(min(clocks), max(clocks), after, clocks[1] - clocks[0])
 
 
 def _offset(at: datetime, zone: ZoneInfo) -> timedelta:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from daemon.monitoring.page.scene import Scene
+from daemon.windows.clock_changes import ClockChange, clock_changes
 from daemon.windows.interval import DstEffect
 from daemon.windows.overrides import Override
 from daemon.windows.wallclock import start_instant
@@ -45,15 +46,6 @@ class Mark:
     opening: Opening
     dst: DstEffect | None = None
     skip: Override | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ClockChange:
-    """An instant at which the clocks of a zone are set, by how much (forward is positive)."""
-
-    x: float
-    at: datetime
-    by: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,29 +100,14 @@ def strip(window: Window, span: Span, skips: Mapping[tuple[str, datetime], Overr
         every = replace(window, excluded=()).openings(span.start, span.end)
         marks += [_mark(Kind.EXCLUDED, each, span) for each in every if each.start not in shown]
     marks.sort(key=lambda mark: mark.opening.start)
-    changes = tuple(clock_changes(window.zone, span))
+    changes = tuple(_changes(window.zone, span))
     return Strip(window, tuple(marks[:MOST_MARKS]), changes, max(len(marks) - MOST_MARKS, 0))
 
 
-def clock_changes(zone: ZoneInfo, span: Span) -> Iterator[ClockChange]:
-    """Yield when the clocks of *zone* are set."""
-    for before, after in zip(span.days, span.days[1:], strict=False):
-        if _offset(before, zone) != _offset(after, zone):
-            at = _change(before, after, zone)
-            yield ClockChange(span.x(at), at, _offset(after, zone) - _offset(before, zone))
-
-
-def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """Return the first minute between two instants at which the offset has changed."""
-    old = _offset(before, zone)
-    while after - before > timedelta(minutes=1):
-        middle = before + (after - before) / 2
-        before, after = (middle, after) if _offset(middle, zone) == old else (before, middle)
-    return after.replace(second=0, microsecond=0)
-
-
-def _offset(at: datetime, zone: ZoneInfo) -> timedelta:
-    return at.astimezone(zone).utcoffset() or timedelta(0)
+def _changes(zone: ZoneInfo, span: Span) -> Iterator[ClockChange]:
+    """Yield when the clocks of *zone* are set within the two weeks."""
+    for year in sorted({span.start.year, span.end.year}):
+        yield from (c for c in clock_changes(zone, year) if span.start <= c.at < span.end)
 
 
 def _mark(kind: Kind, opening: Opening, span: Span) -> Mark:
