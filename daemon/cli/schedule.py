@@ -20,7 +20,7 @@ from daemon.config.settings import Settings
 from daemon.errors import ConfigError, LedgerError, UsageError
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
-from daemon.monitoring.status import Skipped
+from daemon.monitoring.status import Skipped, cancelled
 from daemon.windows import overrides
 from daemon.windows.overrides import Override
 from daemon.windows.timeline import Timeline
@@ -55,10 +55,7 @@ class Schedule:
 
     def cancelled(self, windows: Iterable[Window], start: datetime, end: datetime) -> list[Skipped]:
         """Return their openings that meet `[start, end)` but for a person who cancelled them."""
-        found = (opening for window in windows for opening in window.cancelled(start, end))
-        return [
-            Skipped(opening, decision) for opening in found if (decision := self.skip_of(opening))
-        ]
+        return cancelled(windows, self.skips, start, end)
 
     def window(self, name: str) -> Window:
         """Find a window, planned or not. Raises UsageError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from daemon.core.record import Phase, Record
 from daemon.core.unreachable import Unreachable
 from daemon.ledger.state import DaemonState, Member
 from daemon.windows.overrides import Override
-from daemon.windows.window import Opening
+from daemon.windows.window import Opening, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,24 @@ class Skipped:
             "at": self.decision.made.astimezone(self.opening.zone).isoformat(),
             "reason": self.decision.reason,
         }
+
+
+def cancelled(
+    windows: Iterable[Window],
+    skips: Mapping[tuple[str, datetime], Override],
+    start: datetime,
+    end: datetime,
+) -> list[Skipped]:
+    """Return the openings that meet `[start, end)` but for a person who cancelled them.
+
+    *skips* are these decisions, by window and start.
+    """
+    found = (opening for window in windows for opening in window.cancelled(start, end))
+    return [
+        Skipped(opening, decision)
+        for opening in found
+        if (decision := skips.get((opening.window, opening.start)))
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from daemon.config.days.ics_events import Event, Property
 from daemon.config.days.ics_values import Span, date_of, start_of, wall_time, zone_of
 from daemon.windows.dates import FIRST_YEAR, LAST_YEAR
-from daemon.windows.recurrence.reader import check_rrule, rrule_times
+from daemon.windows.recurrence.reader import local_times, read_rrule
 
 RULES_LIMIT = 500
 PERIODS_LIMIT = 1_000_000
@@ -76,13 +76,13 @@ def repetitions(event: Event, span: Span, rule: Property) -> Iterator[date]:
     try:
         if not any(part.startswith("FREQ=") and part[5:] in _PERIODS_A_YEAR for part in parts):
             raise ValueError("finer than DAILY, or no frequency")  # noqa: TRY301
-        check_rrule(text, begin)
+        read = read_rrule(text, begin)
     except ValueError as exc:
         reason = "it is not as in RFC 5545, finer than DAILY, too much, or never fires"
         raise ValueError(f"line {rule.line}: its RRULE cannot be used: {reason}") from exc
     last = min(_last(event, rule), _LAST)
     # The zone is for an UNTIL in UTC, which was taken out.
-    times = rrule_times(text, begin, ZoneInfo("UTC"), max(begin, _FIRST), last)
+    times = local_times(read, ZoneInfo("UTC"), max(begin, _FIRST), last)
     yield from (at.date() + shift for at in times if at > begin)
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from daemon.monitoring.page.scene import Scene
+from daemon.monitoring.status import cancelled
 from daemon.windows.clock_changes import ClockChange, clock_changes
 from daemon.windows.interval import DstEffect
 from daemon.windows.overrides import Override
@@ -92,9 +93,10 @@ def strip(window: Window, span: Span, skips: Mapping[tuple[str, datetime], Overr
     """Return what is drawn of a window."""
     openings = window.openings(span.start, span.end)
     marks = [_mark(Kind.OPEN, opening, span) for opening in openings]
-    for opening in window.cancelled(span.start, span.end):
-        skip = skips.get((window.name, opening.start))
-        marks.append(replace(_mark(Kind.SKIPPED, opening, span), skip=skip))
+    marks += [
+        replace(_mark(Kind.SKIPPED, each.opening, span), skip=each.decision)
+        for each in cancelled([window], skips, span.start, span.end)
+    ]
     if window.excluded:
         shown = {mark.opening.start for mark in marks}
         every = replace(window, excluded=()).openings(span.start, span.end)

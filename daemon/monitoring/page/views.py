@@ -12,7 +12,7 @@ from daemon.core.progress import Progress
 from daemon.core.record import Record
 from daemon.ledger.state import DaemonState, Reading
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
-from daemon.monitoring.status import Skipped, StatusReport
+from daemon.monitoring.status import StatusReport, cancelled
 from daemon.windows.overrides import Override
 from daemon.windows.timeline import LOOK_AHEAD
 from daemon.windows.window import Opening
@@ -116,12 +116,8 @@ def history(
 def status(scene: Scene, upcoming: Mapping[str, Opening]) -> StatusReport:
     """Return how things stand as `status` reports it, with what opens next of each window."""
     records = [record for cluster in scene.clusters for record in cluster.records]
-    skipped = (
-        Skipped(opening, scene.skips[opening.window, opening.start])
-        for window in scene.timeline.windows.values()
-        for opening in window.cancelled(scene.now, scene.now + LOOK_AHEAD)
-        if (opening.window, opening.start) in scene.skips
-    )
+    windows = scene.timeline.windows.values()
+    skipped = cancelled(windows, scene.skips, scene.now, scene.now + LOOK_AHEAD)
     reading = Reading(faults=scene.faults)
     return StatusReport(
         scene.now,
@@ -134,7 +130,7 @@ def status(scene: Scene, upcoming: Mapping[str, Opening]) -> StatusReport:
         None,
         scene.progress,
         owed=tuple(record for record in records if record.backup_due),
-        skipped=sorted(skipped, key=lambda each: each.sort_key),
+        skipped=skipped,
     )
 
 

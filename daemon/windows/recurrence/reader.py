@@ -35,24 +35,14 @@ def _is_over(rule: Recurrence, first: datetime) -> bool:
     return first > rule.until.replace(tzinfo=None) + _DAY
 
 
-def check_rrule(rule: str, dtstart: datetime) -> None:
-    """Check that a rule is as in RFC 5545, within its bounds, and fires at least once.
-
-    Raises:
-        ValueError: the text says which parts are wrong and what is allowed.
-
-    """
-    read_rrule(rule, dtstart)
-
-
-def rrule_times(
-    rule: str, dtstart: datetime, zone: ZoneInfo, earliest: datetime, latest: datetime
+def local_times(
+    rule: Recurrence, zone: ZoneInfo, earliest: datetime, latest: datetime
 ) -> Iterator[datetime]:
     """Yield the local times of a rule in *zone*, *earliest* to *latest* inclusive.
 
     An UNTIL that is only a date includes the whole day.
     """
-    for each in openings(parse(rule, dtstart), _DAY, zone, earliest, latest + 2 * _DAY):
+    for each in openings(rule, _DAY, zone, earliest, latest + 2 * _DAY):
         local = each.start.astimezone(zone).replace(tzinfo=None)
         if earliest <= local <= latest:
             yield local

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daemon.windows.recurrence.parts import parse
-from daemon.windows.recurrence.reader import check_rrule, rrule_times
+from daemon.windows.recurrence.reader import local_times, read_rrule
 from daemon.windows.wallclock import Reading
 
 UTC_ZONE, BERLIN = ZoneInfo("UTC"), ZoneInfo("Europe/Berlin")
@@ -21,7 +21,7 @@ def rrule(
     rule: str, count: int, *, begin: datetime = BEGIN, zone: ZoneInfo = UTC_ZONE
 ) -> list[str]:
     """Return the first times of a rule."""
-    found = rrule_times(rule, begin, zone, begin, FAR)
+    found = local_times(parse(rule, begin), zone, begin, FAR)
     return [f"{at:%Y-%m-%dT%H:%M}" for at in islice(found, count)]
 
 
@@ -46,7 +46,7 @@ def rrule(
 )
 def test_rules_of_rfc_5545(rule: str, expected: list[str]) -> None:
     """A rule names local times from its start on, at the start's time of day."""
-    check_rrule(rule, BEGIN)
+    read_rrule(rule, BEGIN)
 
     assert rrule(rule, len(expected)) == [f"{day}T02:00" for day in expected]
 
@@ -96,7 +96,7 @@ def test_rules_of_rfc_5545(rule: str, expected: list[str]) -> None:
 def test_no_rule_of_rfc_5545(rule: str, complaint: str) -> None:
     """What the RFC does not know, or libraries silently read as something else, is an error."""
     with pytest.raises(ValueError, match=complaint):
-        check_rrule(rule, BEGIN)
+        read_rrule(rule, BEGIN)
 
 
 @pytest.mark.parametrize(
@@ -115,13 +115,13 @@ def test_no_rule_of_rfc_5545(rule: str, complaint: str) -> None:
 def test_a_rule_that_never_fires(rule: str) -> None:
     """Rule 5: a rule that never fires is refused, whatever its parts leave nothing of."""
     with pytest.raises(ValueError, match="never fires"):
-        check_rrule(rule, BEGIN)
+        read_rrule(rule, BEGIN)
 
 
 def test_a_start_with_an_offset() -> None:
     """The start of a rule is a local time: an offset is refused."""
     with pytest.raises(ValueError, match="without offset"):
-        check_rrule("FREQ=DAILY", BEGIN.replace(tzinfo=UTC_ZONE))
+        read_rrule("FREQ=DAILY", BEGIN.replace(tzinfo=UTC_ZONE))
 
 
 @pytest.mark.parametrize(
@@ -186,9 +186,11 @@ def test_where_one_looks_changes_nothing(rule: str, days: int) -> None:
     later = BEGIN + timedelta(days=days, minutes=1)
     end = later + timedelta(days=500)
 
-    found = list(rrule_times(rule, BEGIN, UTC_ZONE, later, end))
+    found = list(local_times(parse(rule, BEGIN), UTC_ZONE, later, end))
 
-    assert found == [at for at in rrule_times(rule, BEGIN, UTC_ZONE, BEGIN, end) if at >= later]
+    assert found == [
+        at for at in local_times(parse(rule, BEGIN), UTC_ZONE, BEGIN, end) if at >= later
+    ]
     assert found
 
 
@@ -197,6 +199,8 @@ def test_an_old_rule_goes_on() -> None:
     begin = datetime.fromisoformat("1970-02-28T02:00")
     later = datetime.fromisoformat("2150-01-01T00:00")
 
-    (found, *_) = rrule_times("FREQ=YEARLY", begin, UTC_ZONE, later, later + timedelta(days=366))
+    (found, *_) = local_times(
+        read_rrule("FREQ=YEARLY", begin), UTC_ZONE, later, later + timedelta(days=366)
+    )
 
     assert f"{found:%Y-%m-%d}" == "2150-02-28"
