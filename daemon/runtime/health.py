@@ -12,7 +12,7 @@ from typing import TypeVar
 from daemon import __version__
 from daemon.config.settings import Settings
 from daemon.core.moment import Moment
-from daemon.core.progress import wanted_now
+from daemon.core.progress import ClusterView, progress, wanted_now
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
 from daemon.fleet.lane import Lane
@@ -61,6 +61,23 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """What the page is made of: frozen, and worked out no further than a copy takes.
+
+    `began` is since when the daemon runs; of each cluster it has what is known of its openings,
+    and what is shown of it.
+    """
+
+    now: datetime
+    in_force: InForce
+    began: datetime
+    clusters: tuple[tuple[ClusterView, ClusterScene], ...]
+    problems: tuple[str, ...]
+    faults: tuple[str, ...]
+    history: tuple[HistoryScene, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
     """The parts of a daemon whose health is asked for, on the event loop."""
 
@@ -86,27 +103,20 @@ class Health:
             in_force.timeline,
         )
 
-    def scene(self) -> Scene:
-        """Return how things stand now, for the page."""
-        now, in_force = self.clock().wall, self.in_force()
-        decided = [HistoryScene(each.made, each) for each in in_force.decisions]
-        called = [HistoryScene(each.started, each) for each in self.recent.attempts]
-        return Scene(
-            now=now,
-            zone=in_force.settings.timezone,
-            path=in_force.settings.path,
-            version=__version__,
-            host=socket.gethostname(),
-            since=self.began,
-            timeline=in_force.timeline,
-            progress=self.fleet.lanes.progress(in_force.timeline, now),
-            skips=skips(in_force.decisions),
-            clusters=tuple(
-                _cluster_scene(lane, in_force.timeline, now) for lane in self.fleet.lanes
+    def sight(self) -> Sight:
+        """Return what the page is made of, as of now; how far openings are is not worked out."""
+        in_force = self.in_force()
+        return Sight(
+            self.clock().wall,
+            in_force,
+            self.began,
+            tuple(map(_seen, self.fleet.lanes)),
+            tuple(self.problems()),
+            tuple(self.file.rejected.lines()) if self.file.rejected else (),
+            (
+                *(HistoryScene(each.made, each) for each in in_force.decisions),
+                *(HistoryScene(each.started, each) for each in self.recent.attempts),
             ),
-            problems=tuple(self.problems()),
-            faults=tuple(self.file.rejected.lines()) if self.file.rejected else (),
-            history=(*decided, *called),
         )
 
     def _state(self, now: datetime, in_force: InForce) -> State:
@@ -163,17 +173,41 @@ class Health:
         return in_one_line(status, in_force.timeline, now.astimezone(in_force.settings.timezone))
 
 
-def _cluster_scene(lane: Lane, timeline: Timeline, now: datetime) -> ClusterScene:
-    wanted, pending = wanted_now(timeline, lane.view, now)
-    return ClusterScene(
-        lane.settings.name,
+def _seen(lane: Lane) -> tuple[ClusterView, ClusterScene]:
+    # A copy of the records: passes go on while others read it.
+    view = lane.view
+    view = replace(view, records=dict(view.records))
+    return view, ClusterScene(
+        view.cluster,
         lane.is_up,
-        lane.unreachable,
+        view.unreachable,
         lane.controller.last_contact,
         lane.certificate_ends,
-        tuple(lane.view.records.values()),
-        wanted,
-        pending,
+        tuple(view.records.values()),
+    )
+
+
+def _scene(seen: Sight, timeline: Timeline) -> Scene:
+    """Return *seen* with how far openings are by *timeline*, which is that in force."""
+    in_force, now = seen.in_force, seen.now
+    clusters = []
+    for view, cluster in seen.clusters:
+        wanted, pending = wanted_now(timeline, view, now)
+        clusters.append(replace(cluster, wanted=wanted, pending=pending))
+    return Scene(
+        now=now,
+        zone=in_force.settings.timezone,
+        path=in_force.settings.path,
+        version=__version__,
+        host=socket.gethostname(),
+        since=seen.began,
+        timeline=timeline,
+        progress=progress(timeline, (view for view, _ in seen.clusters), now),
+        skips=skips(in_force.decisions),
+        clusters=tuple(clusters),
+        problems=seen.problems,
+        faults=seen.faults,
+        history=seen.history,
     )
 
 
@@ -188,7 +222,8 @@ class Snapshots:
         self._loop = asyncio.get_running_loop()
         self._health = health
         self._last = health.snapshot()
-        self._last_scene = health.scene()
+        self._seen = health.sight()
+        self._timelines: tuple[Timeline, Timeline] | None = None
         self._upcoming = Upcoming()
 
     def get(self) -> Snapshot:
@@ -197,9 +232,17 @@ class Snapshots:
         return self._last
 
     def scene(self) -> Scene:
-        """Return how things stand for the page, from any other thread."""
-        self._last_scene = self._ask(self._health.scene, self._last_scene)
-        return self._last_scene
+        """Return how things stand for the page, from the thread of those who ask.
+
+        How far openings are is worked out there, so that a page costs the loop nothing; by a
+        timeline of its own, whose memory the passes do not share.
+        """
+        self._seen = seen = self._ask(self._health.sight, self._seen)
+        passes = seen.in_force.timeline
+        if self._timelines is None or self._timelines[0] is not passes:
+            own = Timeline(passes.windows.values(), passes.merge_gap)
+            self._timelines = passes, own
+        return _scene(seen, self._timelines[1])
 
     def _ask(self, make: Callable[[], T], last: T) -> T:
         async def take() -> T:

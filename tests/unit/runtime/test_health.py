@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -104,6 +104,19 @@ def test_a_daemon_that_runs_has_no_problems(health_at: Callable[..., Health]) ->
     assert (state.config_applied, state.config_digest) == (START.wall, SETTINGS.digest)
     assert state.dropped_lines == 3
     assert health.status_line() == "no window open; no opening ahead; 0 held"
+
+
+def test_what_a_page_is_made_of_asks_nothing_of_the_timeline(
+    health_at: Callable[..., Health],
+) -> None:
+    """How far openings are, and what comes, is worked out by whoever shows it, not by the loop."""
+    health = health_at(Clock())
+    unasked = cast("Timeline", SimpleNamespace())
+    in_force = InForce(SETTINGS, unasked, START.wall, ())
+
+    seen = replace(health, in_force=lambda: in_force).sight()
+
+    assert (seen.now, seen.in_force) == (START.wall, in_force)
 
 
 def test_a_rejected_file_is_a_problem(health_at: Callable[..., Health]) -> None:
