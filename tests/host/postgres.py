@@ -121,6 +121,10 @@ class Postgres:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def clear(self) -> None:
+        """Drop every table of the ledger's database."""
+        self.ask(f"drop schema public cascade; create schema public authorization {ROLE}")
+
     @contextmanager
     def session(self, database: str = "cbmaintd") -> Iterator[psycopg.Connection]:
         """Return the transaction of somebody else, which is rolled back at the end."""

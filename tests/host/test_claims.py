@@ -25,37 +25,19 @@ from daemon.ledger.postgresql.fenced_store import FencedWriter
 from daemon.ledger.state import Reading
 from daemon.ledger.thread import LaneStore, LedgerThread
 from tests.host.members import wait_until
-from tests.host.postgres import Postgres, server, unavailable
+from tests.host.postgres import Postgres, unavailable
 from tests.unit.ledger.ledger_samples import CONFIG, FULL, NOW, sent
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 
 LEASE = timedelta(seconds=30)
 PLAIN = replace(FULL, suspect_pause=None, suspect_resume=None)
-TABLES = (
-    "record",
-    "attempt",
-    "override",
-    "config",
-    "member",
-    "claim",
-    "meta",
-    "listing",
-    "progress",
-)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    """Run one server for all tests in here."""
-    with server() as running:
-        yield running
 
 
 @pytest.fixture
 def ledger(postgres: Postgres) -> Iterator[PostgresqlLedger]:
     """Open an empty ledger."""
-    postgres.ask(f"drop table if exists {', '.join(TABLES)}")
+    postgres.clear()
     with open_ledger(postgres.url(), Access.DAEMON) as ledger:
         assert isinstance(ledger, PostgresqlLedger)
         yield ledger

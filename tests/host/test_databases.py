@@ -17,7 +17,7 @@ from daemon.ledger.opening import open_ledger
 from daemon.ledger.postgresql.database import PostgresqlLedger
 from tests.host import pooler as poolers
 from tests.host.pooler import Pooler, pooler
-from tests.host.postgres import ROLE, Postgres, server, unavailable
+from tests.host.postgres import ROLE, Postgres, unavailable
 from tests.unit.cli.ended import ended
 from tests.unit.ledger.ledger_samples import FULL, NOW, sent
 
@@ -42,13 +42,6 @@ UNKIND = {
     "default_transaction_read_only": "on",
     "client_encoding": "latin1",
 }
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    """Run one server for all tests in here."""
-    with server() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,7 +18,7 @@ from daemon.host.clock import SystemClock
 from daemon.ledger.ledger import Access, SharedLedger
 from daemon.ledger.opening import open_ledger
 from daemon.log import events
-from tests.host.postgres import Postgres, server, unavailable
+from tests.host.postgres import Postgres, unavailable
 from tests.unit.ledger.ledger_samples import CONFIG
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
@@ -68,17 +68,10 @@ class Daemon:
         self.membership.ended(lease, ())
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    """Run one server for all tests in here."""
-    with server() as running:
-        yield running
-
-
 @pytest.fixture
 def url(postgres: Postgres) -> str:
     """Name a ledger in a database without any table of ours."""
-    postgres.ask(f"drop table if exists claim, {OTHERS}")
+    postgres.clear()
     return postgres.url()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -20,37 +19,19 @@ from daemon.ledger.postgresql.database import PostgresqlLedger
 from daemon.ledger.state import AppliedConfig
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.wording import printable
-from tests.host.postgres import Postgres, server, unavailable
+from tests.host.postgres import Postgres, unavailable
 from tests.unit.ledger.ledger_samples import CONFIG, DAY, FULL, NOW, sent
 from tests.unit.nasty_text import EVERY, filled
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 
 PLAIN = replace(FULL, suspect_pause=None, suspect_resume=None)
-TABLES = (
-    "record",
-    "attempt",
-    "override",
-    "config",
-    "member",
-    "claim",
-    "meta",
-    "listing",
-    "progress",
-)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    """Run one server for all tests in here."""
-    with server() as running:
-        yield running
 
 
 @pytest.fixture
 def url(postgres: Postgres) -> str:
     """Name a ledger in a database without any table of ours."""
-    postgres.ask(f"drop table if exists {', '.join(TABLES)}")
+    postgres.clear()
     return postgres.url()
 
 
