@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
+from daemon import documents
 from daemon.core.attempt import CallError
 from daemon.notify.messages import Batch, DeliveryError, Message, Post
 from daemon.notify.notices import (
@@ -180,10 +181,10 @@ class _Api:
 
     def _parsed(self, body: bytes) -> Iterator[_Silence]:
         try:
-            rows: list[dict[str, Any]] = json.loads(body)
+            rows: Any = documents.read_json(body)
             mine = [each for each in rows if self._is_ours(each)]
             silences = [self._silence(each) for each in mine]
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             said = "it did not answer with a list of silences: is it an Alertmanager?"
             raise DeliveryError(CallError.UNEXPECTED, said, is_passing=True) from None
         yield from silences
