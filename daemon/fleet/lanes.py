@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from daemon.core.progress import Progress, progress, wanted_now
+from daemon.core.progress import Progress, combined, progress_in_steps, wanted_now
 from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.core.summary import ProgressNote
 from daemon.core.unreachable import Unreachable
 from daemon.fleet.lane import Lane
+from daemon.host.event_loop import in_turns
 from daemon.monitoring.metrics import ClusterState
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
@@ -139,9 +140,17 @@ class Lanes:
         found = (record for lane in self for record in lane.view.records.values())
         return sorted(str(record.key) for record in found if record.backup_due)
 
-    def progress(self, timeline: Timeline, now: datetime) -> dict[str, Progress]:
-        """Return how far each opening that holds anything is, by its id, on these clusters."""
-        return progress(timeline, (lane.view for lane in self), now)
+    async def progress(self, timeline: Timeline, now: datetime) -> dict[str, Progress]:
+        """Return how far each opening that holds anything is, by its id, on these clusters.
+
+        Others have their turn meanwhile.
+        """
+        parts: dict[str, list[Progress]] = {}
+        for lane in self:
+            found = await in_turns(progress_in_steps(timeline, lane.view, now))
+            for opening, part in found.items():
+                parts.setdefault(opening, []).append(part)
+        return {opening: combined(found) for opening, found in parts.items()}
 
     def notes(self, opening: str) -> tuple[ProgressNote, ...]:
         """Return what was noted of an opening on these clusters, for a while after its end."""
