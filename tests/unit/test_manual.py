@@ -1,0 +1,53 @@
+"""The README and the manual: each page can be found, and leads where it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from daemon.cli.manual.pages import TOPICS
+from tests import manual
+
+ALL = [manual.README, *manual.PAGES]
+
+
+def test_every_page_is_a_topic() -> None:
+    """What can be asked for is what there is."""
+    assert sorted(TOPICS) == [path.stem for path in manual.PAGES]
+
+
+@pytest.mark.parametrize("path", manual.PAGES, ids=lambda path: path.stem)
+def test_a_page_answers_one_question(path: Path) -> None:
+    """A page has one title, which is a question, and says something."""
+    title, _, body = path.read_text().partition("\n")
+
+    assert re.fullmatch(r"# .{8,70}\?", title)
+    assert re.findall(r"^# ", manual.prose(body), re.MULTILINE) == []
+    assert body.strip()
+
+
+def test_the_readme_lists_the_manual() -> None:
+    """Its table has each page with its question, in their order."""
+    (rows,) = [rows[2:] for rows in manual.tables(manual.README.read_text()) if "page" in rows[0]]
+
+    assert rows == [
+        [f"[{topic}](daemon/manual/{topic}.md)", manual.page(topic).partition("\n")[0][2:]]
+        for topic in TOPICS
+    ]
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    """A link to another page, or to a place in one, finds it."""
+    lost = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", manual.prose(path.read_text())):
+        name, _, place = link.partition("#")
+        target = path.parent / name if name else path
+        if "://" not in link and (
+            not target.exists() or (place and place not in manual.anchors(target.read_text()))
+        ):
+            lost.append(link)
+
+    assert lost == []
