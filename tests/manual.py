@@ -25,6 +25,12 @@ def table(topic: str, *titles: str) -> list[list[str]]:
     return found[2:]
 
 
+def rows(topic: str, *titles: str) -> list[list[str]]:
+    """Return the rows of all tables of a page whose titles begin with these."""
+    found = [rows for rows in tables(page(topic)) if tuple(rows[0][: len(titles)]) == titles]
+    return [row for rows in found for row in rows[2:]]
+
+
 def tables(text: str) -> Iterator[list[list[str]]]:
     """Return the tables of a page: their titles, the line below them, and their rows."""
     for block in re.findall(r"(?:^\|.*\n)+", prose(text), re.MULTILINE):

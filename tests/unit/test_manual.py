@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.cli import parser
 from daemon.cli.manual.pages import TOPICS
 from tests import manual
 
@@ -51,3 +52,25 @@ def test_every_link_leads_somewhere(path: Path) -> None:
             lost.append(link)
 
     assert lost == []
+
+
+def shown_commands() -> dict[str, set[str]]:
+    """Return the commands that the manual's tables show, each with the words of its usage."""
+    found: dict[str, set[str]] = {}
+    for row in manual.rows("commands", "command"):
+        for usage in manual.code(row[0]):
+            name, *words = re.findall(r"--[\w-]+|[\w-]+", usage)
+            found.setdefault(name, set()).update(word for word in words if word.startswith("--"))
+    return found
+
+
+def test_the_manual_has_every_command() -> None:
+    """The tables of commands show each command with each of its options, and no other."""
+    everything, verbs = parser.build()
+    shared = {*everything.options()}
+    taken = {
+        name: {option for option in verb.options() if option not in shared}
+        for name, verb in verbs.items()
+    }
+
+    assert shown_commands() == taken

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +14,6 @@ import pytest
 from daemon import __version__
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
-from tests import manual
 from tests.unit.cli.ended import Ended, ended, started
 
 ROOT = Path(__file__).parents[3]
@@ -344,11 +342,3 @@ def test_the_schema_is_json(cbmaintd: Command) -> None:
 
     assert (ended.code, ended.err) == (0, "")
     assert "$schema" in json.loads(ended.out)
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_the_manual_has_every_command(verb: str) -> None:
-    """The manual's table of commands has every verb."""
-    cells = [row[0] for row in manual.table("commands", "command", "does")]
-
-    assert any(re.search(rf"`{verb}\b", cell) for cell in cells)
