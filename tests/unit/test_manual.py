@@ -6,9 +6,19 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from daemon.cli import parser
 from daemon.cli.manual.pages import TOPICS
+from daemon.config.rules import RuleKeys
+from daemon.config.sections import (
+    ClusterSection,
+    FileSection,
+    RetrySection,
+    TimeoutSection,
+    TlsSection,
+    WindowSection,
+)
 from tests import manual
 
 ALL = [manual.README, *manual.PAGES]
@@ -74,3 +84,28 @@ def test_the_manual_has_every_command() -> None:
     }
 
     assert shown_commands() == taken
+
+
+@pytest.mark.parametrize(
+    ("title", "keys"),
+    [
+        ("top level", {*FileSection.model_fields}),
+        ("cluster", {*ClusterSection.model_fields}),
+        ("key", {*WindowSection.model_fields} - {*RuleKeys.model_fields}),
+    ],
+)
+def test_the_manual_has_every_key(title: str, keys: set[str]) -> None:
+    """The tables of keys have each key of the file, and no other."""
+    listed = [key for row in manual.table("configuration", title) for key in manual.code(row[0])]
+
+    assert sorted(listed) == sorted(keys)
+
+
+@pytest.mark.parametrize(
+    ("key", "section"), [("tls", TlsSection), ("timeout", TimeoutSection), ("retry", RetrySection)]
+)
+def test_the_manual_has_every_inner_key(key: str, section: type[BaseModel]) -> None:
+    """The row of a mapping within a cluster names each of its keys."""
+    (row,) = [row for row in manual.table("configuration", "cluster") if row[0] == f"`{key}`"]
+
+    assert set(manual.code(row[1])) == {*section.model_fields}
