@@ -40,6 +40,7 @@ class ClusterView:
     """What is known of a cluster; `is_attended` if a daemon runs that would speak to it.
 
     `listing` is None if it was never listed, `unreachable` if it answers or was not asked yet.
+    `doubt` says why all of it may have changed since, if that cannot be ruled out.
     """
 
     cluster: str
@@ -47,6 +48,7 @@ class ClusterView:
     records: Mapping[str, Record] = field(default_factory=dict)
     unreachable: Unreachable | None = None
     is_attended: bool = True
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -86,6 +88,31 @@ class Progress:
     def is_complete(self) -> bool:
         """Check whether all of it is paused, as far as anybody can know."""
         return not (self.pending or self.unlisted)
+
+
+def views(
+    clusters: Iterable[str],
+    records: Iterable[Record],
+    listings: Mapping[str, Listing],
+    unreachable: Iterable[Unreachable],
+    *,
+    is_attended: bool = True,
+) -> list[ClusterView]:
+    """Return what is known of each of *clusters*, by what a ledger has of all of them."""
+    of_cluster: dict[str, dict[str, Record]] = {}
+    for record in records:
+        of_cluster.setdefault(record.key.cluster, {})[record.key.id] = record
+    silent = {each.cluster: each for each in unreachable}
+    return [
+        ClusterView(
+            name,
+            listings.get(name),
+            of_cluster.get(name, {}),
+            silent.get(name),
+            is_attended=is_attended,
+        )
+        for name in clusters
+    ]
 
 
 def combined(parts: Iterable[Progress]) -> Progress:
@@ -139,7 +166,7 @@ def wanted_now(timeline: Timeline, view: ClusterView, now: datetime) -> tuple[in
     groups = _groups(timeline, view, now)
     parts = [part for ids, part in groups.items() if not covering.isdisjoint(ids)]
     wanted, pending = (sum(p.wanted for p in parts), sum(len(p.pending) for p in parts))
-    least = 0 if covering <= looked else 1
+    least = 0 if covering <= looked and not view.doubt else 1
     return max(wanted, least), max(pending, least)
 
 
@@ -203,6 +230,8 @@ def _with_unknown(part: Progress, view: ClusterView, *, is_looked: bool) -> Prog
     pending = part.pending
     if not (is_looked or pending):
         pending = (Pending(view.cluster, None, _why(view, None, None)),)
+    if view.doubt:
+        pending = (*pending, Pending(view.cluster, None, view.doubt))
     name = (view.cluster,)
     return Progress(
         part.wanted,

@@ -134,7 +134,7 @@ class Daemon:
         )
 
     def _make_monitor(self, host: HostParts) -> Monitor:
-        snapshots, loop = Snapshots(self._health), asyncio.get_running_loop()
+        snapshots, loop = Snapshots(self._health, host.others), asyncio.get_running_loop()
 
         def on_bug(exc: Exception) -> None:
             loop.call_soon_threadsafe(self._log_bug, loop, {"exception": exc})

@@ -16,6 +16,7 @@ from daemon.core.progress import ClusterView, progress, wanted_now
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
 from daemon.fleet.lane import Lane
+from daemon.fleet.others import Others, OthersView
 from daemon.monitoring.metrics import State, WindowState
 from daemon.monitoring.page.recent import RecentAttempts
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
@@ -187,11 +188,19 @@ def _seen(lane: Lane) -> tuple[ClusterView, ClusterScene]:
     )
 
 
-def _scene(seen: Sight, timeline: Timeline) -> Scene:
-    """Return *seen* with how far openings are by *timeline*, which is that in force."""
+def _scene(seen: Sight, timeline: Timeline, others: OthersView | None) -> Scene:
+    """Return *seen* with how far openings are by *timeline*, which is that in force.
+
+    What *others* do is in it, too: an opening is for their clusters as well.
+    """
     in_force, now = seen.in_force, seen.now
+    known = list(seen.clusters)
+    if others:
+        named = {c for window in timeline.windows.values() for c, _ in window.targets}
+        ours = {view.cluster for view, _ in known}
+        known += others.clusters(named | in_force.settings.clusters.keys(), ours)
     clusters = []
-    for view, cluster in seen.clusters:
+    for view, cluster in known:
         wanted, pending = wanted_now(timeline, view, now)
         clusters.append(replace(cluster, wanted=wanted, pending=pending))
     return Scene(
@@ -202,12 +211,13 @@ def _scene(seen: Sight, timeline: Timeline) -> Scene:
         host=socket.gethostname(),
         since=seen.began,
         timeline=timeline,
-        progress=progress(timeline, (view for view, _ in seen.clusters), now),
+        progress=progress(timeline, (view for view, _ in known), now),
         skips=skips(in_force.decisions),
         clusters=tuple(clusters),
         problems=seen.problems,
         faults=seen.faults,
-        history=seen.history,
+        ledger=others.ledger if others else None,
+        history=others.history(seen.history) if others else seen.history,
     )
 
 
@@ -217,10 +227,11 @@ class Snapshots:
     A loop that is busy for longer than a reader waits lets it have the last one.
     """
 
-    def __init__(self, health: Health) -> None:
-        """Ask *health* on the running event loop."""
+    def __init__(self, health: Health, others: Others | None = None) -> None:
+        """Ask *health* on the running event loop, and of *others*, if there are any, not there."""
         self._loop = asyncio.get_running_loop()
         self._health = health
+        self._others = others
         self._last = health.snapshot()
         self._seen = health.sight()
         self._timelines: tuple[Timeline, Timeline] | None = None
@@ -237,12 +248,14 @@ class Snapshots:
         How far openings are is worked out there, so that a page costs the loop nothing; by a
         timeline of its own, whose memory the passes do not share.
         """
+        # First: a cluster that changes hands meanwhile is in one of both, or in both.
+        others = self._others.look() if self._others else None
         self._seen = seen = self._ask(self._health.sight, self._seen)
         passes = seen.in_force.timeline
         if self._timelines is None or self._timelines[0] is not passes:
             own = Timeline(passes.windows.values(), passes.merge_gap)
             self._timelines = passes, own
-        return _scene(seen, self._timelines[1])
+        return _scene(seen, self._timelines[1], others)
 
     def _ask(self, make: Callable[[], T], last: T) -> T:
         async def take() -> T:

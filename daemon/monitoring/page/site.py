@@ -104,6 +104,7 @@ class Site:
             strips=list(strips.values())[:MOST_WINDOWS],
             more_windows=max(len(strips) - MOST_WINDOWS, 0),
             clusters=views.clusters(scene),
+            members=views.members(scene),
             history=views.history(scene)[:MOST_ENTRIES],
         )
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.core.attempt import Attempt
 from daemon.core.progress import Progress
 from daemon.core.record import Record
-from daemon.ledger.state import DaemonState, Reading
+from daemon.ledger.state import DaemonState, Member, Reading
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
-from daemon.monitoring.status import StatusReport, cancelled
+from daemon.monitoring.status import StatusReport, cancelled, member_problems
 from daemon.windows.overrides import Override
 from daemon.windows.timeline import LOOK_AHEAD
 from daemon.windows.window import Opening
@@ -52,6 +52,16 @@ class ClusterView:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberView:
+    """A daemon on a shared ledger, and its state in words."""
+
+    member: Member
+    kind: str
+    sign: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryView:
     """A row of the history."""
 
@@ -62,6 +72,7 @@ class HistoryView:
     windows: tuple[str, ...]
     kind: str
     result: str
+    member: str = ""
 
 
 def open_now(scene: Scene) -> list[OpenView]:
@@ -86,19 +97,29 @@ def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
         text = f"Everything is paused: {paused} of {wanted}. You may start."
         return Verdict("ok", "✓", text, f"{paused} of {wanted} paused")
     silent = sorted({name for each in begun for name in each.progress.silent})
-    more = (
-        f"; {enumerated(silent)} {'does' if len(silent) == 1 else 'do'} not answer"
-        if silent
-        else ""
-    )
+    more = f"; {_unanswering(silent)}" if silent else ""
     text = f"Not everything is paused: {paused} of {wanted}{more}."
+    doubts = {cluster.doubt for cluster in scene.clusters if cluster.doubt}
+    if all(p.why in doubts for each in begun for p in each.progress.pending):
+        text = f"It is not known whether everything is paused: {enumerated(sorted(doubts))}."
     return Verdict("wait", "…", text, f"{paused} of {wanted} paused")
 
 
+def _unanswering(names: Sequence[str]) -> str:
+    return f"{enumerated(names)} {'does' if len(names) == 1 else 'do'} not answer"
+
+
 def clusters(scene: Scene) -> list[ClusterView]:
-    """Return the clusters by name, those that do not answer first."""
+    """Return the clusters by name, those that do not answer first, then those of doubt."""
     found = [_cluster(each) for each in scene.clusters]
-    return sorted(found, key=lambda each: (each.kind != "bad", each.name))
+    first = {"bad": 0, "wait": 1}
+    return sorted(found, key=lambda each: (first.get(each.kind, 2), each.name))
+
+
+def members(scene: Scene) -> list[MemberView]:
+    """Return the daemons that share the ledger, those that need somebody first."""
+    found = [_member(each) for each in (scene.ledger.members if scene.ledger else ())]
+    return sorted(found, key=lambda each: each.kind == "ok")
 
 
 def history(
@@ -126,8 +147,8 @@ def status(scene: Scene, upcoming: Mapping[str, Opening]) -> StatusReport:
         {},
         list(scene.timeline.covering(scene.now)),
         sorted(upcoming.values(), key=lambda opening: (opening.start, opening.window)),
-        [record for record in records if record.is_hold],
-        None,
+        sorted((record for record in records if record.is_hold), key=lambda record: record.key),
+        list(scene.ledger.members) if scene.ledger and scene.ledger.read else None,
         scene.progress,
         owed=tuple(record for record in records if record.backup_due),
         skipped=skipped,
@@ -141,11 +162,18 @@ def _cluster(scene: ClusterScene) -> ClusterView:
         error = scene.unreachable
         kind, sign = "bad", "✗"
         state = f"does not answer ({error.error}): {error.message}"
+    elif scene.doubt:
+        kind, sign, state = "wait", "…", f"not known: {scene.doubt}"
     elif scene.is_up:
         kind, sign, state = "ok", "✓", "answers"
     else:
         kind, sign, state = "quiet", "○", "not asked yet"
     return ClusterView(scene.name, kind, sign, state, scene, tuple(holds), tuple(owed))
+
+
+def _member(member: Member) -> MemberView:
+    problems = ", ".join(member_problems(member))
+    return MemberView(member, *(("bad", "✗", problems) if problems else ("ok", "✓", "live")))
 
 
 def _row(entry: HistoryScene) -> HistoryView:
@@ -162,6 +190,7 @@ def _row(entry: HistoryScene) -> HistoryView:
                 attempt.windows,
                 "bad" if attempt.error else "ok",
                 result,
+                entry.member,
             )
         case Override() as decision:
             by = f"by {decision.by}{f': {decision.reason}' if decision.reason else ''}"

@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 import pytest
 
+from daemon.core.progress import Pending, Progress
 from daemon.monitoring.endpoint import Page
-from daemon.monitoring.page.scene import Scene
+from daemon.monitoring.page.scene import LedgerScene, Scene
 from daemon.monitoring.page.site import Site
 from daemon.monitoring.page.strips import Kind, Span, Strips, strip
 from daemon.windows.timeline import Timeline
@@ -85,7 +86,7 @@ def test_it_tells_of_clusters_faults_members_and_what_was_done() -> None:
     assert "prod ✓ answers 3 1" in text
     assert "The file was rejected" in text
     assert "schedules.yaml:3:1: windows: unknown key" in text
-    assert "ops2 18 silent, has another file 0" in text
+    assert "ops2 pid 18 ✗ silent: its clusters go to the others 2 0.3 s ago, lease 15s 1.0" in text
     assert "skip nightly by eve@ops1: no patches" in text
     assert "pause dr /orders nightly refused: Connection refused" in text
 
@@ -198,3 +199,22 @@ def test_the_strip_has_true_lengths() -> None:
     assert {mark.kind for mark in marks} == {Kind.OPEN}
     assert all(mark.x >= 0 and mark.x + mark.width <= 1400 for mark in marks)
     assert marks[0].x == 0.0
+
+
+def test_nobody_may_start_by_what_may_have_changed() -> None:
+    """Where the ledger is silent, what other daemons paused is in doubt: that is the first line."""
+    found = busy()
+    doubt = "the ledger does not answer"
+    pending = (Pending("dr", None, doubt),)
+    doubted = {id_: Progress(5, 5, pending=pending) for id_ in found.progress}
+    dr = replace(found.clusters[1], unreachable=None, doubt=doubt, member="ops2 pid 18")
+    ledger = replace(found.ledger or LedgerScene(), doubt="timeout")
+    text = text_of(
+        replace(found, progress=doubted, clusters=(found.clusters[0], dr), ledger=ledger)
+    )
+
+    assert f"It is not known whether everything is paused: {doubt}." in text
+    assert "You may start" not in text
+    assert f"dr … not known: {doubt} 0 0 none yet" in text
+    assert "ops2 pid 18 prod ✓ answers" in text
+    assert "The ledger does not answer (timeout): what other daemons do is as of 23:30:00" in text
