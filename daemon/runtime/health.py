@@ -192,8 +192,8 @@ def _scene(seen: Sight, timeline: Timeline) -> Scene:
     in_force, now = seen.in_force, seen.now
     clusters = []
     for view, cluster in seen.clusters:
-        wanted, pending = wanted_now(timeline, view, now)
-        clusters.append(replace(cluster, wanted=wanted, pending=pending))
+        found = wanted_now(timeline, view, now)
+        clusters.append(replace(cluster, wanted=found.wanted, pending=found.pending))
     return Scene(
         now=now,
         zone=in_force.settings.timezone,
