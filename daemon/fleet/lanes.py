@@ -183,15 +183,16 @@ async def ended(lanes: Iterable[Lane], within: timedelta) -> bool:
 def _state(name: str, lane: Lane, timeline: Timeline, now: datetime) -> ClusterState:
     holds, contact = lane.controller.holds, lane.controller.last_contact
     late = [(now - hold.until).total_seconds() for hold in holds if hold.until]
-    wanted, pending = wanted_now(timeline, lane.view, now)
+    found = wanted_now(timeline, lane.view, now)
     return ClusterState(
         name,
         len(holds),
         max([0.0, *late]),
         contact,
         lane.certificate_ends,
-        wanted=wanted,
-        pending=pending,
+        wanted=found.wanted,
+        pending=found.pending,
+        by_window=found.windows,
         is_up=lane.is_up,
         owed=lane.controller.owed,
     )

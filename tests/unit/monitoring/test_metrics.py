@@ -19,8 +19,15 @@ from tests.unit.nasty_text import EVERY, filled
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STATE = State(
     clusters=(
-        ClusterState("prod", 3, 12.5, NOW, NOW, wanted=4, pending=1, is_up=True, owed=2),
-        ClusterState("test", 0, 0.0, None),
+        ClusterState(
+            *("prod", 3, 12.5, NOW, NOW),
+            wanted=4,
+            pending=1,
+            is_up=True,
+            owed=2,
+            by_window={"nightly": (4, 1)},
+        ),
+        ClusterState("test", 0, 0.0, None, by_window={"nightly": (2, 2)}),
     ),
     windows=(WindowState("nightly", True, NOW), WindowState("yearly", False)),
     is_config_good=False,
@@ -114,6 +121,9 @@ def test_the_state_is_asked_for_at_each_scrape() -> None:
     assert found["cbmaintd_window_open", "yearly"] == 0
     assert found["cbmaintd_window_next_open_timestamp_seconds", "nightly"] == NOW.timestamp()
     assert ("cbmaintd_window_next_open_timestamp_seconds", "yearly") not in found
+    assert found["cbmaintd_window_repositories_wanted", "nightly"] == 6
+    assert found["cbmaintd_window_repositories_pending", "nightly"] == 3
+    assert ("cbmaintd_window_repositories_wanted", "yearly") not in found
     assert found["cbmaintd_repositories_wanted", "prod"] == 4
     assert found["cbmaintd_repositories_pending", "prod"] == 1
     assert found["cbmaintd_cluster_up", "prod"] == 1
