@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from daemon.core.attempt import Action, Attempt, Outcome
+from daemon.core.listing import Listing
 from daemon.core.record import Record
 from daemon.ledger import rows, tables
 from daemon.ledger.changes import sift
@@ -88,11 +89,12 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A new claim, with the ledger's records of the cluster."""
+    """A new claim, with the ledger's records of the cluster, and what its last list showed."""
 
     cluster: str
     epoch: int
     records: tuple[Record, ...]
+    listing: Listing | None = None
 
 
 class Claims:
@@ -207,8 +209,13 @@ class Claims:
                 .returning(claim.c.cluster, claim.c.epoch)
             ).all()
             # Earlier owners can write nothing more, so these are all records.
-            found = self._records(connection, chosen)
-        return [Grant(row.cluster, row.epoch, tuple(found.get(row.cluster, ()))) for row in taken]
+            records = self._records(connection, chosen)
+            shown = sa.select(tables.listing).where(tables.listing.c.cluster.in_(chosen))
+            listings = rows.to_listings(connection.execute(shown))
+        return [
+            Grant(name, epoch, tuple(records.get(name, ())), listings.get(name))
+            for name, epoch in taken
+        ]
 
     def _records(
         self, connection: sa.Connection, clusters: Sequence[str]
