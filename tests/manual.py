@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -38,6 +40,26 @@ def tables(text: str) -> Iterator[list[list[str]]]:
             [cell.strip() for cell in _CELL.split(line.strip())[1:-1]]
             for line in block.split("\n")[:-1]
         ]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code: its language, the line above it, and its text without indentation."""
+
+    language: str
+    above: str
+    text: str
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """Return the blocks of code of a page."""
+    lines = iter(["", *text.splitlines()])
+    above = ""
+    for line in lines:
+        if line.lstrip().startswith("```"):
+            inside = "\n".join(iter(lambda: next(lines), line[: line.index("`")] + "```"))
+            yield Block(line.strip(" `"), above, dedent(inside) + "\n")
+        above = line.strip()
 
 
 def prose(text: str) -> str:

@@ -40,13 +40,11 @@ def test_a_page_answers_one_question(path: Path) -> None:
 
 
 def test_the_readme_lists_the_manual() -> None:
-    """Its table has each page with its question, in their order."""
-    (rows,) = [rows[2:] for rows in manual.tables(manual.README.read_text()) if "page" in rows[0]]
+    """It has a link to each page."""
+    listed = re.findall(r"- \*\*\w+:\*\* (.*)", manual.README.read_text())
 
-    assert rows == [
-        [f"[{topic}](daemon/manual/{topic}.md)", manual.page(topic).partition("\n")[0][2:]]
-        for topic in TOPICS
-    ]
+    linked = [link for line in listed for link in line.split(", ")]
+    assert sorted(linked) == sorted(f"[{topic}](daemon/manual/{topic}.md)" for topic in TOPICS)
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
