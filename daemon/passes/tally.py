@@ -150,7 +150,7 @@ class Tally:
         old = [
             id_
             for id_, notes in self._notes.items()
-            if id_ not in self._holding and abs(now - notes[-1].at) > REMEMBERED
+            if id_ not in self._holding and abs(now - max(notes[-1].at, notes[-1].end)) > REMEMBERED
         ]
         for id_ in old:
             del self._notes[id_]
