@@ -124,8 +124,7 @@ def _next_to_skip(window: Window, planned: Schedule, now: datetime) -> Opening:
 
 
 def _to_unskip(window: Window, text: str | None, planned: Schedule, now: datetime) -> Opening:
-    until = max(window.skipped, default=now) + timedelta.resolution
-    found = [o for o in window.cancelled(now, max(until, now)) if o.end > now]
+    found = window.cancelled_after(now)
     if text is not None:
         found = _named(found, text, _instant(window, text, planned))
     if len(found) == 1:

@@ -99,6 +99,6 @@ VERBS = (
 """,
         declare=_unskip,
         module="changes",
-        completes={"name": Names.WINDOWS},
+        completes={"name": Names.SKIPPED_WINDOWS, "opening": Names.SKIPPED_OPENINGS},
     ),
 )

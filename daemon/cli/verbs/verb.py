@@ -24,7 +24,9 @@ class Names(Enum):
 
     WINDOWS = auto()
     OPEN_WINDOWS = auto()
+    SKIPPED_WINDOWS = auto()
     OPENINGS = auto()
+    SKIPPED_OPENINGS = auto()
     REPOSITORIES = auto()
     TARGETS = auto()
     COMMANDS = auto()
