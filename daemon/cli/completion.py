@@ -25,6 +25,7 @@ import argcomplete
 
 from daemon.cli import parser as arguments
 from daemon.cli import places
+from daemon.cli.manual import pages
 from daemon.cli.verbs.verb import Names
 from daemon.errors import CbmaintdError, UsageError
 from daemon.host.files import read_beginning
@@ -120,6 +121,10 @@ def _commands(_args: argparse.Namespace, _environ: Mapping[str, str]) -> Iterabl
     return arguments.VERBS
 
 
+def _topics(_args: argparse.Namespace, _environ: Mapping[str, str]) -> Iterable[str]:
+    return (*pages.TOPICS, *pages.MAN_PAGES)
+
+
 def _tree(args: argparse.Namespace, environ: Mapping[str, str]) -> MappingNode | None:
     """Return the file as a tree, unchecked; None if it is none."""
     from daemon.config.document import SIZE_LIMIT, read  # noqa: PLC0415  # only where there is one
@@ -209,4 +214,5 @@ _NAMES: dict[Names, Read] = {
     Names.REPOSITORIES: _repositories,
     Names.TARGETS: _targets,
     Names.COMMANDS: _commands,
+    Names.TOPICS: _topics,
 }

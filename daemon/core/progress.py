@@ -90,6 +90,18 @@ class Progress:
         return not (self.pending or self.unlisted)
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How many repositories of a cluster are `wanted` paused, and how many of them `pending`.
+
+    Each counts once, however many openings want it; `windows` has both of each open window.
+    """
+
+    wanted: int = 0
+    pending: int = 0
+    windows: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
 def views(
     clusters: Iterable[str],
     records: Iterable[Record],
@@ -157,16 +169,28 @@ def progress_on(timeline: Timeline, view: ClusterView, now: datetime) -> dict[st
     return found
 
 
-def wanted_now(timeline: Timeline, view: ClusterView, now: datetime) -> tuple[int, int]:
-    """Return how many repositories openings want that have begun, and how many are pending."""
-    covering = {o.id for o in timeline.holding(view.cluster, now) if o.start <= now}
-    if not covering:
-        return 0, 0
-    looked = view.listing.openings if view.listing else frozenset()
+def wanted_now(timeline: Timeline, view: ClusterView, now: datetime) -> Wanted:
+    """Return how many repositories of a cluster openings want that have begun."""
+    begun: dict[str, set[str]] = {}
+    for opening in timeline.holding(view.cluster, now):
+        if opening.start <= now:
+            begun.setdefault(opening.window, set()).add(opening.id)
+    if not begun:
+        return Wanted()
+    looked = view.listing.openings if view.listing and not view.doubt else frozenset()
     groups = _groups(timeline, view, now)
-    parts = [part for ids, part in groups.items() if not covering.isdisjoint(ids)]
+    found = {name: _counted(groups, ids, looked) for name, ids in begun.items()}
+    wanted, pending = _counted(groups, set().union(*begun.values()), looked)
+    return Wanted(wanted, pending, found)
+
+
+def _counted(
+    groups: Mapping[tuple[str, ...], Progress], openings: set[str], looked: frozenset[str]
+) -> tuple[int, int]:
+    """Return how many repositories some *openings* want, each once, and how many are pending."""
+    parts = [part for ids, part in groups.items() if not openings.isdisjoint(ids)]
     wanted, pending = (sum(p.wanted for p in parts), sum(len(p.pending) for p in parts))
-    least = 0 if covering <= looked and not view.doubt else 1
+    least = 0 if openings <= looked else 1
     return max(wanted, least), max(pending, least)
 
 

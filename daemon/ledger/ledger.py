@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -231,12 +231,8 @@ class Ledger(ABC):
 
         One that is damaged is left out: the next look writes it anew.
         """
-        found = {}
         with self.transaction() as connection:
-            for row in connection.execute(sa.select(tables.listing)):
-                with suppress(ValueError, TypeError):
-                    found[row.cluster] = Listing.parse(row.text)
-        return found
+            return rows.to_listings(connection.execute(sa.select(tables.listing)))
 
     def progress(self, since: datetime) -> list[ProgressNote]:
         """List notes about openings that end after then, the oldest first. Raises LedgerError."""

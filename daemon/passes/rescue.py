@@ -44,7 +44,7 @@ CUT_WITHIN = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The fate of one repository; `detail` says why it failed, or what is still owed to it."""
+    """The fate of one repository; `detail` says why it failed."""
 
     key: RepositoryKey
     fate: Fate
@@ -139,8 +139,7 @@ class Rescue:
             return Result(key, Fate.FAILED, self._problem(after))
         fate = self._voice.fates.get(key.id)
         if fate:
-            is_owed = after is not None and after.backup_due is not None
-            return Result(key, fate, "its backup is left to the next daemon" if is_owed else "")
+            return Result(key, fate)
         if before.is_hold:
             return Result(key, Fate.NOT_OURS)
         if not self._service.has_looked:
@@ -163,6 +162,11 @@ class Rescue:
         if record.missing_since:
             return "the cluster does not list it, and may still act on a call of unknown fate"
         return "stopped before it was seen active"
+
+    def owed(self) -> list[RepositoryKey]:
+        """Return the repositories of these to which a backup is left for a daemon to start."""
+        found = (self._holdings.get(record.key.id) for record in self._before)
+        return [record.key for record in found if record and record.backup_due]
 
     def suspected(self, now: Moment) -> dict[RepositoryKey, datetime]:
         """Return what is no hold but may still be paused by a lost call of ours, and until when."""

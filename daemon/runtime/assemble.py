@@ -84,8 +84,8 @@ def assemble(
     membership = None
     if isinstance(ledger, SharedLedger) and not parts.dry_run:
         membership = _join(ledger, log, environ)
-        # Records belong to whoever has the claim, and are read with each claim.
-        parts = replace(parts, records=(), membership=membership)
+        # What is known belongs to whoever has the claim, and is read with each claim.
+        parts = replace(parts, records=(), listings={}, membership=membership)
     metrics = Metrics()
     others = _others(ledger)
     recent = RecentAttempts(() if others else ledger.last_attempts(MOST_REMEMBERED))

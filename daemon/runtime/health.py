@@ -215,8 +215,8 @@ def _scene(seen: Sight, timeline: Timeline, others: OthersView | None) -> Scene:
         known += others.clusters(named | in_force.settings.clusters.keys(), ours)
     clusters = []
     for view, cluster in known:
-        wanted, pending = wanted_now(timeline, view, now)
-        clusters.append(replace(cluster, wanted=wanted, pending=pending))
+        found = wanted_now(timeline, view, now)
+        clusters.append(replace(cluster, wanted=found.wanted, pending=found.pending))
     return Scene(
         now=now,
         zone=in_force.settings.timezone,

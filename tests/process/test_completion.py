@@ -78,6 +78,7 @@ def completed(file: Path, line: str) -> list[str]:
         ("cbmaintd why prod/", ["prod/archive", "prod/orders"]),
         ("cbmaintd completion f", ["fish"]),
         ("cbmaintd help cal", ["calendar"]),
+        ("cbmaintd manual trou", ["troubleshooting"]),
         ("cbmaintd close n", ["now-open"]),
     ],
 )

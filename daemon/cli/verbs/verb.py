@@ -28,6 +28,7 @@ class Names(Enum):
     REPOSITORIES = auto()
     TARGETS = auto()
     COMMANDS = auto()
+    TOPICS = auto()
 
 
 def _nothing(_verb: argparse.ArgumentParser) -> None:
