@@ -101,8 +101,9 @@ class SharedFleet(Fleet):
         late_calls = self._membership.late_calls
         for late in late_calls.to_look_at(self.lanes.names()):
             lane = self.lanes.get(late.cluster)
-            if lane:
-                lane.suspect(late.repository, late.action, partial(late_calls.recorded, late))
+            if lane and lane.lease:
+                recorded = partial(late_calls.recorded, late, lane.lease.epoch)
+                lane.suspect(late.repository, late.action, recorded)
 
     async def stop(self, within: timedelta) -> None:
         """Start no new call, and hand each cluster over as soon as its calls have ended.

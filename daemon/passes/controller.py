@@ -141,8 +141,8 @@ class Controller:
         now = self._clocks.now()
         if self.is_idle(rules, now.wall):
             return None
-        # Before anything that may hang: an opening may pass without an answer.
-        if self.tally.is_begun(rules.timeline, now.wall):
+        # Before anything that may hang: an opening may pass without an answer, and its end is now.
+        if self.tally.is_news(rules.timeline, now.wall):
             self._follow(rules)
         if not is_urgent and self._pacing.is_distant(CLUSTER, now.uptime):
             return self._pacing.distance(CLUSTER, now.uptime)

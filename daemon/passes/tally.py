@@ -89,9 +89,10 @@ class Tally:
                 MissedRun(self._cluster, record.key.id, run) for run in missed[: max(room, 0)]
             ]
 
-    def is_begun(self, timeline: Timeline, now: datetime) -> bool:
-        """Check whether an opening has begun of which there is no note yet."""
-        return any(o.id not in self._notes for o in timeline.holding(self._cluster, now))
+    def is_news(self, timeline: Timeline, now: datetime) -> bool:
+        """Check whether an opening began or ended of which there is no note yet."""
+        holding = {opening.id for opening in timeline.holding(self._cluster, now)}
+        return not (holding <= self._notes.keys() and self._holding <= holding)
 
     def follow(
         self, timeline: Timeline, unreachable: Unreachable | None, now: datetime, *, is_kept: bool
@@ -165,7 +166,7 @@ class Tally:
         old = [
             id_
             for id_, notes in self._notes.items()
-            if id_ not in self._holding and abs(now - notes[-1].at) > REMEMBERED
+            if id_ not in self._holding and abs(now - max(notes[-1].at, notes[-1].end)) > REMEMBERED
         ]
         for id_ in old:
             del self._notes[id_]

@@ -76,7 +76,8 @@ class Announcer:
     def _open(
         self, opening: Opening, timeline: Timeline, standing: Standing, now: datetime
     ) -> None:
-        if opening.id not in self._logged:
+        # One that left an edited file for a moment goes on.
+        if opening.id not in self._logged and not self._ended.pop(opening.id, None):
             clusters = timeline.clusters_of(opening.window)
             if not clusters <= standing.known_ids().keys() and now - self._started < WAIT_FOR_LISTS:
                 return

@@ -16,10 +16,11 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote
 
 from daemon.simulator import routes
+from daemon.simulator.api.request import Request
+from daemon.simulator.cluster.management import manage
 from daemon.simulator.connections import Exchange, Listener, Reply
 from daemon.simulator.faults import Fault, Faults, OddServer
 from daemon.simulator.go_json import encode
-from daemon.simulator.management import manage
 from daemon.simulator.model import Model, Repository
 from daemon.simulator.refusals import Json, Refusal
 
@@ -272,11 +273,11 @@ class Simulator:
         if refused := self._refused(exchange):
             return refused
         asked = parse_qs(query, keep_blank_values=True)
-        request = routes.Request(exchange.method, parts, asked, bytes(exchange.body))
+        request = Request(exchange.method, parts, asked, bytes(exchange.body))
         with self._turn:
             return self._handled(route, request)
 
-    def _handled(self, route: routes.Route, request: routes.Request) -> Reply:
+    def _handled(self, route: routes.Route, request: Request) -> Reply:
         model = self._model
         if self._odd.is_dead and request.method not in {"GET", "HEAD"}:
             # What nobody acts upon is answered as if somebody did.
