@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from daemon.core.attempt import Action
+from daemon.core.attempt import Action, PassError
 from daemon.core.decide import (
     GONE_AFTER,
     CatchUp,
@@ -42,8 +42,6 @@ GIVE_WAY_EVERY = 200
 LOOK_EVERY = timedelta(seconds=1)
 LOOK_BETWEEN_CALLS_EVERY = timedelta(seconds=3)
 FIRST_LOOK = timedelta(milliseconds=100)
-UNVERIFIED = "unverified"
-UNRECORDED = "ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +266,7 @@ class Controller:
         pauses = [call for call in calls if call.action is Action.PAUSE]
         lacking = [c for c in pauses if not (is_durable and self._holdings.is_saved(c.id))]
         for call in lacking:
-            self._fail(call, call.decision.record, UNRECORDED, rules, is_transient=True)
+            self._fail(call, call.decision.record, PassError.LEDGER, rules, is_transient=True)
         return [call for call in calls if call not in lacking] if lacking else calls
 
     async def _flush(self) -> bool:
@@ -337,8 +335,8 @@ class Controller:
         late = [a for a in awaiting.values() if now.uptime - a.at.uptime > VERIFY_WITHIN]
         for answer in late:
             del awaiting[answer.call.id]
-            record = fail(answer.call.decision, Suspicion.starting(now, LATE), UNVERIFIED)
-            self._fail(answer.call, record, UNVERIFIED, rules, is_transient=True)
+            record = fail(answer.call.decision, Suspicion.starting(now, LATE), PassError.UNVERIFIED)
+            self._fail(answer.call, record, PassError.UNVERIFIED, rules, is_transient=True)
 
     def _confirmed(self, answer: Answer, observed: Observed, now: Moment) -> Record:
         decision = answer.call.decision
