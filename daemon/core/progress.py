@@ -27,12 +27,14 @@ NO_DAEMON = "no daemon runs"
 _WORK_OF_A_REPOSITORY = 2
 _WORK_OF_AN_OPENING = 5
 
-_WHY_LEFT = {
+WHY_LEFT = {
     Reason.YIELDED: "somebody resumed it",
     Reason.DRY_RUN: "a dry run pauses nothing",
     Reason.CLOCK_DIFFERS: "the clock is wrong, so nothing new is paused",
     Reason.NOT_UNDERSTOOD: "its row in the list is not understood",
 }
+"""What people read of what was left alone, and so is still pending."""
+
 _WHY_IN_PHASE = {
     Phase.PAUSING: "is being paused",
     Phase.RESUMING: "is being resumed first",
@@ -273,7 +275,7 @@ def _why(view: ClusterView, record: Record | None, reason: Reason | None) -> str
     if view.unreachable:
         return _why_silent(view.unreachable)
     if reason:
-        return _WHY_LEFT.get(reason, f"left alone ({reason})")
+        return WHY_LEFT.get(reason, f"left alone ({reason})")
     if record and record.last_error:
         return f"it failed ({record.last_error}), and is tried again"
     return _WHY_IN_PHASE.get(record.phase, NOT_LOOKED) if record and record.phase else NOT_LOOKED
