@@ -27,12 +27,14 @@ NO_DAEMON = "no daemon runs"
 _WORK_OF_A_REPOSITORY = 2
 _WORK_OF_AN_OPENING = 5
 
-_WHY_LEFT = {
+WHY_LEFT = {
     Reason.YIELDED: "somebody resumed it",
     Reason.DRY_RUN: "a dry run pauses nothing",
     Reason.CLOCK_DIFFERS: "the clock is wrong, so nothing new is paused",
     Reason.NOT_UNDERSTOOD: "its row in the list is not understood",
 }
+"""What people read of what was left alone, and so is still pending."""
+
 _WHY_IN_PHASE = {
     Phase.PAUSING: "is being paused",
     Phase.RESUMING: "is being resumed first",
@@ -44,6 +46,7 @@ class ClusterView:
     """What is known of a cluster; `is_attended` if a daemon runs that would speak to it.
 
     `listing` is None if it was never listed, `unreachable` if it answers or was not asked yet.
+    `doubt` says why all of it may have changed since, if that cannot be ruled out.
     """
 
     cluster: str
@@ -51,6 +54,7 @@ class ClusterView:
     records: Mapping[str, Record] = field(default_factory=dict)
     unreachable: Unreachable | None = None
     is_attended: bool = True
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -90,6 +94,43 @@ class Progress:
     def is_complete(self) -> bool:
         """Check whether all of it is paused, as far as anybody can know."""
         return not (self.pending or self.unlisted)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How many repositories of a cluster are `wanted` paused, and how many of them `pending`.
+
+    Each counts once, however many openings want it; `windows` has both of each open window.
+    """
+
+    wanted: int = 0
+    pending: int = 0
+    windows: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def views(
+    clusters: Iterable[str],
+    records: Iterable[Record],
+    listings: Mapping[str, Listing],
+    unreachable: Iterable[Unreachable],
+    *,
+    is_attended: bool = True,
+) -> list[ClusterView]:
+    """Return what is known of each of *clusters*, by what a ledger has of all of them."""
+    of_cluster: dict[str, dict[str, Record]] = {}
+    for record in records:
+        of_cluster.setdefault(record.key.cluster, {})[record.key.id] = record
+    silent = {each.cluster: each for each in unreachable}
+    return [
+        ClusterView(
+            name,
+            listings.get(name),
+            of_cluster.get(name, {}),
+            silent.get(name),
+            is_attended=is_attended,
+        )
+        for name in clusters
+    ]
 
 
 def combined(parts: Iterable[Progress]) -> Progress:
@@ -152,16 +193,28 @@ def progress_in_steps(
     return found
 
 
-def wanted_now(timeline: Timeline, view: ClusterView, now: datetime) -> tuple[int, int]:
-    """Return how many repositories openings want that have begun, and how many are pending."""
-    covering = {o.id for o in timeline.holding(view.cluster, now) if o.start <= now}
-    if not covering:
-        return 0, 0
-    looked = view.listing.openings if view.listing else frozenset()
+def wanted_now(timeline: Timeline, view: ClusterView, now: datetime) -> Wanted:
+    """Return how many repositories of a cluster openings want that have begun."""
+    begun: dict[str, set[str]] = {}
+    for opening in timeline.holding(view.cluster, now):
+        if opening.start <= now:
+            begun.setdefault(opening.window, set()).add(opening.id)
+    if not begun:
+        return Wanted()
+    looked = view.listing.openings if view.listing and not view.doubt else frozenset()
     groups = result_of(_groups(timeline, view, now))
-    parts = [part for ids, part in groups.items() if not covering.isdisjoint(ids)]
+    found = {name: _counted(groups, ids, looked) for name, ids in begun.items()}
+    wanted, pending = _counted(groups, set().union(*begun.values()), looked)
+    return Wanted(wanted, pending, found)
+
+
+def _counted(
+    groups: Mapping[tuple[str, ...], Progress], openings: set[str], looked: frozenset[str]
+) -> tuple[int, int]:
+    """Return how many repositories some *openings* want, each once, and how many are pending."""
+    parts = [part for ids, part in groups.items() if not openings.isdisjoint(ids)]
     wanted, pending = (sum(p.wanted for p in parts), sum(len(p.pending) for p in parts))
-    least = 0 if covering <= looked else 1
+    least = 0 if openings <= looked else 1
     return max(wanted, least), max(pending, least)
 
 
@@ -222,7 +275,7 @@ def _why(view: ClusterView, record: Record | None, reason: Reason | None) -> str
     if view.unreachable:
         return _why_silent(view.unreachable)
     if reason:
-        return _WHY_LEFT.get(reason, f"left alone ({reason})")
+        return WHY_LEFT.get(reason, f"left alone ({reason})")
     if record and record.last_error:
         return f"it failed ({record.last_error}), and is tried again"
     return _WHY_IN_PHASE.get(record.phase, NOT_LOOKED) if record and record.phase else NOT_LOOKED
@@ -237,6 +290,8 @@ def _with_unknown(part: Progress, view: ClusterView, *, is_looked: bool) -> Prog
     pending = part.pending
     if not (is_looked or pending):
         pending = (Pending(view.cluster, None, _why(view, None, None)),)
+    if view.doubt:
+        pending = (*pending, Pending(view.cluster, None, view.doubt))
     name = (view.cluster,)
     return Progress(
         part.wanted,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from daemon.core.attempt import Action
+from daemon.core.attempt import Action, PassError
 from daemon.core.decide import (
     GONE_AFTER,
     CatchUp,
@@ -39,8 +39,6 @@ VERIFY_WITHIN = timedelta(seconds=10)
 LOOK_EVERY = timedelta(seconds=1)
 LOOK_BETWEEN_CALLS_EVERY = timedelta(seconds=3)
 FIRST_LOOK = timedelta(milliseconds=100)
-UNVERIFIED = "unverified"
-UNRECORDED = "ledger"
 
 
 class Controller:
@@ -122,8 +120,8 @@ class Controller:
         now = self._clocks.now()
         if self.is_idle(rules, now.wall):
             return None
-        # Before anything that may hang: an opening may pass without an answer.
-        if self.tally.is_begun(rules.timeline, now.wall):
+        # Before anything that may hang: an opening may pass without an answer, and its end is now.
+        if self.tally.is_news(rules.timeline, now.wall):
             await self._follow(rules)
         if not is_urgent and self._pacing.is_distant(CLUSTER, now.uptime):
             return self._pacing.distance(CLUSTER, now.uptime)
@@ -232,7 +230,7 @@ class Controller:
         pauses = [call for call in calls if call.action is Action.PAUSE]
         lacking = [c for c in pauses if not (is_durable and self._holdings.is_saved(c.id))]
         for call in lacking:
-            self._fail(call, call.decision.record, UNRECORDED, rules, is_transient=True)
+            self._fail(call, call.decision.record, PassError.LEDGER, rules, is_transient=True)
         dropped = {call.id for call in lacking}
         return [c for c in calls if c.action is not Action.PAUSE or c.id not in dropped]
 
@@ -302,8 +300,8 @@ class Controller:
         late = [a for a in awaiting.values() if now.uptime - a.at.uptime > VERIFY_WITHIN]
         for answer in late:
             del awaiting[answer.call.id]
-            record = fail(answer.call.decision, Suspicion.starting(now, LATE), UNVERIFIED)
-            self._fail(answer.call, record, UNVERIFIED, rules, is_transient=True)
+            record = fail(answer.call.decision, Suspicion.starting(now, LATE), PassError.UNVERIFIED)
+            self._fail(answer.call, record, PassError.UNVERIFIED, rules, is_transient=True)
 
     def _confirmed(self, answer: Answer, observed: Observed, now: Moment) -> Record:
         decision = answer.call.decision

@@ -79,6 +79,8 @@ class Announcer:
         is_patient = now - self._started < WAIT_FOR_LISTS
         # Asked once for all that open together: they may be thousands.
         awaited = {id_: timeline.clusters_of(o.window) for id_, o in covering.items()}
+        # One that left an edited file for a moment goes on.
+        self._logged |= {id_: o for id_, o in covering.items() if self._ended.pop(id_, None)}
         new = covering.keys() - self._logged.keys()
         if new and is_patient:
             known = standing.known_ids().keys()

@@ -51,7 +51,9 @@ def lanes(stage: Stage, rules: Callable[[], Rules]) -> Lanes:
         is_expecting=lambda name: made.is_expecting(name),  # noqa: PLW0108  # made below
     )
 
-    def make(settings: ClusterSettings, records: Iterable[Record], lease: Lease | None) -> Lane:
+    def make(
+        settings: ClusterSettings, records: Iterable[Record], lease: Lease | None, _: object
+    ) -> Lane:
         return Lane(settings, Holdings(stage.book, records), parts, lease)
 
     made = Lanes(make)

@@ -51,7 +51,9 @@ class Scene:
             hand_over=lambda _: None,
         )
 
-        def make(settings: ClusterSettings, records: Iterable[Record], lease: Lease | None) -> Lane:
+        def make(
+            settings: ClusterSettings, records: Iterable[Record], lease: Lease | None, _: object
+        ) -> Lane:
             return Lane(settings, Holdings(self.stage.book, records), parts, lease)
 
         self.lanes = Lanes(make)
