@@ -18,11 +18,12 @@ from daemon.core.moment import Moment
 from daemon.core.record import Record, Suspicion
 from daemon.core.repository import RepositoryKey
 from daemon.core.summary import News
-from daemon.passes.controller import Controller, Rules
+from daemon.passes.controller import Controller
 from daemon.passes.dispatch import Clocks, Route, Service
 from daemon.passes.holdings import Holdings, Store
 from daemon.passes.journal import Journal
 from daemon.passes.recorders import Fate, RecordingLog, RecordingService
+from daemon.passes.rules import Rules
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
 

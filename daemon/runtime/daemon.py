@@ -26,7 +26,7 @@ from daemon.log.tee import TeeLog
 from daemon.monitoring.monitor import Monitor
 from daemon.notify.notifier import Notifier
 from daemon.notify.queues import Sender
-from daemon.passes.controller import Rules
+from daemon.passes.rules import Rules
 from daemon.runtime.announcer import Announcer
 from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.cluster_watch import ClusterWatch

@@ -36,8 +36,8 @@ from daemon.fleet.lane import Lane, LaneParts
 from daemon.fleet.lanes import Lanes
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import MEMORY, open_ledger
-from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.service.client import BackupService, MaySend, WithheldError
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.rules import Once

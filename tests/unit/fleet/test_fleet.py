@@ -17,8 +17,8 @@ from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import OwnFleet
 from daemon.fleet.lane import Lane, LaneParts
 from daemon.fleet.lanes import Lanes
-from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.service.client import WithheldError
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
