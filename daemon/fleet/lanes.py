@@ -33,7 +33,7 @@ def lane_maker(store: Callable[[Lease | None], Store], parts: LaneParts) -> Make
         lease: Lease | None,
         listing: Listing | None,
     ) -> Lane:
-        return Lane(settings, Holdings(store(lease), records, listing), parts, lease)
+        return Lane(settings, Holdings(store(lease), records, listing, settings.name), parts, lease)
 
     return make
 

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from daemon import __version__
 from daemon.config.settings import Settings
+from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
 from daemon.core.progress import ClusterView, progress, wanted_now
 from daemon.fleet.alarms import Alarms
@@ -29,12 +30,15 @@ from daemon.windows.overrides import Override, skips
 from daemon.windows.timeline import Timeline
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 STALE = timedelta(seconds=10)
 """How long the event loop may stand still before the daemon counts as unhealthy."""
 
 ANSWER_WITHIN_S = 1.0
 """How long a reader waits for the event loop to say how things stand."""
+
+NO_ANSWER = "the daemon is too busy to say how things stand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,20 @@ class Sight:
     clusters: tuple[tuple[ClusterView, ClusterScene], ...]
     problems: tuple[str, ...]
     faults: tuple[str, ...]
-    history: tuple[HistoryScene, ...]
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def history(self) -> tuple[HistoryScene, ...]:
+        """What was decided and sent."""
+        return (
+            *(HistoryScene(each.made, each) for each in self.in_force.decisions),
+            *(HistoryScene(each.started, each) for each in self.attempts),
+        )
+
+    def doubted(self, doubt: str) -> Sight:
+        """Return the same, all of which may have changed."""
+        pairs = ((replace(v, doubt=doubt), replace(c, doubt=doubt)) for v, c in self.clusters)
+        return replace(self, clusters=tuple(pairs), problems=(doubt, *self.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +131,7 @@ class Health:
             tuple(map(_seen, self.fleet.lanes)),
             tuple(self.problems()),
             tuple(self.file.rejected.lines()) if self.file.rejected else (),
-            (
-                *(HistoryScene(each.made, each) for each in in_force.decisions),
-                *(HistoryScene(each.started, each) for each in self.recent.attempts),
-            ),
+            self.recent.attempts,
         )
 
     def _state(self, now: datetime, in_force: InForce) -> State:
@@ -250,14 +264,18 @@ class Snapshots:
         """
         # First: a cluster that changes hands meanwhile is in one of both, or in both.
         others = self._others.look() if self._others else None
-        self._seen = seen = self._ask(self._health.sight, self._seen)
+        seen = self._ask(self._health.sight, None)
+        if seen is None:
+            seen = self._seen.doubted(NO_ANSWER)
+        else:
+            self._seen = seen
         passes = seen.in_force.timeline
         if self._timelines is None or self._timelines[0] is not passes:
             own = Timeline(passes.windows.values(), passes.merge_gap)
             self._timelines = passes, own
         return _scene(seen, self._timelines[1], others)
 
-    def _ask(self, make: Callable[[], T], last: T) -> T:
+    def _ask(self, make: Callable[[], T], last: U) -> T | U:
         async def take() -> T:
             return make()
 

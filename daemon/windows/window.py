@@ -227,6 +227,11 @@ class Window:
         every = replace(self, skipped=frozenset()).openings(start, end)
         return [opening for opening in every if opening.start in self.skipped]
 
+    def cancelled_after(self, now: datetime) -> list[Opening]:
+        """Return the openings that a person cancelled and that would not be over at *now*."""
+        until = max(self.skipped, default=now) + timedelta.resolution
+        return [o for o in self.cancelled(now, max(until, now)) if o.end > now]
+
     def _by_hand(self, end: datetime) -> list[Interval]:
         """Return what people added before *end*, whenever it is over."""
         return [
