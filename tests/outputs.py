@@ -12,9 +12,9 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,16 +50,25 @@ _MARKED = re.compile(r"<!-- output: (\w+) -->\n```\w*\n(.*?)^```$", re.MULTILINE
 _FILE = re.compile(r"<!-- file: schedules.yaml -->\n```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^\$ (cbmaintd .*)$", re.MULTILINE)
 
+FRIDAY = datetime(2026, 12, 4, 8, tzinfo=UTC)
 SUNDAY = datetime(2026, 12, 6, 1, tzinfo=UTC)
 """When the README's window opens: 02:00 in Berlin."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a session finds: the time, and what *fill* writes into folder and ledger."""
+    """What a session finds: the time, what *fill* writes into the ledger, and typing errors."""
 
     now: datetime
     fill: Callable[[Path, Ledger], None] | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """Return the file of the README, with the errors."""
+        text = example()
+        for right, wrong in self.errors.items():
+            text = text.replace(right, wrong)
+        return text
 
 
 def example() -> str:
@@ -154,7 +163,8 @@ def _call(id_: str, action: Action, at: datetime, error: CallError | None = None
 
 
 SCENES = {
-    "planned": Scene(datetime(2026, 12, 4, 8, tzinfo=UTC)),
+    "planned": Scene(FRIDAY),
+    "faulty": Scene(FRIDAY, errors={"[sunday]": "[sonday]", "pause_before": "pause_befor"}),
     "open": Scene(SUNDAY + timedelta(minutes=3), _half_open),
     "over": Scene(_END + timedelta(hours=1), _over),
 }
@@ -172,7 +182,7 @@ class Stage:
         """Return what each command prints in that scene, whichever stream it takes."""
         scene, folder = SCENES[name], self._folder / name
         folder.mkdir(mode=0o700)
-        (folder / "schedules.yaml").write_text(example())
+        (folder / "schedules.yaml").write_text(scene.text())
         ledger = folder / "ledger.db"
         with ExitStack() as exits:
             if scene.fill:

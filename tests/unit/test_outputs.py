@@ -21,7 +21,15 @@ MARKS = r"<!-- (?:command|needs): .+ -->"
 
 _COMMAND = re.compile(r"(?:[A-Z_]+=\S* )*(?:podman exec cbmaintd )?(?:\S*/)?cbmaintd (.*)")
 
-PLACEHOLDERS = {"COMMAND": "status", "TOPIC": "windows", "SHELL": "bash", "HOST": "h", "D": "2h"}
+PLACEHOLDERS = {
+    "COMMAND": "status",
+    "TOPIC": "windows",
+    "NAME": "sunday-patching",
+    "CLUSTER/REPOSITORY": "prod/orders",
+    "C/R": "prod/orders",
+    "D": "2h",
+    "T": "2026-12-06T03:00",
+}
 """What stands in a command for what the reader puts there, each with something that fits."""
 
 
@@ -93,6 +101,24 @@ def test_every_command_can_be_given(command: str) -> None:
     """No page shows a command or an option that there is not."""
     with suppress(SystemExit):  # `--help` ends by itself
         assert parser.read(words(command)) is not None
+
+
+ASKING = re.compile(
+    r"(calendar|check( --without-secrets)?|close|extend|history|init|manual|open|schema|skip|status"
+    r"|unskip|why)\b(?!.*--(url|discover|against|impact|online))"
+)
+"""Commands that need no cluster, no daemon and no root, whatever they are given besides."""
+
+
+def test_commands_do_what_they_say(stage: outputs.Stage) -> None:
+    """A command that needs no more than a file and a ledger succeeds on the README's."""
+    asking = [command for command in COMMANDS if ASKING.match(command)]
+    lines = [f"cbmaintd {shlex.join(words(command))}" for command in asking]
+
+    said = stage.said("open", lines)
+
+    assert len(lines) > 10
+    assert [text for text in said if text.startswith("cbmaintd: ")] == []
 
 
 def test_commands_are_found() -> None:
