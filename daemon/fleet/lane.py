@@ -22,11 +22,12 @@ from daemon.errors import LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.log import events
 from daemon.log.interface import Log
-from daemon.passes.controller import Controller, Rules
+from daemon.passes.controller import Controller
 from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.handover import hand_over
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
+from daemon.passes.rules import Rules
 from daemon.service.client import BackupService
 from daemon.service.cluster import ClusterSettings
 

@@ -6,20 +6,36 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
+from daemon.core.listing import Listing
 from daemon.core.progress import Progress, progress, wanted_now
 from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.core.summary import ProgressNote
 from daemon.core.unreachable import Unreachable
-from daemon.fleet.lane import Lane
+from daemon.fleet.lane import Lane, LaneParts
 from daemon.monitoring.metrics import ClusterState
+from daemon.passes.holdings import Holdings, Store
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
 
 OVERDUE_AFTER = timedelta(seconds=30)
 """A resume that takes so long is no longer on its way."""
 
-MakeLane = Callable[[ClusterSettings, Iterable[Record], Lease | None], Lane]
+MakeLane = Callable[[ClusterSettings, Iterable[Record], Lease | None, Listing | None], Lane]
+
+
+def lane_maker(store: Callable[[Lease | None], Store], parts: LaneParts) -> MakeLane:
+    """Return what makes lanes of *parts*, each of which writes where *store* says for its lease."""
+
+    def make(
+        settings: ClusterSettings,
+        records: Iterable[Record],
+        lease: Lease | None,
+        listing: Listing | None,
+    ) -> Lane:
+        return Lane(settings, Holdings(store(lease), records, listing, settings.name), parts, lease)
+
+    return make
 
 
 class Lanes:
@@ -50,10 +66,14 @@ class Lanes:
         return self._lanes.get(name)
 
     def open(
-        self, settings: ClusterSettings, records: Iterable[Record], lease: Lease | None = None
+        self,
+        settings: ClusterSettings,
+        records: Iterable[Record],
+        lease: Lease | None = None,
+        listing: Listing | None = None,
     ) -> Lane:
-        """Open a lane that goes on from *records*; `start` begins its passes."""
-        lane = self._lanes[settings.name] = self._make(settings, records, lease)
+        """Open a lane that goes on from *records* and *listing*; `start` begins its passes."""
+        lane = self._lanes[settings.name] = self._make(settings, records, lease, listing)
         self._lively[settings.name] = lane
         return lane
 
@@ -183,15 +203,16 @@ async def ended(lanes: Iterable[Lane], within: timedelta) -> bool:
 def _state(name: str, lane: Lane, timeline: Timeline, now: datetime) -> ClusterState:
     holds, contact = lane.controller.holds, lane.controller.last_contact
     late = [(now - hold.until).total_seconds() for hold in holds if hold.until]
-    wanted, pending = wanted_now(timeline, lane.view, now)
+    found = wanted_now(timeline, lane.view, now)
     return ClusterState(
         name,
         len(holds),
         max([0.0, *late]),
         contact,
         lane.certificate_ends,
-        wanted=wanted,
-        pending=pending,
+        wanted=found.wanted,
+        pending=found.pending,
+        by_window=found.windows,
         is_up=lane.is_up,
         owed=lane.controller.owed,
     )

@@ -1,10 +1,16 @@
-"""The event loop of the daemon: asyncio's own, with one look-up of a name at a time."""
+"""The event loop of the daemon: asyncio's own, with one look-up of a name at a time.
+
+Long computations give way on it: see `in_turns`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 RESOLVERS = 5
 """How many names are looked up at once; addresses need no looking up.
@@ -43,3 +49,14 @@ class EventLoop(asyncio.SelectorEventLoop):
         if not lookup.cancelled():
             # Nobody may be waiting for it any more.
             lookup.exception()
+
+
+async def in_turns(steps: Generator[None, None, T]) -> T:
+    """Return what *steps* return; whatever else waits for the loop has its turn between two."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        await asyncio.sleep(0)

@@ -11,11 +11,13 @@ from typing import TypeVar
 
 from daemon import __version__
 from daemon.config.settings import Settings
+from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
 from daemon.core.progress import ClusterView, progress, wanted_now
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
 from daemon.fleet.lane import Lane
+from daemon.fleet.others import Others, OthersView
 from daemon.monitoring.metrics import State, WindowState
 from daemon.monitoring.page.recent import RecentAttempts
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
@@ -28,12 +30,15 @@ from daemon.windows.overrides import Override, skips
 from daemon.windows.timeline import Timeline
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 STALE = timedelta(seconds=10)
 """How long the event loop may stand still before the daemon counts as unhealthy."""
 
 ANSWER_WITHIN_S = 1.0
 """How long a reader waits for the event loop to say how things stand."""
+
+NO_ANSWER = "the daemon is too busy to say how things stand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,20 @@ class Sight:
     clusters: tuple[tuple[ClusterView, ClusterScene], ...]
     problems: tuple[str, ...]
     faults: tuple[str, ...]
-    history: tuple[HistoryScene, ...]
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def history(self) -> tuple[HistoryScene, ...]:
+        """What was decided and sent."""
+        return (
+            *(HistoryScene(each.made, each) for each in self.in_force.decisions),
+            *(HistoryScene(each.started, each) for each in self.attempts),
+        )
+
+    def doubted(self, doubt: str) -> Sight:
+        """Return the same, all of which may have changed."""
+        pairs = ((replace(v, doubt=doubt), replace(c, doubt=doubt)) for v, c in self.clusters)
+        return replace(self, clusters=tuple(pairs), problems=(doubt, *self.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +131,7 @@ class Health:
             tuple(map(_seen, self.fleet.lanes)),
             tuple(self.problems()),
             tuple(self.file.rejected.lines()) if self.file.rejected else (),
-            (
-                *(HistoryScene(each.made, each) for each in in_force.decisions),
-                *(HistoryScene(each.started, each) for each in self.recent.attempts),
-            ),
+            self.recent.attempts,
         )
 
     def _state(self, now: datetime, in_force: InForce) -> State:
@@ -187,13 +202,21 @@ def _seen(lane: Lane) -> tuple[ClusterView, ClusterScene]:
     )
 
 
-def _scene(seen: Sight, timeline: Timeline) -> Scene:
-    """Return *seen* with how far openings are by *timeline*, which is that in force."""
+def _scene(seen: Sight, timeline: Timeline, others: OthersView | None) -> Scene:
+    """Return *seen* with how far openings are by *timeline*, which is that in force.
+
+    What *others* do is in it, too: an opening is for their clusters as well.
+    """
     in_force, now = seen.in_force, seen.now
+    known = list(seen.clusters)
+    if others:
+        named = {c for window in timeline.windows.values() for c, _ in window.targets}
+        ours = {view.cluster for view, _ in known}
+        known += others.clusters(named | in_force.settings.clusters.keys(), ours)
     clusters = []
-    for view, cluster in seen.clusters:
-        wanted, pending = wanted_now(timeline, view, now)
-        clusters.append(replace(cluster, wanted=wanted, pending=pending))
+    for view, cluster in known:
+        found = wanted_now(timeline, view, now)
+        clusters.append(replace(cluster, wanted=found.wanted, pending=found.pending))
     return Scene(
         now=now,
         zone=in_force.settings.timezone,
@@ -202,12 +225,13 @@ def _scene(seen: Sight, timeline: Timeline) -> Scene:
         host=socket.gethostname(),
         since=seen.began,
         timeline=timeline,
-        progress=progress(timeline, (view for view, _ in seen.clusters), now),
+        progress=progress(timeline, (view for view, _ in known), now),
         skips=skips(in_force.decisions),
         clusters=tuple(clusters),
         problems=seen.problems,
         faults=seen.faults,
-        history=seen.history,
+        ledger=others.ledger if others else None,
+        history=others.history(seen.history) if others else seen.history,
     )
 
 
@@ -217,10 +241,11 @@ class Snapshots:
     A loop that is busy for longer than a reader waits lets it have the last one.
     """
 
-    def __init__(self, health: Health) -> None:
-        """Ask *health* on the running event loop."""
+    def __init__(self, health: Health, others: Others | None = None) -> None:
+        """Ask *health* on the running event loop, and of *others*, if there are any, not there."""
         self._loop = asyncio.get_running_loop()
         self._health = health
+        self._others = others
         self._last = health.snapshot()
         self._seen = health.sight()
         self._timelines: tuple[Timeline, Timeline] | None = None
@@ -237,14 +262,20 @@ class Snapshots:
         How far openings are is worked out there, so that a page costs the loop nothing; by a
         timeline of its own, whose memory the passes do not share.
         """
-        self._seen = seen = self._ask(self._health.sight, self._seen)
+        # First: a cluster that changes hands meanwhile is in one of both, or in both.
+        others = self._others.look() if self._others else None
+        seen = self._ask(self._health.sight, None)
+        if seen is None:
+            seen = self._seen.doubted(NO_ANSWER)
+        else:
+            self._seen = seen
         passes = seen.in_force.timeline
         if self._timelines is None or self._timelines[0] is not passes:
             own = Timeline(passes.windows.values(), passes.merge_gap)
             self._timelines = passes, own
-        return _scene(seen, self._timelines[1])
+        return _scene(seen, self._timelines[1], others)
 
-    def _ask(self, make: Callable[[], T], last: T) -> T:
+    def _ask(self, make: Callable[[], T], last: U) -> T | U:
         async def take() -> T:
             return make()
 

@@ -161,6 +161,7 @@ class Model:
             raise Refusal(400, "both archive and repository are required")
         self.check_id(id_, "imported")
         cloud = archives.cloud(archive, body)
+        archives.check(archive, is_new=False)
         now = tasks.text(self.now())
         made = Repository(id_, "", archive, now, now, "imported", repo, cloud=cloud)
         self.repositories["imported"][id_] = made
@@ -328,8 +329,10 @@ class Model:
             raise Refusal(404, "requested plan not found")
         if name in plans.BUILT_IN:
             raise Refusal(400, f"plan `{name}` is a default plan and cannot be deleted")
-        if any(repository.plan == name for repository in self.repositories["active"].values()):
-            raise Refusal(400, f"plan `{name}` is in use")
+        for used in self.repositories["active"].values():
+            if used.plan == name:
+                why = f"cannot update plan as it is in use by repository: {used.id}"
+                raise Refusal(400, why)
         del self.plans[name]
         self._event(6147, name)
         self.save()

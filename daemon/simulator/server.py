@@ -6,6 +6,7 @@ import copy
 import re
 import ssl
 import threading
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,16 +16,18 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote
 
 from daemon.simulator import routes
+from daemon.simulator.api.request import Request
+from daemon.simulator.cluster.management import manage
 from daemon.simulator.connections import Exchange, Listener, Reply
 from daemon.simulator.faults import Fault, Faults, OddServer
 from daemon.simulator.go_json import encode
-from daemon.simulator.management import manage
 from daemon.simulator.model import Model, Repository
 from daemon.simulator.refusals import Json, Refusal
 
 WRITERS = frozenset({"admin", "backup_admin"})
 READERS = WRITERS | {"ro_admin"}
 
+_REMEMBERED = 200_000
 _TEXT = "text/plain; charset=utf-8"
 _NO_SNIFF = (("X-Content-Type-Options", "nosniff"),)
 
@@ -67,7 +70,8 @@ class Simulator:
         self._tls, self._client_tls = tls, client_tls
         self._turn = threading.RLock()
         self._faults = Faults()
-        self._seen: list[Seen] = []
+        self._seen: deque[Seen] = deque(maxlen=_REMEMBERED)
+        self._numbers: Counter[str] = Counter()
         self._hooks: list[tuple[tuple[str, str, int], Callable[[], None]]] = []
         self._odd = odd or OddServer()
         self._since = datetime.now(UTC)
@@ -150,8 +154,9 @@ class Simulator:
 
     @property
     def requests(self) -> list[Seen]:
-        """The requests so far."""
-        return list(self._seen)
+        """The requests so far, the last of them if they are very many."""
+        with self._turn:
+            return list(self._seen)
 
     # What people do while the daemon runs
 
@@ -224,7 +229,8 @@ class Simulator:
     def _note(self, method: str, path: str, user: str) -> int:
         with self._turn:
             self._seen.append(Seen(method, path, user, datetime.now(UTC)))
-            return sum(seen.method == method for seen in self._seen)
+            self._numbers[method] += 1
+            return self._numbers[method]
 
     def _hook(self, *point: str | int) -> None:
         for at, act in self._hooks:
@@ -267,11 +273,11 @@ class Simulator:
         if refused := self._refused(exchange):
             return refused
         asked = parse_qs(query, keep_blank_values=True)
-        request = routes.Request(exchange.method, parts, asked, bytes(exchange.body))
+        request = Request(exchange.method, parts, asked, bytes(exchange.body))
         with self._turn:
             return self._handled(route, request)
 
-    def _handled(self, route: routes.Route, request: routes.Request) -> Reply:
+    def _handled(self, route: routes.Route, request: Request) -> Reply:
         model = self._model
         if self._odd.is_dead and request.method not in {"GET", "HEAD"}:
             # What nobody acts upon is answered as if somebody did.

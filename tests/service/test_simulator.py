@@ -96,10 +96,10 @@ def test_missed_slots_are_skipped(
 
 def test_a_planned_run_happens(simulator: Simulator, http: requests.Session, clock: Clock) -> None:
     """A slot that passes while the repository is active is in its history as done."""
-    clock.now += timedelta(days=1)
+    clock.now += timedelta(days=2)
     runs = http.get(f"{simulator.url}{ACTIVE}/orders/taskHistory").json()
 
-    assert [(run["task_name"], run["status"]) for run in runs] == [("backup_monday", "done")]
+    assert [(run["task_name"], run["status"]) for run in runs] == [("backup_tuesday", "done")]
 
 
 def test_a_one_off_backup_runs_while_paused(

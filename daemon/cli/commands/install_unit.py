@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.cli import manual, output, places
+from daemon.cli import output, places
+from daemon.cli.manual import man_page
 from daemon.cli.shipped import EXAMPLE, shipped
 from daemon.errors import HostError, UsageError
 
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         _File(units / UNIT, unit),
         _File(units / ON_FAILURE, shipped(f"systemd/{ON_FAILURE}")),
         _File(root / config.relative_to("/"), shipped(EXAMPLE), is_example=True),
-        _File(root / "usr/local/share/man/man1/cbmaintd.1", manual.page()),
+        _File(root / "usr/local/share/man/man1/cbmaintd.1", man_page.page()),
     )
     try:
         secrets = root / "etc/cbmaintd/secrets"
@@ -92,13 +93,13 @@ def _why_not(program: Path) -> str:
     if not program.exists():
         return (
             f"{program}: there is no command here; install cbmaintd into an environment of its own,"
-            " as the README says, and run this from there"
+            " as `cbmaintd manual installing` says, and run this from there"
         )
     hidden = next((top for top in HIDDEN if program.is_relative_to(top)), None)
     if hidden:
         return (
-            f"{program}: a service does not see {hidden}; install into /opt/cbmaintd, as the README"
-            " says, and run this from there"
+            f"{program}: a service does not see {hidden}; install into /opt/cbmaintd, as"
+            " `cbmaintd manual installing` says, and run this from there"
         )
     return ""
 

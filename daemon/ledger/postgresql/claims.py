@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from daemon.core.attempt import Action, Attempt, Outcome
+from daemon.core.listing import Listing
 from daemon.core.record import Record
 from daemon.ledger import rows, tables
 from daemon.ledger.changes import sift
@@ -67,6 +68,14 @@ class Stale:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Up to which stale attempt a cluster was looked at, under the claim of an epoch."""
+
+    epoch: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """What the database answers to one heartbeat.
 
@@ -88,11 +97,12 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A new claim, with the ledger's records of the cluster."""
+    """A new claim, with the ledger's records of the cluster, and what its last list showed."""
 
     cluster: str
     epoch: int
     records: tuple[Record, ...]
+    listing: Listing | None = None
 
 
 class Claims:
@@ -207,8 +217,13 @@ class Claims:
                 .returning(claim.c.cluster, claim.c.epoch)
             ).all()
             # Earlier owners can write nothing more, so these are all records.
-            found = self._records(connection, chosen)
-        return [Grant(row.cluster, row.epoch, tuple(found.get(row.cluster, ()))) for row in taken]
+            records = self._records(connection, chosen)
+            shown = sa.select(tables.listing).where(tables.listing.c.cluster.in_(chosen))
+            listings = rows.to_listings(connection.execute(shown))
+        return [
+            Grant(name, epoch, tuple(records.get(name, ())), listings.get(name))
+            for name, epoch in taken
+        ]
 
     def _records(
         self, connection: sa.Connection, clusters: Sequence[str]
@@ -229,13 +244,17 @@ class Claims:
                 .values(owner=None, expires=NOW)
             )
 
-    def looked(self, last: Mapping[str, int]) -> None:
-        """Note the last stale attempt of each of our clusters whose effect is being checked."""
+    def looked(self, looks: Mapping[str, Look]) -> None:
+        """Note the last stale attempt of each cluster whose effect is being checked.
+
+        What was looked at under a claim that has ended is for the next owner to look at.
+        """
+        claim = tables.claim.c
         with self._ledger.transaction() as connection:
-            for cluster, number in last.items():
-                is_held = sa.and_(self._mine, tables.claim.c.expires > NOW)
-                mine = sa.and_(is_held, tables.claim.c.cluster == cluster)
-                connection.execute(sa.update(tables.claim).where(mine).values(looked=number))
+            for cluster, look in looks.items():
+                is_held = sa.and_(self._mine, claim.epoch == look.epoch, claim.expires > NOW)
+                mine = sa.and_(is_held, claim.cluster == cluster)
+                connection.execute(sa.update(tables.claim).where(mine).values(looked=look.last))
 
     def keep_stale(self, attempts: Sequence[tuple[int, Attempt]]) -> list[tuple[Attempt, str]]:
         """Write attempts that were recorded too late as stale, each with its claim's epoch.

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from daemon.service import discovery
+from daemon.simulator.api.request import Request
 from daemon.simulator.connections import Reply
-from daemon.simulator.routes import Request, Route
+from daemon.simulator.routes import Route
 from daemon.simulator.server import Simulator
 from tests.bench.soak.judge import Change, Verdict, judge
 from tests.evil.gateway import Gateway

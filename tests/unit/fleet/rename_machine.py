@@ -28,7 +28,6 @@ from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.repository import ObservedRepository, RepositoryState
-from daemon.core.shares import Lease
 from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.fleet.alarms import Alarms
@@ -37,8 +36,8 @@ from daemon.fleet.lane import Lane, LaneParts
 from daemon.fleet.lanes import Lanes
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import MEMORY, open_ledger
-from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.service.client import BackupService, MaySend, WithheldError
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.rules import Once
@@ -103,7 +102,7 @@ class Life:
             is_expecting=lambda name: self.fleet.lanes.is_expecting(name),  # noqa: PLW0108  # to come
         )
 
-        def make(settings: ClusterSettings, records: Iterable[Record], _: Lease | None) -> Lane:
+        def make(settings: ClusterSettings, records: Iterable[Record], *_: object) -> Lane:
             return Lane(settings, machine.holdings_class(Store(self), records), parts)
 
         self.fleet = machine.fleet_class(Lanes(make), machine.ledger.records())

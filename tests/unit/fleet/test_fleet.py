@@ -17,8 +17,8 @@ from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import OwnFleet
 from daemon.fleet.lane import Lane, LaneParts
 from daemon.fleet.lanes import Lanes
-from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.service.client import WithheldError
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
@@ -51,7 +51,9 @@ def lanes(stage: Stage, rules: Callable[[], Rules]) -> Lanes:
         is_expecting=lambda name: made.is_expecting(name),  # noqa: PLW0108  # made below
     )
 
-    def make(settings: ClusterSettings, records: Iterable[Record], lease: Lease | None) -> Lane:
+    def make(
+        settings: ClusterSettings, records: Iterable[Record], lease: Lease | None, _: object
+    ) -> Lane:
         return Lane(settings, Holdings(stage.book, records), parts, lease)
 
     made = Lanes(make)

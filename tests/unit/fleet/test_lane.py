@@ -19,8 +19,8 @@ from daemon.errors import LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.lane import AFTER_A_BUG, Lane, LaneParts, warm_before
 from daemon.fleet.lanes import Lanes
-from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.service.client import BackupService, KeepTrying
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline

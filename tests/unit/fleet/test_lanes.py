@@ -10,8 +10,8 @@ from daemon.core.shares import Lease
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.lane import LATEST, Lane, LaneParts
 from daemon.fleet.lanes import Lanes
-from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
 from tests.unit.fleet.test_lane import HOLD, RULES, Stage, play, settled
@@ -51,7 +51,9 @@ class Scene:
             hand_over=lambda _: None,
         )
 
-        def make(settings: ClusterSettings, records: Iterable[Record], lease: Lease | None) -> Lane:
+        def make(
+            settings: ClusterSettings, records: Iterable[Record], lease: Lease | None, _: object
+        ) -> Lane:
             return Lane(settings, Holdings(self.stage.book, records), parts, lease)
 
         self.lanes = Lanes(make)

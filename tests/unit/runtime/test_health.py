@@ -13,14 +13,16 @@ from typing import cast
 import pytest
 
 from daemon.core.moment import Moment
+from daemon.core.progress import ClusterView
 from daemon.errors import ConfigError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import OwnFleet
 from daemon.fleet.lane import Lane
 from daemon.fleet.lanes import Lanes
 from daemon.monitoring.page.recent import RecentAttempts
+from daemon.monitoring.page.scene import ClusterScene
 from daemon.runtime.clock_guard import ClockGuard
-from daemon.runtime.health import STALE, Health, InForce, Snapshots
+from daemon.runtime.health import NO_ANSWER, STALE, Health, InForce, Snapshots
 from daemon.runtime.parts import DaemonParts
 from daemon.runtime.reload import ConfigFile
 from daemon.runtime.unreachable import UnreachableClusters
@@ -174,3 +176,27 @@ def test_a_loop_that_stands_still_is_told_to_readers(health_at: Callable[..., He
 
     assert snapshots.problems() == ["the main loop stands still"]
     assert snapshots.stalls() == snapshots.problems()
+
+
+def test_a_page_of_a_loop_that_does_not_answer_is_in_doubt(
+    health_at: Callable[..., Health],
+) -> None:
+    """What was known before is shown, and that it may have changed: nobody may start by it."""
+
+    async def made() -> Snapshots:
+        return Snapshots(health_at(Clock()))
+
+    scene = LOOP.run_until_complete(made()).scene()
+
+    assert scene.problems == (NO_ANSWER,)
+    assert scene.now == START.wall
+
+
+def test_what_may_have_changed_is_pending(health_at: Callable[..., Health]) -> None:
+    """Each cluster is in doubt, for how far openings are and for what is shown of it."""
+    seen = health_at(Clock()).sight()
+    known = ClusterView("prod"), ClusterScene("prod", True, None, None, None, ())
+
+    ((view, cluster),) = replace(seen, clusters=(known,)).doubted("busy").clusters
+
+    assert (view.doubt, cluster.doubt) == ("busy", "busy")

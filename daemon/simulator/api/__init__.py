@@ -1,0 +1,1 @@
+"""The calls of the REST API, each a function of the model and the request."""
