@@ -40,6 +40,9 @@ STALE = timedelta(seconds=10)
 ANSWER_WITHIN_S = 1.0
 """How long a reader waits for the event loop to say how things stand."""
 
+ANEW_AFTER = timedelta(seconds=1)
+"""How long a page may be made of the same scene."""
+
 NO_ANSWER = "the daemon is too busy to say how things stand"
 
 
@@ -269,6 +272,7 @@ class Snapshots:
         self._last = health.snapshot()
         self._seen = health.sight()
         self._timelines: tuple[Timeline, Timeline] | None = None
+        self._scene: tuple[timedelta, Scene] | None = None
         self._upcoming = Upcoming()
 
     def get(self) -> Snapshot:
@@ -280,8 +284,18 @@ class Snapshots:
         """Return how things stand for the page, from the thread of those who ask.
 
         How far openings are is worked out there, so that a page costs the loop nothing; by a
-        timeline of its own, whose memory the passes do not share.
+        timeline of its own, whose memory the passes do not share. A crowd that reloads costs no
+        more than one reader a second.
         """
+        uptime = self._health.clock().uptime
+        if self._scene is None or uptime - self._scene[0] >= ANEW_AFTER:
+            scene, is_known = self._new_scene()
+            self._scene = (uptime, scene) if is_known else None
+            return scene
+        return self._scene[1]
+
+    def _new_scene(self) -> tuple[Scene, bool]:
+        """Return how things stand, and whether that is known as of now."""
         # First: a cluster that changes hands meanwhile is in one of both, or in both.
         others = self._others.look() if self._others else None
         seen = self._ask(self._health.sight, None)
@@ -293,7 +307,7 @@ class Snapshots:
         if self._timelines is None or self._timelines[0] is not passes:
             own = Timeline(passes.windows.values(), passes.merge_gap)
             self._timelines = passes, own
-        return _scene(seen, self._timelines[1], others)
+        return _scene(seen, self._timelines[1], others), seen is self._seen
 
     def _ask(self, make: Callable[[], T], last: U) -> T | U:
         async def take() -> T:
