@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from daemon.core.listing import Listing
-from daemon.core.progress import Progress, progress, wanted_now
+from daemon.core.progress import Progress, combined, progress_in_steps, wanted_now
 from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.core.summary import ProgressNote
 from daemon.core.unreachable import Unreachable
 from daemon.fleet.lane import Lane, LaneParts
+from daemon.host.event_loop import in_turns
 from daemon.monitoring.metrics import ClusterState
 from daemon.passes.holdings import Holdings, Store
 from daemon.service.cluster import ClusterSettings
@@ -159,9 +160,17 @@ class Lanes:
         found = (record for lane in self for record in lane.view.records.values())
         return sorted(str(record.key) for record in found if record.backup_due)
 
-    def progress(self, timeline: Timeline, now: datetime) -> dict[str, Progress]:
-        """Return how far each opening that holds anything is, by its id, on these clusters."""
-        return progress(timeline, (lane.view for lane in self), now)
+    async def progress(self, timeline: Timeline, now: datetime) -> dict[str, Progress]:
+        """Return how far each opening that holds anything is, by its id, on these clusters.
+
+        Others have their turn meanwhile.
+        """
+        parts: dict[str, list[Progress]] = {}
+        for lane in self:
+            found = await in_turns(progress_in_steps(timeline, lane.view, now))
+            for opening, part in found.items():
+                parts.setdefault(opening, []).append(part)
+        return {opening: combined(found) for opening, found in parts.items()}
 
     def notes(self, opening: str) -> tuple[ProgressNote, ...]:
         """Return what was noted of an opening on these clusters, for a while after its end."""
@@ -175,10 +184,6 @@ class Lanes:
             for lane in self
             if lane.unreachable is None
         )
-
-    def held_since(self, instant: datetime) -> list[str]:
-        """Name the repositories that have been held since before *instant*."""
-        return sorted(str(hold.key) for hold in self.holds() if hold.since and hold.since < instant)
 
     def known_ids(self) -> dict[str, frozenset[str]]:
         """Return the repositories of each cluster that was listed or found unreachable."""

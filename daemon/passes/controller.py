@@ -21,6 +21,7 @@ from daemon.core.moment import Moment
 from daemon.core.record import LATE, Phase, Record, Suspicion
 from daemon.core.repository import is_id
 from daemon.errors import LedgerError
+from daemon.host.event_loop import giving_way
 from daemon.passes.backups import Backups
 from daemon.passes.deciding import Look, decide_on_all
 from daemon.passes.dispatch import SEND_WITHIN, Answer, Call, Clocks, Dispatch, Route
@@ -206,7 +207,7 @@ class Controller:
         calls = []
         sending = (d.decision for d in decisions if isinstance(d.decision, Pause | Resume))
         self._pacing.keep({CLUSTER, *(errand_of(decision) for decision in sending)})
-        for decided in decisions:
+        async for decided in giving_way(decisions):
             decision = decided.decision
             if isinstance(decision, Resumed) and decided.before:
                 self._holdings.note(self._backups.owe(decided.before, decision.record, now))
@@ -217,7 +218,7 @@ class Controller:
                 calls.append(Call(decision, now))
                 self._holdings.note(mark(decision, now, SEND_WITHIN + LATE))
         is_durable = await self._flush()
-        for decided in decisions:
+        async for decided in giving_way(decisions):
             self._journal.decided(decided, now.wall)
             self._journal.busy(decided, observed.get(decided.record.key.id), now.wall)
         calls = self._recorded(calls, rules, is_durable=is_durable)
@@ -230,7 +231,8 @@ class Controller:
         lacking = [c for c in pauses if not (is_durable and self._holdings.is_saved(c.id))]
         for call in lacking:
             self._fail(call, call.decision.record, PassError.LEDGER, rules, is_transient=True)
-        return [call for call in calls if call not in lacking] if lacking else calls
+        dropped = {call.id for call in lacking}
+        return [c for c in calls if c.action is not Action.PAUSE or c.id not in dropped]
 
     async def _flush(self) -> bool:
         try:
@@ -288,12 +290,12 @@ class Controller:
             observed = {}
         now = self._clocks.now()
         shown = [answer for answer in awaiting.values() if answer.call.is_shown(observed)]
-        for answer in shown:
+        async for answer in giving_way(shown):
             del awaiting[answer.call.id]
             self._pacing.succeeded(errand_of(answer.call.decision))
             self._holdings.note(self._confirmed(answer, observed, now))
         await self._flush()
-        for answer in shown:
+        async for answer in giving_way(shown):
             self._say_done(answer.call, now)
         late = [a for a in awaiting.values() if now.uptime - a.at.uptime > VERIFY_WITHIN]
         for answer in late:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from daemon.core.decide import decide
 from daemon.core.moment import Moment
 from daemon.core.repository import RepositoryKey
-from daemon.host.event_loop import in_turns
+from daemon.host.event_loop import giving_way, in_turns
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided
 from daemon.passes.looks import Observed
 from daemon.passes.rules import Rules
-
-GIVE_WAY_EVERY = 200
-"""After how many decisions other clusters have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +35,7 @@ async def decide_on_all(look: Look, holdings: Holdings, rules: Rules) -> list[De
     steps = rules.timeline.desired_in_steps(look.cluster, ids, look.now.wall)
     desired = await in_turns(steps)
     decisions = []
-    for number, id_ in enumerate(sorted(desired.keys() | known), start=1):
+    async for id_ in giving_way(sorted(desired.keys() | known)):
         before, wanted = holdings.get(id_), desired.get(id_)
         decision = decide(
             RepositoryKey(look.cluster, id_),
@@ -51,6 +47,4 @@ async def decide_on_all(look: Look, holdings: Holdings, rules: Rules) -> list[De
             may_pause=rules.may_pause,
         )
         decisions.append(Decided(decision, wanted, before))
-        if number % GIVE_WAY_EVERY == 0:
-            await asyncio.sleep(0)
     return decisions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -14,6 +14,7 @@ from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
 from daemon.core.progress import ClusterView, progress, wanted_now
+from daemon.core.record import Record
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
 from daemon.fleet.lane import Lane
@@ -129,7 +130,7 @@ class Health:
             in_force,
             self.began,
             tuple(map(_seen, self.fleet.lanes)),
-            tuple(self.problems()),
+            tuple(self._problems_at_once()),
             tuple(self.file.rejected.lines()) if self.file.rejected else (),
             self.recent.attempts,
         )
@@ -150,13 +151,14 @@ class Health:
 
     def problems(self) -> list[str]:
         """Return why somebody should look after this daemon; empty if all is well."""
+        held = _held_too_long(self.fleet.lanes.holds(), self.in_force(), self.clock().wall)
+        return [*self._problems_at_once(), *held]
+
+    def _problems_at_once(self) -> list[str]:
+        """Return those for which no hold has to be looked at."""
         problems = self.stalls()
         if self.file.is_rejected:
             problems.append("the file was rejected; the last good configuration is in force")
-        oldest = self.clock().wall - self.in_force().settings.max_pause
-        problems += [
-            f"{key}: held longer than max_pause" for key in self.fleet.lanes.held_since(oldest)
-        ]
         return problems + self.fleet.problems()
 
     def stalls(self) -> list[str]:
@@ -188,6 +190,12 @@ class Health:
         return in_one_line(status, in_force.timeline, now.astimezone(in_force.settings.timezone))
 
 
+def _held_too_long(holds: Iterable[Record], in_force: InForce, now: datetime) -> list[str]:
+    oldest = now - in_force.settings.max_pause
+    keys = sorted(str(hold.key) for hold in holds if hold.since and hold.since < oldest)
+    return [f"{key}: held longer than max_pause" for key in keys]
+
+
 def _seen(lane: Lane) -> tuple[ClusterView, ClusterScene]:
     # A copy of the records: passes go on while others read it.
     view = lane.view
@@ -209,6 +217,8 @@ def _scene(seen: Sight, timeline: Timeline, others: OthersView | None) -> Scene:
     """
     in_force, now = seen.in_force, seen.now
     known = list(seen.clusters)
+    holds = (record for _, cluster in known for record in cluster.records if record.is_hold)
+    problems = (*seen.problems, *_held_too_long(holds, in_force, now))
     if others:
         named = {c for window in timeline.windows.values() for c, _ in window.targets}
         ours = {view.cluster for view, _ in known}
@@ -228,7 +238,7 @@ def _scene(seen: Sight, timeline: Timeline, others: OthersView | None) -> Scene:
         progress=progress(timeline, (view for view, _ in known), now),
         skips=skips(in_force.decisions),
         clusters=tuple(clusters),
-        problems=seen.problems,
+        problems=problems,
         faults=seen.faults,
         ledger=others.ledger if others else None,
         history=others.history(seen.history) if others else seen.history,

@@ -16,16 +16,14 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote
 
 from daemon.simulator import routes
+from daemon.simulator.api.management import Call, manage
 from daemon.simulator.api.request import Request
-from daemon.simulator.cluster.management import manage
 from daemon.simulator.connections import Exchange, Listener, Reply
+from daemon.simulator.credentials import READERS, WRITERS
 from daemon.simulator.faults import Fault, Faults, OddServer
 from daemon.simulator.go_json import encode
 from daemon.simulator.model import Model, Repository
 from daemon.simulator.refusals import Json, Refusal
-
-WRITERS = frozenset({"admin", "backup_admin"})
-READERS = WRITERS | {"ro_admin"}
 
 _REMEMBERED = 200_000
 _TEXT = "text/plain; charset=utf-8"
@@ -256,11 +254,14 @@ class Simulator:
     def _serve(self, exchange: Exchange, path: str, query: str) -> Reply:
         if not exchange.is_management:
             return self._call(exchange, path, query)
-        if self._role(exchange) is None:
+        role = self._role(exchange)
+        if role is None:
             return _unauthorized("Couchbase Server Admin / REST", b"")
         if not path.startswith(routes.PROXY):
+            asked = parse_qs(query, keep_blank_values=True)
+            call = Call(exchange.method, path, asked, bytes(exchange.body), role)
             with self._turn:
-                return manage(self, self._model, exchange.method, path, bytes(exchange.body))
+                return manage(self, self._model, call)
         if not self.is_served:
             return Reply(404, b"Service backup not running on this node", "text/plain")
         return self._call(exchange, path.removeprefix(routes.PROXY), query)
@@ -325,7 +326,8 @@ class Simulator:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The system events so far."""
-        return self._model.events
+        with self._turn:
+            return self._model.events.listed({})
 
 
 def _close(server: Listener) -> None:

@@ -166,7 +166,7 @@ class Site:
             instant=_Instants(scene.now, scene.zone),
             day_name=lambda day: f"{day.astimezone(scene.zone):%a %-d}",
             duration=format_duration,
-            strip_text=lambda strip: _told(strip, scene.zone),
+            strip_text=lambda strip: _told(strip, scene),
             most_rows=MOST_ROWS,
             most_pending=MOST_PENDING,
             most_listed=MOST_LISTED,
@@ -199,14 +199,15 @@ class _Instants:
         ).format(f"{at:%Y-%m-%dT%H:%M:%SZ}", utc, time, utc)
 
 
-def _told(strip: Strip, zone: ZoneInfo) -> str:
+def _told(strip: Strip, scene: Scene) -> str:
     """Return in words what a strip shows."""
+    zone = scene.zone
     counts = {kind: sum(mark.kind is kind for mark in strip.marks) for kind in Kind}
     named = {Kind.OPEN: "openings", Kind.SKIPPED: "skipped", Kind.EXCLUDED: "excluded"}
     parts = [f"{count} {named[kind]}" for kind, count in counts.items() if count]
-    first = next((mark for mark in strip.marks if mark.kind is Kind.OPEN), None)
-    if first:
-        parts.append(f"the first {first.opening.start.astimezone(zone):%a %-d %b %H:%M}")
+    ahead = (m.opening for m in strip.marks if m.kind is Kind.OPEN and m.opening.start > scene.now)
+    if coming := next(ahead, None):
+        parts.append(f"the next {coming.start.astimezone(zone):%a %-d %b %H:%M}")
     if strip.changes:
         parts.append(f"a clock change {strip.changes[0].at.astimezone(zone):%a %-d %b}")
     return f"{strip.window.name}: {', '.join(parts) or 'no openings'} in two weeks"

@@ -19,7 +19,7 @@ from daemon.service.client import BackupService, ServiceError
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts
 from daemon.simulator.faults import ODD_SERVERS, odd_server
 from daemon.simulator.server import Simulator
-from tests.service.simulator.kit import ACTIVE, ROOT, USERS
+from tests.service.simulator.kit import ACTIVE, ROOT, USERS, Described
 
 AUTH = ("Administrator", "password")
 
@@ -27,7 +27,7 @@ AUTH = ("Administrator", "password")
 @contextmanager
 def running(*faults: str) -> Iterator[Simulator]:
     """Run an odd server."""
-    with Simulator(("orders", "archive"), USERS, odd=odd_server(faults, parse_duration)) as server:
+    with Described(("orders", "archive"), USERS, odd=odd_server(faults, parse_duration)) as server:
         yield server
 
 

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from daemon.simulator.server import Simulator
-from tests.service.simulator.kit import ACTIVE, ROOT, USERS
+from tests.service.simulator.kit import ACTIVE, ROOT, USERS, Described
 
 CREDENTIALS = base64.b64encode(b"Administrator:password").decode()
 HEAD = f"Host: here\r\nAuthorization: Basic {CREDENTIALS}\r\n"
@@ -25,7 +25,7 @@ SETTINGS = '{"history_rotation_size":50}'
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
     """Run a simulator on sockets."""
-    with Simulator(("orders",), USERS) as simulator:
+    with Described(("orders",), USERS) as simulator:
         yield simulator
 
 

@@ -106,6 +106,10 @@ class Service:
         self.is_closed = True
 
 
+async def nothing(_name: str) -> None:
+    """Do nothing before a pass."""
+
+
 class Stage:
     """A lane that holds one repository, on a clock that stands, fifteen minutes into a night."""
 
@@ -122,7 +126,7 @@ class Stage:
             clock=self.now,
             alarms=Alarms(lambda: self.now().wall),
             rules=lambda: RULES,
-            before_pass=lambda _: None,
+            before_pass=nothing,
             hand_over=self.handed.extend,
         )
         self.lane = Lane(ClusterSettings("prod", ("http://x",)), self.holdings, parts)

@@ -58,7 +58,7 @@ class Scene:
 
         self.lanes = Lanes(make)
 
-    def count(self, name: str) -> None:
+    async def count(self, name: str) -> None:
         """Count a pass."""
         self.passes += 1
         self.lanes.stir(name)

@@ -18,7 +18,19 @@ from daemon.monitoring.page.site import Site
 from daemon.monitoring.page.strips import Kind, Span, Strips, strip
 from daemon.windows.rules import Once, Weekly
 from daemon.windows.timeline import Timeline
-from tests.unit.monitoring.page_scenes import BERLIN, EVIL, NOW, busy, hostile, large, scene, window
+from tests import manual
+from tests.unit.monitoring.page_scenes import (
+    BERLIN,
+    EVIL,
+    NOW,
+    busy,
+    hostile,
+    large,
+    pictured,
+    scene,
+    window,
+)
+from tests.unit.monitoring.page_text import text_of_page
 
 LARGEST_PAGE = 300_000
 HOUR = timedelta(hours=1)
@@ -269,3 +281,10 @@ def test_nobody_may_start_by_what_may_have_changed() -> None:
     assert f"dr … not known: {doubt} 0 0 none yet" in text
     assert "ops2 pid 18 prod ✓ answers" in text
     assert "The ledger does not answer (timeout): what other daemons do is as of 23:30:00" in text
+
+
+def test_the_manual_shows_what_it_looks_like() -> None:
+    """The text in the manual is that of a page; where it differs, put the new one there."""
+    (shown,) = [b for b in manual.blocks(manual.page("page")) if b.above == "<!-- the page -->"]
+
+    assert shown.text == text_of_page(html_of(pictured()))

@@ -14,13 +14,15 @@ import pytest
 
 from daemon.core.moment import Moment
 from daemon.core.progress import ClusterView
+from daemon.core.record import Phase, Record
+from daemon.core.repository import RepositoryKey
 from daemon.errors import ConfigError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import OwnFleet
 from daemon.fleet.lane import Lane
 from daemon.fleet.lanes import Lanes
 from daemon.monitoring.page.recent import RecentAttempts
-from daemon.monitoring.page.scene import ClusterScene
+from daemon.monitoring.page.scene import ClusterScene, Scene
 from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.health import NO_ANSWER, STALE, Health, InForce, Snapshots
 from daemon.runtime.parts import DaemonParts
@@ -200,3 +202,41 @@ def test_what_may_have_changed_is_pending(health_at: Callable[..., Health]) -> N
     ((view, cluster),) = replace(seen, clusters=(known,)).doubted("busy").clusters
 
     assert (view.doubt, cluster.doubt) == ("busy", "busy")
+
+
+class Watched(Lanes):
+    """Lanes that count how often somebody looks through all holds, of which there are thousands."""
+
+    looks = 0
+
+    def holds(self) -> Iterator[Record]:
+        """Count it."""
+        self.looks += 1
+        return super().holds()
+
+
+def test_a_page_costs_the_loop_no_look_at_any_hold(health_at: Callable[..., Health]) -> None:
+    """What was held for too long is found by the thread that makes the page, and is on it."""
+    start = START.wall - SETTINGS.max_pause - timedelta(seconds=1)
+    old = Record(RepositoryKey("prod", "orders"), Phase.PAUSED, since=start)
+    lane = SimpleNamespace(
+        has_died=False,
+        view=ClusterView("prod", records={"orders": old}),
+        is_up=True,
+        certificate_ends=None,
+        controller=SimpleNamespace(last_contact=None, holds=(old,), owed=0),
+    )
+    lanes = Watched(lambda *_: cast("Lane", lane))
+    lanes.open(ClusterSettings("prod", ("http://x",)), ())
+    health = replace(health_at(Clock()), fleet=OwnFleet(lanes, ()))
+
+    async def shown() -> tuple[Scene, int]:
+        snapshots = Snapshots(health)
+        # What monitoring looks through at each scrape does not count.
+        lanes.looks = 0
+        return await asyncio.to_thread(snapshots.scene), lanes.looks
+
+    scene, looks = LOOP.run_until_complete(shown())
+
+    assert looks == 0
+    assert scene.problems == ("prod/orders: held longer than max_pause",)
