@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from daemon.cli import parser
-from tests import manual, outputs
+from tests import log_samples, manual, outputs
 from tests.evil.wallshim import WallClock
 
 ALL = [manual.README, *manual.PAGES]
@@ -49,6 +49,13 @@ def test_outputs_are_real(path: Path, stage: outputs.Stage) -> None:
     blocks = [*outputs.sessions(path.read_text())]
 
     assert [shown for _, shown in blocks] == outputs.played(stage, blocks)
+
+
+def test_the_log_is_real() -> None:
+    """The manual shows the log as it is written, for people and for programs."""
+    shown = dict(outputs.samples(manual.page("log")))
+
+    assert shown == {form: sample() for form, sample in log_samples.SAMPLES.items()}
 
 
 def test_the_readme_shows_a_plan_and_a_state() -> None:
