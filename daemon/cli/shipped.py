@@ -28,9 +28,11 @@ def shipped(name: str) -> str:
 
 
 def _places(name: str) -> Iterator[Path]:
-    yield Path(__file__).parents[2] / name
-    yield Path(sys.prefix, _SHARED, name)
-    # `pip install --user` and `--target`, and Debian's /usr/local: only its record tells where.
+    beside = Path(__file__).parents[2]
+    yield beside / name  # a checkout
+    yield Path(sys.prefix, _SHARED, name)  # an environment
+    yield beside / _SHARED / name  # pip install --target
+    # pip install --user or --prefix, and Debian's /usr/local: the record of what was installed.
     try:
         files = importlib.metadata.files("cbmaintd") or []
     except importlib.metadata.PackageNotFoundError:

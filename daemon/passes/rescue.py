@@ -12,17 +12,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from daemon.core.attempt import Attempt
+from daemon.core.attempt import Attempt, PassError
 from daemon.core.decide import GONE_AFTER
 from daemon.core.moment import Moment
 from daemon.core.record import Record, Suspicion
 from daemon.core.repository import RepositoryKey
 from daemon.core.summary import News
-from daemon.passes.controller import UNVERIFIED, Controller, Rules
+from daemon.passes.controller import Controller
 from daemon.passes.dispatch import Clocks, Route, Service
 from daemon.passes.holdings import Holdings, Store
 from daemon.passes.journal import Journal
 from daemon.passes.recorders import Fate, RecordingLog, RecordingService
+from daemon.passes.rules import Rules
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
 
@@ -155,8 +156,10 @@ class Rescue:
             return f"the service accepted it, but nothing shows it as active: {said}"
         if said:
             return said
-        if record.last_error == UNVERIFIED:
-            return f"{UNVERIFIED}: the service accepted it, but does not show it as active"
+        if record.last_error == PassError.UNVERIFIED:
+            return (
+                f"{PassError.UNVERIFIED}: the service accepted it, but does not show it as active"
+            )
         if record.missing_since and record.reached not in {"", self._address}:
             return f"it was paused at {record.reached}: name a file with that url by -c"
         if record.missing_since:

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from daemon.core.decide import Leave
 from daemon.core.listing import Listing
-from daemon.core.progress import ClusterView, Progress, progress_on
+from daemon.core.progress import ClusterView, Progress, progress_in_steps
 from daemon.core.record import Record
 from daemon.core.summary import MOST_MISSED, MissedRun, ProgressNote
 from daemon.core.unreachable import Unreachable
+from daemon.host.event_loop import in_turns
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided
 from daemon.windows.timeline import Timeline
@@ -67,7 +68,7 @@ class Tally:
         self, ids: frozenset[str], decisions: Iterable[Decided], timeline: Timeline, now: datetime
     ) -> None:
         """Note what a list showed, and what was decided by it to leave alone."""
-        holding = frozenset(opening.id for opening in timeline.holding(self._cluster, now))
+        holding = timeline.holding_ids(self._cluster, now)
         left = {
             decided.record.key.id: decided.decision.reason
             for decided in decisions
@@ -91,19 +92,19 @@ class Tally:
 
     def is_news(self, timeline: Timeline, now: datetime) -> bool:
         """Check whether an opening began or ended of which there is no note yet."""
-        holding = {opening.id for opening in timeline.holding(self._cluster, now)}
+        holding = timeline.holding_ids(self._cluster, now)
         return not (holding <= self._notes.keys() and self._holding <= holding)
 
-    def follow(
+    async def follow(
         self, timeline: Timeline, unreachable: Unreachable | None, now: datetime, *, is_kept: bool
     ) -> None:
         """Note what has changed for the openings; for the ledger, too, if it *is_kept*."""
         before = {id_: len(notes) for id_, notes in self._notes.items()}
         openings = timeline.holding(self._cluster, now)
-        found = progress_on(timeline, self.view(unreachable), now)
+        found = await in_turns(progress_in_steps(timeline, self.view(unreachable), now))
         for opening in openings:
             self._advance(opening, found[opening.id], now)
-        holding = frozenset(opening.id for opening in openings)
+        holding = timeline.holding_ids(self._cluster, now)
         for id_ in sorted(self._holding - holding):
             self._close(id_, now)
         self._holding = holding

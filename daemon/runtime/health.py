@@ -18,8 +18,9 @@ from daemon.core.record import Record
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
 from daemon.fleet.lane import Lane
+from daemon.fleet.lanes import counted
 from daemon.fleet.others import Others, OthersView
-from daemon.monitoring.metrics import State, WindowState
+from daemon.monitoring.metrics import ClusterState, State, WindowState
 from daemon.monitoring.page.recent import RecentAttempts
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
 from daemon.monitoring.upcoming import Upcoming
@@ -60,13 +61,22 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How things stood at one moment; frozen, so that any thread may read it."""
+    """How things stood at one moment; frozen, so that any thread may read it.
+
+    `clusters` are not in the `state` yet: see `counted`.
+    """
 
     state: State
     problems: tuple[str, ...]
     stalls: tuple[str, ...]
     now: datetime
     timeline: Timeline
+    clusters: tuple[tuple[ClusterState, ClusterView], ...]
+
+    def counted(self) -> State:
+        """Return the state with what can be counted of repositories by whoever has the time."""
+        found = (counted(*each, self.timeline, self.now) for each in self.clusters)
+        return replace(self.state, clusters=tuple(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,7 @@ class Health:
             tuple(self.stalls()),
             now,
             in_force.timeline,
+            self.fleet.lanes.seen(),
         )
 
     def sight(self) -> Sight:
@@ -141,7 +152,7 @@ class Health:
     def _state(self, now: datetime, in_force: InForce) -> State:
         open_now = {opening.window for opening in in_force.timeline.covering(now)}
         return State(
-            clusters=self.fleet.lanes.states(in_force.timeline, now),
+            clusters=(),
             windows=tuple(
                 WindowState(name, name in open_now) for name in in_force.timeline.windows
             ),
@@ -201,8 +212,7 @@ def _held_too_long(holds: Iterable[Record], in_force: InForce, now: datetime) ->
 
 def _seen(lane: Lane) -> tuple[ClusterView, ClusterScene]:
     # A copy of the records: passes go on while others read it.
-    view = lane.view
-    view = replace(view, records=dict(view.records))
+    view = lane.view.frozen()
     return view, ClusterScene(
         view.cluster,
         lane.is_up,
@@ -320,7 +330,7 @@ class Snapshots:
             replace(each, next_open=coming[each.name].start) if each.name in coming else each
             for each in found.state.windows
         )
-        return replace(found.state, windows=windows)
+        return replace(found.counted(), windows=windows)
 
     def problems(self) -> list[str]:
         """Return why somebody should look after this daemon, from any other thread."""

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from daemon.simulator import archives, plans, tasks
+from daemon.simulator.events import Events
 from daemon.simulator.refusals import Json, Refusal
 
 ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,49}$")
@@ -67,7 +68,7 @@ class Model:
     config: Json = field(default_factory=lambda: {"history_rotation_size": 50})
     threads: Json | None = None
     buckets: dict[str, Json] = field(default_factory=dict)
-    events: list[Json] = field(default_factory=list)
+    events: Events = field(default_factory=Events)
 
     def seed(self, ids: Iterable[str]) -> None:
         """Create these repositories, or load the state file if there is one."""
@@ -250,6 +251,7 @@ class Model:
         for run in found.runs:
             if run["task_name"] == name and run["status"] == "running":
                 tasks.fail(run, self.now(), "task was cancelled")
+                self.events.record_task(run, id_)
                 self.save()
                 return
         raise Refusal(404, "requested task not found")
@@ -272,6 +274,7 @@ class Model:
         buckets = [each for name, each in self.buckets.items() if only in {None, name}]
         kept = self.backups.setdefault(repository.repo, [])
         tasks.finish(run, kept, buckets, repository.retention)
+        self.events.record_task(run, repository.id)
 
     def _run_slots(self, repository: Repository, now: datetime) -> None:
         anchor = tasks.instant(repository.created)
@@ -289,6 +292,7 @@ class Model:
     ) -> None:
         run = tasks.started(name, kind, at, self.task_length, options)
         repository.runs.insert(0, run)
+        self.events.record_task(run, repository.id)
 
     def _scheduled(self, repository: Repository) -> Json | None:
         if repository.state != "active":
@@ -343,17 +347,7 @@ class Model:
         self.repositories["active"][made.id] = made
 
     def _event(self, number: int, name: str) -> None:
-        subject = "plan" if number in {6145, 6146, 6147} else "repository"
-        self.events.append(
-            {
-                "timestamp": tasks.text(self.now()),
-                "uuid": str(uuid.uuid4()),
-                "event_id": number,
-                "component": "backup",
-                "severity": "info",
-                "extra_attributes": {"cluster": "self", subject: name},
-            }
-        )
+        self.events.record(number, name, tasks.text(self.now()))
 
     def save(self) -> None:
         """Replace the state file as a whole, if there is one."""

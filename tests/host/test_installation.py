@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import re
+import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,13 +18,16 @@ from packaging.utils import canonicalize_name
 
 from daemon import __version__
 from tests.host.installation import (
+    LEFT_BEHIND,
     LOCK,
     ROOT,
+    TESTS_LOCK,
     Built,
     Environment,
     build_into,
     install_into,
     once,
+    run,
 )
 
 pytestmark = pytest.mark.skipif(
@@ -33,6 +39,7 @@ import importlib, pkgutil, daemon
 names = [module.name for module in pkgutil.walk_packages(daemon.__path__, "daemon.")]
 print(len([importlib.import_module(name) for name in names if not name.endswith("__main__")]))
 """
+LIBRARIES = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 EXTRAS: dict[str, tuple[str, dict[str, object]]] = {
     "apprise": ("check", {"notify": [{"apprise": {"env": "MAIL"}}]}),
     "holidays": ("check", {"exclusions": {"feasts": [{"holidays": "DE"}]}}),
@@ -125,6 +132,69 @@ def test_each_extra_is_enough_for_what_it_is_for(extra: str, wheel: Path, tmp_pa
         assert "connection to server" in said.stderr
     else:
         assert said.returncode == 0
+
+
+@pytest.mark.parametrize(("option", "libraries"), [("--target", "."), ("--prefix", LIBRARIES)])
+def test_its_files_are_found_wherever_pip_puts_them(
+    option: str, libraries: str, wheel: Path, tmp_path: Path
+) -> None:
+    """Also where the interpreter has another prefix, as with pip's `--target` and `--user`."""
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+    run([*pip, option, str(tmp_path / "there"), str(wheel)], cwd=tmp_path)
+    path = str(tmp_path / "there" / libraries)
+
+    said = run([sys.executable, "-m", "daemon", "init"], cwd=tmp_path, PYTHONPATH=path)
+
+    assert said.stdout == (ROOT / "schedules.yaml").read_text()
+
+
+@pytest.mark.nightly
+def test_the_first_command_of_the_readme(tmp_path: Path) -> None:
+    """In a fresh clone, word for word, it ends with a demo that worked."""
+    clone = tmp_path / "clone"
+    shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+    readme = (ROOT / "README.md").read_text()
+    matched = re.search(
+        r"<!-- command: demo -->\n```sh\n(.+?)^```", readme, re.DOTALL | re.MULTILINE
+    )
+    assert matched is not None
+
+    done = run(["bash", "-euo", "pipefail", "-c", matched[1]], cwd=clone)
+
+    assert "Every repository of the window was paused and resumed." in done.stdout
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
+def test_every_pin_is_a_wheel_on_every_python(version: str, tmp_path: Path) -> None:
+    """Nobody needs a compiler, neither to run it nor to test it, on a Python that we name."""
+    options = ("--python-version", version, "--only-binary=:all:", "--no-deps", "--quiet")
+    locks = ("--require-hashes", "--requirement", str(LOCK), "--requirement", str(TESTS_LOCK))
+    made = Environment(tmp_path, "uv")
+    made.home.mkdir()
+
+    made.install("uv", "pip", "install", *options, *locks, "--target", str(tmp_path / "all"))
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_it_runs_on_the_other_pythons(version: str, wheel: Path, tmp_path: Path) -> None:
+    """The lock and the wheel make a demo that works on every Python that is named and is here."""
+    kept = Path(pwd.getpwuid(os.getuid()).pw_dir).glob(f".pyenv/versions/{version}.*/bin/python")
+    python = next(map(str, kept), None) or shutil.which(f"python{version}")
+    if not python:
+        pytest.skip(f"needs Python {version}")
+    made = Environment(tmp_path, "uv")
+    made.home.mkdir()
+    made.install("uv", "venv", "--python", python, str(made.bin.parent))
+    uv = ("uv", "pip", "install", "--python", made.python)
+    made.install(*uv, "--require-hashes", "--requirement", str(LOCK))
+    made.install(*uv, "--no-index", "--no-deps", str(wheel))
+
+    done = made.run(made.command, "demo", "--seconds", "1")
+
+    assert made.run(made.python, "--version").stdout.startswith(f"Python {version}.")
+    assert "Every repository of the window was paused and resumed." in done.stdout
 
 
 def ask(made: Environment, extra: str) -> CompletedProcess[str]:

@@ -12,6 +12,7 @@ import requests
 
 from daemon.errors import HostError
 from daemon.simulator.server import Simulator
+from tests.service.simulator.kit import Described
 
 USERS = {
     "Administrator": ("password", "admin"),
@@ -43,7 +44,7 @@ def clock() -> Clock:
 @pytest.fixture
 def simulator(clock: Clock) -> Iterator[Simulator]:
     """Run a simulator with two repositories on the clock of the test."""
-    with Simulator(("orders", "archive"), USERS, now=clock) as simulator:
+    with Described(("orders", "archive"), USERS, now=clock) as simulator:
         yield simulator
 
 
@@ -215,7 +216,7 @@ def test_the_cluster_manager_knows_its_services(
 
 def test_an_effect_may_come_later(clock: Clock) -> None:
     """With an effect delay a pause shows only after it."""
-    with Simulator(("orders",), USERS, effect_delay=timedelta(seconds=1), now=clock) as simulator:
+    with Described(("orders",), USERS, effect_delay=timedelta(seconds=1), now=clock) as simulator:
         auth = ("backup", "pw")
         requests.post(f"{simulator.url}{ACTIVE}/orders/pause", auth=auth, timeout=5)
         at_once = simulator.state("orders")
@@ -228,9 +229,9 @@ def test_an_effect_may_come_later(clock: Clock) -> None:
 def test_the_state_outlives_the_process(tmp_path: Path) -> None:
     """With a state file the repositories are as they were after a restart."""
     file = tmp_path / "state.json"
-    with Simulator(("orders",), state_file=file) as first:
+    with Described(("orders",), state_file=file) as first:
         first.pause("orders")
-    with Simulator(("other",), state_file=file) as second:
+    with Described(("other",), state_file=file) as second:
         states = second.states()
 
     assert states == {"orders": "paused"}
@@ -242,4 +243,4 @@ def test_a_port_in_use_is_said_in_one_line() -> None:
         port = taken.getsockname()[1]
 
         with pytest.raises(HostError, match=rf"127.0.0.1:{port} .*--port"):
-            Simulator().start(port=port)
+            Described().start(port=port)

@@ -19,6 +19,11 @@ from daemon.config.sections import (
     TlsSection,
     WindowSection,
 )
+from daemon.core import progress
+from daemon.core.attempt import CallError, PassError
+from daemon.core.decide import Reason
+from daemon.ledger.ledger import LossReason
+from daemon.notify.messages import Undelivered
 from tests import manual
 
 ALL = [manual.README, *manual.PAGES]
@@ -107,3 +112,27 @@ def test_the_manual_has_every_inner_key(key: str, section: type[BaseModel]) -> N
     (row,) = [row for row in manual.table("configuration", "cluster") if row[0] == f"`{key}`"]
 
     assert set(manual.code(row[1])) == {*section.model_fields}
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("`error`", [*CallError, *PassError, *Undelivered]),
+        ("`reason`", [*Reason, *LossReason]),
+    ],
+)
+def test_every_word_of_trouble_is_explained(title: str, words: list[str]) -> None:
+    """Each `error` and each `reason` has its row, with what it means and what to do."""
+    rows = manual.table("troubleshooting", title, "what it means", "what to do")
+
+    assert [row[0] for row in rows] == [f"`{word}`" for word in words]
+    assert [row[0] for row in rows if not (row[1] and row[2])] == []
+
+
+def test_every_cause_of_waiting_is_explained() -> None:
+    """What `status` says of a repository that is pending has its row."""
+    rows = manual.table("troubleshooting", "you read")
+
+    read = {row[0].strip("`") for row in rows}
+    assert {progress.NO_DAEMON, progress.NOT_LOOKED, progress.MISSING} <= read
+    assert {*progress.WHY_LEFT.values()} <= read

@@ -176,7 +176,7 @@ VERBS = (
         examples="""\
   cbmaintd manual                           all pages, each with its question
   cbmaintd manual troubleshooting           one of them
-  cbmaintd manual cbmaintd.1 | man -l -     the man page
+  cbmaintd manual cbmaintd.1 | man -l -     as man shows it
 """,
         declare=_manual,
         completes={"topic": Names.TOPICS},

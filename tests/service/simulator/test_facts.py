@@ -36,6 +36,7 @@ FACTS = {
     "S23": "trouble with ns_server is a 500 `Could not authenticate user`",
     "S24": "a login layer that is not ready answers an empty 200",
     "S25": "with a dead leader calls are taken, and nothing happens",
+    "S27": "what happens to repositories, plans and tasks is a system event of its number",
     "S26": "who cannot ask whether a certificate is revoked lets the call wait",
 }
 """By our own numbers."""

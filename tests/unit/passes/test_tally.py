@@ -82,7 +82,9 @@ class Cluster:
 
     def follow(self, now: datetime, *, is_kept: bool = True) -> None:
         """End a pass."""
-        self.tally.follow(Timeline(self.windows), self.unreachable, now, is_kept=is_kept)
+        asyncio.run(
+            self.tally.follow(Timeline(self.windows), self.unreachable, now, is_kept=is_kept)
+        )
 
     def notes(self, opening: str = ID) -> tuple[ProgressNote, ...]:
         """Return the notes about an opening."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -69,7 +70,7 @@ class Clusters:
         """Name the clusters of which no list is known."""
         return self.unlisted
 
-    def progress(self, timeline: Timeline, now: datetime) -> dict[str, Progress]:
+    async def progress(self, timeline: Timeline, now: datetime) -> dict[str, Progress]:
         """Return the same of each opening."""
         return {opening.id: self.found for opening in timeline.covering(now)}
 
@@ -93,7 +94,8 @@ class Stage:
 
     def tick(self, now: datetime, *, is_last: bool = False) -> None:
         """Do what the daemon does twice a second."""
-        self._announcer.announce(Timeline(self.windows), now, self.clusters)
+        timeline = Timeline(self.windows)
+        asyncio.run(self._announcer.announce(timeline, now, self.clusters))
         self._announcer.settle(now, self.clusters, is_last=is_last)
 
     def decide(self, kind: OverrideKind, now: datetime, end: datetime) -> None:
@@ -117,10 +119,42 @@ def test_an_opening_is_said_once_whoever_is_asked() -> None:
     ledger, clock = Book(), Clock()
     announcer = Announcer(ledger, BEFORE - timedelta(hours=1))
 
-    for _ in range(800):
-        announcer.announce(timeline, clock(), Lanes(never_made))
+    async def announce() -> None:
+        for _ in range(800):
+            await announcer.announce(timeline, clock(), Lanes(never_made))
+
+    asyncio.run(announce())
 
     assert ledger.said == [("info", "window.opened")]
+
+
+class Counted(Lanes):
+    """No lanes, and a count of how often somebody asks how far openings are."""
+
+    asked = 0
+
+    async def progress(self, timeline: Timeline, now: datetime) -> dict[str, Progress]:
+        """Count the question, and let others come before it is answered."""
+        self.asked += 1
+        await asyncio.sleep(0)
+        return await super().progress(timeline, now)
+
+
+def test_what_opens_together_is_looked_at_together() -> None:
+    """However many windows open at once, and passes ask, it is worked out once how far all are."""
+    (window,) = read(file_with(RULE, REPOSITORIES)).windows.values()
+    timeline = Timeline(replace(window, name=f"w{number}") for number in range(50))
+    ledger, lanes = Book(), Counted(never_made)
+    announcer = Announcer(ledger, BEFORE - timedelta(hours=1))
+
+    async def announce() -> None:
+        now = BEFORE + timedelta(seconds=2)
+        await asyncio.gather(*(announcer.announce(timeline, now, lanes) for _ in range(9)))
+
+    asyncio.run(announce())
+
+    assert lanes.asked == 1
+    assert ledger.said == [("info", "window.opened")] * 50
 
 
 def test_an_opening_and_its_end_are_a_line_each() -> None:
