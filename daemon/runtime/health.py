@@ -236,6 +236,8 @@ def _scene(seen: Sight, timeline: Timeline, others: OthersView | None) -> Scene:
         named = {c for window in timeline.windows.values() for c, _ in window.targets}
         ours = {view.cluster for view, _ in known}
         known += others.clusters(named | in_force.settings.clusters.keys(), ours)
+    # The order of `status`, which has them from the ledger.
+    known.sort(key=lambda pair: pair[0].cluster)
     clusters = []
     for view, cluster in known:
         found = wanted_now(timeline, view, now)
