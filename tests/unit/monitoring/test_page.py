@@ -184,6 +184,17 @@ def test_what_is_not_there_is_said(target: str) -> None:
     assert '<a href="/">All windows and clusters</a>' in page.body.decode()
 
 
+@pytest.mark.parametrize("name", [EVIL, "x" * 8000, "a/../b", "%00"])
+def test_what_is_asked_for_is_no_more_than_text(name: str) -> None:
+    """The name in an address is anybody's, and may have any length."""
+    page = page_of(scene(), f"/windows/{quote(name, safe='')}")
+    html = page.body.decode()
+
+    assert Shape(html).parts <= Shape(html_of(busy())).parts
+    assert not set("\0\x1b\u202e\u2028") & set(html)
+    assert len(html) < 5000
+
+
 def test_what_is_gone_has_its_history() -> None:
     """An unplanned window that has ended is asked for by those who want to know what it did."""
     done = replace(attempt("prod", "orders", None), windows=("patch",))
