@@ -49,7 +49,7 @@ def test_the_daemon_survives_each_odd_server(stage: Stage) -> None:
 
     daemon.wait_for("repository.paused", cluster="good")
     for name, (event, keys) in SAID.items():
-        daemon.wait_for(event, cluster=name, **keys)
+        daemon.wait_for(event, 1, cluster=name, **keys)
     for name in RECOVERING:
         stage.simulators[name]._odd = OddServer()
     # An edit asks at once, without waiting for the next attempt.
