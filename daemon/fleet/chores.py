@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol, TypeVar
 
 from daemon.core.unreachable import Unreachable
+from daemon.fleet.steps import do_all
 from daemon.ledger.changes import ContentError
 from daemon.ledger.ledger import SharedLedger
 from daemon.ledger.postgresql.claims import Claims
@@ -51,31 +53,54 @@ class Chores:
         """Note which clusters do not answer, and which do again, at the next beat."""
         self._changed_reach.update(changes)
 
-    async def do(self, ask: Ask, overrides: int, path: str, uptime: timedelta) -> bool:
-        """Do what is due; return whether people decided anew. Raises LedgerError.
+    async def do(
+        self,
+        ask: Ask,
+        overrides: int,
+        path: str,
+        uptime: timedelta,
+        on_news: Callable[[], None],
+    ) -> None:
+        """Do what is due, and call *on_news* if people decided anew. Raises LedgerError.
 
         There are so many *overrides* by now.
         """
-        if changed := dict(self._changed_reach):
-            try:
-                await ask(lambda: self._ledger.note_unreachable(changed))
-            except ContentError as exc:
-                # A note that cannot be stored must not be in the way of all that comes after it.
-                keys = {"cluster": None, "repository": None, "error": str(exc)}
-                self._log.error(events.LEDGER_FAILED, **keys)  # no bug of ours
-            # What changed again meanwhile is for the next beat.
-            self._changed_reach = dict(self._changed_reach.items() - changed.items())
-        is_news = overrides != len(self.overrides)
-        if is_news:
+        await do_all(
+            partial(self._read_overrides, ask, overrides, on_news),
+            partial(self._write_unreachable, ask),
+            partial(self._forget_some, ask, uptime),
+            partial(self._warn_of_standbys, ask, path),
+        )
+
+    async def _read_overrides(self, ask: Ask, count: int, on_news: Callable[[], None]) -> None:
+        if count != len(self.overrides):
             self.overrides = tuple(await ask(self._claims.overrides))
+            on_news()
+
+    async def _write_unreachable(self, ask: Ask) -> None:
+        changed = dict(self._changed_reach)
+        if not changed:
+            return
+        try:
+            await ask(lambda: self._ledger.note_unreachable(changed))
+        except ContentError as exc:
+            # A note that cannot be stored must not be in the way of all that comes after it.
+            keys = {"cluster": None, "repository": None, "error": str(exc)}
+            self._log.error(events.LEDGER_FAILED, **keys)  # no bug of ours
+        # What changed again meanwhile is for the next beat.
+        self._changed_reach = dict(self._changed_reach.items() - changed.items())
+
+    async def _forget_some(self, ask: Ask, uptime: timedelta) -> None:
         if self._old and uptime - self._deleted >= EVERY:
             self._deleted = uptime
             before, most = self._old
             if await ask(lambda: self._claims.forget(before, most)) < most:
                 self._old = None
-        if not self._has_warned:
-            warning = await ask(self._ledger.standby_warning)
-            self._has_warned = True
-            if warning:
-                self._log.warning(events.CONFIG_WARNED, path=path, warning=warning)
-        return is_news
+
+    async def _warn_of_standbys(self, ask: Ask, path: str) -> None:
+        if self._has_warned:
+            return
+        warning = await ask(self._ledger.standby_warning)
+        self._has_warned = True
+        if warning:
+            self._log.warning(events.CONFIG_WARNED, path=path, warning=warning)

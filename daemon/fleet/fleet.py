@@ -5,9 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 
 from daemon.config.settings import Settings
+from daemon.core.listing import Listing
 from daemon.core.record import Record
+from daemon.fleet.lane import Lane
 from daemon.fleet.lanes import Lanes, ended
 from daemon.service.cluster import ClusterSettings
 
@@ -81,9 +84,15 @@ class OwnFleet(Fleet):
     may_pause = True
     differs = False
 
-    def __init__(self, lanes: Lanes, records: Iterable[Record]) -> None:
-        """Go on from *records*, which are what the ledger had at the start."""
+    def __init__(
+        self,
+        lanes: Lanes,
+        records: Iterable[Record],
+        listings: Mapping[str, Listing] = MappingProxyType({}),
+    ) -> None:
+        """Go on from *records* and *listings*, which are what the ledger had at the start."""
         super().__init__(lanes)
+        self._listings = dict(listings)
         self._records: dict[str, list[Record]] = {}
         for record in records:
             self._records.setdefault(record.key.cluster, []).append(record)
@@ -129,7 +138,7 @@ class OwnFleet(Fleet):
             if lane:
                 lane.reconfigure(settings)
                 continue
-            lane = self.lanes.open(settings, self._records.pop(name, ()))
+            lane = self._open(settings)
             if name not in clusters:
                 self.lanes.hand_over(lane, successors.get(settings.address))
             lane.start()
@@ -151,8 +160,14 @@ class OwnFleet(Fleet):
                 continue
             self._records.setdefault(name, []).extend(found)
             if name in earlier:
-                self.lanes.open(earlier[name], self._records.pop(name)).start()
+                self._open(earlier[name]).start()
                 self._former |= {name} - self._named
+
+    def _open(self, settings: ClusterSettings) -> Lane:
+        name = settings.name
+        return self.lanes.open(
+            settings, self._records.pop(name, ()), listing=self._listings.pop(name, None)
+        )
 
     def keep_up(self) -> None:
         """Let go of clusters that the file no longer names, once nothing is owed to them."""

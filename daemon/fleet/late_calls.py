@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from daemon.ledger.postgresql.claims import Stale
+from daemon.ledger.postgresql.claims import Look, Stale
 
 
 class LateCalls:
@@ -18,7 +18,7 @@ class LateCalls:
         """Begin with none."""
         self._given: dict[int, str] = {}
         self._found: list[Stale] = []
-        self._recorded: dict[str, int] = {}
+        self._recorded: dict[str, Look] = {}
 
     def find(self, stale: Iterable[Stale], names: Collection[str]) -> bool:
         """Take what is new on the clusters called *names*; return whether anything is."""
@@ -36,19 +36,24 @@ class LateCalls:
         self._found = [each for each in self._found if each.cluster not in lanes]
         return found
 
-    def recorded(self, call: Stale) -> None:
-        """Note that the ledger has the suspicion of a call, and of those before it."""
-        if call.id in self._given:
-            self._recorded[call.cluster] = call.id
+    def recorded(self, call: Stale, epoch: int) -> None:
+        """Note that the ledger has the suspicion of a call, and of those before it.
 
-    def to_note(self) -> dict[str, int]:
+        It was written under the claim of *epoch*.
+        """
+        if call.id in self._given:
+            self._recorded[call.cluster] = Look(epoch, call.id)
+
+    def to_note(self) -> dict[str, Look]:
         """Return the last call of each cluster that the database should take as looked at."""
         return dict(self._recorded)
 
-    def noted(self, last: dict[str, int]) -> None:
+    def noted(self, last: dict[str, Look]) -> None:
         """Forget what the database has noted; it is not found again."""
         self._given = {
-            id_: cluster for id_, cluster in self._given.items() if id_ > last.get(cluster, 0)
+            id_: cluster
+            for id_, cluster in self._given.items()
+            if cluster not in last or id_ > last[cluster].last
         }
         self._recorded = dict(self._recorded.items() - last.items())
 

@@ -25,6 +25,7 @@ from daemon.errors import LedgerError
 from daemon.fleet.chores import Chores
 from daemon.fleet.late_calls import LateCalls
 from daemon.fleet.leases import Leases
+from daemon.fleet.steps import do_all
 from daemon.host.thread import WorkerThread
 from daemon.ledger.ledger import SharedLedger
 from daemon.ledger.postgresql.claims import Claims, Grant, Heartbeat, MemberReport
@@ -249,21 +250,16 @@ class Membership:
         if self._is_leaving:
             leave = partial(self._ask, self._claims.leave)
             steps = (leave, self._give_back, self._renew)
-        failed = None
-        for step in steps:
-            try:
-                await step()
-            except LedgerError as exc:
-                failed = failed or exc
-        if failed:
-            raise failed
+        await do_all(*steps)
 
     async def _take_part(self) -> None:
         heartbeat, config = await self._beat()
-        await self._seek(heartbeat)
-        await self._claim(heartbeat)
-        await self._note_looks(heartbeat)
-        await self._do_chores(heartbeat, config)
+        await do_all(
+            partial(self._seek, heartbeat),
+            partial(self._claim, heartbeat),
+            partial(self._note_looks, heartbeat),
+            partial(self._do_chores, heartbeat, config),
+        )
 
     def _report(self, config: AppliedConfig) -> MemberReport:
         return MemberReport(
@@ -384,8 +380,7 @@ class Membership:
 
     async def _do_chores(self, heartbeat: Heartbeat, config: AppliedConfig) -> None:
         uptime = self._clock().uptime
-        if await self._chores.do(self._ask, heartbeat.overrides, config.path, uptime):
-            self._on_news()
+        await self._chores.do(self._ask, heartbeat.overrides, config.path, uptime, self._on_news)
 
     async def _say_goodbye(self) -> None:
         self._leases.end_untaken()

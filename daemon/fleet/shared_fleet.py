@@ -15,6 +15,7 @@ from daemon.fleet.fleet import CUT_WITHIN, Fleet
 from daemon.fleet.lane import Lane
 from daemon.fleet.lanes import Lanes
 from daemon.fleet.member import Membership
+from daemon.ledger.postgresql.claims import Grant
 from daemon.service.cluster import ClusterSettings
 
 HAND_OVER_WITHIN = timedelta(seconds=3)
@@ -96,12 +97,13 @@ class SharedFleet(Fleet):
             self._let_go(leaving(self.lanes.names(), busy, plan))
         self._return_ended()
         for lease, grant in self._membership.granted():
-            self._take_on(lease, grant.records)
+            self._take_on(lease, grant)
         late_calls = self._membership.late_calls
         for late in late_calls.to_look_at(self.lanes.names()):
             lane = self.lanes.get(late.cluster)
-            if lane:
-                lane.suspect(late.repository, late.action, partial(late_calls.recorded, late))
+            if lane and lane.lease:
+                recorded = partial(late_calls.recorded, late, lane.lease.epoch)
+                lane.suspect(late.repository, late.action, recorded)
 
     async def stop(self, within: timedelta) -> None:
         """Start no new call, and hand each cluster over as soon as its calls have ended.
@@ -130,13 +132,13 @@ class SharedFleet(Fleet):
                 wait.cancel()
         return not self._leaving
 
-    def _take_on(self, lease: Lease, records: Iterable[Record]) -> None:
+    def _take_on(self, lease: Lease, grant: Grant) -> None:
         settings = self._clusters.get(lease.cluster) or self._membership.settings_of(lease.cluster)
         if settings is None or lease.is_dropped:
             # A reload came between.
             self._membership.ended(lease, ())
             return
-        self.lanes.open(settings, records, lease).start()
+        self.lanes.open(settings, grant.records, lease, grant.listing).start()
 
     def _let_go(self, names: Iterable[str], *, cut: bool = False) -> None:
         for name in names:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
+from daemon.core.listing import Listing
 from daemon.core.record import Phase, Record, Suspicion
 from daemon.core.repository import RepositoryKey, ScheduledRun
 from daemon.core.summary import MissedRun, ProgressNote
@@ -236,6 +239,15 @@ def to_note(row: sa.Row[Any]) -> ProgressNote:
         ),
         missed_total=row.missed_total,
     )
+
+
+def to_listings(found: Iterable[sa.Row[Any]]) -> dict[str, Listing]:
+    """Return what the last list of each cluster showed, but for those that are damaged."""
+    listings = {}
+    for row in found:
+        with suppress(ValueError, TypeError):
+            listings[row.cluster] = Listing.parse(row.text)
+    return listings
 
 
 def _from_folder(folder: Path) -> str:

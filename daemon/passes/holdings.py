@@ -44,9 +44,13 @@ class Holdings:
     """The records of one cluster; `flush` makes durable what was noted."""
 
     def __init__(
-        self, store: Store, records: Iterable[Record], listing: Listing | None = None
+        self,
+        store: Store,
+        records: Iterable[Record],
+        listing: Listing | None = None,
+        cluster: str = "",
     ) -> None:
-        """Go on from the *records* that *store* had at the start, and its *listing*."""
+        """Go on from the *records* that *store* had at the start, and *cluster*'s *listing*."""
         self._store = store
         self._records = {record.key.id: record for record in records}
         self._owed = {id_: r.backup_due for id_, r in self._records.items() if r.backup_due}
@@ -57,7 +61,7 @@ class Holdings:
         self._aside: dict[str, tuple[Record, str]] = {}
         self._attempts_aside: deque[tuple[Attempt, str]] = deque(maxlen=HISTORY_IN_MEMORY)
         self._notes: deque[ProgressNote] = deque(maxlen=HISTORY_IN_MEMORY)
-        self._cluster = ""
+        self._cluster = cluster
         self.listing = self._saved = listing
 
     def __bool__(self) -> bool:

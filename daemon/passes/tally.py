@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from daemon.core.decide import Leave
 from daemon.core.listing import Listing
-from daemon.core.progress import ClusterView, Progress, progress_on
+from daemon.core.progress import ClusterView, Progress, progress_in_steps
 from daemon.core.record import Record
 from daemon.core.summary import MOST_MISSED, MissedRun, ProgressNote
 from daemon.core.unreachable import Unreachable
+from daemon.host.event_loop import in_turns
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided
 from daemon.windows.timeline import Timeline
@@ -67,7 +68,7 @@ class Tally:
         self, ids: frozenset[str], decisions: Iterable[Decided], timeline: Timeline, now: datetime
     ) -> None:
         """Note what a list showed, and what was decided by it to leave alone."""
-        holding = frozenset(opening.id for opening in timeline.holding(self._cluster, now))
+        holding = timeline.holding_ids(self._cluster, now)
         left = {
             decided.record.key.id: decided.decision.reason
             for decided in decisions
@@ -89,20 +90,21 @@ class Tally:
                 MissedRun(self._cluster, record.key.id, run) for run in missed[: max(room, 0)]
             ]
 
-    def is_begun(self, timeline: Timeline, now: datetime) -> bool:
-        """Check whether an opening has begun of which there is no note yet."""
-        return any(o.id not in self._notes for o in timeline.holding(self._cluster, now))
+    def is_news(self, timeline: Timeline, now: datetime) -> bool:
+        """Check whether an opening began or ended of which there is no note yet."""
+        holding = timeline.holding_ids(self._cluster, now)
+        return not (holding <= self._notes.keys() and self._holding <= holding)
 
-    def follow(
+    async def follow(
         self, timeline: Timeline, unreachable: Unreachable | None, now: datetime, *, is_kept: bool
     ) -> None:
         """Note what has changed for the openings; for the ledger, too, if it *is_kept*."""
         before = {id_: len(notes) for id_, notes in self._notes.items()}
         openings = timeline.holding(self._cluster, now)
-        found = progress_on(timeline, self.view(unreachable), now)
+        found = await in_turns(progress_in_steps(timeline, self.view(unreachable), now))
         for opening in openings:
             self._advance(opening, found[opening.id], now)
-        holding = frozenset(opening.id for opening in openings)
+        holding = timeline.holding_ids(self._cluster, now)
         for id_ in sorted(self._holding - holding):
             self._close(id_, now)
         self._holding = holding
@@ -165,7 +167,7 @@ class Tally:
         old = [
             id_
             for id_, notes in self._notes.items()
-            if id_ not in self._holding and abs(now - notes[-1].at) > REMEMBERED
+            if id_ not in self._holding and abs(now - max(notes[-1].at, notes[-1].end)) > REMEMBERED
         ]
         for id_ in old:
             del self._notes[id_]

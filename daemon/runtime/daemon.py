@@ -12,13 +12,11 @@ from daemon import __version__
 from daemon.config.file_watch import Content
 from daemon.config.settings import Settings, difference
 from daemon.core.moment import Moment
-from daemon.core.record import Record
-from daemon.core.shares import Lease
 from daemon.errors import ConfigError, HostError, LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet, OwnFleet
-from daemon.fleet.lane import Connect, Lane, LaneParts
-from daemon.fleet.lanes import Lanes
+from daemon.fleet.lane import Connect, LaneParts
+from daemon.fleet.lanes import Lanes, lane_maker
 from daemon.fleet.shared_fleet import SharedFleet
 from daemon.host.signals import Signals
 from daemon.host.thread import WorkerThread
@@ -28,8 +26,7 @@ from daemon.log.tee import TeeLog
 from daemon.monitoring.monitor import Monitor
 from daemon.notify.notifier import Notifier
 from daemon.notify.queues import Sender
-from daemon.passes.controller import Rules
-from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.runtime.announcer import Announcer
 from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.cluster_watch import ClusterWatch
@@ -39,7 +36,6 @@ from daemon.runtime.ledger_notes import Notes
 from daemon.runtime.parts import DaemonParts, HostParts
 from daemon.runtime.reload import ConfigFile, warn
 from daemon.runtime.rules import LookAhead, rules_at
-from daemon.service.cluster import ClusterSettings
 from daemon.windows.overrides import Override
 
 TICK = timedelta(milliseconds=500)
@@ -78,7 +74,7 @@ class Daemon:
         self._ahead = LookAhead(self._planning)
         self._settings = parts.settings
         self._applied: datetime | None = None
-        self._earlier, self._listings = parts.earlier, dict(parts.listings)
+        self._earlier = parts.earlier
         self._overrides = parts.overrides
         self._may_pause = True
         self._rules = self._rules_of(parts.settings, parts.overrides, may_pause=True)
@@ -112,9 +108,9 @@ class Daemon:
         self._watchdog_fed = timedelta(0)
 
     def _make_fleet(self, parts: DaemonParts) -> Fleet:
-        lanes = Lanes(self._make_lane)
+        lanes = Lanes(lane_maker(self._notes.store, self._lane_parts))
         if parts.membership is None:
-            return OwnFleet(lanes, parts.records)
+            return OwnFleet(lanes, parts.records, parts.listings)
         return SharedFleet(lanes, parts.membership, self._clock, self._signals.wake)
 
     def _make_health(self, host: HostParts) -> Health:
@@ -134,7 +130,7 @@ class Daemon:
         )
 
     def _make_monitor(self, host: HostParts) -> Monitor:
-        snapshots, loop = Snapshots(self._health), asyncio.get_running_loop()
+        snapshots, loop = Snapshots(self._health, host.others), asyncio.get_running_loop()
 
         def on_bug(exc: Exception) -> None:
             loop.call_soon_threadsafe(self._log_bug, loop, {"exception": exc})
@@ -200,8 +196,7 @@ class Daemon:
             self._polled = now.uptime
             self._poll(now)
         # Last, so that what has just changed is announced in the same tick.
-        self._announce()
-        self._announcer.settle(now.wall, self._fleet.lanes)
+        self._errand("announce", self._announce)
 
     def _poll(self, now: Moment) -> None:
         self._errand("file", self._reload_if_changed)
@@ -237,12 +232,14 @@ class Daemon:
         self._guard.beat(now)
         self._fleet.lanes.beat(now.wall)
 
-    def _before_pass(self, cluster: str) -> None:
+    async def _before_pass(self, cluster: str) -> None:
         self._fleet.lanes.stir(cluster)
-        self._announce()
+        await self._announce()
 
-    def _announce(self) -> None:
-        self._announcer.announce(self._rules.timeline, self._clock().wall, self._fleet.lanes)
+    async def _announce(self) -> None:
+        now, lanes = self._clock().wall, self._fleet.lanes
+        await self._announcer.announce(self._rules.timeline, now, lanes)
+        self._announcer.settle(now, lanes)
 
     def _aim(self, settings: Settings) -> None:
         self._notifier.aim(() if self._parts.dry_run else settings.notify)
@@ -351,12 +348,6 @@ class Daemon:
         self._fleet.lanes.wake(hurry=True)
 
     # The clusters
-
-    def _make_lane(
-        self, settings: ClusterSettings, records: Iterable[Record], lease: Lease | None
-    ) -> Lane:
-        store, listing = self._notes.store(lease), self._listings.pop(settings.name, None)
-        return Lane(settings, Holdings(store, records, listing), self._lane_parts, lease)
 
     def _rules_of(
         self, settings: Settings, decisions: Iterable[Override], *, may_pause: bool

@@ -19,7 +19,7 @@ from daemon.host.clock import SystemClock
 from daemon.ledger.changes import Change, RefusedError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
-from daemon.ledger.postgresql.claims import Claims, Grant, MemberReport
+from daemon.ledger.postgresql.claims import Claims, Grant, Look, MemberReport
 from daemon.ledger.postgresql.database import PostgresqlLedger
 from daemon.ledger.postgresql.fenced_store import FencedWriter
 from daemon.ledger.state import Reading
@@ -115,7 +115,7 @@ def test_a_late_word_leads_to_a_look(ledger: PostgresqlLedger) -> None:
         save(ledger, "a", 1, [], [sent(NOW)])
 
     (late,) = b.beat(report("b"), LEASE).stale
-    b.looked({"prod": late.id})
+    b.looked({"prod": Look(1, late.id)})
     after = b.beat(report("b"), LEASE).stale
 
     assert (late.cluster, late.repository, late.action) == ("prod", "orders", "pause")
@@ -316,9 +316,26 @@ def test_a_call_is_looked_at_only_for_what_is_ours(
         save(ledger, "a", 1, [], [sent(NOW)])
     (late,) = b.beat(report("b"), LEASE).stale
     postgres.ask("update claim set expires = clock_timestamp() - interval '1 second'")
-    b.looked({"prod": late.id})
+    b.looked({"prod": Look(1, late.id)})
     (again,) = Claims(ledger, "c").claim({"prod"}, (), 1, LEASE)
 
     found = Claims(ledger, "c").beat(report("c"), LEASE).stale
 
     assert (again.epoch, [each.id for each in found]) == (2, [late.id])
+
+
+def test_what_was_looked_at_under_an_earlier_claim_does_not_count(ledger: PostgresqlLedger) -> None:
+    """Claimed again, a cluster may have had another owner, whose word about it came last."""
+    b = Claims(ledger, "b")
+    (first,) = b.claim({"prod"}, (), 1, LEASE)
+    with pytest.raises(FencedError):
+        save(ledger, "a", 1, [], [sent(NOW)])
+    (late,) = b.beat(report("b"), LEASE).stale
+    b.give_back({"prod": first.epoch})
+    (second,) = b.claim({"prod"}, (), 1, LEASE)
+
+    b.looked({"prod": Look(first.epoch, late.id)})
+    before = b.beat(report("b"), LEASE).stale
+    b.looked({"prod": Look(second.epoch, late.id)})
+
+    assert (before, b.beat(report("b"), LEASE).stale) == ((late,), ())

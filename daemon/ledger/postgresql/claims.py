@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from daemon.core.attempt import Action, Attempt, Outcome
+from daemon.core.listing import Listing
 from daemon.core.record import Record
 from daemon.ledger import rows, tables
 from daemon.ledger.changes import sift
 from daemon.ledger.ledger import COUNT_OVERRIDES, SharedLedger
 from daemon.ledger.postgresql.database import END_SESSIONS, LIVE, NOW, seed
+from daemon.ledger.postgresql.doubts import unwritten
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.windows.overrides import Override
 
@@ -67,6 +69,14 @@ class Stale:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """Up to which stale attempt a cluster was looked at, under the claim of an epoch."""
+
+    epoch: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """What the database answers to one heartbeat.
 
@@ -88,11 +98,12 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A new claim, with the ledger's records of the cluster."""
+    """A new claim, with the ledger's records of the cluster, and what its last list showed."""
 
     cluster: str
     epoch: int
     records: tuple[Record, ...]
+    listing: Listing | None = None
 
 
 class Claims:
@@ -207,8 +218,13 @@ class Claims:
                 .returning(claim.c.cluster, claim.c.epoch)
             ).all()
             # Earlier owners can write nothing more, so these are all records.
-            found = self._records(connection, chosen)
-        return [Grant(row.cluster, row.epoch, tuple(found.get(row.cluster, ()))) for row in taken]
+            records = self._records(connection, chosen)
+            shown = sa.select(tables.listing).where(tables.listing.c.cluster.in_(chosen))
+            listings = rows.to_listings(connection.execute(shown))
+        return [
+            Grant(name, epoch, tuple(records.get(name, ())), listings.get(name))
+            for name, epoch in taken
+        ]
 
     def _records(
         self, connection: sa.Connection, clusters: Sequence[str]
@@ -229,27 +245,33 @@ class Claims:
                 .values(owner=None, expires=NOW)
             )
 
-    def looked(self, last: Mapping[str, int]) -> None:
-        """Note the last stale attempt of each of our clusters whose effect is being checked."""
+    def looked(self, looks: Mapping[str, Look]) -> None:
+        """Note the last stale attempt of each cluster whose effect is being checked.
+
+        What was looked at under a claim that has ended is for the next owner to look at.
+        """
+        claim = tables.claim.c
         with self._ledger.transaction() as connection:
-            for cluster, number in last.items():
-                is_held = sa.and_(self._mine, tables.claim.c.expires > NOW)
-                mine = sa.and_(is_held, tables.claim.c.cluster == cluster)
-                connection.execute(sa.update(tables.claim).where(mine).values(looked=number))
+            for cluster, look in looks.items():
+                is_held = sa.and_(self._mine, claim.epoch == look.epoch, claim.expires > NOW)
+                mine = sa.and_(is_held, claim.cluster == cluster)
+                connection.execute(sa.update(tables.claim).where(mine).values(looked=look.last))
 
     def keep_stale(self, attempts: Sequence[tuple[int, Attempt]]) -> list[tuple[Attempt, str]]:
         """Write attempts that were recorded too late as stale, each with its claim's epoch.
 
         Return those that the database refuses for what is in them, and why.
         """
-        late = [
-            rows.from_attempt(replace(attempt, outcome=Outcome.STALE), self._me, epoch)
-            for epoch, attempt in attempts
-        ]
         with self._ledger.transaction() as connection:
+            # Some of it may have been written by a transaction of which nobody heard.
+            new = unwritten(connection, self._me, attempts)
+            late = [
+                rows.from_attempt(replace(attempt, outcome=Outcome.STALE), self._me, epoch)
+                for epoch, attempt in new
+            ]
             put = partial(tables.execute_many, connection, tables.INSERT_ATTEMPT)
             refused = sift(connection, late, put)
-        return [(attempts[at][1], why) for at, why in refused.items()]
+        return [(new[at][1], why) for at, why in refused.items()]
 
     def leave(self) -> None:
         """Delete our membership; claims stay until they are given back or expire."""

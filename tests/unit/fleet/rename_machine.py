@@ -28,7 +28,6 @@ from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.core.repository import ObservedRepository, RepositoryState
-from daemon.core.shares import Lease
 from daemon.core.summary import News
 from daemon.errors import LedgerError
 from daemon.fleet.alarms import Alarms
@@ -37,8 +36,8 @@ from daemon.fleet.lane import Lane, LaneParts
 from daemon.fleet.lanes import Lanes
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import MEMORY, open_ledger
-from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.service.client import BackupService, MaySend, WithheldError
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.rules import Once
@@ -98,16 +97,20 @@ class Life:
             clock=machine.now,
             alarms=cast("Alarms", SimpleNamespace(set=lambda *_: None)),
             rules=lambda: self.rules,
-            before_pass=lambda name: self.fleet.lanes.stir(name),  # noqa: PLW0108  # to come
+            before_pass=self.before_pass,
             hand_over=lambda records: self.fleet.adopt(records, EARLIER),
             is_expecting=lambda name: self.fleet.lanes.is_expecting(name),  # noqa: PLW0108  # to come
         )
 
-        def make(settings: ClusterSettings, records: Iterable[Record], _: Lease | None) -> Lane:
+        def make(settings: ClusterSettings, records: Iterable[Record], *_: object) -> Lane:
             return Lane(settings, machine.holdings_class(Store(self), records), parts)
 
         self.fleet = machine.fleet_class(Lanes(make), machine.ledger.records())
         self.put_in_force()
+
+    async def before_pass(self, name: str) -> None:
+        """Do what the daemon does before a pass."""
+        self.fleet.lanes.stir(name)
 
     def put_in_force(self) -> None:
         """Go by the file, in the order of the daemon's reload."""

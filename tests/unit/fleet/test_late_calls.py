@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from daemon.core.attempt import Action
 from daemon.fleet.late_calls import LateCalls
-from daemon.ledger.postgresql.claims import Stale
+from daemon.ledger.postgresql.claims import Look, Stale
 
 FIRST = Stale(7, "prod", "orders", Action.PAUSE)
 SECOND = Stale(8, "prod", "archive", Action.PAUSE)
@@ -40,9 +40,9 @@ def test_only_what_is_recorded_is_noted() -> None:
     calls.find(STALE, {"prod", "test"})
     calls.to_look_at({"prod", "test"})
     before = calls.to_note()
-    calls.recorded(FIRST)
+    calls.recorded(FIRST, 2)
 
-    assert (before, calls.to_note()) == ({}, {"prod": FIRST.id})
+    assert (before, calls.to_note()) == ({}, {"prod": Look(2, FIRST.id)})
 
 
 def test_what_is_noted_is_forgotten() -> None:
@@ -50,12 +50,12 @@ def test_what_is_noted_is_forgotten() -> None:
     calls = LateCalls()
     calls.find(STALE, {"prod", "test"})
     calls.to_look_at({"prod", "test"})
-    calls.recorded(FIRST)
+    calls.recorded(FIRST, 2)
     last = calls.to_note()
-    calls.recorded(SECOND)
+    calls.recorded(SECOND, 2)
     calls.noted(last)
 
-    assert calls.to_note() == {"prod": SECOND.id}
+    assert calls.to_note() == {"prod": Look(2, SECOND.id)}
     calls.noted(calls.to_note())
     assert calls.to_note() == {}
 
@@ -65,9 +65,9 @@ def test_what_a_lane_did_not_record_is_found_again() -> None:
     calls = LateCalls()
     calls.find(STALE, {"prod", "test"})
     calls.to_look_at({"prod", "test"})
-    calls.recorded(FIRST)
+    calls.recorded(FIRST, 2)
     calls.end("prod")
-    calls.recorded(FIRST)
+    calls.recorded(FIRST, 2)
 
     assert calls.to_note() == {}
     assert calls.find(STALE, {"prod", "test"})

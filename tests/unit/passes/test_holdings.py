@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from daemon.core.attempt import Action, Attempt, Outcome
+from daemon.core.listing import Listing
 from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
 from daemon.core.summary import News
@@ -31,12 +32,13 @@ class Store:
     meanwhile: Callable[[], object] | None = None
     records: list[Record] = field(default_factory=list)
     attempts: list[Attempt] = field(default_factory=list)
+    news: list[News] = field(default_factory=list)
 
     async def save(
         self,
         records: Iterable[Record],
         attempts: Iterable[Attempt] = (),
-        _news: News | None = None,
+        news: News | None = None,
     ) -> None:
         """Write them, or refuse."""
         if self.before_refusal:
@@ -45,6 +47,7 @@ class Store:
             raise LedgerError("the disk is full")
         self.records += records
         self.attempts += attempts
+        self.news += [news] if news else []
         if self.meanwhile:
             act, self.meanwhile = self.meanwhile, None
             act()
@@ -112,6 +115,22 @@ def test_what_was_written_is_not_written_again() -> None:
 
     assert store.records == [hold("orders")]
     assert holdings.is_saved("orders")
+
+
+def test_a_list_of_long_ago_is_offered_to_another_file() -> None:
+    """What the ledger knew before the first look is written again where nothing was taken."""
+    store, listing = Store(lambda: None), Listing(frozenset({"orders"}))
+    holdings = Holdings(store, [], listing, "prod")
+    holdings.note(hold("orders"))
+
+    async def act() -> None:
+        with pytest.raises(LedgerError):
+            await holdings.flush()
+        await holdings.flush()
+
+    asyncio.run(act())
+
+    assert store.news == [News("prod", listing, ())]
 
 
 @dataclass
