@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,23 +19,7 @@ TESTS = (
     HERE.parent / "test_simulator.py",
     *(HERE.parents[1] / "unit" / "simulator").glob("test_*.py"),
 )
-FACTS: dict[str, dict[str, str]] = yaml.safe_load((HERE / "facts.yaml").read_text())
-SECTIONS = frozenset(
-    "1.1 1.2 1.3 2.1 2.2 2.3 2.4 3.1 3.2 3.3 3.4 3.5 3.6 3.7 3.8 3.9 3.11 4.1 4.2 4.4 4.5 5 6"
-    " 9.1 9.2 9.3 9.4 9.5 9.6 9.7 9.8 11.1 11.2 11.3 11.4".split()
-) | {f"11 {row}" for row in (
-    "8.5", "bodies", "config", "create", "info", "manager", "plans", "routes", "services", "threads",
-)}  # fmt: skip
-WITHOUT_A_SIDE = {
-    "0": "says again what the sections say",
-    "3.10": "what backs up without the service",
-    "4.3": "an edition without the service",
-    "7": "there is none",
-    "8": "what users ask for",
-    "10": "what nobody knows",
-    "11 audit": "a log that no call shows",
-    "11 metrics": "nobody here scrapes them",
-}
+NOTES: dict[str, Any] = yaml.safe_load((HERE / "facts.yaml").read_text())
 
 
 def _named() -> dict[str, set[str]]:
@@ -51,16 +36,16 @@ def test_each_fact_has_a_test() -> None:
     """No fact is without a test that names it, and no test names one that is not there."""
     named = {fact for facts in _named().values() for fact in facts}
 
-    assert named == set(FACTS)
+    assert named == set(NOTES["facts"])
 
 
 def test_each_section_has_a_fact() -> None:
     """Each section with a side in the simulator has a fact, and no other one has."""
     found = {
         section
-        for fact in FACTS.values()
+        for fact in NOTES["facts"].values()
         for section in re.findall(r"11 (?:8\.5|[a-z]+)|[\d.]+", fact["sections"])
     }
 
-    assert found == SECTIONS
-    assert not SECTIONS & WITHOUT_A_SIDE.keys()
+    assert found == set(NOTES["sections"])
+    assert not found & NOTES["without_a_side"].keys()
