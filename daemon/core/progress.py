@@ -10,9 +10,11 @@ No clock, no file, no network, no log. Whoever is asked how far an opening is as
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Self
 
+from daemon.core.absent import plainly_wanted
 from daemon.core.decide import Reason
 from daemon.core.listing import Listing
 from daemon.core.record import Phase, Record
@@ -22,6 +24,7 @@ from daemon.windows.work import Steps, Work, result_of
 
 MISSING = "the cluster has no such repository"
 NOT_LOOKED = "not looked at yet"
+UNSEEN = "the last list does not show it"
 NO_DAEMON = "no daemon runs"
 
 _WORK_OF_A_REPOSITORY = 2
@@ -55,6 +58,10 @@ class ClusterView:
     unreachable: Unreachable | None = None
     is_attended: bool = True
     doubt: str = ""
+
+    def frozen(self) -> Self:
+        """Return the same with a copy of the records, which others change meanwhile."""
+        return replace(self, records=dict(self.records))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -202,20 +209,25 @@ def wanted_now(timeline: Timeline, view: ClusterView, now: datetime) -> Wanted:
     if not begun:
         return Wanted()
     looked = view.listing.openings if view.listing and not view.doubt else frozenset()
-    groups = result_of(_groups(timeline, view, now))
-    found = {name: _counted(groups, ids, looked) for name, ids in begun.items()}
-    wanted, pending = _counted(groups, set().union(*begun.values()), looked)
+    windows = {id_: window for window, ids in begun.items() for id_ in ids}
+    all_parts: list[Progress] = []
+    parts: dict[str, list[Progress]] = {window: [] for window in begun}
+    for ids, part in result_of(_groups(timeline, view, now)).items():
+        wanting = {windows[id_] for id_ in ids if id_ in windows}
+        for window in wanting:
+            parts[window].append(part)
+        if wanting:
+            all_parts.append(part)
+    found = {name: _counted(parts[name], is_looked=ids <= looked) for name, ids in begun.items()}
+    wanted, pending = _counted(all_parts, is_looked=windows.keys() <= looked)
     return Wanted(wanted, pending, found)
 
 
-def _counted(
-    groups: Mapping[tuple[str, ...], Progress], openings: set[str], looked: frozenset[str]
-) -> tuple[int, int]:
-    """Return how many repositories some *openings* want, each once, and how many are pending."""
-    parts = [part for ids, part in groups.items() if not openings.isdisjoint(ids)]
-    wanted, pending = (sum(p.wanted for p in parts), sum(len(p.pending) for p in parts))
-    least = 0 if openings <= looked else 1
-    return max(wanted, least), max(pending, least)
+def _counted(parts: Iterable[Progress], *, is_looked: bool) -> tuple[int, int]:
+    """Return how many repositories are wanted in *parts* together, and how many are pending."""
+    counts = [(part.wanted, len(part.pending)) for part in parts]
+    least = 0 if is_looked else 1
+    return max(sum(w for w, _ in counts), least), max(sum(p for _, p in counts), least)
 
 
 def _groups(
@@ -226,9 +238,11 @@ def _groups(
     if listing.openings.isdisjoint(timeline.holding_ids(view.cluster, now)):
         # Why something was left alone in an earlier opening says nothing of this one.
         listing = Listing(listing.ids)
-    ids = listing.ids | view.records.keys() | timeline.plain_ids(view.cluster)
+    known = listing.ids | view.records.keys()
+    absent = timeline.plain_ids(view.cluster) - known
     members: dict[tuple[str, ...], list[str]] = {}
-    wanted = yield from timeline.desired_in_steps(view.cluster, ids, now)
+    every = yield from timeline.desired_in_steps(view.cluster, known | absent, now)
+    wanted = plainly_wanted(timeline, view.cluster, absent, every)
     # Equal openings are the same object, which is hashed once.
     named = {id(desired.ids): desired.ids for desired in wanted.values() if desired.ids}
     same: dict[int, list[str]] = {each: members.setdefault(ids, []) for each, ids in named.items()}
@@ -256,7 +270,7 @@ def _count(
         record, reason = view.records.get(id_), listing.left.get(id_)
         if reason is Reason.PAUSED_ELSEWHERE:
             elsewhere += 1
-        elif record and record.phase is Phase.PAUSED and reason is not Reason.NOT_UNDERSTOOD:
+        elif record and _is_seen_paused(record) and reason is not Reason.NOT_UNDERSTOOD:
             paused += 1
         else:
             is_missing = is_fresh and id_ not in listing.ids and not (record and record.is_hold)
@@ -269,6 +283,10 @@ def _count(
     return Progress(wanted, paused + elsewhere, elsewhere, tuple(pending))
 
 
+def _is_seen_paused(record: Record) -> bool:
+    return record.phase is Phase.PAUSED and record.missing_since is None
+
+
 def _why(view: ClusterView, record: Record | None, reason: Reason | None) -> str:
     if not view.is_attended:
         return NO_DAEMON
@@ -276,6 +294,8 @@ def _why(view: ClusterView, record: Record | None, reason: Reason | None) -> str
         return _why_silent(view.unreachable)
     if reason:
         return WHY_LEFT.get(reason, f"left alone ({reason})")
+    if record and record.missing_since:
+        return UNSEEN
     if record and record.last_error:
         return f"it failed ({record.last_error}), and is tried again"
     return _WHY_IN_PHASE.get(record.phase, NOT_LOOKED) if record and record.phase else NOT_LOOKED

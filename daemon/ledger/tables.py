@@ -213,11 +213,10 @@ def _array(name: str, column: sa.Column[Any]) -> Any:
     return sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(kind)))
 
 
-def _upsert(dialect: str) -> Any:
-    statement = _insert(record, dialect)
-    keys = [record.c.cluster, record.c.repository]
-    changed = {c.name: statement.excluded[c.name] for c in record.c if c not in set(keys)}
-    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+def _upsert(table: sa.Table, dialect: str) -> Any:
+    statement = _insert(table, dialect)
+    changed = {c.name: statement.excluded[c.name] for c in table.c if not c.primary_key}
+    return statement.on_conflict_do_update(index_elements=[*table.primary_key], set_=changed)
 
 
 def _delete(dialect: str) -> Any:
@@ -231,13 +230,18 @@ def _delete(dialect: str) -> Any:
 
 POSTGRESQL = "postgresql"
 
-UPSERT_RECORD = _Statements(_upsert)
+UPSERT_RECORD = _Statements(lambda dialect: _upsert(record, dialect))
 """Puts records into the place of those there were."""
 
 DELETE_RECORD = _Statements(_delete)
 """Deletes records; to be executed with what `bound` returns."""
 
 INSERT_ATTEMPT = _Statements(lambda dialect: _insert(attempt, dialect))
+
+UPSERT_LISTING = _Statements(lambda dialect: _upsert(listing, dialect))
+"""Puts what lists showed into the place of what earlier ones did."""
+
+INSERT_NOTE = _Statements(lambda dialect: _insert(progress, dialect))
 
 
 def bound(key: RepositoryKey) -> dict[str, str]:

@@ -329,9 +329,9 @@ def test_a_zone_east_of_utc_is_that_of_the_machine() -> None:
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_is_told_in_words(reason: Reason) -> None:
     """Why a repository is left alone is told in a sentence, not by the word of the log."""
-    keys = {"cluster": "prod", "repository": "orders", "windows": [], "reason": reason}
+    keys: dict[str, Any] = {"cluster": "prod", "repository": "orders", "reason": reason}
 
-    (line,) = told(entry(events.REPOSITORY_LEFT, **keys))
+    (line,) = told(entry(events.REPOSITORY_LEFT, windows=[], **keys))
 
     assert reason not in line
     assert "prod/orders is left alone: " in line
