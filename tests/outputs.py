@@ -2,7 +2,8 @@
 
 A block of code below `<!-- output: SCENE -->` is a session: each line `$ cbmaintd …` is run, and
 what follows it is what it prints. Commands run in a folder that has the file of the README, at the
-instant of the scene. `python -m tests.outputs` writes what they print into the pages.
+instant of the scene. A block below `<!-- log: FORM -->` is a piece of the log, in that form.
+`python -m tests.outputs` writes what they print into the pages.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.core.attempt import Action, Attempt, CallError, Outcome
+from daemon.core.attempt import Action, CallError
 from daemon.core.listing import Listing
 from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
@@ -28,8 +29,9 @@ from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.state import AppliedConfig
 from daemon.windows.overrides import Override, OverrideKind
-from tests import manual
+from tests import log_samples, manual
 from tests.evil.wallshim import WallClock
+from tests.log_samples import call
 
 _RUN = """\
 import contextlib, io, json, shlex, sys
@@ -47,6 +49,7 @@ json.dump(said, sys.stdout)
 """
 
 _MARKED = re.compile(r"<!-- output: (\w+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SAMPLE = re.compile(r"<!-- log: (\w+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"<!-- file: schedules.yaml -->\n```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^\$ (cbmaintd .*)$", re.MULTILINE)
 
@@ -131,11 +134,11 @@ def _over(folder: Path, ledger: Ledger) -> None:
     """Fill in what is known an hour later: all is active again, and a night is skipped."""
     _applied(folder, ledger)
     calls = [
-        _call(id_, action, start + timedelta(milliseconds=140 + 40 * number))
+        call(id_, action, start + timedelta(milliseconds=140 + 40 * number))
         for action, start in ((Action.PAUSE, SUNDAY), (Action.RESUME, _END))
         for number, id_ in enumerate(_REPOSITORIES)
     ]
-    calls.insert(0, _call("archive", Action.PAUSE, SUNDAY, CallError.SERVER_ERROR))
+    calls.insert(0, call("archive", Action.PAUSE, SUNDAY, CallError.SERVER_ERROR))
     notes = [
         ProgressNote("prod", "sunday-patching", SUNDAY, _END, at, 4, paused, 0, True, resumed)
         for at, paused, resumed in (
@@ -150,15 +153,6 @@ def _over(folder: Path, ledger: Ledger) -> None:
             *(OverrideKind.SKIP, "nightly-load", monday, None, _END + timedelta(minutes=20)),
             *("ana@admin1", "CHG-1042: the load was moved"),
         )
-    )
-
-
-def _call(id_: str, action: Action, at: datetime, error: CallError | None = None) -> Attempt:
-    base = "https://node2.prod.example.com:18097/api/v1/cluster/self/repository/active"
-    return Attempt(
-        *("prod", id_, action, ("sunday-patching",), "POST", f"{base}/{id_}/{action}", 1),
-        *(500 if error else 200, Outcome.RETRY if error else Outcome.OK, error),
-        *("archive is locked" if error else "", at, timedelta(milliseconds=38)),
     )
 
 
@@ -196,6 +190,7 @@ class Stage:
                 capture_output=True,
                 text=True,
                 check=True,
+                timeout=300,
                 cwd=folder,
                 env={
                     **self._clock.standing_at(scene.now),
@@ -235,10 +230,17 @@ def _trimmed(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
+def samples(text: str) -> Iterator[tuple[str, str]]:
+    """Return the blocks of a page that show the log, each with its form."""
+    yield from _SAMPLE.findall(text)
+
+
 def main() -> None:
     """Write what the commands print into README and manual."""
     for path in (manual.README, *manual.PAGES):
         text = path.read_text()
+        text = _SAMPLE.sub(lambda m: m[0].replace(m[2], log_samples.SAMPLES[m[1]]()), text)
+        path.write_text(text)
         blocks = [*sessions(text)]
         if not blocks:
             continue

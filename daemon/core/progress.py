@@ -10,8 +10,9 @@ No clock, no file, no network, no log. Whoever is asked how far an opening is as
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Self
 
 from daemon.core.absent import plainly_wanted
 from daemon.core.decide import Reason
@@ -57,6 +58,10 @@ class ClusterView:
     unreachable: Unreachable | None = None
     is_attended: bool = True
     doubt: str = ""
+
+    def frozen(self) -> Self:
+        """Return the same with a copy of the records, which others change meanwhile."""
+        return replace(self, records=dict(self.records))
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -204,20 +209,25 @@ def wanted_now(timeline: Timeline, view: ClusterView, now: datetime) -> Wanted:
     if not begun:
         return Wanted()
     looked = view.listing.openings if view.listing and not view.doubt else frozenset()
-    groups = result_of(_groups(timeline, view, now))
-    found = {name: _counted(groups, ids, looked) for name, ids in begun.items()}
-    wanted, pending = _counted(groups, set().union(*begun.values()), looked)
+    windows = {id_: window for window, ids in begun.items() for id_ in ids}
+    all_parts: list[Progress] = []
+    parts: dict[str, list[Progress]] = {window: [] for window in begun}
+    for ids, part in result_of(_groups(timeline, view, now)).items():
+        wanting = {windows[id_] for id_ in ids if id_ in windows}
+        for window in wanting:
+            parts[window].append(part)
+        if wanting:
+            all_parts.append(part)
+    found = {name: _counted(parts[name], is_looked=ids <= looked) for name, ids in begun.items()}
+    wanted, pending = _counted(all_parts, is_looked=windows.keys() <= looked)
     return Wanted(wanted, pending, found)
 
 
-def _counted(
-    groups: Mapping[tuple[str, ...], Progress], openings: set[str], looked: frozenset[str]
-) -> tuple[int, int]:
-    """Return how many repositories some *openings* want, each once, and how many are pending."""
-    parts = [part for ids, part in groups.items() if not openings.isdisjoint(ids)]
-    wanted, pending = (sum(p.wanted for p in parts), sum(len(p.pending) for p in parts))
-    least = 0 if openings <= looked else 1
-    return max(wanted, least), max(pending, least)
+def _counted(parts: Iterable[Progress], *, is_looked: bool) -> tuple[int, int]:
+    """Return how many repositories are wanted in *parts* together, and how many are pending."""
+    counts = [(part.wanted, len(part.pending)) for part in parts]
+    least = 0 if is_looked else 1
+    return max(sum(w for w, _ in counts), least), max(sum(p for _, p in counts), least)
 
 
 def _groups(

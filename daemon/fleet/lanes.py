@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from daemon.core.listing import Listing
-from daemon.core.progress import Progress, combined, progress_in_steps, wanted_now
+from daemon.core.progress import ClusterView, Progress, combined, progress_in_steps, wanted_now
 from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.core.summary import ProgressNote
@@ -147,9 +148,9 @@ class Lanes:
         ends = (hold.until for hold in self.holds() if hold.until)
         return sum(now - end > OVERDUE_AFTER for end in ends)
 
-    def states(self, timeline: Timeline, now: datetime) -> tuple[ClusterState, ...]:
-        """Return how each cluster stands at *now*, and how far it is with what *timeline* wants."""
-        return tuple(_state(name, lane, timeline, now) for name, lane in self._lanes.items())
+    def seen(self) -> tuple[tuple[ClusterState, ClusterView], ...]:
+        """Return how each cluster stands, and what is known of it, for `counted`."""
+        return tuple((_state(name, lane), lane.view.frozen()) for name, lane in self._lanes.items())
 
     def never_listed(self) -> frozenset[str]:
         """Name the clusters of which no list is known, of this run or an earlier one."""
@@ -205,19 +206,33 @@ async def ended(lanes: Iterable[Lane], within: timedelta) -> bool:
     return not pending
 
 
-def _state(name: str, lane: Lane, timeline: Timeline, now: datetime) -> ClusterState:
-    holds, contact = lane.controller.holds, lane.controller.last_contact
-    late = [(now - hold.until).total_seconds() for hold in holds if hold.until]
-    found = wanted_now(timeline, lane.view, now)
+def _state(name: str, lane: Lane) -> ClusterState:
     return ClusterState(
         name,
-        len(holds),
-        max([0.0, *late]),
-        contact,
-        lane.certificate_ends,
+        holds=0,
+        overdue_s=0.0,
+        last_contact=lane.controller.last_contact,
+        certificate_ends=lane.certificate_ends,
+        is_up=lane.is_up,
+        owed=lane.controller.owed,
+    )
+
+
+def counted(
+    state: ClusterState, view: ClusterView, timeline: Timeline, now: datetime
+) -> ClusterState:
+    """Return *state* with how many repositories are held, wanted and pending at *now*.
+
+    Of thousands that takes a while, which a thread beside the event loop has.
+    """
+    holds = [record for record in view.records.values() if record.is_hold]
+    late = [(now - hold.until).total_seconds() for hold in holds if hold.until]
+    found = wanted_now(timeline, view, now)
+    return replace(
+        state,
+        holds=len(holds),
+        overdue_s=max([0.0, *late]),
         wanted=found.wanted,
         pending=found.pending,
         by_window=found.windows,
-        is_up=lane.is_up,
-        owed=lane.controller.owed,
     )

@@ -18,8 +18,9 @@ from daemon.core.record import Record
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
 from daemon.fleet.lane import Lane
+from daemon.fleet.lanes import counted
 from daemon.fleet.others import Others, OthersView
-from daemon.monitoring.metrics import State, WindowState
+from daemon.monitoring.metrics import ClusterState, State, WindowState
 from daemon.monitoring.page.recent import RecentAttempts
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
 from daemon.monitoring.upcoming import Upcoming
@@ -39,6 +40,9 @@ STALE = timedelta(seconds=10)
 ANSWER_WITHIN_S = 1.0
 """How long a reader waits for the event loop to say how things stand."""
 
+ANEW_AFTER = timedelta(seconds=1)
+"""How long a page may be made of the same scene."""
+
 NO_ANSWER = "the daemon is too busy to say how things stand"
 
 
@@ -57,13 +61,22 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How things stood at one moment; frozen, so that any thread may read it."""
+    """How things stood at one moment; frozen, so that any thread may read it.
+
+    `clusters` are not in the `state` yet: see `counted`.
+    """
 
     state: State
     problems: tuple[str, ...]
     stalls: tuple[str, ...]
     now: datetime
     timeline: Timeline
+    clusters: tuple[tuple[ClusterState, ClusterView], ...]
+
+    def counted(self) -> State:
+        """Return the state with what can be counted of repositories by whoever has the time."""
+        found = (counted(*each, self.timeline, self.now) for each in self.clusters)
+        return replace(self.state, clusters=tuple(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,7 @@ class Health:
             tuple(self.stalls()),
             now,
             in_force.timeline,
+            self.fleet.lanes.seen(),
         )
 
     def sight(self) -> Sight:
@@ -138,7 +152,7 @@ class Health:
     def _state(self, now: datetime, in_force: InForce) -> State:
         open_now = {opening.window for opening in in_force.timeline.covering(now)}
         return State(
-            clusters=self.fleet.lanes.states(in_force.timeline, now),
+            clusters=(),
             windows=tuple(
                 WindowState(name, name in open_now) for name in in_force.timeline.windows
             ),
@@ -198,8 +212,7 @@ def _held_too_long(holds: Iterable[Record], in_force: InForce, now: datetime) ->
 
 def _seen(lane: Lane) -> tuple[ClusterView, ClusterScene]:
     # A copy of the records: passes go on while others read it.
-    view = lane.view
-    view = replace(view, records=dict(view.records))
+    view = lane.view.frozen()
     return view, ClusterScene(
         view.cluster,
         lane.is_up,
@@ -223,6 +236,8 @@ def _scene(seen: Sight, timeline: Timeline, others: OthersView | None) -> Scene:
         named = {c for window in timeline.windows.values() for c, _ in window.targets}
         ours = {view.cluster for view, _ in known}
         known += others.clusters(named | in_force.settings.clusters.keys(), ours)
+    # The order of `status`, which has them from the ledger.
+    known.sort(key=lambda pair: pair[0].cluster)
     clusters = []
     for view, cluster in known:
         found = wanted_now(timeline, view, now)
@@ -259,6 +274,7 @@ class Snapshots:
         self._last = health.snapshot()
         self._seen = health.sight()
         self._timelines: tuple[Timeline, Timeline] | None = None
+        self._scene: tuple[timedelta, Scene] | None = None
         self._upcoming = Upcoming()
 
     def get(self) -> Snapshot:
@@ -270,8 +286,18 @@ class Snapshots:
         """Return how things stand for the page, from the thread of those who ask.
 
         How far openings are is worked out there, so that a page costs the loop nothing; by a
-        timeline of its own, whose memory the passes do not share.
+        timeline of its own, whose memory the passes do not share. A crowd that reloads costs no
+        more than one reader a second.
         """
+        uptime = self._health.clock().uptime
+        if self._scene is None or uptime - self._scene[0] >= ANEW_AFTER:
+            scene, is_known = self._new_scene()
+            self._scene = (uptime, scene) if is_known else None
+            return scene
+        return self._scene[1]
+
+    def _new_scene(self) -> tuple[Scene, bool]:
+        """Return how things stand, and whether that is known as of now."""
         # First: a cluster that changes hands meanwhile is in one of both, or in both.
         others = self._others.look() if self._others else None
         seen = self._ask(self._health.sight, None)
@@ -283,7 +309,7 @@ class Snapshots:
         if self._timelines is None or self._timelines[0] is not passes:
             own = Timeline(passes.windows.values(), passes.merge_gap)
             self._timelines = passes, own
-        return _scene(seen, self._timelines[1], others)
+        return _scene(seen, self._timelines[1], others), seen is self._seen
 
     def _ask(self, make: Callable[[], T], last: U) -> T | U:
         async def take() -> T:
@@ -304,7 +330,7 @@ class Snapshots:
             replace(each, next_open=coming[each.name].start) if each.name in coming else each
             for each in found.state.windows
         )
-        return replace(found.state, windows=windows)
+        return replace(found.counted(), windows=windows)
 
     def problems(self) -> list[str]:
         """Return why somebody should look after this daemon, from any other thread."""

@@ -46,6 +46,9 @@ FIRST_PASS = Goal(2.5)
 CHECK = Goal(2)
 VERSION = Goal(0.15, "s")
 
+# One daemon on PostgreSQL, to the last of 20,000 repositories seen paused, beside one with a file
+ONE_ON_POSTGRESQL = Goal(1.5)
+
 MEMORY = Goal(100, "MiB")
 IDLE_100_CLUSTERS = Goal(0.2, "% of a core")
 IDLE_2000_CLUSTERS = Goal(1.5, "% of a core")

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from daemon.cli import parser
-from tests import manual, outputs
+from tests import log_samples, manual, outputs
 from tests.evil.wallshim import WallClock
 
 ALL = [manual.README, *manual.PAGES]
 WITH_OUTPUT = [path for path in ALL if [*outputs.sessions(path.read_text())]]
-MARKS = r"<!-- (?:command|needs): .+ -->"
+MARKS = r"<!-- (?:(?:command|needs): .+|walk) -->"
 """What says of a block of commands which test runs it, or that it needs what no test has."""
 
 _COMMAND = re.compile(r"(?:[A-Z_]+=\S* )*(?:podman exec cbmaintd )?(?:\S*/)?cbmaintd (.*)")
@@ -51,6 +51,13 @@ def test_outputs_are_real(path: Path, stage: outputs.Stage) -> None:
     assert [shown for _, shown in blocks] == outputs.played(stage, blocks)
 
 
+def test_the_log_is_real() -> None:
+    """The manual shows the log as it is written, for people and for programs."""
+    shown = dict(outputs.samples(manual.page("log")))
+
+    assert shown == {form: sample() for form, sample in log_samples.SAMPLES.items()}
+
+
 def test_the_readme_shows_a_plan_and_a_state() -> None:
     """Whoever opens the README sees what `calendar` and `status` print."""
     shown = "".join(block for _, block in outputs.sessions(manual.README.read_text()))
@@ -81,7 +88,7 @@ def given(text: str) -> Iterator[str]:
     for block in manual.blocks(text):
         if block.language in {"sh", ""}:
             for line in re.split(r"&& |\n", block.text.replace("\\\n", " ")):
-                if match := _COMMAND.match(re.split(r" \| | > |\s#\s", line)[0].strip(" $")):
+                if match := _COMMAND.match(re.split(r" \| | \d?> |\s#\s", line)[0].strip(" $")):
                     yield match[1]
     for span in re.findall(r"`cbmaintd ([^`]+)`", manual.prose(text)):
         yield re.split(r" \\?\| |[<>]", span)[0]
@@ -105,9 +112,9 @@ def test_every_command_can_be_given(command: str) -> None:
 
 ASKING = re.compile(
     r"(calendar|check( --without-secrets)?|close|extend|history|init|manual|open|schema|skip|status"
-    r"|unskip|why)\b(?!.*--(url|discover|against|impact|online))"
+    r"|unskip|why)\b(?!.*--(url|discover|against|impact|online|wait))"
 )
-"""Commands that need no cluster, no daemon and no root, whatever they are given besides."""
+"""Commands that need no cluster, no daemon, no root, and no clock that goes on."""
 
 
 def test_commands_do_what_they_say(stage: outputs.Stage) -> None:

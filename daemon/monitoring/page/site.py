@@ -93,6 +93,7 @@ class Site:
         span, strips = self._strips.of(scene)
         openings = views.open_now(scene)
         known = self._upcoming.at(scene.timeline, scene.now)
+        clusters = views.clusters(scene)
         upcoming = views.coming(strips, known, scene.now)
         return self._page(
             "overview.html",
@@ -106,7 +107,8 @@ class Site:
             more_upcoming=max(len(upcoming) - MOST_UPCOMING, 0),
             strips=list(strips.values())[:MOST_WINDOWS],
             more_windows=max(len(strips) - MOST_WINDOWS, 0),
-            clusters=views.clusters(scene),
+            clusters=clusters,
+            owed=[record for each in clusters for record in each.owed],
             members=views.members(scene),
             history=views.history(scene)[:MOST_ENTRIES],
         )
@@ -115,7 +117,7 @@ class Site:
         scene = self._scene()
         span, strips = self._strips.of(scene)
         if name not in strips:
-            return self._missing(scene, span, "window", name)
+            return self._missing(scene, span, "window", name, views.history(scene, window=name))
         known, window = self._upcoming.at(scene.timeline, scene.now), scene.timeline.windows[name]
         return self._page(
             "window.html",
@@ -135,7 +137,7 @@ class Site:
         span, _ = self._strips.of(scene)
         found = next((each for each in views.clusters(scene) if each.name == name), None)
         if found is None:
-            return self._missing(scene, span, "cluster", name)
+            return self._missing(scene, span, "cluster", name, views.history(scene, cluster=name))
         windows = sorted(w for w in scene.timeline.windows if name in scene.timeline.clusters_of(w))
         return self._page(
             "cluster.html",
@@ -147,9 +149,19 @@ class Site:
             history=views.history(scene, cluster=name)[:MOST_ENTRIES],
         )
 
-    def _missing(self, scene: Scene, span: Span, kind: str, name: str) -> Page:
+    def _missing(
+        self, scene: Scene, span: Span, kind: str, name: str, history: list[views.HistoryView]
+    ) -> Page:
         shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
-        page = self._page("missing.html", scene, span, refreshes=False, kind=kind, name=shown)
+        page = self._page(
+            "missing.html",
+            scene,
+            span,
+            refreshes=False,
+            kind=kind,
+            name=shown,
+            history=history[:MOST_ENTRIES],
+        )
         return replace(page, status=HTTPStatus.NOT_FOUND)
 
     def _page(

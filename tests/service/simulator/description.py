@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import parse_qs, quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 import jsonschema
 import yaml
 
+from daemon.simulator.api.request import parsed_query
 from daemon.simulator.connections import Reply
 
 JSON = "application/json"
@@ -145,7 +146,7 @@ class Description:
         problem = self._of_body(operation, body)
         if reply.status == 200:
             yield from filter(None, [problem])
-            for name, values in parse_qs(query, keep_blank_values=True).items():
+            for name, values in parsed_query(query).items():
                 if name not in operation.query:
                     yield f"there is no parameter {name}"
                 elif wrong := self._of_parameter(operation.query[name], values[0]):

@@ -72,7 +72,7 @@ class Described(Simulator):
                 (path.removeprefix(PROXY)),
             )
         short = short.removeprefix(ROOT)
-        is_led_away = exchange.is_management and path.startswith(PROXY) and not self.is_served
+        is_led_away = reply.kind == "text/plain" and path.startswith(PROXY)
         if not self._is_odd and not is_led_away:
             body = bytes(exchange.body)
             self.problems += described.problems(exchange.method, short, query, body, reply)
@@ -81,7 +81,7 @@ class Described(Simulator):
     def stop(self) -> None:
         """Close every socket, and check that nothing was other than described."""
         super().stop()
-        assert self.problems == []
+        assert not self.problems, "\n".join(self.problems)
 
 
 @dataclass
@@ -139,10 +139,10 @@ class Service:
         return name
 
 
-def started(*repositories: str) -> Service:
+def started(*repositories: str, **options: Any) -> Service:
     """Return a service with these repositories on a clock that stands still."""
     clock = Clock()
-    return Service(Described(repositories, USERS, now=clock), clock)
+    return Service(Described(repositories, USERS, now=clock, **options), clock)
 
 
 def plain(body: bytes) -> str:

@@ -168,6 +168,34 @@ def test_a_node_that_leaves() -> None:
     assert result.error in {CallError.REFUSED, CallError.RESET}
 
 
+def test_versions_that_are_mixed() -> None:
+    """The cluster manager finds no service to lead to, which at its own port is there (S22)."""
+    with running("mixed-versions") as server:
+        proxied = requests.get(
+            f"{server.management_url}/_p/backup{ROOT}/config", auth=AUTH, timeout=60
+        )
+        result, _ = called(server)
+
+    assert (proxied.status_code, proxied.text) == (
+        503,
+        "Service backup not running on this node, and compatible service is not found.",
+    )
+    assert isinstance(result, tuple)
+
+
+def test_a_stall_behind_the_cluster_manager() -> None:
+    """It waits as long as the client says, a minute else, and then for nothing (S26)."""
+    with running("stall") as server:
+        answer = requests.get(
+            f"{server.management_url}/_p/backup{ROOT}/config",
+            auth=AUTH,
+            headers={"ns-server-proxy-timeout": "1"},
+            timeout=60,
+        )
+
+    assert (answer.status_code, answer.text) == (504, "Gateway Timeout")
+
+
 def test_several_faults() -> None:
     """Faults go together, with their values and without."""
     odd = odd_server(["stall=2s", "missing-field", "dead-leader"], parse_duration)

@@ -13,7 +13,7 @@ import pytest
 
 from daemon.core.progress import Pending, Progress
 from daemon.monitoring.endpoint import Page
-from daemon.monitoring.page.scene import LedgerScene, Scene
+from daemon.monitoring.page.scene import HistoryScene, LedgerScene, Scene
 from daemon.monitoring.page.site import Site
 from daemon.monitoring.page.strips import Kind, Span, Strips, strip
 from daemon.windows.rules import Once, Weekly
@@ -23,6 +23,7 @@ from tests.unit.monitoring.page_scenes import (
     BERLIN,
     EVIL,
     NOW,
+    attempt,
     busy,
     hostile,
     large,
@@ -140,6 +141,7 @@ def test_it_tells_of_clusters_faults_members_and_what_was_done() -> None:
 
     assert "dr ✗ does not answer (refused): Connection refused 0 0 none yet" in text
     assert "prod ✓ answers 3 1" in text
+    assert "Backups owed: 1 prod /archive, due 23:30" in text
     assert "The file was rejected" in text
     assert "schedules.yaml:3:1: windows: unknown key" in text
     assert "ops2 pid 18 ✗ silent: its clusters go to the others 2 0.3 s ago, lease 15s 1.0" in text
@@ -180,6 +182,28 @@ def test_what_is_not_there_is_said(target: str) -> None:
 
     assert (page.status, "Refresh" in page.headers) == (404, False)
     assert '<a href="/">All windows and clusters</a>' in page.body.decode()
+
+
+@pytest.mark.parametrize("name", [EVIL, "x" * 8000, "a/../b", "%00"])
+def test_what_is_asked_for_is_no_more_than_text(name: str) -> None:
+    """The name in an address is anybody's, and may have any length."""
+    page = page_of(scene(), f"/windows/{quote(name, safe='')}")
+    html = page.body.decode()
+
+    assert Shape(html).parts <= Shape(html_of(busy())).parts
+    assert not set("\0\x1b\u202e\u2028") & set(html)
+    assert len(html) < 5000
+
+
+def test_what_is_gone_has_its_history() -> None:
+    """An unplanned window that has ended is asked for by those who want to know what it did."""
+    done = replace(attempt("prod", "orders", None), windows=("patch",))
+    found = scene(history=(HistoryScene(NOW, done),))
+
+    text = text_of(found, "/windows/patch")
+
+    assert "There is no window patch" in text
+    assert "pause prod /orders patch ok" in text
 
 
 def test_nothing_else_is_served() -> None:

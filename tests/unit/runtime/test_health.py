@@ -240,3 +240,26 @@ def test_a_page_costs_the_loop_no_look_at_any_hold(health_at: Callable[..., Heal
 
     assert looks == 0
     assert scene.problems == ("prod/orders: held longer than max_pause",)
+
+
+def test_a_crowd_costs_the_loop_no_more_than_one_reader(health_at: Callable[..., Health]) -> None:
+    """Whoever reloads all the time is shown what there was less than a second ago."""
+    clock = Clock()
+    looks = []
+
+    def in_force() -> InForce:
+        looks.append(clock.passed)
+        return InForce(SETTINGS, Timeline(()), START.wall, ())
+
+    async def shown() -> Scene:
+        snapshots = Snapshots(replace(health_at(clock), in_force=in_force))
+        looks.clear()
+        for _ in range(50):
+            await asyncio.to_thread(snapshots.scene)
+        clock.passed = timedelta(seconds=1)
+        return await asyncio.to_thread(snapshots.scene)
+
+    scene = LOOP.run_until_complete(shown())
+
+    assert looks == [timedelta(0), timedelta(seconds=1)]
+    assert scene.now == START.wall + timedelta(seconds=1)
