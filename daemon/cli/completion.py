@@ -25,6 +25,7 @@ import argcomplete
 
 from daemon.cli import parser as arguments
 from daemon.cli import places
+from daemon.cli.manual import pages
 from daemon.cli.verbs.verb import Names
 from daemon.errors import CbmaintdError, UsageError
 from daemon.host.files import read_beginning
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from daemon.config.tree import MappingNode
     from daemon.windows.overrides import Override
     from daemon.windows.timeline import Timeline
-    from daemon.windows.window import Window
+    from daemon.windows.window import Opening, Window
 
 Read = Callable[[argparse.Namespace, Mapping[str, str]], Iterable[str]]
 
@@ -80,17 +81,32 @@ def _open_windows(args: argparse.Namespace, environ: Mapping[str, str]) -> Itera
     return (each.window for each in _timeline(args, environ).covering(datetime.now(UTC)))
 
 
+def _skipped_windows(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
+    """Return the windows that have a cancelled opening which is not over."""
+    windows, now = _timeline(args, environ).windows.values(), datetime.now(UTC)
+    return (window.name for window in windows if window.cancelled_after(now))
+
+
 def _openings(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
-    """Return the openings to come of the window that is named: by their day, if it is their own."""
+    """Return the openings to come of the window that is named."""
     from daemon.windows.timeline import ahead  # noqa: PLC0415  # most completions do without
 
-    window = _timeline(args, environ).windows.get(args.name)
-    if window is None:
-        return
-    now = datetime.now(UTC)
-    coming = list(islice((o for o in ahead(window, now) if o.start > now), MOST_OPENINGS))
-    days = [opening.day for opening in coming]
-    for opening in coming:
+    if window := _timeline(args, environ).windows.get(args.name):
+        now = datetime.now(UTC)
+        yield from _named(islice((o for o in ahead(window, now) if o.start > now), MOST_OPENINGS))
+
+
+def _skipped_openings(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
+    """Return the cancelled openings of the window that is named."""
+    if window := _timeline(args, environ).windows.get(args.name):
+        yield from _named(window.cancelled_after(datetime.now(UTC))[:MOST_OPENINGS])
+
+
+def _named(openings: Iterable[Opening]) -> Iterator[str]:
+    """Return openings of one window as people name them: by their day, if it is their own."""
+    found = list(openings)
+    days = [opening.day for opening in found]
+    for opening in found:
         is_alone = days.count(opening.day) == 1
         yield opening.day.isoformat() if is_alone else f"{opening.local_start:%Y-%m-%dT%H:%M:%S}"
 
@@ -118,6 +134,10 @@ def _targets(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[s
 
 def _commands(_args: argparse.Namespace, _environ: Mapping[str, str]) -> Iterable[str]:
     return arguments.VERBS
+
+
+def _topics(_args: argparse.Namespace, _environ: Mapping[str, str]) -> Iterable[str]:
+    return (*pages.TOPICS, *pages.MAN_PAGES)
 
 
 def _tree(args: argparse.Namespace, environ: Mapping[str, str]) -> MappingNode | None:
@@ -205,8 +225,11 @@ def _timeline(args: argparse.Namespace, environ: Mapping[str, str]) -> Timeline:
 _NAMES: dict[Names, Read] = {
     Names.WINDOWS: _windows,
     Names.OPEN_WINDOWS: _open_windows,
+    Names.SKIPPED_WINDOWS: _skipped_windows,
     Names.OPENINGS: _openings,
+    Names.SKIPPED_OPENINGS: _skipped_openings,
     Names.REPOSITORIES: _repositories,
     Names.TARGETS: _targets,
     Names.COMMANDS: _commands,
+    Names.TOPICS: _topics,
 }

@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import cast
 
-from daemon import __version__
-from daemon.cli import output, parser
+import daemon
+from daemon.cli import name_clash, output, parser
 from daemon.errors import CbmaintdError, ConfigError, UsageError
 
 INTERRUPTED = 130
@@ -71,9 +71,11 @@ def _run(argv: Sequence[str]) -> int:
     if "_ARGCOMPLETE" in os.environ:
         # A shell asks for completions; the answer ends the process.
         importlib.import_module("daemon.cli.completion").answer(os.environ)
+    if clash := name_clash.warning():
+        output.warn(f"cbmaintd: {clash}")
     args = parser.read(argv)
     if args.version:
-        output.say(f"cbmaintd {__version__}")
+        output.say(f"cbmaintd {daemon.__version__}")
         return 0
     if args.verb is None:
         sys.stderr.write(parser.help_text())  # noqa: TID251  # ours, with its lines

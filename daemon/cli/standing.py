@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from daemon.cli.schedule import Schedule
 from daemon.core.listing import Listing
-from daemon.core.progress import ClusterView, Progress, progress
+from daemon.core.progress import Progress, progress, views
 from daemon.core.record import Record
 from daemon.core.unreachable import Unreachable
 from daemon.ledger.ledger import Ledger
@@ -48,29 +48,8 @@ def read_standing(ledger: Ledger, planned: Schedule) -> Standing:
     # What it noted before it ended says nothing of today.
     unreachable = ledger.unreachable() if daemon.running else []
     now = datetime.now(UTC)
-    views = _views(planned, records, listings, unreachable, is_attended=daemon.running)
-    found = progress(planned.timeline, views, now)
-    return Standing(now, planned, daemon, records, listings, unreachable, found)
-
-
-def _views(
-    planned: Schedule,
-    records: list[Record],
-    listings: Mapping[str, Listing],
-    unreachable: list[Unreachable],
-    *,
-    is_attended: bool,
-) -> Iterator[ClusterView]:
-    of_cluster: dict[str, dict[str, Record]] = {}
-    for record in records:
-        of_cluster.setdefault(record.key.cluster, {})[record.key.id] = record
-    silent = {each.cluster: each for each in unreachable}
     windows = planned.timeline.windows.values()
-    for cluster in sorted({cluster for window in windows for cluster, _ in window.targets}):
-        yield ClusterView(
-            cluster,
-            listings.get(cluster),
-            of_cluster.get(cluster, {}),
-            silent.get(cluster),
-            is_attended=is_attended,
-        )
+    named = sorted({cluster for window in windows for cluster, _ in window.targets})
+    known = views(named, records, listings, unreachable, is_attended=daemon.running)
+    found = progress(planned.timeline, known, now)
+    return Standing(now, planned, daemon, records, listings, unreachable, found)

@@ -38,6 +38,17 @@ class CallError(StrEnum):
     UNEXPECTED = "unexpected"
 
 
+class PassError(StrEnum):
+    """Why a pass failed to pause or resume although no call did; also words of `error`.
+
+    Without effect within ten seconds; not recorded, and so not sent; held longer than allowed.
+    """
+
+    UNVERIFIED = "unverified"
+    LEDGER = "ledger"
+    MAX_PAUSE = "max_pause"
+
+
 class Outcome(StrEnum):
     """The outcome of one HTTP request: done, to be sent again in this pass, or given up.
 

@@ -5,7 +5,7 @@ No clock, no file, no network, no log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -92,15 +92,16 @@ def summarize(notes: Iterable[ProgressNote]) -> OpeningSummary:
     of_cluster: dict[str, list[ProgressNote]] = {}
     for note in notes:
         of_cluster.setdefault(note.cluster, []).append(note)
-    last = [found[-1] for found in of_cluster.values()]
+    last = [_last_counted(found) for found in of_cluster.values()]
     every = [note for found in of_cluster.values() for note in found]
-    newest = max(every, key=lambda note: note.at)
+    newest, counted = (max(found, key=lambda note: note.at) for found in (every, last))
+    end = min(newest.end, counted.end)
     paused = [at for found in of_cluster.values() if (at := _paused_at(found))]
     resumed = [note.at for note in every if note.resumed]
     return OpeningSummary(
         window=newest.window,
         start=newest.start,
-        end=newest.end,
+        end=end,
         wanted=sum(note.wanted for note in last),
         paused=sum(note.paused for note in last),
         elsewhere=sum(note.elsewhere for note in last),
@@ -109,9 +110,17 @@ def summarize(notes: Iterable[ProgressNote]) -> OpeningSummary:
         missed=tuple(missed for note in every for missed in note.missed),
         missed_total=sum(note.missed_total for note in every),
         paused_after=max(paused) - newest.start if paused else None,
-        resumed_after=max(resumed) - newest.end if resumed else None,
+        resumed_after=max(resumed) - end if resumed else None,
         unlisted=tuple(sorted(note.cluster for note in last if not note.is_listed)),
     )
+
+
+def _last_counted(notes: Sequence[ProgressNote]) -> ProgressNote:
+    """Return the last note about what was paused; one about resumes may not know that.
+
+    A process that began after the opening has resumed what an earlier one had counted.
+    """
+    return next((note for note in reversed(notes) if not note.resumed), notes[-1])
 
 
 def _paused_at(notes: Iterable[ProgressNote]) -> datetime | None:
@@ -171,11 +180,14 @@ def outcome(document: Mapping[str, Any], *, is_over: bool = True) -> str:
         int(document.get(key) or 0) for key in ("wanted", "paused", "elsewhere")
     )
     ours, resumed = paused - elsewhere, int(document.get("resumed") or 0)
-    parts = [f"{paused} of {wanted} paused{_after(document.get('paused_after_ms'))}"]
+    after = _after(document.get("paused_after_ms"), "began") if paused else ""
+    parts = [f"{paused} of {wanted} paused{after}"]
     if elsewhere:
         parts.append(f"{elsewhere} of them by somebody else")
     if is_over or resumed:
-        parts.append(f"{resumed} of {ours} resumed{_after(document.get('resumed_after_ms'))}")
+        # More than were paused last: an edit took some out, or they were paused again.
+        count = f"{resumed} of {ours}" if resumed <= ours else f"{resumed}"
+        parts.append(f"{count} resumed{_after(document.get('resumed_after_ms'), 'ended')}")
     if missed := document.get("missed"):
         names = [f"{run['cluster']}/{run['repository']} {run['task']}" for run in missed]
         rest = int(document.get("missed_total") or len(names)) - len(names)
@@ -185,7 +197,7 @@ def outcome(document: Mapping[str, Any], *, is_over: bool = True) -> str:
     return ", ".join(parts)
 
 
-def _after(length_ms: int | None) -> str:
+def _after(length_ms: int | None, edge: str) -> str:
     if length_ms is None:
         return ""
-    return " before it began" if length_ms < 0 else f" in {length_ms / 1000:.1f} s"
+    return f" before it {edge}" if length_ms < 0 else f" in {length_ms / 1000:.1f} s"

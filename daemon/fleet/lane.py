@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,11 +22,12 @@ from daemon.errors import LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.log import events
 from daemon.log.interface import Log
-from daemon.passes.controller import Controller, Rules
+from daemon.passes.controller import Controller
 from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.handover import hand_over
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
+from daemon.passes.rules import Rules
 from daemon.service.client import BackupService
 from daemon.service.cluster import ClusterSettings
 
@@ -60,7 +61,7 @@ def warm_before(cluster: str) -> timedelta:
 class LaneParts:
     """What all lanes share.
 
-    `before_pass` is called with the cluster's name at the start of each pass; `hand_over` gets
+    `before_pass` is awaited with the cluster's name at the start of each pass; `hand_over` gets
     records that go on under the name of another cluster; until they have, that one `is_expecting`
     them, and makes no pass.
     """
@@ -70,7 +71,7 @@ class LaneParts:
     clock: Callable[[], Moment]
     alarms: Alarms
     rules: Callable[[], Rules]
-    before_pass: Callable[[str], None]
+    before_pass: Callable[[str], Awaitable[None]]
     hand_over: Callable[[list[Record]], None]
     is_expecting: Callable[[str], bool] = lambda _: False
 
@@ -289,8 +290,8 @@ class Lane:
                 await self._holdings.flush()
 
     async def _make_pass(self, *, is_urgent: bool) -> timedelta | None:
+        await self._parts.before_pass(self.settings.name)
         self._take_arrivals()
-        self._parts.before_pass(self.settings.name)
         self._adopt_settings()
         self._was_short = False
         if not self._has_room():

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from daemon.core.listing import Listing
-from daemon.core.progress import Progress, progress, wanted_now
+from daemon.core.progress import ClusterView, Progress, combined, progress_in_steps, wanted_now
 from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.core.summary import ProgressNote
 from daemon.core.unreachable import Unreachable
 from daemon.fleet.lane import Lane, LaneParts
+from daemon.host.event_loop import in_turns
 from daemon.monitoring.metrics import ClusterState
 from daemon.passes.holdings import Holdings, Store
 from daemon.service.cluster import ClusterSettings
@@ -146,9 +148,9 @@ class Lanes:
         ends = (hold.until for hold in self.holds() if hold.until)
         return sum(now - end > OVERDUE_AFTER for end in ends)
 
-    def states(self, timeline: Timeline, now: datetime) -> tuple[ClusterState, ...]:
-        """Return how each cluster stands at *now*, and how far it is with what *timeline* wants."""
-        return tuple(_state(name, lane, timeline, now) for name, lane in self._lanes.items())
+    def seen(self) -> tuple[tuple[ClusterState, ClusterView], ...]:
+        """Return how each cluster stands, and what is known of it, for `counted`."""
+        return tuple((_state(name, lane), lane.view.frozen()) for name, lane in self._lanes.items())
 
     def never_listed(self) -> frozenset[str]:
         """Name the clusters of which no list is known, of this run or an earlier one."""
@@ -159,9 +161,17 @@ class Lanes:
         found = (record for lane in self for record in lane.view.records.values())
         return sorted(str(record.key) for record in found if record.backup_due)
 
-    def progress(self, timeline: Timeline, now: datetime) -> dict[str, Progress]:
-        """Return how far each opening that holds anything is, by its id, on these clusters."""
-        return progress(timeline, (lane.view for lane in self), now)
+    async def progress(self, timeline: Timeline, now: datetime) -> dict[str, Progress]:
+        """Return how far each opening that holds anything is, by its id, on these clusters.
+
+        Others have their turn meanwhile.
+        """
+        parts: dict[str, list[Progress]] = {}
+        for lane in self:
+            found = await in_turns(progress_in_steps(timeline, lane.view, now))
+            for opening, part in found.items():
+                parts.setdefault(opening, []).append(part)
+        return {opening: combined(found) for opening, found in parts.items()}
 
     def notes(self, opening: str) -> tuple[ProgressNote, ...]:
         """Return what was noted of an opening on these clusters, for a while after its end."""
@@ -175,10 +185,6 @@ class Lanes:
             for lane in self
             if lane.unreachable is None
         )
-
-    def held_since(self, instant: datetime) -> list[str]:
-        """Name the repositories that have been held since before *instant*."""
-        return sorted(str(hold.key) for hold in self.holds() if hold.since and hold.since < instant)
 
     def known_ids(self) -> dict[str, frozenset[str]]:
         """Return the repositories of each cluster that was listed or found unreachable."""
@@ -200,18 +206,33 @@ async def ended(lanes: Iterable[Lane], within: timedelta) -> bool:
     return not pending
 
 
-def _state(name: str, lane: Lane, timeline: Timeline, now: datetime) -> ClusterState:
-    holds, contact = lane.controller.holds, lane.controller.last_contact
-    late = [(now - hold.until).total_seconds() for hold in holds if hold.until]
-    wanted, pending = wanted_now(timeline, lane.view, now)
+def _state(name: str, lane: Lane) -> ClusterState:
     return ClusterState(
         name,
-        len(holds),
-        max([0.0, *late]),
-        contact,
-        lane.certificate_ends,
-        wanted=wanted,
-        pending=pending,
+        holds=0,
+        overdue_s=0.0,
+        last_contact=lane.controller.last_contact,
+        certificate_ends=lane.certificate_ends,
         is_up=lane.is_up,
         owed=lane.controller.owed,
+    )
+
+
+def counted(
+    state: ClusterState, view: ClusterView, timeline: Timeline, now: datetime
+) -> ClusterState:
+    """Return *state* with how many repositories are held, wanted and pending at *now*.
+
+    Of thousands that takes a while, which a thread beside the event loop has.
+    """
+    holds = [record for record in view.records.values() if record.is_hold]
+    late = [(now - hold.until).total_seconds() for hold in holds if hold.until]
+    found = wanted_now(timeline, view, now)
+    return replace(
+        state,
+        holds=len(holds),
+        overdue_s=max([0.0, *late]),
+        wanted=found.wanted,
+        pending=found.pending,
+        by_window=found.windows,
     )

@@ -1,10 +1,19 @@
-"""The event loop of the daemon: asyncio's own, with one look-up of a name at a time."""
+"""The event loop of the daemon: asyncio's own, with one look-up of a name at a time.
+
+Long computations give way on it: see `in_turns` and `giving_way`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+GIVE_WAY_EVERY = 200
+"""After how many items of a long list others have their turn."""
 
 RESOLVERS = 5
 """How many names are looked up at once; addresses need no looking up.
@@ -43,3 +52,22 @@ class EventLoop(asyncio.SelectorEventLoop):
         if not lookup.cancelled():
             # Nobody may be waiting for it any more.
             lookup.exception()
+
+
+async def in_turns(steps: Generator[None, None, T]) -> T:
+    """Return what *steps* return; whatever else waits for the loop has its turn between two."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        await asyncio.sleep(0)
+
+
+async def giving_way(items: Iterable[T]) -> AsyncIterator[T]:
+    """Yield *items*; whatever else waits for the loop has its turn every few hundred of them."""
+    for number, item in enumerate(items, start=1):
+        yield item
+        if number % GIVE_WAY_EVERY == 0:
+            await asyncio.sleep(0)

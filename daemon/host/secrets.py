@@ -55,7 +55,7 @@ class Secret:
 
 
 OF_UNIT: Final = Path("/etc/cbmaintd/secrets")
-"""Where, by the README, administrators keep the unit's secrets."""
+"""Where, by the manual, administrators keep the unit's secrets."""
 
 
 def resolve(name: str, folder: Path, environ: Mapping[str, str]) -> Path:

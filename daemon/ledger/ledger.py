@@ -222,14 +222,9 @@ class Ledger(ABC):
 
     def last_attempts(self, most: int) -> list[Attempt]:
         """List the last calls to repositories, the oldest first. Raises LedgerError."""
-        query = (
-            sa.select(tables.attempt)
-            .order_by(tables.attempt.c.started.desc(), tables.attempt.c.id.desc())
-            .limit(most)
-        )
         with self.transaction() as connection:
-            found = [self.parse(rows.to_attempt, row) for row in connection.execute(query)]
-        return found[::-1]
+            found = connection.execute(last_attempts(most)).all()
+        return [self.parse(rows.to_attempt, row) for row in reversed(found)]
 
     def listings(self) -> dict[str, Listing]:
         """Return what the last list of each cluster showed. Raises LedgerError.
@@ -328,6 +323,14 @@ class SharedLedger(Ledger):
         """List the daemons that share it, live or recently dead. Raises LedgerError."""
 
     @abstractmethod
+    def owners(self) -> dict[str, str]:
+        """Return which daemon has claimed each cluster, by their ids. Raises LedgerError."""
+
+    @abstractmethod
+    def last_attempts_by(self, most: int) -> list[tuple[Attempt, str]]:
+        """List the last calls to repositories, each with its daemon's id. Raises LedgerError."""
+
+    @abstractmethod
     def apply(self, config: AppliedConfig) -> int:
         """Put *config* in force for all; return its generation. Raises LedgerError."""
 
@@ -338,6 +341,12 @@ class SharedLedger(Ledger):
     @abstractmethod
     def another_connection(self) -> SharedLedger:
         """Return the same ledger with the same user, on one connection of its own."""
+
+
+def last_attempts(most: int) -> sa.Select[Any]:
+    """Return the query for the last calls to repositories, the newest first."""
+    started, id_ = tables.attempt.c.started, tables.attempt.c.id
+    return sa.select(tables.attempt).order_by(started.desc(), id_.desc()).limit(most)
 
 
 def add_config(connection: sa.Connection, config: AppliedConfig) -> None:

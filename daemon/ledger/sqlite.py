@@ -71,7 +71,7 @@ def _elsewhere() -> str:
             f"; the service's is {OF_SERVICE}: name it with --ledger, or write"
             f" `ledger: sqlite:///{OF_SERVICE}` into the file"
         )
-    return "; no daemon has run with it yet"
+    return ": no daemon has run with it yet; cbmaintd run starts one, --ledger names another"
 
 
 class SqliteLedger(Ledger):

@@ -69,6 +69,11 @@ class Member:
     clusters: int
     reading: Reading
 
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.host} pid {self.pid}"
+
 
 @dataclass(frozen=True, slots=True)
 class AppliedConfig:

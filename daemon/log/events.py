@@ -1,6 +1,6 @@
 """The events of the log: one table of all that is known of each.
 
-A new event is an entry here, and a line where it is said; the README's table has it, too.
+A new event is an entry here, and a line where it is said; the manual's table has it, too.
 """
 
 from __future__ import annotations

@@ -94,6 +94,7 @@ _WHY: Final = {
     "never_paused": "it was never paused",
     "gone": "it is not there any more",
     "dry_run": "this is a dry run",
+    "clock_differs": "this host's clock differs from the database's",
     "ledger_lost": "it was found paused after the ledger was lost; please look",
     "not_understood": "its row in the list makes no sense",
 }

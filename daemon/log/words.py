@@ -16,6 +16,12 @@ _LONGEST: Final = 500
 """Characters of one value that people are told."""
 
 
+def _for_good(keys: Mapping[str, object]) -> str:
+    # A repository that a window names, and no list has: once there is one, it is paused.
+    is_missing = (keys.get("action"), keys.get("error")) == ("pause", "not_found")
+    return "there is no such repository" if is_missing else "not tried again by itself"
+
+
 class Filled(dict[str, str]):
     """The words of an event by name, for `format_map`; what it does not know reads as `?`."""
 
@@ -25,9 +31,7 @@ class Filled(dict[str, str]):
         due = keys.get("next_attempt")
         self["event"] = plain(event, times)
         self["where"] = plain(f"{keys.get('cluster')}/{keys.get('repository')}", times)
-        self["again"] = (
-            f"tried again at {plain(due, times)}" if due else "not tried again by itself"
-        )
+        self["again"] = f"tried again at {plain(due, times)}" if due else _for_good(keys)
         self["counted"] = _counted(keys, times)
         self["outcome"] = printable(outcome(keys)) if "wanted" in keys else "?"
         self["rest"] = enumerated(

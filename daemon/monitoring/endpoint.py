@@ -164,7 +164,10 @@ class Endpoint:
 
     def _page(self, request: _Request) -> Page:
         if request.method not in {"GET", "HEAD"}:
-            return Page(HTTPStatus.NOT_IMPLEMENTED, b"only GET and HEAD\n")
+            allowed = {"Allow": "GET, HEAD"}
+            return Page(
+                HTTPStatus.METHOD_NOT_ALLOWED, b"this is read-only: GET and HEAD\n", headers=allowed
+            )
         if not self._is_for_us(request.host):
             return Page(HTTPStatus.MISDIRECTED_REQUEST, b"this host is called otherwise\n")
         try:
@@ -217,6 +220,7 @@ class _Request:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep the name by which the reader knows us, and what it has of the page."""
         if name.lower() == b"host":
-            self.host = value.decode("latin-1")
+            # Of several, each has to be ours: no name has a comma in it.
+            self.host = ",".join(filter(None, (self.host, value.decode("latin-1"))))
         elif name.lower() == b"if-none-match":
             self.known = value.decode("latin-1")

@@ -6,8 +6,8 @@ libraries register is not ours to show.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -29,8 +29,9 @@ class ClusterState:
     """How one cluster stands: holds, seconds that the most overdue one is late, last contact.
 
     `certificate_ends` is when the first of its nodes' certificates does, where one was verified.
-    `wanted` repositories are to be paused now, and `pending` of them are not; `is_up` if it answers
-    as it should, None before the first attempt; so many backups are `owed`.
+    `wanted` repositories are to be paused now, and `pending` of them are not; `by_window` has both
+    of each open window. `is_up` if it answers as it should, None before the first attempt; so many
+    backups are `owed`.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ClusterState:
     pending: int = 0
     is_up: bool | None = None
     owed: int = 0
+    by_window: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +155,7 @@ class _StateCollector(Collector):
         yield InfoMetricFamily("cbmaintd_build", "This program.", {"version": __version__})
         yield from _of_clusters(state.clusters)
         yield from _of_windows(state.windows)
+        yield from _of_openings(state.clusters)
         yield GaugeMetricFamily(
             "cbmaintd_config_last_reload_successful",
             "Whether the file, as it is now, was accepted.",
@@ -220,6 +223,27 @@ def _of_windows(windows: Iterable[WindowState]) -> Iterator[GaugeMetricFamily]:
         if window.next_open:
             coming.add_metric((window.name,), window.next_open.timestamp())
     yield from (opened, coming)
+
+
+def _of_openings(clusters: Iterable[ClusterState]) -> Iterator[GaugeMetricFamily]:
+    """Return how far each open window is on all clusters together."""
+    found: dict[str, tuple[int, int]] = {}
+    for cluster in clusters:
+        for window, (more_wanted, more_pending) in cluster.by_window.items():
+            before = found.get(window, (0, 0))
+            found[window] = before[0] + more_wanted, before[1] + more_pending
+    wanted = _gauge(
+        "window_repositories_wanted", "Repositories that the window wants paused.", "window"
+    )
+    pending = _gauge(
+        "window_repositories_pending",
+        "Those of them that were not seen paused; at least 1 of a cluster that gave no list.",
+        "window",
+    )
+    for window, (all_wanted, all_pending) in found.items():
+        wanted.add_metric((window,), all_wanted)
+        pending.add_metric((window,), all_pending)
+    yield from (wanted, pending)
 
 
 def _gauge(name: str, text: str, label: str = "cluster") -> GaugeMetricFamily:

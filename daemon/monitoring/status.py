@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from daemon.core.progress import Progress
 from daemon.core.record import Phase, Record
+from daemon.core.shares import LONGEST_SKEW
 from daemon.core.unreachable import Unreachable
 from daemon.ledger.state import DaemonState, Member
 from daemon.windows.overrides import Override
@@ -170,6 +171,16 @@ def _member(member: Member) -> dict[str, object]:
         "agrees": member.agrees,
         "clock_ahead_s": round(member.skew.total_seconds(), 3),
     }
+
+
+def member_problems(member: Member) -> Iterator[str]:
+    """Yield what is wrong with a daemon on a shared ledger."""
+    if not member.is_live:
+        yield "silent: its clusters go to the others"
+    elif not member.agrees:
+        yield "its file is not the one in force: cbmaintd apply"
+    if member.is_live and abs(member.skew) > LONGEST_SKEW:
+        yield f"its clock is {member.skew.total_seconds():+.0f} s off, so it pauses nothing new"
 
 
 def _text(instant: datetime | None) -> str | None:

@@ -12,7 +12,7 @@ import requests
 from daemon.core.attempt import CallError
 from daemon.errors import SecretError
 from daemon.host.masking import pattern_of, spellings
-from daemon.notify.messages import Batch, DeliveryError, Mask, Message
+from daemon.notify.messages import Batch, DeliveryError, Mask, Message, Undelivered
 from daemon.notify.notices import Notice
 from daemon.notify.targets import Target
 from daemon.notify.urls import url_of, value_of
@@ -55,11 +55,11 @@ class Delivery:
         try:
             url = url_of(target, self._environ)
         except (SecretError, ValueError) as exc:
-            raise DeliveryError("url", str(exc), is_passing=True) from None
+            raise DeliveryError(Undelivered.URL, str(exc), is_passing=True) from None
         try:
             own = {each.name: value_of(each, self._environ) for each in target.headers}
         except SecretError as exc:
-            raise DeliveryError("headers", str(exc), is_passing=True) from None
+            raise DeliveryError(Undelivered.HEADERS, str(exc), is_passing=True) from None
         # Of `Bearer TOKEN` a server may repeat the second word alone.
         secrets = (url, *own.values(), *(value.split()[-1] for value in own.values()))
         if self._secrets.get(target.name) != secrets:

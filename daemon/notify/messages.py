@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import Final
 
 from daemon.errors import CbmaintdError
@@ -67,6 +68,18 @@ class Batch:
     def words(self, found: Notice) -> str:
         """Return the summary of one notice, without secrets."""
         return str(self.mask({"summary": found.summary})["summary"])
+
+
+class Undelivered(StrEnum):
+    """Why a message was not sent although no call failed; also words of `error`.
+
+    A URL or a header cannot be read, apprise gave up, or a bug.
+    """
+
+    URL = "url"
+    HEADERS = "headers"
+    APPRISE = "apprise"
+    BUG = "bug"
 
 
 class DeliveryError(CbmaintdError):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from daemon.core.attempt import PassError
 from daemon.log import events, words
 from daemon.log.events import Event, Level
 
@@ -80,7 +81,7 @@ class Notice:
 
 def notice(event: Event, level: str, at: datetime, keys: Mapping[str, Any]) -> Notice:
     """Make a notice of a line of the log."""
-    is_overdue = event == events.REPOSITORY_FAILED and keys.get("error") == "max_pause"
+    is_overdue = event == events.REPOSITORY_FAILED and keys.get("error") == PassError.MAX_PAUSE
     return Notice(OVERDUE if is_overdue else event, level, at, keys)
 
 

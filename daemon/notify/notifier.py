@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from daemon.log import events
 from daemon.log.events import Event, Level
+from daemon.notify.messages import Undelivered
 from daemon.notify.notices import Notice, Repeats, notice
 from daemon.notify.queues import Sender, TargetQueue
 from daemon.notify.runs import WATCHED, Runs
@@ -134,5 +135,5 @@ class Notifier:
         try:
             step(subscription)
         except Exception:  # noqa: BLE001  # the one edge: a bug in here must not end a pass
-            keys = {"target": subscription.target.name, "error": "bug", "exc_info": True}
+            keys = {"target": subscription.target.name, "error": Undelivered.BUG, "exc_info": True}
             self._sender.log.critical(events.NOTIFICATION_FAILED, **keys)

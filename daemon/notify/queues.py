@@ -18,7 +18,7 @@ from enum import StrEnum
 from daemon.durations import milliseconds
 from daemon.log import events
 from daemon.log.interface import Log
-from daemon.notify.messages import DeliveryError
+from daemon.notify.messages import DeliveryError, Undelivered
 from daemon.notify.notices import Notice
 from daemon.notify.targets import Target
 
@@ -110,7 +110,7 @@ class TargetQueue:
             try:
                 self._deliver(batch)
             except Exception:  # noqa: BLE001  # the one edge: a bug must not end the others
-                keys = self._about(batch) | {"error": "bug", "exc_info": True}
+                keys = self._about(batch) | {"error": Undelivered.BUG, "exc_info": True}
                 self._sender.log.critical(events.NOTIFICATION_FAILED, **keys)
 
     def _next_batch(self) -> list[Notice]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from daemon.core.attempt import Action
+from daemon.core.attempt import Action, PassError
 from daemon.core.decide import (
     GONE_AFTER,
     CatchUp,
@@ -15,51 +14,31 @@ from daemon.core.decide import (
     Resumed,
     Stray,
     confirm,
-    decide,
     fail,
     mark,
 )
 from daemon.core.moment import Moment
 from daemon.core.record import LATE, Phase, Record, Suspicion
-from daemon.core.repository import RepositoryKey, is_id
+from daemon.core.repository import is_id
 from daemon.errors import LedgerError
+from daemon.host.event_loop import giving_way
 from daemon.passes.backups import Backups
+from daemon.passes.deciding import Look, decide_on_all
 from daemon.passes.dispatch import SEND_WITHIN, Answer, Call, Clocks, Dispatch, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided, Journal
 from daemon.passes.looks import Looks, Observed, with_tasks
 from daemon.passes.pacing import CLUSTER, Pacing, errand_of
+from daemon.passes.rules import Rules
 from daemon.passes.tally import Tally
 from daemon.service.client import ServiceError
-from daemon.windows.timeline import Timeline
 
 VERIFY_WITHIN = timedelta(seconds=10)
 """How long after a 200 its effect may take to show before the call counts as failed."""
 
-GIVE_WAY_EVERY = 200
-"""After how many decisions other clusters have their turn."""
-
 LOOK_EVERY = timedelta(seconds=1)
 LOOK_BETWEEN_CALLS_EVERY = timedelta(seconds=3)
 FIRST_LOOK = timedelta(milliseconds=100)
-UNVERIFIED = "unverified"
-UNRECORDED = "ledger"
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a pass goes by: one immutable object, swapped whole at a reload.
-
-    `has_lost_ledger`: what the first look finds paused may be ours, and is reported. A clock that
-    is wrong takes away `may_pause`.
-    """
-
-    timeline: Timeline
-    resync: timedelta
-    max_pause: timedelta
-    dry_run: bool = False
-    has_lost_ledger: bool = False
-    may_pause: bool = True
 
 
 class Controller:
@@ -141,9 +120,9 @@ class Controller:
         now = self._clocks.now()
         if self.is_idle(rules, now.wall):
             return None
-        # Before anything that may hang: an opening may pass without an answer.
-        if self.tally.is_begun(rules.timeline, now.wall):
-            self._follow(rules)
+        # Before anything that may hang: an opening may pass without an answer, and its end is now.
+        if self.tally.is_news(rules.timeline, now.wall):
+            await self._follow(rules)
         if not is_urgent and self._pacing.is_distant(CLUSTER, now.uptime):
             return self._pacing.distance(CLUSTER, now.uptime)
         try:
@@ -156,12 +135,12 @@ class Controller:
         decisions = await self._decide(observed, rules)
         self._journal.not_understood(observed.values(), decisions)
         if rules.dry_run:
-            self._rehearse(decisions, rules)
+            await self._rehearse(decisions, rules)
             return None
         owed = self._choose_backup(decisions)
         await self._finish(await self._begin(decisions, observed, rules), rules)
         await self._start_backup(owed)
-        self._follow(rules)
+        await self._follow(rules)
         await self._flush()
         self._warn_overdue(rules)
         return self._next_due()
@@ -178,9 +157,9 @@ class Controller:
         self._journal.answered()
         return observed
 
-    def _follow(self, rules: Rules) -> None:
+    async def _follow(self, rules: Rules) -> None:
         now, unreachable = self._clocks.now().wall, self._journal.unreachable_cluster
-        self.tally.follow(rules.timeline, unreachable, now, is_kept=not rules.dry_run)
+        await self.tally.follow(rules.timeline, unreachable, now, is_kept=not rules.dry_run)
 
     async def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
         now = self._clocks.now()
@@ -195,7 +174,7 @@ class Controller:
         unseen = self._looks.decide(rules.timeline, now, self._route.address)
         if unseen and not rules.dry_run:
             await self._finish(await self._begin(unseen, {}, rules), rules)
-        self._follow(rules)
+        await self._follow(rules)
         await self._flush()
         self._warn_overdue(rules)
         return self._pacing.distance(CLUSTER, self._clocks.now().uptime) or LOOK_EVERY
@@ -203,37 +182,20 @@ class Controller:
     # 3. What to do
 
     async def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
-        """Decide on all that is wanted or known; give way to other clusters now and then."""
-        now = self._clocks.now()
-        known = self._holdings.ids()
-        ids = self.known_ids | known | rules.timeline.plain_ids(self.cluster)
-        desired = rules.timeline.desired(self.cluster, ids, now.wall)
-        decisions = []
-        for number, id_ in enumerate(sorted(desired.keys() | known), start=1):
-            before, wanted = self._holdings.get(id_), desired.get(id_)
-            decision = decide(
-                RepositoryKey(self.cluster, id_),
-                wanted,
-                observed.get(id_) or observed.get(""),
-                before,
-                now,
-                here=self._route.address,
-                may_pause=rules.may_pause,
-            )
-            decisions.append(Decided(decision, wanted, before))
-            if number % GIVE_WAY_EVERY == 0:
-                await asyncio.sleep(0)
+        """Decide on all that is wanted or known."""
+        look = Look(self.cluster, observed, self.known_ids, self._clocks.now(), self._route.address)
+        decisions = await decide_on_all(look, self._holdings, rules)
         self.strays = [d.record for d in decisions if isinstance(d.decision, Stray)]
-        self.tally.looked(self.known_ids, decisions, rules.timeline, now.wall)
+        self.tally.looked(self.known_ids, decisions, rules.timeline, look.now.wall)
         return [decided for decided in decisions if not isinstance(decided.decision, Stray)]
 
-    def _rehearse(self, decisions: list[Decided], rules: Rules) -> None:
+    async def _rehearse(self, decisions: list[Decided], rules: Rules) -> None:
         for decided in decisions:
             if isinstance(decided.decision, Pause | Resume):
                 self._journal.rehearsed(decided)
             else:
                 self._journal.left_alone(decided)
-        self._follow(rules)
+        await self._follow(rules)
 
     # 4. What must be durable before anything leaves
 
@@ -245,7 +207,7 @@ class Controller:
         calls = []
         sending = (d.decision for d in decisions if isinstance(d.decision, Pause | Resume))
         self._pacing.keep({CLUSTER, *(errand_of(decision) for decision in sending)})
-        for decided in decisions:
+        async for decided in giving_way(decisions):
             decision = decided.decision
             if isinstance(decision, Resumed) and decided.before:
                 self._holdings.note(self._backups.owe(decided.before, decision.record, now))
@@ -256,7 +218,7 @@ class Controller:
                 calls.append(Call(decision, now))
                 self._holdings.note(mark(decision, now, SEND_WITHIN + LATE))
         is_durable = await self._flush()
-        for decided in decisions:
+        async for decided in giving_way(decisions):
             self._journal.decided(decided, now.wall)
             self._journal.busy(decided, observed.get(decided.record.key.id), now.wall)
         calls = self._recorded(calls, rules, is_durable=is_durable)
@@ -268,8 +230,9 @@ class Controller:
         pauses = [call for call in calls if call.action is Action.PAUSE]
         lacking = [c for c in pauses if not (is_durable and self._holdings.is_saved(c.id))]
         for call in lacking:
-            self._fail(call, call.decision.record, UNRECORDED, rules, is_transient=True)
-        return [call for call in calls if call not in lacking] if lacking else calls
+            self._fail(call, call.decision.record, PassError.LEDGER, rules, is_transient=True)
+        dropped = {call.id for call in lacking}
+        return [c for c in calls if c.action is not Action.PAUSE or c.id not in dropped]
 
     async def _flush(self) -> bool:
         try:
@@ -327,18 +290,18 @@ class Controller:
             observed = {}
         now = self._clocks.now()
         shown = [answer for answer in awaiting.values() if answer.call.is_shown(observed)]
-        for answer in shown:
+        async for answer in giving_way(shown):
             del awaiting[answer.call.id]
             self._pacing.succeeded(errand_of(answer.call.decision))
             self._holdings.note(self._confirmed(answer, observed, now))
         await self._flush()
-        for answer in shown:
+        async for answer in giving_way(shown):
             self._say_done(answer.call, now)
         late = [a for a in awaiting.values() if now.uptime - a.at.uptime > VERIFY_WITHIN]
         for answer in late:
             del awaiting[answer.call.id]
-            record = fail(answer.call.decision, Suspicion.starting(now, LATE), UNVERIFIED)
-            self._fail(answer.call, record, UNVERIFIED, rules, is_transient=True)
+            record = fail(answer.call.decision, Suspicion.starting(now, LATE), PassError.UNVERIFIED)
+            self._fail(answer.call, record, PassError.UNVERIFIED, rules, is_transient=True)
 
     def _confirmed(self, answer: Answer, observed: Observed, now: Moment) -> Record:
         decision = answer.call.decision

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from daemon.core.attempt import Action, CallError
+from daemon.core.attempt import Action, CallError, PassError
 from daemon.core.decide import Adopt, Decision, Drifted, Leave, Missing, Pause, Reason, Resumed
 from daemon.core.record import Record
 from daemon.core.repository import ObservedRepository, RepositoryState
@@ -165,7 +165,7 @@ class Journal:
         for record in holds:
             is_late = record.since is not None and now - record.since > max_pause
             if is_late and self._is_news(record.key.id, "overdue", (str(record.since),)):
-                self.failed(record, Action.RESUME, "max_pause", record.until)
+                self.failed(record, Action.RESUME, PassError.MAX_PAUSE, record.until)
 
     def ledger_was_lost(self, rows: Iterable[ObservedRepository], known: Collection[str]) -> None:
         """Log what a lost ledger may have held: people must judge, nothing is guessed."""

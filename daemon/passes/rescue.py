@@ -12,17 +12,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from daemon.core.attempt import Attempt
+from daemon.core.attempt import Attempt, PassError
 from daemon.core.decide import GONE_AFTER
 from daemon.core.moment import Moment
 from daemon.core.record import Record, Suspicion
 from daemon.core.repository import RepositoryKey
 from daemon.core.summary import News
-from daemon.passes.controller import UNVERIFIED, Controller, Rules
+from daemon.passes.controller import Controller
 from daemon.passes.dispatch import Clocks, Route, Service
 from daemon.passes.holdings import Holdings, Store
 from daemon.passes.journal import Journal
 from daemon.passes.recorders import Fate, RecordingLog, RecordingService
+from daemon.passes.rules import Rules
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
 
@@ -44,7 +45,7 @@ CUT_WITHIN = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The fate of one repository; `detail` says why it failed, or what is still owed to it."""
+    """The fate of one repository; `detail` says why it failed."""
 
     key: RepositoryKey
     fate: Fate
@@ -139,8 +140,7 @@ class Rescue:
             return Result(key, Fate.FAILED, self._problem(after))
         fate = self._voice.fates.get(key.id)
         if fate:
-            is_owed = after is not None and after.backup_due is not None
-            return Result(key, fate, "its backup is left to the next daemon" if is_owed else "")
+            return Result(key, fate)
         if before.is_hold:
             return Result(key, Fate.NOT_OURS)
         if not self._service.has_looked:
@@ -156,13 +156,20 @@ class Rescue:
             return f"the service accepted it, but nothing shows it as active: {said}"
         if said:
             return said
-        if record.last_error == UNVERIFIED:
-            return f"{UNVERIFIED}: the service accepted it, but does not show it as active"
+        if record.last_error == PassError.UNVERIFIED:
+            return (
+                f"{PassError.UNVERIFIED}: the service accepted it, but does not show it as active"
+            )
         if record.missing_since and record.reached not in {"", self._address}:
             return f"it was paused at {record.reached}: name a file with that url by -c"
         if record.missing_since:
             return "the cluster does not list it, and may still act on a call of unknown fate"
         return "stopped before it was seen active"
+
+    def owed(self) -> list[RepositoryKey]:
+        """Return the repositories of these to which a backup is left for a daemon to start."""
+        found = (self._holdings.get(record.key.id) for record in self._before)
+        return [record.key for record in found if record and record.backup_due]
 
     def suspected(self, now: Moment) -> dict[RepositoryKey, datetime]:
         """Return what is no hold but may still be paused by a lost call of ours, and until when."""

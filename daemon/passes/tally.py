@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from daemon.core.decide import Leave
 from daemon.core.listing import Listing
-from daemon.core.progress import ClusterView, Progress, progress_on
+from daemon.core.progress import ClusterView, Progress, progress_in_steps
 from daemon.core.record import Record
 from daemon.core.summary import MOST_MISSED, MissedRun, ProgressNote
 from daemon.core.unreachable import Unreachable
+from daemon.host.event_loop import in_turns
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided
 from daemon.windows.timeline import Timeline
@@ -23,9 +24,13 @@ REMEMBERED = timedelta(minutes=10)
 
 @dataclass(slots=True)
 class _Resumes:
-    """What was resumed since the last note about an opening, which ended at `end` or before."""
+    """What was resumed since the last note about an opening, the last of it at `at`.
+
+    The opening ended at `end` or before.
+    """
 
     end: datetime
+    at: datetime
     count: int
     missed: list[MissedRun]
     missed_total: int
@@ -47,8 +52,13 @@ class Tally:
         return ClusterView(self._cluster, self._holdings.listing, self._holdings.by_id, unreachable)
 
     def notes(self, opening: str) -> tuple[ProgressNote, ...]:
-        """Return the notes about an opening, as far as they are remembered, the oldest first."""
-        return tuple(self._notes.get(opening, ()))
+        """Return the notes about an opening, as far as they are remembered, the oldest first.
+
+        What was resumed in a pass that still runs is in the last one.
+        """
+        notes = tuple(self._notes.get(opening, ()))
+        resumes = self._resumes.get(opening)
+        return (*notes, self._resume_note(opening, resumes)) if resumes else notes
 
     def is_settled(self, opening: str) -> bool:
         """Check whether all that was resumed after an opening is in its notes."""
@@ -58,7 +68,7 @@ class Tally:
         self, ids: frozenset[str], decisions: Iterable[Decided], timeline: Timeline, now: datetime
     ) -> None:
         """Note what a list showed, and what was decided by it to leave alone."""
-        holding = frozenset(opening.id for opening in timeline.holding(self._cluster, now))
+        holding = timeline.holding_ids(self._cluster, now)
         left = {
             decided.record.key.id: decided.decision.reason
             for decided in decisions
@@ -71,7 +81,8 @@ class Tally:
         missed = record.missed(now)
         for opening in record.openings:
             end = min(record.until or now, now)
-            resumes = self._resumes.setdefault(opening, _Resumes(end, 0, [], 0))
+            resumes = self._resumes.setdefault(opening, _Resumes(end, now, 0, [], 0))
+            resumes.at = now
             resumes.count += 1
             resumes.missed_total += len(missed)
             room = MOST_MISSED - len(resumes.missed)
@@ -79,25 +90,26 @@ class Tally:
                 MissedRun(self._cluster, record.key.id, run) for run in missed[: max(room, 0)]
             ]
 
-    def is_begun(self, timeline: Timeline, now: datetime) -> bool:
-        """Check whether an opening has begun of which there is no note yet."""
-        return any(o.id not in self._notes for o in timeline.holding(self._cluster, now))
+    def is_news(self, timeline: Timeline, now: datetime) -> bool:
+        """Check whether an opening began or ended of which there is no note yet."""
+        holding = timeline.holding_ids(self._cluster, now)
+        return not (holding <= self._notes.keys() and self._holding <= holding)
 
-    def follow(
+    async def follow(
         self, timeline: Timeline, unreachable: Unreachable | None, now: datetime, *, is_kept: bool
     ) -> None:
         """Note what has changed for the openings; for the ledger, too, if it *is_kept*."""
         before = {id_: len(notes) for id_, notes in self._notes.items()}
         openings = timeline.holding(self._cluster, now)
-        found = progress_on(timeline, self.view(unreachable), now)
+        found = await in_turns(progress_in_steps(timeline, self.view(unreachable), now))
         for opening in openings:
             self._advance(opening, found[opening.id], now)
-        holding = frozenset(opening.id for opening in openings)
+        holding = timeline.holding_ids(self._cluster, now)
         for id_ in sorted(self._holding - holding):
             self._close(id_, now)
         self._holding = holding
         for id_, resumes in self._resumes.items():
-            self._add_resumes(id_, resumes, now)
+            self._notes.setdefault(id_, []).append(self._resume_note(id_, resumes))
         self._resumes.clear()
         if is_kept:
             for id_, notes in self._notes.items():
@@ -127,30 +139,35 @@ class Tally:
         if last.end > now:
             self._notes[opening].append(_later(last, now, end=now))
 
-    def _add_resumes(self, opening: str, resumes: _Resumes, now: datetime) -> None:
-        notes = self._notes.setdefault(opening, [])
-        if notes:
-            note = _later(notes[-1], now)
+    def _resume_note(self, opening: str, resumes: _Resumes) -> ProgressNote:
+        if notes := self._notes.get(opening):
+            note = _later(notes[-1], resumes.at)
         else:
             start = datetime.fromisoformat(opening.rpartition("@")[2])
             # Held by an earlier process, in a ledger that has what came before.
             note = ProgressNote(
-                self._cluster, window_of(opening), start, resumes.end, now, 0, 0, 0, is_listed=True
+                self._cluster,
+                window_of(opening),
+                start,
+                resumes.end,
+                resumes.at,
+                wanted=0,
+                paused=0,
+                elsewhere=0,
+                is_listed=True,
             )
-        notes.append(
-            replace(
-                note,
-                resumed=resumes.count,
-                missed=tuple(resumes.missed),
-                missed_total=resumes.missed_total,
-            )
+        return replace(
+            note,
+            resumed=resumes.count,
+            missed=tuple(resumes.missed),
+            missed_total=resumes.missed_total,
         )
 
     def _forget(self, now: datetime) -> None:
         old = [
             id_
             for id_, notes in self._notes.items()
-            if id_ not in self._holding and abs(now - notes[-1].at) > REMEMBERED
+            if id_ not in self._holding and abs(now - max(notes[-1].at, notes[-1].end)) > REMEMBERED
         ]
         for id_ in old:
             del self._notes[id_]

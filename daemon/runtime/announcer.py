@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,8 +31,8 @@ class Standing(Protocol):
     def never_listed(self) -> frozenset[str]:
         """Name the clusters of which no list is known."""
 
-    def progress(self, timeline: Timeline, now: datetime) -> Mapping[str, Progress]:
-        """Return how far each opening that holds anything is, by its id."""
+    async def progress(self, timeline: Timeline, now: datetime) -> Mapping[str, Progress]:
+        """Return how far each opening that holds anything is, by its id; give way meanwhile."""
 
     def notes(self, opening: str) -> Sequence[ProgressNote]:
         """Return what was noted of an opening."""
@@ -50,6 +51,7 @@ class Announcer:
         self._logged: dict[str, Opening] = {}
         self._ended: dict[str, Opening] = {}
         self._settled: tuple[Opening, ...] | None = None
+        self._turn = asyncio.Lock()
 
     def _is_news(self, timeline: Timeline, now: datetime) -> bool:
         """Check whether an opening began or ended since the last call of `announce`."""
@@ -61,38 +63,39 @@ class Announcer:
         self._settled = None if is_news else covering
         return is_news
 
-    def announce(self, timeline: Timeline, now: datetime, standing: Standing) -> None:
+    async def announce(self, timeline: Timeline, now: datetime, standing: Standing) -> None:
         """Log which openings began since the last call, and notice which ended."""
-        if not self._is_news(timeline, now):
-            return
+        # Others may come while it is worked out how far openings are.
+        async with self._turn:
+            if self._is_news(timeline, now):
+                await self._announce(timeline, now, standing)
+
+    async def _announce(self, timeline: Timeline, now: datetime, standing: Standing) -> None:
         covering = {opening.id: opening for opening in timeline.covering(now)}
         for opening in [o for id_, o in self._logged.items() if id_ not in covering]:
             # A person, or an edit, may have ended it before its time.
             self._ended[opening.id] = replace(opening, end=min(opening.end, now))
             del self._logged[opening.id]
-        for opening in covering.values():
-            self._open(opening, timeline, standing, now)
+        is_patient = now - self._started < WAIT_FOR_LISTS
+        # Asked once for all that open together: they may be thousands.
+        awaited = {id_: timeline.clusters_of(o.window) for id_, o in covering.items()}
+        # One that left an edited file for a moment goes on.
+        self._logged |= {id_: o for id_, o in covering.items() if self._ended.pop(id_, None)}
+        new = covering.keys() - self._logged.keys()
+        if new and is_patient:
+            known = standing.known_ids().keys()
+            new = {id_ for id_ in new if awaited[id_] <= known}
+        never_listed = standing.never_listed() if new else frozenset()
+        found = await standing.progress(timeline, now) if new else {}
+        for id_, opening in covering.items():
+            if id_ in new:
+                unknown = awaited[id_] & never_listed
+                self._log_opened(opening, unknown, found.get(id_, Progress()))
+            if id_ in new or id_ in self._logged:
+                # An edit may have moved its end.
+                self._logged[id_] = opening
 
-    def _open(
-        self, opening: Opening, timeline: Timeline, standing: Standing, now: datetime
-    ) -> None:
-        if opening.id not in self._logged:
-            clusters = timeline.clusters_of(opening.window)
-            if not clusters <= standing.known_ids().keys() and now - self._started < WAIT_FOR_LISTS:
-                return
-            self._log_opened(opening, clusters & standing.never_listed(), timeline, standing, now)
-        # An edit may have moved its end.
-        self._logged[opening.id] = opening
-
-    def _log_opened(
-        self,
-        opening: Opening,
-        unknown: frozenset[str],
-        timeline: Timeline,
-        standing: Standing,
-        now: datetime,
-    ) -> None:
-        found = standing.progress(timeline, now).get(opening.id, Progress())
+    def _log_opened(self, opening: Opening, unknown: frozenset[str], found: Progress) -> None:
         silent = sorted(unknown | set(found.silent))
         # None of a cluster that was never listed would be a claim that nobody can make.
         self._log.info(

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from daemon.config import stored_configs
@@ -14,6 +15,7 @@ from daemon.core.attempt import Attempt
 from daemon.errors import ConfigError, SecretError
 from daemon.fleet.lane import Connect
 from daemon.fleet.member import Membership
+from daemon.fleet.others import Others, read_state
 from daemon.host.clock import SystemClock
 from daemon.host.secrets import read_password
 from daemon.host.signals import Signals
@@ -85,7 +87,8 @@ def assemble(
         # What is known belongs to whoever has the claim, and is read with each claim.
         parts = replace(parts, records=(), listings={}, membership=membership)
     metrics = Metrics()
-    recent = RecentAttempts(ledger.last_attempts(MOST_REMEMBERED))
+    others = _others(ledger)
+    recent = RecentAttempts(() if others else ledger.last_attempts(MOST_REMEMBERED))
     host = HostParts(
         log.logger,
         metrics,
@@ -95,8 +98,15 @@ def assemble(
         Delivery(socket.gethostname(), environ, log.mask, log.redact),
         environ,
         recent,
+        others,
     )
     return Daemon(parts, notes, _connector(log, metrics, recent, environ), host, signals)
+
+
+def _others(ledger: Ledger) -> Others | None:
+    if isinstance(ledger, SharedLedger):
+        return Others(partial(read_state, ledger), ledger.user, SystemClock())
+    return None
 
 
 def _join(ledger: SharedLedger, log: Log, environ: Mapping[str, str]) -> Membership:

@@ -26,7 +26,7 @@ from daemon.log.tee import TeeLog
 from daemon.monitoring.monitor import Monitor
 from daemon.notify.notifier import Notifier
 from daemon.notify.queues import Sender
-from daemon.passes.controller import Rules
+from daemon.passes.rules import Rules
 from daemon.runtime.announcer import Announcer
 from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.cluster_watch import ClusterWatch
@@ -130,7 +130,7 @@ class Daemon:
         )
 
     def _make_monitor(self, host: HostParts) -> Monitor:
-        snapshots, loop = Snapshots(self._health), asyncio.get_running_loop()
+        snapshots, loop = Snapshots(self._health, host.others), asyncio.get_running_loop()
 
         def on_bug(exc: Exception) -> None:
             loop.call_soon_threadsafe(self._log_bug, loop, {"exception": exc})
@@ -196,8 +196,7 @@ class Daemon:
             self._polled = now.uptime
             self._poll(now)
         # Last, so that what has just changed is announced in the same tick.
-        self._announce()
-        self._announcer.settle(now.wall, self._fleet.lanes)
+        self._errand("announce", self._announce)
 
     def _poll(self, now: Moment) -> None:
         self._errand("file", self._reload_if_changed)
@@ -233,12 +232,14 @@ class Daemon:
         self._guard.beat(now)
         self._fleet.lanes.beat(now.wall)
 
-    def _before_pass(self, cluster: str) -> None:
+    async def _before_pass(self, cluster: str) -> None:
         self._fleet.lanes.stir(cluster)
-        self._announce()
+        await self._announce()
 
-    def _announce(self) -> None:
-        self._announcer.announce(self._rules.timeline, self._clock().wall, self._fleet.lanes)
+    async def _announce(self) -> None:
+        now, lanes = self._clock().wall, self._fleet.lanes
+        await self._announcer.announce(self._rules.timeline, now, lanes)
+        self._announcer.settle(now, lanes)
 
     def _aim(self, settings: Settings) -> None:
         self._notifier.aim(() if self._parts.dry_run else settings.notify)

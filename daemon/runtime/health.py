@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from daemon import __version__
 from daemon.config.settings import Settings
+from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
 from daemon.core.progress import ClusterView, progress, wanted_now
+from daemon.core.record import Record
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
 from daemon.fleet.lane import Lane
-from daemon.monitoring.metrics import State, WindowState
+from daemon.fleet.lanes import counted
+from daemon.fleet.others import Others, OthersView
+from daemon.monitoring.metrics import ClusterState, State, WindowState
 from daemon.monitoring.page.recent import RecentAttempts
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
 from daemon.monitoring.upcoming import Upcoming
@@ -28,12 +32,18 @@ from daemon.windows.overrides import Override, skips
 from daemon.windows.timeline import Timeline
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 STALE = timedelta(seconds=10)
 """How long the event loop may stand still before the daemon counts as unhealthy."""
 
 ANSWER_WITHIN_S = 1.0
 """How long a reader waits for the event loop to say how things stand."""
+
+ANEW_AFTER = timedelta(seconds=1)
+"""How long a page may be made of the same scene."""
+
+NO_ANSWER = "the daemon is too busy to say how things stand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +61,22 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """How things stood at one moment; frozen, so that any thread may read it."""
+    """How things stood at one moment; frozen, so that any thread may read it.
+
+    `clusters` are not in the `state` yet: see `counted`.
+    """
 
     state: State
     problems: tuple[str, ...]
     stalls: tuple[str, ...]
     now: datetime
     timeline: Timeline
+    clusters: tuple[tuple[ClusterState, ClusterView], ...]
+
+    def counted(self) -> State:
+        """Return the state with what can be counted of repositories by whoever has the time."""
+        found = (counted(*each, self.timeline, self.now) for each in self.clusters)
+        return replace(self.state, clusters=tuple(found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +93,20 @@ class Sight:
     clusters: tuple[tuple[ClusterView, ClusterScene], ...]
     problems: tuple[str, ...]
     faults: tuple[str, ...]
-    history: tuple[HistoryScene, ...]
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def history(self) -> tuple[HistoryScene, ...]:
+        """What was decided and sent."""
+        return (
+            *(HistoryScene(each.made, each) for each in self.in_force.decisions),
+            *(HistoryScene(each.started, each) for each in self.attempts),
+        )
+
+    def doubted(self, doubt: str) -> Sight:
+        """Return the same, all of which may have changed."""
+        pairs = ((replace(v, doubt=doubt), replace(c, doubt=doubt)) for v, c in self.clusters)
+        return replace(self, clusters=tuple(pairs), problems=(doubt, *self.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +133,7 @@ class Health:
             tuple(self.stalls()),
             now,
             in_force.timeline,
+            self.fleet.lanes.seen(),
         )
 
     def sight(self) -> Sight:
@@ -111,18 +144,15 @@ class Health:
             in_force,
             self.began,
             tuple(map(_seen, self.fleet.lanes)),
-            tuple(self.problems()),
+            tuple(self._problems_at_once()),
             tuple(self.file.rejected.lines()) if self.file.rejected else (),
-            (
-                *(HistoryScene(each.made, each) for each in in_force.decisions),
-                *(HistoryScene(each.started, each) for each in self.recent.attempts),
-            ),
+            self.recent.attempts,
         )
 
     def _state(self, now: datetime, in_force: InForce) -> State:
         open_now = {opening.window for opening in in_force.timeline.covering(now)}
         return State(
-            clusters=self.fleet.lanes.states(in_force.timeline, now),
+            clusters=(),
             windows=tuple(
                 WindowState(name, name in open_now) for name in in_force.timeline.windows
             ),
@@ -135,13 +165,14 @@ class Health:
 
     def problems(self) -> list[str]:
         """Return why somebody should look after this daemon; empty if all is well."""
+        held = _held_too_long(self.fleet.lanes.holds(), self.in_force(), self.clock().wall)
+        return [*self._problems_at_once(), *held]
+
+    def _problems_at_once(self) -> list[str]:
+        """Return those for which no hold has to be looked at."""
         problems = self.stalls()
         if self.file.is_rejected:
             problems.append("the file was rejected; the last good configuration is in force")
-        oldest = self.clock().wall - self.in_force().settings.max_pause
-        problems += [
-            f"{key}: held longer than max_pause" for key in self.fleet.lanes.held_since(oldest)
-        ]
         return problems + self.fleet.problems()
 
     def stalls(self) -> list[str]:
@@ -173,10 +204,15 @@ class Health:
         return in_one_line(status, in_force.timeline, now.astimezone(in_force.settings.timezone))
 
 
+def _held_too_long(holds: Iterable[Record], in_force: InForce, now: datetime) -> list[str]:
+    oldest = now - in_force.settings.max_pause
+    keys = sorted(str(hold.key) for hold in holds if hold.since and hold.since < oldest)
+    return [f"{key}: held longer than max_pause" for key in keys]
+
+
 def _seen(lane: Lane) -> tuple[ClusterView, ClusterScene]:
     # A copy of the records: passes go on while others read it.
-    view = lane.view
-    view = replace(view, records=dict(view.records))
+    view = lane.view.frozen()
     return view, ClusterScene(
         view.cluster,
         lane.is_up,
@@ -187,13 +223,25 @@ def _seen(lane: Lane) -> tuple[ClusterView, ClusterScene]:
     )
 
 
-def _scene(seen: Sight, timeline: Timeline) -> Scene:
-    """Return *seen* with how far openings are by *timeline*, which is that in force."""
+def _scene(seen: Sight, timeline: Timeline, others: OthersView | None) -> Scene:
+    """Return *seen* with how far openings are by *timeline*, which is that in force.
+
+    What *others* do is in it, too: an opening is for their clusters as well.
+    """
     in_force, now = seen.in_force, seen.now
+    known = list(seen.clusters)
+    holds = (record for _, cluster in known for record in cluster.records if record.is_hold)
+    problems = (*seen.problems, *_held_too_long(holds, in_force, now))
+    if others:
+        named = {c for window in timeline.windows.values() for c, _ in window.targets}
+        ours = {view.cluster for view, _ in known}
+        known += others.clusters(named | in_force.settings.clusters.keys(), ours)
+    # The order of `status`, which has them from the ledger.
+    known.sort(key=lambda pair: pair[0].cluster)
     clusters = []
-    for view, cluster in seen.clusters:
-        wanted, pending = wanted_now(timeline, view, now)
-        clusters.append(replace(cluster, wanted=wanted, pending=pending))
+    for view, cluster in known:
+        found = wanted_now(timeline, view, now)
+        clusters.append(replace(cluster, wanted=found.wanted, pending=found.pending))
     return Scene(
         now=now,
         zone=in_force.settings.timezone,
@@ -202,12 +250,13 @@ def _scene(seen: Sight, timeline: Timeline) -> Scene:
         host=socket.gethostname(),
         since=seen.began,
         timeline=timeline,
-        progress=progress(timeline, (view for view, _ in seen.clusters), now),
+        progress=progress(timeline, (view for view, _ in known), now),
         skips=skips(in_force.decisions),
         clusters=tuple(clusters),
-        problems=seen.problems,
+        problems=problems,
         faults=seen.faults,
-        history=seen.history,
+        ledger=others.ledger if others else None,
+        history=others.history(seen.history) if others else seen.history,
     )
 
 
@@ -217,13 +266,15 @@ class Snapshots:
     A loop that is busy for longer than a reader waits lets it have the last one.
     """
 
-    def __init__(self, health: Health) -> None:
-        """Ask *health* on the running event loop."""
+    def __init__(self, health: Health, others: Others | None = None) -> None:
+        """Ask *health* on the running event loop, and of *others*, if there are any, not there."""
         self._loop = asyncio.get_running_loop()
         self._health = health
+        self._others = others
         self._last = health.snapshot()
         self._seen = health.sight()
         self._timelines: tuple[Timeline, Timeline] | None = None
+        self._scene: tuple[timedelta, Scene] | None = None
         self._upcoming = Upcoming()
 
     def get(self) -> Snapshot:
@@ -235,16 +286,32 @@ class Snapshots:
         """Return how things stand for the page, from the thread of those who ask.
 
         How far openings are is worked out there, so that a page costs the loop nothing; by a
-        timeline of its own, whose memory the passes do not share.
+        timeline of its own, whose memory the passes do not share. A crowd that reloads costs no
+        more than one reader a second.
         """
-        self._seen = seen = self._ask(self._health.sight, self._seen)
+        uptime = self._health.clock().uptime
+        if self._scene is None or uptime - self._scene[0] >= ANEW_AFTER:
+            scene, is_known = self._new_scene()
+            self._scene = (uptime, scene) if is_known else None
+            return scene
+        return self._scene[1]
+
+    def _new_scene(self) -> tuple[Scene, bool]:
+        """Return how things stand, and whether that is known as of now."""
+        # First: a cluster that changes hands meanwhile is in one of both, or in both.
+        others = self._others.look() if self._others else None
+        seen = self._ask(self._health.sight, None)
+        if seen is None:
+            seen = self._seen.doubted(NO_ANSWER)
+        else:
+            self._seen = seen
         passes = seen.in_force.timeline
         if self._timelines is None or self._timelines[0] is not passes:
             own = Timeline(passes.windows.values(), passes.merge_gap)
             self._timelines = passes, own
-        return _scene(seen, self._timelines[1])
+        return _scene(seen, self._timelines[1], others), seen is self._seen
 
-    def _ask(self, make: Callable[[], T], last: T) -> T:
+    def _ask(self, make: Callable[[], T], last: U) -> T | U:
         async def take() -> T:
             return make()
 
@@ -263,7 +330,7 @@ class Snapshots:
             replace(each, next_open=coming[each.name].start) if each.name in coming else each
             for each in found.state.windows
         )
-        return replace(found.state, windows=windows)
+        return replace(found.counted(), windows=windows)
 
     def problems(self) -> list[str]:
         """Return why somebody should look after this daemon, from any other thread."""

@@ -12,6 +12,7 @@ from daemon.core.moment import Moment
 from daemon.core.record import Record
 from daemon.errors import ConfigError
 from daemon.fleet.member import Membership
+from daemon.fleet.others import Others
 from daemon.host.systemd import ServiceManager
 from daemon.log.interface import Log
 from daemon.monitoring.metrics import Metrics
@@ -46,7 +47,10 @@ class DaemonParts:
 
 @dataclass(frozen=True, slots=True)
 class HostParts:
-    """What the daemon uses of its process and host; `lost_lines` counts lines not logged."""
+    """What the daemon uses of its process and host; `lost_lines` counts lines not logged.
+
+    `others` are the daemons that share the ledger, if several may.
+    """
 
     log: Log
     metrics: Metrics
@@ -56,3 +60,4 @@ class HostParts:
     delivery: Delivery
     environ: Mapping[str, str]
     recent: RecentAttempts
+    others: Others | None = None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from daemon.config.settings import Settings
 from daemon.core.moment import Moment
 from daemon.host.thread import WorkerThread
-from daemon.passes.controller import Rules
+from daemon.passes.rules import Rules
 from daemon.runtime.parts import DaemonParts
 from daemon.windows import overrides
 from daemon.windows.overrides import Override
@@ -49,12 +49,14 @@ class LookAhead:
         """Look ahead on the thread that computes rules; it is due at once."""
         self._planning = planning
         self._due = timedelta(0)
+        self._edge: datetime | None = None
 
     def is_due(self, now: Moment) -> bool:
-        """Check whether it is time to look ahead at *now*."""
-        return now.uptime >= self._due
+        """Check whether it is time to look ahead at *now*: after each change, and now and then."""
+        return now.uptime >= self._due or (self._edge is not None and now.wall >= self._edge)
 
     async def look(self, timeline: Timeline, now: Moment) -> None:
         """Have *timeline* compute what it will be asked for in the hours after *now*."""
-        self._due = now.uptime + EVERY
+        self._due, self._edge = now.uptime + EVERY, None
         await self._planning.run(lambda: timeline.look_ahead(now.wall))
+        self._edge = timeline.next_change(now.wall)

@@ -55,14 +55,9 @@ def prepare(archive: str, repo: str) -> bool:
         Refusal: the archive is a file, a folder nobody may write, or one of something else.
 
     """
-    if is_cloud(archive):
-        return False
+    check(archive, is_new=True)
     path = Path(archive)
-    try:
-        _check(path)
-    except OSError as exc:
-        raise _unusable(archive, exc.strerror or "input/output error") from exc
-    if not path.parent.is_dir():
+    if is_cloud(archive) or not path.parent.is_dir():
         return False
     with suppress(OSError):
         (path / repo).mkdir(parents=True, exist_ok=True)
@@ -81,17 +76,29 @@ def remove(archive: str, repo: str) -> None:
         (Path(archive) / repo).rmdir()
 
 
-def _check(path: Path) -> None:
-    if not path.exists():
-        return
-    if not path.is_dir():
-        raise _unusable(str(path), "not a directory")
-    # As root everything is open to us, but not to the service, which is none.
-    if not path.stat().st_mode & 0o222:
-        raise _unusable(str(path), "permission denied")
-    if not (path / _MARK).exists() and any(path.iterdir()):
-        raise _unusable(str(path), "the directory is not empty")
+def check(archive: str, *, is_new: bool) -> None:
+    """Check that the service could use an archive; a new one may hold nothing of others.
+
+    Raises:
+        Refusal: it cannot.
+
+    """
+    path = Path(archive)
+    try:
+        if is_cloud(archive) or not path.exists():
+            return
+        if not path.is_dir():
+            raise _unusable(archive, "not a directory", is_new=is_new)
+        # As root everything is open to us, but not to the service, which is none.
+        mode = path.stat().st_mode
+        if not mode & 0o222 or not mode & 0o111:
+            raise _unusable(archive, "permission denied", is_new=is_new)
+        if is_new and not (path / _MARK).exists() and any(path.iterdir()):
+            raise _unusable(archive, "the directory is not empty", is_new=is_new)
+    except OSError as exc:
+        raise _unusable(archive, exc.strerror or "input/output error", is_new=is_new) from exc
 
 
-def _unusable(archive: str, why: str) -> Refusal:
-    return Refusal(500, "Could not create archive", f"failed to open archive {archive}: {why}")
+def _unusable(archive: str, why: str, *, is_new: bool) -> Refusal:
+    msg = "Could not create archive" if is_new else "Could not import repository"
+    return Refusal(500, msg, f"failed to open archive {archive}: {why}")

@@ -10,6 +10,10 @@ import binascii
 import socket
 import ssl
 
+WRITERS = frozenset({"admin", "backup_admin"})
+READERS = WRITERS | {"ro_admin"}
+"""The roles that may change and read; any other may do nothing."""
+
 
 def credentials(connection: socket.socket, header: str) -> tuple[str, str | None]:
     """Return user and password; the password is None if a certificate was verified."""

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from daemon.simulator import archives, plans, tasks
+from daemon.simulator.events import Events
 from daemon.simulator.refusals import Json, Refusal
 
 ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,49}$")
@@ -67,7 +68,7 @@ class Model:
     config: Json = field(default_factory=lambda: {"history_rotation_size": 50})
     threads: Json | None = None
     buckets: dict[str, Json] = field(default_factory=dict)
-    events: list[Json] = field(default_factory=list)
+    events: Events = field(default_factory=Events)
 
     def seed(self, ids: Iterable[str]) -> None:
         """Create these repositories, or load the state file if there is one."""
@@ -139,7 +140,7 @@ class Model:
 
     def check_id(self, id_: str, state: str) -> None:
         """Refuse an id that breaks the rule or that somebody has in this state."""
-        if not ID.match(id_):
+        if not ID.fullmatch(id_):
             raise Refusal(400, f"repository id must follow the rules {ID.pattern}")
         if id_ in self.repositories[state]:
             raise Refusal(400, f"repository with id `{id_}` already exists")
@@ -161,6 +162,7 @@ class Model:
             raise Refusal(400, "both archive and repository are required")
         self.check_id(id_, "imported")
         cloud = archives.cloud(archive, body)
+        archives.check(archive, is_new=False)
         now = tasks.text(self.now())
         made = Repository(id_, "", archive, now, now, "imported", repo, cloud=cloud)
         self.repositories["imported"][id_] = made
@@ -249,6 +251,7 @@ class Model:
         for run in found.runs:
             if run["task_name"] == name and run["status"] == "running":
                 tasks.fail(run, self.now(), "task was cancelled")
+                self.events.record_task(run, id_)
                 self.save()
                 return
         raise Refusal(404, "requested task not found")
@@ -271,6 +274,7 @@ class Model:
         buckets = [each for name, each in self.buckets.items() if only in {None, name}]
         kept = self.backups.setdefault(repository.repo, [])
         tasks.finish(run, kept, buckets, repository.retention)
+        self.events.record_task(run, repository.id)
 
     def _run_slots(self, repository: Repository, now: datetime) -> None:
         anchor = tasks.instant(repository.created)
@@ -288,6 +292,7 @@ class Model:
     ) -> None:
         run = tasks.started(name, kind, at, self.task_length, options)
         repository.runs.insert(0, run)
+        self.events.record_task(run, repository.id)
 
     def _scheduled(self, repository: Repository) -> Json | None:
         if repository.state != "active":
@@ -328,8 +333,10 @@ class Model:
             raise Refusal(404, "requested plan not found")
         if name in plans.BUILT_IN:
             raise Refusal(400, f"plan `{name}` is a default plan and cannot be deleted")
-        if any(repository.plan == name for repository in self.repositories["active"].values()):
-            raise Refusal(400, f"plan `{name}` is in use")
+        for used in self.repositories["active"].values():
+            if used.plan == name:
+                why = f"cannot update plan as it is in use by repository: {used.id}"
+                raise Refusal(400, why)
         del self.plans[name]
         self._event(6147, name)
         self.save()
@@ -340,17 +347,7 @@ class Model:
         self.repositories["active"][made.id] = made
 
     def _event(self, number: int, name: str) -> None:
-        subject = "plan" if number in {6145, 6146, 6147} else "repository"
-        self.events.append(
-            {
-                "timestamp": tasks.text(self.now()),
-                "uuid": str(uuid.uuid4()),
-                "event_id": number,
-                "component": "backup",
-                "severity": "info",
-                "extra_attributes": {"cluster": "self", subject: name},
-            }
-        )
+        self.events.record(number, name, tasks.text(self.now()))
 
     def save(self) -> None:
         """Replace the state file as a whole, if there is one."""

@@ -158,7 +158,7 @@ def _do(
         case _:
             if not backups:
                 raise TaskError("failed", "the repository has no backups")
-            return _each("Restoring backup", _chosen(backups, options, end))
+            return _each("Restoring backup", selected(backups, options, end))
 
 
 def _each(what: str, names: list[str]) -> list[tuple[str, str]]:
@@ -209,7 +209,7 @@ def _bucket(bucket: Json, part: int) -> Json:
 
 
 def _merge(backups: list[Json], options: Json, at: datetime) -> Json:
-    chosen = [each for each in backups if each["date"] in _chosen(backups, options, at)]
+    chosen = [each for each in backups if each["date"] in selected(backups, options, at)]
     if len(chosen) < 2:  # noqa: PLR2004 - one backup is merged already
         raise TaskError("skipped", "there are not enough backups to merge")
     is_full = chosen[0]["type"].endswith("FULL")
@@ -227,11 +227,21 @@ def _merge(backups: list[Json], options: Json, at: datetime) -> Json:
     return backups[place]
 
 
-def _chosen(backups: list[Json], options: Json, at: datetime) -> list[str]:
-    """Return the names from `start` to `end`, or of the days between two offsets, or all."""
+def selected(backups: list[Json], options: Json, at: datetime) -> list[str]:
+    """Return the names from `start` to `end`, or of the days of two offsets, or all.
+
+    `offset_start` days ago is the newest day, `offset_end` the number of days before that one: so
+    the vendor's own test of merges counts (couchbase/testrunner, `test_merge_options`), which
+    `0` and `2` in the documentation do not contradict.
+
+    Raises:
+        TaskError: there is no such backup.
+
+    """
     names = [each["date"] for each in backups]
     if "offset_start" in options or "offset_end" in options:
-        days = range(options.get("offset_start", 0), options.get("offset_end", 0) + 1)
+        newest = options.get("offset_start", 0)
+        days = range(newest, newest + options.get("offset_end", 0) + 1)
         return [name for name in names if (at.date() - _made(name).date()).days in days]
     for key in ("start", "end"):
         if options.get(key) and options[key] not in names:

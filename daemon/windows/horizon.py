@@ -16,13 +16,15 @@ from operator import attrgetter
 from typing import TypeVar
 
 from daemon.windows.window import Opening
+from daemon.windows.work import Steps, Work
 
 T = TypeVar("T")
 
-MOST_RUNS = 300_000
-"""How many runs are remembered together."""
+MOST_FOLLOWED = 100_000
+"""For how many sets of windows it is remembered how long they are open without a break."""
 
 _PART_S = 3600
+_LOOKS_A_STEP = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,9 @@ class Horizon:
             alike.setdefault(length.bit_length() // 2, []).append(opening)
         self._edges = [edge for edge in _in_order(edges, _itself) if start <= edge < end]
         self._alike = [_sorted_alike(found) for found in alike.values()]
-        self._runs: dict[int, tuple[tuple[str, ...], datetime, Runs]] = {}
-        self._remembered = 0
+        self._runs: dict[tuple[str, datetime], Runs] = {}
+        self._joined: set[datetime] = set()
+        self._followed: dict[int, tuple[tuple[str, ...], datetime, datetime, datetime]] = {}
 
     def covers(self, start: datetime, end: datetime) -> bool:
         """Check whether it has all openings from *start* to *end*."""
@@ -94,22 +97,66 @@ class Horizon:
         """Return the openings that end after *since* and for which pauses begin by *until*."""
         return [opening for alike in self._alike for opening in alike.near(since, until)]
 
-    def runs(self, names: tuple[str, ...], merge_gap: timedelta, limit: datetime) -> Runs:
-        """Return the runs of openings of the windows *names* that are paused for before *limit*.
+    def join(self, merge_gap: timedelta, limit: datetime) -> None:
+        """Compute the runs of all windows, so that `end_of_run` finds them."""
+        if limit not in self._joined:
+            for window in self._of_window:
+                self._runs_of(window, merge_gap, limit)
+            self._joined.add(limit)
 
-        Gaps shorter than *merge_gap* do not end a run. The answer is remembered for *names* as an
-        object: to hash thousands of names for each repository would take longer than the search.
+    def end_of_run(
+        self,
+        names: tuple[str, ...],
+        end: datetime,
+        merge_gap: timedelta,
+        limit: datetime,
+        work: Work,
+    ) -> Steps[datetime]:
+        """Return until when openings of *names* follow one that ends at *end* without a break.
+
+        Gaps shorter than *merge_gap* are none, and openings that are paused for from *limit* on do
+        not count. The answer is remembered for *names* as an object: to hash thousands of names for
+        each repository would take longer than the search.
         """
-        known = self._runs.get(id(names))
-        if known is None or known[0] is not names or known[1] != limit:
-            found = chain.from_iterable(self._of_window.get(name, ()) for name in names)
-            mine = (opening for opening in found if opening.pause_from < limit)
-            known = names, limit, _joined(mine, merge_gap)
-            if self._remembered > MOST_RUNS:
-                self._remembered, self._runs = 0, {}
-            self._remembered += len(known[2].begins) + 1
-            self._runs[id(names)] = known
-        return known[2]
+        known = self._followed.get(id(names))
+        if known and known[0] is names and known[1] == limit and known[2] <= end <= known[3]:
+            return known[3]
+        work.add(len(names))
+        runs = [found for name in names if (found := self._runs_of(name, merge_gap, limit)).ends]
+        least = max(merge_gap, timedelta.resolution) - timedelta.resolution
+        until = yield from _followed(runs, end, least, work)
+        if len(self._followed) >= MOST_FOLLOWED:
+            self._followed = {}
+        self._followed[id(names)] = names, limit, end, until
+        return until
+
+    def _runs_of(self, window: str, merge_gap: timedelta, limit: datetime) -> Runs:
+        """Return the runs of openings of a window that are paused for before *limit*."""
+        known = self._runs.get((window, limit))
+        if known is None:
+            mine = (o for o in self._of_window.get(window, ()) if o.pause_from < limit)
+            known = self._runs[window, limit] = _joined(mine, merge_gap)
+        return known
+
+
+def _followed(runs: Sequence[Runs], end: datetime, least: timedelta, work: Work) -> Steps[datetime]:
+    """Return until when *runs* follow each other without a break from *end* on."""
+    while True:
+        later = end
+        for number, each in enumerate(runs, start=1):
+            found = each.end_of(end + least)
+            if found is not None and found > later:
+                later = found
+            if number % _LOOKS_A_STEP == 0:
+                work.add(_LOOKS_A_STEP)
+                if work.is_much():
+                    yield
+        work.add(len(runs) % _LOOKS_A_STEP)
+        if work.is_much():
+            yield
+        if later == end:
+            return end
+        end = later
 
 
 def _joined(openings: Iterable[Opening], merge_gap: timedelta) -> Runs:

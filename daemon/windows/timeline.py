@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import Generic, TypeVar
 
 from daemon.windows.horizon import Horizon
-from daemon.windows.window import CatchUp, OnDrift, Opening, Patterns, Window
+from daemon.windows.window import CatchUp, OnDrift, Opening, PatternIndex, Patterns, Window
+from daemon.windows.work import Steps, Work, result_of
 
 T = TypeVar("T")
 
@@ -29,6 +30,7 @@ _BLOCK = timedelta(days=8)
 """Openings are computed for whole blocks of time, so that callers can share them."""
 
 _MOST_REMEMBERED = 100_000
+_WORK_OF_AN_ANSWER = 20
 
 _Look = Callable[[str, datetime, datetime], Sequence[Opening]]
 _Near = dict[str, list[Opening]]
@@ -63,17 +65,29 @@ class Desired:
 
 
 class _Lasting(Generic[T]):
-    """An answer that stays good between two edges; replaced as a whole, it needs no lock."""
+    """The last two answers that stay good between two edges.
+
+    Two, since the next one may be found ahead of need. They are replaced as a whole and need no
+    lock.
+    """
 
     def __init__(self) -> None:
-        self._known: tuple[datetime, datetime, T] | None = None
+        self._known: tuple[tuple[datetime, datetime, T], ...] = ()
 
     def at(self, now: datetime, find: Callable[[], tuple[datetime, datetime, T]]) -> T:
         """Return the answer for *now*; if it is not known, *find* it and how long it is good."""
-        known = self._known
-        if known is None or not known[0] <= now < known[1]:
-            known = self._known = find()
-        return known[2]
+        for since, until, answer in self._known:
+            if since <= now < until:
+                return answer
+        found = find()
+        self._known = (found, *self._known[:1])
+        return found[2]
+
+
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    openings: tuple[Opening, ...]
+    ids: frozenset[str]
 
 
 class _ClusterWindows:
@@ -86,22 +100,13 @@ class _ClusterWindows:
         self._windows, self._look = tuple(windows), look
         self._horizon: Horizon | None = None
         self._near: tuple[Horizon, datetime, datetime, _Near] | None = None
-        self._named: dict[str, set[str]] = {}
-        self._matching: dict[Patterns, set[str]] = {}
+        self._index = PatternIndex((patterns, name) for name, patterns in targets)
+        self._found: dict[str, tuple[str, ...]] = {}
         self._shared: dict[tuple[str, ...], tuple[str, ...]] = {}
         self.is_wanted: _Lasting[bool] = _Lasting()
-        self.holding: _Lasting[tuple[Opening, ...]] = _Lasting()
-        for window, patterns in targets:
-            self._index(patterns, window)
-        self.plain_ids = frozenset(id_ for _, patterns in targets for id_ in patterns.plain)
-        self.windows_for = lru_cache(maxsize=_MOST_REMEMBERED)(self._windows_for)
-
-    def _index(self, patterns: Patterns, window: str) -> None:
-        if patterns.plain != patterns.patterns:
-            self._matching.setdefault(patterns, set()).add(window)
-            return
-        for id_ in patterns.plain:
-            self._named.setdefault(id_, set()).add(window)
+        self.holding: _Lasting[_Holding] = _Lasting()
+        distinct = dict.fromkeys(patterns for _, patterns in targets)
+        self.plain_ids = frozenset(id_ for patterns in distinct for id_ in patterns.plain)
 
     def horizon(self, start: datetime, end: datetime) -> Horizon:
         """Return the openings from *start* to *end*, or somewhat more."""
@@ -114,25 +119,34 @@ class _ClusterWindows:
         found = {w.name: self._look(w.name, start, end + w.pause_before) for w in self._windows}
         return Horizon(start, end, found)
 
-    def near(self, since: datetime, until: datetime, horizon: Horizon) -> _Near:
-        """Return the openings of *horizon* near an instant, by window."""
+    def near(self, now: datetime, gap: timedelta, horizon: Horizon, work: Work) -> Steps[_Near]:
+        """Return the openings of *horizon* no more than a *gap* away from *now*, by window."""
         known = self._near
-        if known is None or known[0] is not horizon or known[1:3] != (since, until):
+        if known is None or known[0] is not horizon or not known[1] <= now < known[2]:
             found: _Near = {}
-            for opening in horizon.near(since, until):
+            for opening in horizon.near(now - gap, now + gap):
                 found.setdefault(opening.window, []).append(opening)
+                work.add()
+                if work.is_much():
+                    yield
+            before, after = horizon.between_edges(now - gap), horizon.between_edges(now + gap)
+            since = max(before[0] + gap, after[0] - gap)
+            until = min(before[1] + gap, after[1] - gap)
             known = self._near = (horizon, since, until, found)
         return known[3]
 
-    def _windows_for(self, repository: str) -> tuple[str, ...]:
-        """Return the windows that are for a repository, sorted."""
-        found = set(self._named.get(repository, ()))
-        for patterns, names in self._matching.items():
-            if patterns.matches(repository):
-                found |= names
-        # Thousands of repositories may have the same thousand windows: keep one copy in memory.
-        ordered = tuple(sorted(found))
-        return self._shared.setdefault(ordered, ordered)
+    def windows_for(self, repository: str, work: Work) -> tuple[str, ...]:
+        """Return the windows that are for a repository, sorted; same ones are the same object."""
+        known = self._found.get(repository)
+        if known is None:
+            found = self._index.find(repository, work)
+            # Thousands of repositories may have the same thousand windows: keep one copy in memory.
+            ordered = tuple(sorted(found))
+            known = self._shared.setdefault(ordered, ordered)
+            if len(self._found) >= _MOST_REMEMBERED:
+                self._found = {}
+            self._found[repository] = known
+        return known
 
 
 def _remembering(windows: Mapping[str, Window]) -> _Look:
@@ -191,11 +205,26 @@ class Timeline:
     def look_ahead(self, now: datetime) -> None:
         """Compute what questions of the hours after *now* need, so that they find it.
 
-        For a thread that has the time: others may ask meanwhile, since caches are replaced whole.
+        Where much opens or ends at once, the answers from then on take long themselves; so those
+        until the next edge, and from there to the one after it, are found as well. For a thread
+        that has the time: others may ask meanwhile, since caches are replaced whole.
         """
         later = now + AHEAD
-        for each in {id(found): found for found in (self._all, *self._clusters.values())}.values():
-            each.horizon(now - self.merge_gap, max(later + self.merge_gap, self._horizon(later)))
+        start, end = now - self.merge_gap, max(later + self.merge_gap, self._horizon(later))
+        edge = self._all.horizon(start, end).edge_after(now)
+        for at in (now, edge):
+            if at:
+                self.covering(at)
+        for name, each in {
+            id(found): (name, found) for name, found in self._clusters.items()
+        }.values():
+            horizon = each.horizon(start, end)
+            for limit in {self._horizon(now): None, self._horizon(later): None}:
+                horizon.join(self.merge_gap, limit)
+            for at in (now, horizon.edge_after(now)):
+                if at:
+                    self.is_wanted(name, at)
+                    self.holding(name, at)
 
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """Return all openings that meet `[start, end)`, sorted by start, then window."""
@@ -252,32 +281,50 @@ class Timeline:
 
     def holding(self, cluster: str, now: datetime) -> tuple[Opening, ...]:
         """Return the openings that hold repositories of *cluster* at *now*, sorted by start."""
+        return self._holding(cluster, now).openings
+
+    def holding_ids(self, cluster: str, now: datetime) -> frozenset[str]:
+        """Return the ids of the openings that hold repositories of *cluster* at *now*."""
+        return self._holding(cluster, now).ids
+
+    def _holding(self, cluster: str, now: datetime) -> _Holding:
         cluster_windows = self._clusters.get(cluster)
         if cluster_windows is None:
-            return ()
+            return _Holding((), frozenset())
 
-        def find() -> tuple[datetime, datetime, tuple[Opening, ...]]:
+        def find() -> tuple[datetime, datetime, _Holding]:
             horizon = self._around(cluster_windows, now)
-            return *horizon.between_edges(now), _held(horizon.near(now, now), now)
+            held = _held(horizon.near(now, now), now)
+            ids = frozenset(opening.id for opening in held)
+            return *horizon.between_edges(now), _Holding(held, ids)
 
         return cluster_windows.holding.at(now, find)
 
     def desired(self, cluster: str, ids: Iterable[str], now: datetime) -> dict[str, Desired]:
         """Return which of the repositories *ids* of *cluster* are to be paused at *now*."""
+        return result_of(self.desired_in_steps(cluster, ids, now))
+
+    def desired_in_steps(
+        self, cluster: str, ids: Iterable[str], now: datetime
+    ) -> Steps[dict[str, Desired]]:
+        """Return what `desired` does; others may have their turn now and then."""
+        wanted: dict[str, Desired] = {}
         cluster_windows = self._clusters.get(cluster)
         if cluster_windows is None:
-            return {}
-        horizon = self._around(cluster_windows, now)
-        near = cluster_windows.near(now - self.merge_gap, now + self.merge_gap, horizon)
+            return wanted
+        horizon, work = self._around(cluster_windows, now), Work()
+        near = yield from cluster_windows.near(now, self.merge_gap, horizon, work)
         # Many repositories have the same windows, as one object, and thus the same answer.
         answers: dict[int, Desired | None] = {}
-        wanted = {}
         for id_ in ids if near else ():
-            names = cluster_windows.windows_for(id_)
+            names = cluster_windows.windows_for(id_, work)
             if id(names) not in answers:
-                answers[id(names)] = self._desired(names, horizon, now, near)
+                answers[id(names)] = yield from self._desired(names, horizon, now, near, work)
             if answer := answers[id(names)]:
                 wanted[id_] = answer
+            work.add()
+            if work.is_much():
+                yield
         return wanted
 
     def _around(self, cluster_windows: _ClusterWindows, now: datetime) -> Horizon:
@@ -289,23 +336,22 @@ class Timeline:
         return _block(now) + 2 * _BLOCK
 
     def _desired(
-        self, names: tuple[str, ...], horizon: Horizon, now: datetime, near: _Near
-    ) -> Desired | None:
+        self, names: tuple[str, ...], horizon: Horizon, now: datetime, near: _Near, work: Work
+    ) -> Steps[Desired | None]:
         mine = [opening for name in names if name in near for opening in near[name]]
+        work.add(_WORK_OF_AN_ANSWER + len(names) + len(mine))
         held = _held(mine, now)
         holding = held or self._bridging(mine, now)
         if not holding:
             return None
         windows = tuple(sorted({opening.window for opening in holding}))
         rules = [self.windows[name] for name in windows]
-        until = max(opening.end for opening in holding)
-        runs = horizon.runs(names, self.merge_gap, self._horizon(now))
-        end_of_run = runs.end_of(max(opening.pause_from for opening in holding))
+        end, limit = max(opening.end for opening in holding), self._horizon(now)
         return Desired(
             openings=held,
             enforce=any(window.on_drift is OnDrift.ENFORCE for window in rules),
             catch_up=max((window.catch_up for window in rules), key=list(CatchUp).index),
-            until=max(until, end_of_run or until),
+            until=(yield from horizon.end_of_run(names, end, self.merge_gap, limit, work)),
             windows=windows,
             bridged=not held,
         )

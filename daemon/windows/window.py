@@ -5,8 +5,6 @@ No file, no clock, no log. All instants are returned in UTC.
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -15,9 +13,11 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from daemon.windows.dates import DateRange, DateSet
+from daemon.windows.globs import Globs, is_glob
 from daemon.windows.interval import DstEffect, Interval
 from daemon.windows.rules import FIRST, LAST, MARGIN, Rule, intervals
 from daemon.windows.validity import Validity
+from daemon.windows.work import Work
 
 
 class CatchUp(StrEnum):
@@ -44,22 +44,79 @@ class Patterns:
     @property
     def plain(self) -> tuple[str, ...]:
         """The ids that are named without a glob and not excluded."""
-        named = (p for p in self.patterns if not p.startswith("!") and not set(p) & set("*?["))
-        return tuple(p for p in named if self.matches(p))
+        matcher = _Matcher.of(self.patterns)
+        named = (p for p in self.patterns if not (p.startswith("!") or is_glob(p)))
+        return tuple(p for p in named if matcher.matches(p))
+
+    @property
+    def included(self) -> tuple[str, ...]:
+        """The patterns that include."""
+        return tuple(p for p in self.patterns if not p.startswith("!"))
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """The patterns that exclude, without their `!`."""
+        return tuple(p[1:] for p in self.patterns if p.startswith("!"))
 
     def matches(self, repository: str) -> bool:
         """Check whether some pattern includes the id and none excludes it."""
-        included, excluded = _compiled(self.patterns)
-        return bool(included.match(repository)) and not excluded.match(repository)
+        return _Matcher.of(self.patterns).matches(repository)
 
 
-# As many as a file may have windows: with fewer, each repository would compile them all again.
-@lru_cache(maxsize=32_768)
-def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    included = [fnmatch.translate(p) for p in patterns if not p.startswith("!")]
-    excluded = [fnmatch.translate(p[1:]) for p in patterns if p.startswith("!")]
-    nothing = "(?!)"
-    return re.compile("|".join(included) or nothing), re.compile("|".join(excluded) or nothing)
+@dataclass(frozen=True, slots=True)
+class _Matcher:
+    """Patterns, ready to match."""
+
+    included: Globs[bool]
+    excluded: Globs[bool]
+
+    @staticmethod
+    # As many as a file may have windows: with fewer, each repository would need them all again.
+    @lru_cache(maxsize=32_768)
+    def of(patterns: tuple[str, ...]) -> _Matcher:
+        found = Patterns(patterns)
+        included, excluded = (
+            [(p, True) for p in each] for each in (found.included, found.excluded)
+        )
+        return _Matcher(Globs(included), Globs(excluded))
+
+    def matches(self, repository: str) -> bool:
+        return any(self.included.find(repository)) and not any(self.excluded.find(repository))
+
+
+def _any_of(globs: Iterable[str]) -> Globs[bool]:
+    return Globs((glob, True) for glob in globs)
+
+
+class PatternIndex:
+    """Names, such as those of windows, by the patterns that they have."""
+
+    def __init__(self, items: Iterable[tuple[Patterns, str]]) -> None:
+        """Take pairs of patterns and a name."""
+        names: dict[Patterns, set[str]] = {}
+        for patterns, name in items:
+            names.setdefault(patterns, set()).add(name)
+        self._included = Globs(
+            (glob, (number, found))
+            for number, (patterns, found) in enumerate(names.items())
+            for glob in patterns.included
+        )
+        # Few have any, and none of the others needs to be asked.
+        self._excluded = {
+            number: _any_of(patterns.excluded)
+            for number, patterns in enumerate(names)
+            if patterns.excluded
+        }
+
+    def find(self, repository: str, work: Work) -> set[str]:
+        """Return the names whose patterns match, and count what had to be tried."""
+        found: set[str] = set()
+        for number, names in self._included.find(repository, work):
+            excluded = self._excluded.get(number)
+            if excluded is None or not any(excluded.find(repository, work)):
+                found |= names
+            work.add(len(names))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +226,11 @@ class Window:
             return []
         every = replace(self, skipped=frozenset()).openings(start, end)
         return [opening for opening in every if opening.start in self.skipped]
+
+    def cancelled_after(self, now: datetime) -> list[Opening]:
+        """Return the openings that a person cancelled and that would not be over at *now*."""
+        until = max(self.skipped, default=now) + timedelta.resolution
+        return [o for o in self.cancelled(now, max(until, now)) if o.end > now]
 
     def _by_hand(self, end: datetime) -> list[Interval]:
         """Return what people added before *end*, whenever it is over."""

@@ -57,3 +57,7 @@ IDLE_GROWTH_OF_DESCRIPTORS = Goal(1, "files")
 IDLE_WRITTEN = Goal(0, "bytes")
 IDLE_LEDGER_FILES_CHANGED = Goal(0, "files")
 THREADS = Goal(12, "threads")
+
+PAGE_OF_1 = Goal(50, "ms")
+PAGE_OF_10000 = Goal(250, "ms")
+PAGE_SIZE = Goal(300, "kB")

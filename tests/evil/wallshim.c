@@ -2,6 +2,8 @@
  *
  * LD_PRELOAD=wallshim.so WALLSHIM=FILE: eight bytes, a double. CLOCK_MONOTONIC, CLOCK_BOOTTIME and
  * every wait stay true, as they do when somebody sets a machine's clock.
+ *
+ * With WALLSHIM_AT=SECONDS it stands still at that instant instead.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,14 +16,17 @@
 #include <unistd.h>
 
 static volatile double *offset;
+static time_t standing;
 static int (*real_gettime)(clockid_t, struct timespec *);
 
 __attribute__((constructor)) static void prepare(void)
 {
 	const char *path = getenv("WALLSHIM");
+	const char *at = getenv("WALLSHIM_AT");
 	int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
 	real_gettime = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+	standing = at ? (time_t)atoll(at) : 0;
 	if (file < 0)
 		return;
 	void *shared = mmap(NULL, sizeof(double), PROT_READ, MAP_SHARED, file, 0);
@@ -35,8 +40,15 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 	if (!real_gettime)
 		prepare();
 	int failed = real_gettime(clock, now);
-	if (failed || !offset || (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE))
+	if (failed || (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE))
 		return failed;
+	if (standing) {
+		now->tv_sec = standing;
+		now->tv_nsec = 0;
+		return 0;
+	}
+	if (!offset)
+		return 0;
 	double whole = floor(*offset);
 	now->tv_sec += (time_t)whole;
 	now->tv_nsec += (long)((*offset - whole) * 1e9);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import struct
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 _SOURCE = Path(__file__).with_name("wallshim.c")
@@ -32,6 +33,10 @@ class WallClock:
         if not self.is_available:
             return {}
         return {"LD_PRELOAD": str(self._library), "WALLSHIM": str(self._file)}
+
+    def standing_at(self, instant: datetime) -> dict[str, str]:
+        """Return the environment of a process for which it is that instant, and stays so."""
+        return {"LD_PRELOAD": str(self._library), "WALLSHIM_AT": str(int(instant.timestamp()))}
 
     @property
     def offset_s(self) -> float:

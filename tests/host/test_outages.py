@@ -86,9 +86,13 @@ class Case:
 def state(look: Look, now: datetime) -> State:
     """Return what is shown at *now*."""
     view = look(now)
-    wanted, pending = wanted_now(TIMELINE, view, now)
+    found = wanted_now(TIMELINE, view, now)
     cluster = ClusterState(
-        "dr", len(view.records), 0.0, None, wanted=wanted, pending=pending, is_up=False
+        *("dr", len(view.records), 0.0, None),
+        wanted=found.wanted,
+        pending=found.pending,
+        is_up=False,
+        by_window=found.windows,
     )
     return State(
         (cluster,),

@@ -43,7 +43,7 @@ def schedules(start: float, end: float) -> str:
 
 
 def prepare(box: Box) -> None:
-    """Install as the README does, with the password as a credential of systemd."""
+    """Install as the README says, with the password as a credential of systemd."""
     box.install()
     box.place("/etc/systemd/system/simulator.service", SIMULATOR)
     box.place("/etc/systemd/system/cbmaintd.service.d/secrets.conf", DROP_IN)

@@ -68,7 +68,7 @@ def test_exposure_is_at_most_1_5() -> None:
 
 
 def test_the_unit_keeps_its_promises() -> None:
-    """Start, reload, restart and limits are what the README tells administrators."""
+    """Start, reload, restart and limits are what the manual tells administrators."""
     unit = settings("Unit")
     service = settings("Service")
 

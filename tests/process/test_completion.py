@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.reading.process import load
 from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
@@ -78,6 +79,7 @@ def completed(file: Path, line: str) -> list[str]:
         ("cbmaintd why prod/", ["prod/archive", "prod/orders"]),
         ("cbmaintd completion f", ["fish"]),
         ("cbmaintd help cal", ["calendar"]),
+        ("cbmaintd manual trou", ["troubleshooting"]),
         ("cbmaintd close n", ["now-open"]),
     ],
 )
@@ -114,6 +116,24 @@ def test_what_the_ledger_knows_completes(file: Path) -> None:
     assert completed(file, "cbmaintd why prod/s") == ["prod/seen-once"]
 
 
+def test_what_is_skipped_completes_its_undoing(file: Path) -> None:
+    """`unskip` offers windows with a skipped opening, and those openings; `skip` the others."""
+    (day,) = completed(file, "cbmaintd skip nightly --opening ")
+    now = datetime.now(UTC)
+    url = f"sqlite:///{file.parent}/ledger.db"
+    settings = load(file, environ={}, check_secrets=False)
+    (opening,) = settings.windows["nightly"].openings(now, now + timedelta(days=1))
+    with open_ledger(url, Access.DAEMON) as ledger:
+        ledger.add_override(
+            Override(OverrideKind.SKIP, "nightly", opening.start, None, now, "me@here")
+        )
+
+    assert completed(file, "cbmaintd unskip n") == ["nightly"]
+    assert completed(file, "cbmaintd unskip nightly --opening ") == [day]
+    assert completed(file, "cbmaintd unskip night-2 --opening ") == []
+    assert completed(file, "cbmaintd skip nightly --opening ") == []
+
+
 SLOW = frozenset(
     (
         *("apprise", "apscheduler", "asyncio", "holidays", "httptools", "icalendar", "psycopg"),
@@ -130,6 +150,7 @@ SLOW = frozenset(
         ("cbmaintd why prod/", SLOW | {"pydantic"}),
         ("cbmaintd close ", SLOW),
         ("cbmaintd skip nightly --opening ", SLOW),
+        ("cbmaintd unskip nightly --opening ", SLOW),
     ],
 )
 def test_nobody_waits_for_what_is_not_needed(file: Path, line: str, never: frozenset[str]) -> None:

@@ -6,12 +6,13 @@ The contracts of imports stand in pyproject.toml; here is what import-linter can
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import manual
 
 ROOT = Path(__file__).parents[2]
 CORE = sorted(
@@ -95,10 +96,8 @@ def test_a_package_can_be_overlooked(package: Path) -> None:
 
 
 def test_the_manual_lists_the_packages() -> None:
-    """The table of packages in the README is their docstrings, word for word, and complete."""
-    rows = re.findall(
-        r"^\| `([a-z/]+)/` \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE
-    )
+    """The manual's table of packages is their docstrings, word for word, and complete."""
+    rows = [(name.strip("`/"), meaning) for name, meaning in manual.table("building", "package")]
     documented = {
         path: ast.get_docstring(ast.parse((ROOT / "daemon" / path / "__init__.py").read_text()))
         for package in packages()

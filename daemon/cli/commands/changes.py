@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from daemon.cli import output, places, schedule
-from daemon.cli.commands.wait import Goal, wait_for
+from daemon.cli.commands.wait import held_for, until_resumed
 from daemon.cli.instants import read_future, read_instant
 from daemon.cli.reports.times import format_argument, format_local, format_until, span
 from daemon.cli.schedule import Schedule
@@ -41,13 +41,16 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         now, kind = datetime.now(UTC), OverrideKind(args.verb)
         decided = _decide(args, planned, now)
         by, reason = schedule.person(environ), args.reason or ""
+        waits = getattr(args, "wait", False)
+        # The daemon may be faster than the first look.
+        held = held_for(ledger, args.name) if waits else []
         for opening, end in decided:
             ledger.add_override(Override(kind, opening.window, opening.start, end, now, by, reason))
         for opening, end in decided:
             output.say(_sentence(kind, opening, end, now))
         schedule.warn_if_alone(ledger)
-        if getattr(args, "wait", False):
-            wait_for(ledger, schedule.refreshed(ledger, planned), args.name, Goal.RESUMED)
+        if waits:
+            until_resumed(ledger, schedule.refreshed(ledger, planned), args.name, held=held)
     return 0
 
 
@@ -121,8 +124,7 @@ def _next_to_skip(window: Window, planned: Schedule, now: datetime) -> Opening:
 
 
 def _to_unskip(window: Window, text: str | None, planned: Schedule, now: datetime) -> Opening:
-    until = max(window.skipped, default=now) + timedelta.resolution
-    found = [o for o in window.cancelled(now, max(until, now)) if o.end > now]
+    found = window.cancelled_after(now)
     if text is not None:
         found = _named(found, text, _instant(window, text, planned))
     if len(found) == 1:

@@ -50,7 +50,7 @@ def _drafted(args: argparse.Namespace, environ: Mapping[str, str]) -> str:
 
     where = {"url": args.url} if args.url else {"discover": args.discover}
     # Wherever the file is put, it finds these.
-    password_file = str(Path(args.password_file).absolute())
+    password_file = _secret(args.password_file, environ)
     ca_file = str(Path(args.ca_file).absolute()) if args.ca_file else None
     keys = {**where, "username": args.username, "password_file": password_file}
     source, zone, now = draft.Source(keys, ca_file), _zone(environ), datetime.now(UTC)
@@ -60,6 +60,19 @@ def _drafted(args: argparse.Namespace, environ: Mapping[str, str]) -> str:
     if not isinstance(answer, Inventory):
         raise answer
     return draft.draft(source, answer, zone, now)
+
+
+def _secret(file: str, environ: Mapping[str, str]) -> str:
+    """Return how the file names a secret: a credential of systemd by its name, else by its path.
+
+    The unit's user cannot read the folder in which an administrator keeps credentials.
+    """
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    if folder:
+        credential = Path(folder, file)
+        if credential.parent == Path(folder) and credential.is_file():
+            return credential.name
+    return str(Path(file).absolute())
 
 
 def _cluster(text: str, environ: Mapping[str, str]) -> ClusterSettings:

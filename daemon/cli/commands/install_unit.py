@@ -1,4 +1,4 @@
-"""`cbmaintd install-unit`: put units, an example file and the man page where they belong."""
+"""`cbmaintd install-unit`: put units, an example file and the man pages where they belong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from daemon.cli import manual, output, places
+from daemon.cli import output, places
+from daemon.cli.manual import man_pages
 from daemon.cli.shipped import EXAMPLE, shipped
 from daemon.errors import HostError, UsageError
 
@@ -16,6 +17,9 @@ UNIT, ON_FAILURE = "cbmaintd.service", "cbmaintd-failure@.service"
 SHIPPED_PROGRAM = "/opt/cbmaintd/bin/cbmaintd"
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108  # named, not used
 """What the unit cannot see (ProtectHome, PrivateTmp)."""
+
+_DIVIDES = " ;'\"\\"
+"""Of what is printable, that which ends or joins words in a unit."""
 
 NEXT = """\
 what to do now:
@@ -48,20 +52,26 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     named = args.config or environ.get("CBMAINTD_CONFIG") or places.SYSTEM_CONFIG
     config = Path(named).absolute()
-    if not str(config).isprintable():
-        raise UsageError(f"{config}: a unit cannot name such a path")
-    program = _program()
+    program = Path(sys.prefix, "bin", "cbmaintd")
+    for path in (config, program):
+        if not str(path).isprintable():
+            raise UsageError(f"{path}: a unit cannot name such a path")
     unit = _unit(program, config)
+    refusal = _why_not(program)
     if args.print:
         output.write(unit)
+        if refusal:
+            output.warn(f"cbmaintd: this unit would not be installed: {refusal}")
         return 0
+    if refusal:
+        raise UsageError(refusal)
     root = Path(args.root or "/")
-    units = root / "etc/systemd/system"
+    units, manuals = root / "etc/systemd/system", root / "usr/local/share/man"
     files = (
         _File(units / UNIT, unit),
         _File(units / ON_FAILURE, shipped(f"systemd/{ON_FAILURE}")),
         _File(root / config.relative_to("/"), shipped(EXAMPLE), is_example=True),
-        _File(root / "usr/local/share/man/man1/cbmaintd.1", manual.page()),
+        *(_File(manuals / man_pages.place(n), make()) for n, make in man_pages.MAKERS.items()),
     )
     try:
         secrets = root / "etc/cbmaintd/secrets"
@@ -78,26 +88,36 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _program() -> Path:
-    """Return the command of the environment in which this runs."""
-    program = Path(sys.prefix, "bin", "cbmaintd")
+def _why_not(program: Path) -> str:
+    """Return why no service could start the command of this environment; empty if one could."""
     if not program.exists():
-        raise UsageError(
+        return (
             f"{program}: there is no command here; install cbmaintd into an environment of its own,"
-            " as the README says, and run this from there"
+            " as `cbmaintd manual installing` says, and run this from there"
         )
     hidden = next((top for top in HIDDEN if program.is_relative_to(top)), None)
     if hidden:
-        raise UsageError(
-            f"{program}: a service does not see {hidden}; install into /opt/cbmaintd, as the README"
-            " says, and run this from there"
+        return (
+            f"{program}: a service does not see {hidden}; install into /opt/cbmaintd, as"
+            " `cbmaintd manual installing` says, and run this from there"
         )
-    return program
+    return ""
 
 
 def _unit(program: Path, config: Path) -> str:
-    unit = shipped(f"systemd/{UNIT}").replace(SHIPPED_PROGRAM, str(program))
-    return unit.replace(str(places.SYSTEM_CONFIG), str(config))
+    unit = shipped(f"systemd/{UNIT}").replace(f"={SHIPPED_PROGRAM} ", f"={_word(program)} ")
+    named = f"--config {places.SYSTEM_CONFIG} "
+    # In an argument, other than in the name of the program, systemd also replaces variables.
+    return unit.replace(named, f"--config {_word(config).replace('$', '$$')} ")
+
+
+def _word(path: Path) -> str:
+    """Return *path* as one word of a line of a unit: no specifier, no second argument."""
+    text = str(path).replace("%", "%%")
+    if not set(text) & set(_DIVIDES):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _written(file: _File) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 
 from daemon.cli import output, places, schedule
-from daemon.cli.commands.wait import Goal, wait_for
+from daemon.cli.commands.wait import until_paused
 from daemon.cli.instants import read_future
 from daemon.cli.reports.times import format_until
 from daemon.cli.repository_names import parse_repository_name
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             output.warn(f"cbmaintd: that is longer than max_pause ({limit}) allows")
         schedule.warn_if_alone(ledger)
         if args.wait:
-            wait_for(ledger, schedule.refreshed(ledger, planned), decision.window, Goal.PAUSED)
+            until_paused(ledger, schedule.refreshed(ledger, planned), decision.window)
     return 0
 
 

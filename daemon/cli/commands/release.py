@@ -64,11 +64,15 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     found = schedule.read_settings(args, environ)
     url = places.find_ledger(args, environ, found)
     with open_without_daemons(url, CLAIM_FOR) as ledger:
-        records = _selected(ledger.records(), patterns)
+        all_records = ledger.records()
+        records = _selected(all_records, patterns)
+        left = {r.key for r in all_records if r.backup_due} - {r.key for r in records}
         if not records:
             output.say("Nothing is held.")
+            _print_owed(left)
             return 0
         ended = _release(records, ledger, found, environ)
+        _print_owed(ended.owed | left)
         with suppress(LedgerError):
             # Only a hint: failing to print it must not look as if nothing had been resumed.
             _print_again(ended, schedule.wanted(found, ledger, environ).timeline)
@@ -103,11 +107,12 @@ def _listed(names: Sequence[object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """What became of everything that was to be resumed."""
+    """What became of everything that was to be resumed, and which backups are `owed`."""
 
     now: datetime
     results: list[Result]
     suspected: dict[RepositoryKey, datetime]
+    owed: set[RepositoryKey]
     unrecorded: str | None
     lacks_secrets: bool
 
@@ -181,8 +186,10 @@ def _ended(
 ) -> _Ended:
     results = [_unknown(record) for record in records if record.key.cluster not in clusters]
     suspected: dict[RepositoryKey, datetime] = {}
+    owed = {r.key for r in records if r.backup_due and r.key.cluster not in clusters}
     for rescue in rescues:
         results += rescue.results()
+        owed.update(rescue.owed())
         suspected |= rescue.suspected(now)
     unrecorded = next((rescue.ledger_error for rescue in rescues if rescue.ledger_error), None)
     files = [cluster.password_file for cluster in clusters.values() if cluster.password_file]
@@ -190,6 +197,7 @@ def _ended(
         now=now.wall,
         results=sorted(results, key=lambda result: result.key),
         suspected=suspected,
+        owed=owed,
         unrecorded=unrecorded,
         lacks_secrets=not all(file.exists() for file in files),
     )
@@ -211,6 +219,15 @@ def _print(ended: _Ended) -> None:
         _note(
             f"A lost call may still pause {names} until {until:%H:%M:%S %Z};"
             " run cbmaintd release again after that."
+        )
+
+
+def _print_owed(owed: set[RepositoryKey]) -> None:
+    """Print which backups nobody has started: a resume alone makes none."""
+    if owed:
+        _note(
+            f"Backups still to be started: {len(owed)} ({_listed(sorted(owed))})."
+            " The next daemon on this ledger starts them; without one start them by hand."
         )
 
 

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as ProgressBar
+from rich.table import Column
 
 from daemon.cli import output, places, schedule
 from daemon.cli.reports.tables import console
@@ -24,7 +26,7 @@ from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.windows.timeline import ahead
 from daemon.windows.window import Opening, window_of
-from daemon.wording import enumerated
+from daemon.wording import enumerated, printable
 
 WAIT_AT_MOST = timedelta(minutes=2)
 """How long it waits unless told otherwise: by then a cluster that answers was asked several times.
@@ -55,6 +57,7 @@ class Look:
 class Watch(Protocol):
     """What is waited for, and how long."""
 
+    name: str
     goal: Goal
     deadline: datetime
 
@@ -74,59 +77,94 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
         planned = schedule.in_force(ledger, environ)
         planned.window(args.name)
-        goal = Goal(args.goal) if args.goal else None
-        wait_for(ledger, planned, args.name, goal, args.timeout)
+        standing = read_standing(ledger, planned)
+        is_over = not standing.holding(args.name) and bool(_held(standing.records, args.name))
+        # What comes next: the resume, if it is not open and something is held.
+        goal = Goal(args.goal or (Goal.RESUMED if is_over else Goal.PAUSED))
+        wait = until_paused if goal is Goal.PAUSED else until_resumed
+        wait(ledger, planned, args.name, timeout=args.timeout)
     return 0
 
 
-def wait_for(
-    ledger: Ledger,
-    planned: Schedule,
-    name: str,
-    goal: Goal | None = None,
-    timeout: timedelta | None = None,
+def until_paused(
+    ledger: Ledger, planned: Schedule, name: str, *, timeout: timedelta | None = None
 ) -> None:
-    """Wait until all that the window *name* is for is paused, or is resumed.
-
-    Without a *goal* that is what comes next: the resume, if it is not open and something is held.
+    """Wait until all that the window *name* is for is paused.
 
     Raises:
         HostError: it is not so in time; names what is not.
 
     """
-    standing = read_standing(ledger, planned)
-    is_over = not standing.holding(name) and bool(_held(standing, name))
-    goal = goal or (Goal.RESUMED if is_over else Goal.PAUSED)
-    begin = standing.now
-    if goal is Goal.PAUSED:
-        watch: Watch = PauseWatch(name, begin + (timeout or WAIT_AT_MOST))
-    else:
-        ends = [opening.end for opening in standing.holding(name)]
-        end = begin + timeout if timeout else max([begin, *ends]) + WAIT_AT_MOST
-        watch = ResumeWatch(name, end)
-    _follow(ledger, planned, watch)
+    deadline = datetime.now(UTC) + (timeout or WAIT_AT_MOST)
+    _follow(ledger, planned, PauseWatch(name, deadline))
+
+
+def until_resumed(
+    ledger: Ledger,
+    planned: Schedule,
+    name: str,
+    *,
+    timeout: timedelta | None = None,
+    held: Iterable[str] = (),
+) -> None:
+    """Wait until nothing is held any more for the window *name*, which may still have to end.
+
+    What was *held* before that may be resumed by now, and is told as such.
+
+    Raises:
+        HostError: it is not so in time; names what is not.
+
+    """
+    now = datetime.now(UTC)
+    ends = [opening.end for opening in read_standing(ledger, planned).holding(name)]
+    deadline = now + timeout if timeout else max([now, *ends]) + WAIT_AT_MOST
+    _follow(ledger, planned, ResumeWatch(name, deadline, seen=set(held)))
+
+
+def held_for(ledger: Ledger, name: str) -> list[str]:
+    """Name the repositories that are held for a window. Raises LedgerError."""
+    return [str(record.key) for record in _held(ledger.records(), name)]
 
 
 def _follow(ledger: Ledger, planned: Schedule, watch: Watch) -> None:
     """Look until it is so; what can never be so is said at once."""
     said: set[Pending] = set()
-    with ProgressBar(transient=True, disable=not console(stderr=True).is_terminal) as progress:
-        bar = progress.add_task(f"until {watch.goal}", total=None)
+    with _progress_bar() as progress:
+        bar = progress.add_task(f"{watch.name} {watch.goal}", total=None, count="", why="")
         while True:
             planned = schedule.refreshed(ledger, planned)
             found = watch.look(read_standing(ledger, planned))
             total = found.done + len(found.pending)
-            progress.update(bar, total=total or None, completed=found.done)
+            why = found.pending[0].why if found.pending else ""
+            count = f"{found.done} of {total}"
+            progress.update(
+                bar, total=total or None, completed=found.done, count=count, why=printable(why)
+            )
             if not found.pending:
                 break
             final = {pending for pending in found.pending if pending.is_final}
+            if len(final) == len(found.pending) or datetime.now(UTC) >= watch.deadline:
+                raise HostError(f"not {watch.goal}: {_named(found.pending)}")
             for pending in sorted(final - said):
                 output.warn(f"cbmaintd: {pending}: {pending.why}")
             said |= final
-            if len(final) == len(found.pending) or datetime.now(UTC) >= watch.deadline:
-                raise HostError(f"not {watch.goal}: {_named(found.pending)}")
             time.sleep(LOOK_EVERY_S)
     output.say(found.summary)
+
+
+def _progress_bar() -> ProgressBar:
+    """Return what shows in a terminal how far it is, and what it waits for."""
+    out = console(stderr=True)
+    # Whoever pages or redirects stdout sees it all the same, and nothing of it stays.
+    return ProgressBar(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[count]}"),
+        TextColumn("{task.fields[why]}", markup=False, table_column=Column(no_wrap=True)),
+        console=out,
+        transient=True,
+        disable=not out.is_terminal,
+    )
 
 
 def _named(pending: Iterable[Pending]) -> str:
@@ -137,12 +175,10 @@ def _named(pending: Iterable[Pending]) -> str:
     return f"{enumerated(map(str, found))} ({'; '.join(why[:REASONS_SHOWN])}{more})"
 
 
-def _held(standing: Standing, name: str) -> list[Record]:
+def _held(records: Iterable[Record], name: str) -> list[Record]:
     """Return what is held for any opening of a window."""
     return [
-        record
-        for record in standing.records
-        if record.is_hold and name in map(window_of, record.openings)
+        record for record in records if record.is_hold and name in map(window_of, record.openings)
     ]
 
 
@@ -196,7 +232,9 @@ class PauseWatch:
         if not found.wanted:
             return f"there is nothing to pause: nothing matches on {enumerated(found.empty)}"
         names = sorted(
-            str(record.key) for record in _held(standing, self.name) if record.phase is Phase.PAUSED
+            str(record.key)
+            for record in _held(standing.records, self.name)
+            if record.phase is Phase.PAUSED
         )
         parts = [f"{found.paused - found.elsewhere} paused: {enumerated(names)}".rstrip(": ")]
         if found.elsewhere:
@@ -217,7 +255,7 @@ class ResumeWatch:
 
     def look(self, standing: Standing) -> Look:
         """Return how far it is. Raises HostError if no daemon runs."""
-        openings, held = standing.holding(self.name), _held(standing, self.name)
+        openings, held = standing.holding(self.name), _held(standing.records, self.name)
         names = {str(record.key) for record in held}
         self.seen |= names
         why = self._why(openings)
@@ -233,11 +271,13 @@ class ResumeWatch:
             pending = [Pending(self.name, None, why)]
         if pending:
             _refuse_alone(standing, self.goal, pending)
-        done = sorted(self.seen - names)
-        shared = {str(record.key) for record in standing.records if record.is_hold} & set(done)
-        said = f"{len(done)} resumed: {enumerated(done)}" if done else "nothing is held"
+        done = self.seen - names
+        shared = {str(record.key) for record in standing.records if record.is_hold} & done
+        resumed = sorted(done - shared)
+        parts = [f"{len(resumed)} resumed: {enumerated(resumed)}"] if resumed else []
         if shared:
-            said = f"{said}; of these other windows still hold {enumerated(sorted(shared))}"
+            parts.append(f"paused for other windows: {enumerated(sorted(shared))}")
+        said = "; ".join(parts) or "nothing is held"
         return Look(len(done), pending, f"{self.name}: {said}")
 
     def _why(self, openings: list[Opening]) -> str:

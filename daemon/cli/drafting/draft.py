@@ -38,7 +38,8 @@ _NO_TEXT = frozenset({"true", "false", "null"})
 """What is no name in YAML; as little as a number is."""
 
 HEAD = """\
-# schedules.yaml for cbmaintd, as {place} suggests it on {now:%Y-%m-%d}.
+# schedules.yaml for cbmaintd, suggested on {now:%Y-%m-%d} by
+# {place}
 # No planned run falls into a window. Change what you like, and then:
 #   cbmaintd -c FILE check --online      every fault, and what clusters say
 #   cbmaintd -c FILE calendar --impact   what opens when, what that costs
@@ -54,7 +55,7 @@ clusters:
 
 _OPTIONS = """\
     # pause_before: 15m   # pause earlier, so that running tasks drain
-    # catch_up: missed    # after the resume one backup, if one fell due meanwhile
+    # catch_up: missed    # after the resume one backup, if one fell due
 """
 
 

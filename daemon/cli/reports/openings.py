@@ -20,11 +20,15 @@ COLUMNS = (
 
 
 def summaries(notes: Iterable[ProgressNote]) -> list[OpeningSummary]:
-    """Return what became of the openings that *notes* are about, the oldest first."""
+    """Return what became of the openings that *notes* are about, the oldest first.
+
+    What was paused for early, and cancelled before it began, was no opening.
+    """
     of_opening: dict[tuple[datetime, str], list[ProgressNote]] = {}
     for note in notes:
         of_opening.setdefault((note.start, note.window), []).append(note)
-    return [summarize(of_opening[key]) for key in sorted(of_opening)]
+    found = (summarize(of_opening[key]) for key in sorted(of_opening))
+    return [each for each in found if each.start < each.end]
 
 
 def document(found: OpeningSummary, zone: ZoneInfo) -> dict[str, Any]:
@@ -43,7 +47,7 @@ def sentence(found: OpeningSummary, zone: ZoneInfo, now: datetime) -> str:
     """Return one as a line: `night Mon 2026-11-23 22:00 CET to 02:00: 6 of 6 paused in 0.2 s`."""
     start, end = found.start.astimezone(zone), found.end.astimezone(zone)
     until = f"{end:%H:%M %Z}" if end.date() == start.date() else f"{end:%a %F %H:%M %Z}"
-    verb = "to" if found.end <= now else "open until"
+    verb = "open until" if found.start <= now < found.end else "to"
     when = f"{start:%a %F %H:%M} {verb} {until}"
     return f"{found.window} {when}: {outcome(summary_json(found), is_over=found.end <= now)}"
 

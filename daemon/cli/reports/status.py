@@ -19,9 +19,8 @@ from daemon.cli.reports.tables import (
 from daemon.cli.reports.times import format_local, span
 from daemon.core.progress import Progress
 from daemon.core.record import Record
-from daemon.core.shares import LONGEST_SKEW
 from daemon.ledger.state import Member
-from daemon.monitoring.status import Skipped, StatusReport, is_overdue
+from daemon.monitoring.status import Skipped, StatusReport, is_overdue, member_problems
 from daemon.windows.window import Opening
 from daemon.wording import enumerated
 
@@ -120,24 +119,15 @@ def _owed(status: StatusReport) -> Iterator[Text]:
 def _members(members: Sequence[Member], width: int | None) -> _Table:
     rows = []
     for member in members:
-        problems = ", ".join(_problems_of(member))
+        problems = ", ".join(member_problems(member))
         cells = (
-            f"{member.host} pid {member.pid}",
+            member.name,
             str(member.clusters),
             f"{member.age.total_seconds():.1f} s ago, lease {span(member.lease)}",
             member.version,
         )
         rows.append((Row(cells, problems, "bold red" if problems else ""), 1))
     return _table(("DAEMON", "CLUSTERS", "HEARD OF", "VERSION"), rows, width)
-
-
-def _problems_of(member: Member) -> Iterator[str]:
-    if not member.is_live:
-        yield "silent: its clusters go to the others"
-    elif not member.agrees:
-        yield "its file is not the one in force: cbmaintd apply"
-    if member.is_live and abs(member.skew) > LONGEST_SKEW:
-        yield f"its clock is {member.skew.total_seconds():+.0f} s off, so it pauses nothing new"
 
 
 def _openings(status: StatusReport, width: int | None) -> _Table:
@@ -187,7 +177,7 @@ def _coming(status: StatusReport, opening: Opening) -> str:
 
 def _cancelled(skipped: Skipped) -> Row:
     opening = skipped.opening
-    when = f"not {format_local(opening.local_start)}; {words(skipped)}"
+    when = f"not {format_local(opening.local_start)}; {words(skipped).removeprefix('skipped ')}"
     return Row((opening.window, "skipped", "", when), style="dim")
 
 

@@ -27,40 +27,45 @@ def _run(verb: argparse.ArgumentParser) -> None:
 
 
 def _check(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("file", metavar="FILE", nargs="?", type=filled, help="instead of -c")
-    verb.add_argument("--online", action="store_true", help="also ask every cluster")
-    verb.add_argument(
+    looks = verb.add_argument_group("what it looks at")
+    looks.add_argument("file", metavar="FILE", nargs="?", type=filled, help="instead of -c")
+    looks.add_argument("--online", action="store_true", help="also ask every cluster")
+    looks.add_argument(
         "--without-secrets",
         action="store_true",
         help="leave secret files and variables unread, as in CI and on laptops",
     )
-    verb.add_argument("--strict", action="store_true", help="exit 1 if there are warnings")
-    verb.add_argument("--output", choices=("text", "json"), default="text", help="how to print it")
+    says = verb.add_argument_group("how it answers")
+    says.add_argument("--strict", action="store_true", help="exit 1 if there are warnings")
+    says.add_argument("--output", choices=("text", "json"), default="text", help="how to print it")
 
 
 def _calendar(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--from", dest="start", metavar="T", help="from this time on; default: now")
-    verb.add_argument(
+    which = verb.add_argument_group("which openings")
+    which.add_argument("--from", dest="start", metavar="T", help="from this time on; default: now")
+    which.add_argument(
         "--days", type=count, default=14, metavar="N", help="so many days; default 14"
     )
-    verb.add_argument(
+    which.add_argument(
         "--window", action="append", metavar="W", help="only this one; may be repeated"
     )
-    verb.add_argument(
-        "--output", choices=(*OUTPUTS, "ics"), default="table", help="how to print it"
-    )
-    verb.add_argument(
+    more = verb.add_argument_group("what else to find out about them")
+    more.add_argument(
         "--impact",
         action="store_true",
         help="ask the clusters which runs will be lost, and how long no backup is made",
     )
-    verb.add_argument(
+    more.add_argument(
         "--against",
         type=filled,
         metavar="OLD.yaml",
         help="show which openings appear, vanish or move from that file to this one",
     )
-    verb.add_argument(
+    says = verb.add_argument_group("how it answers")
+    says.add_argument(
+        "--output", choices=(*OUTPUTS, "ics"), default="table", help="how to print it"
+    )
+    says.add_argument(
         "--exit-code", action="store_true", help="with --against: exit 3 if anything differs"
     )
 
@@ -92,20 +97,23 @@ def _wait(verb: argparse.ArgumentParser) -> None:
 
 
 def _history(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "--since", metavar="T", help="from this time, or so long ago, as 2h; default 14d"
-    )
-    verb.add_argument("--until", metavar="T", help="up to this time, or so long ago")
-    verb.add_argument("--repository", metavar="C/R", help="only this one")
-    verb.add_argument(
-        "--window", action="append", metavar="W", help="only what is about it; may be repeated"
-    )
-    verb.add_argument(
+    about = verb.add_argument_group("what it is about")
+    about.add_argument(
         "--openings", action="store_true", help="one line an opening, as for a change ticket"
     )
-    verb.add_argument("--failed", action="store_true", help="only requests that did not succeed")
-    verb.add_argument("--limit", type=count, metavar="N", help="only the last so many")
-    verb.add_argument(
+    about.add_argument("--failed", action="store_true", help="only requests that did not succeed")
+    about.add_argument("--repository", metavar="C/R", help="only this one")
+    about.add_argument(
+        "--window", action="append", metavar="W", help="only what is about it; may be repeated"
+    )
+    when = verb.add_argument_group("of which time")
+    when.add_argument(
+        "--since", metavar="T", help="from this time, or so long ago, as 2h; default 14d"
+    )
+    when.add_argument("--until", metavar="T", help="up to this time, or so long ago")
+    when.add_argument("--limit", type=count, metavar="N", help="only the last so many")
+    says = verb.add_argument_group("how it answers")
+    says.add_argument(
         "--output", choices=(*OUTPUTS, "csv"), default="table", help="how to print it"
     )
 

@@ -8,8 +8,9 @@ from daemon.cli.verbs.verb import Names, Verb, add_end, add_reason, filled
 
 
 def _open(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("name", metavar="NAME", type=filled, help="of a planned window, or a new one")
-    verb.add_argument(
+    what = verb.add_argument_group("what is opened")
+    what.add_argument("name", metavar="NAME", type=filled, help="of a planned window, or a new one")
+    what.add_argument(
         "--repository",
         action="extend",
         nargs="+",
@@ -17,8 +18,9 @@ def _open(verb: argparse.ArgumentParser) -> None:
         help="what a new one is for, as prod/orders or 'prod/*'; may be repeated",
     )
     add_end(verb, "so long from now, as 2h")
-    add_reason(verb)
-    verb.add_argument("--wait", action="store_true", help="until all of it is paused")
+    also = verb.add_argument_group("also")
+    add_reason(also)
+    also.add_argument("--wait", action="store_true", help="until all of it is paused")
 
 
 def _close(verb: argparse.ArgumentParser) -> None:
@@ -99,6 +101,6 @@ VERBS = (
 """,
         declare=_unskip,
         module="changes",
-        completes={"name": Names.WINDOWS},
+        completes={"name": Names.SKIPPED_WINDOWS, "opening": Names.SKIPPED_OPENINGS},
     ),
 )

@@ -104,6 +104,10 @@ def _completion(verb: argparse.ArgumentParser) -> None:
     )
 
 
+def _manual(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("topic", metavar="TOPIC", nargs="?", help="a page; default: which there are")
+
+
 def _help(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("command", metavar="VERB", nargs="?", help="a command; default: all of them")
 
@@ -168,11 +172,14 @@ VERBS = (
     ),
     Verb(
         "manual",
-        "Print the man page.",
+        "Show a page of the manual, or which there are.",
         examples="""\
-  cbmaintd manual | man -l -                read it
-  cbmaintd manual > /usr/local/share/man/man1/cbmaintd.1
+  cbmaintd manual                           all pages, each with its question
+  cbmaintd manual troubleshooting           one of them
+  cbmaintd manual cbmaintd.1 | man -l -     as man shows it
 """,
+        declare=_manual,
+        completes={"topic": Names.TOPICS},
     ),
     Verb(
         "schema",

@@ -24,10 +24,13 @@ class Names(Enum):
 
     WINDOWS = auto()
     OPEN_WINDOWS = auto()
+    SKIPPED_WINDOWS = auto()
     OPENINGS = auto()
+    SKIPPED_OPENINGS = auto()
     REPOSITORIES = auto()
     TARGETS = auto()
     COMMANDS = auto()
+    TOPICS = auto()
 
 
 def _nothing(_verb: argparse.ArgumentParser) -> None:
@@ -56,14 +59,15 @@ class Verb:
 
 def add_end(verb: argparse.ArgumentParser, meaning: str) -> None:
     """Add `--for` and `--until`, of which one is required."""
-    end = verb.add_mutually_exclusive_group(required=True)
+    group = verb.add_argument_group("until when; one of these is needed")
+    end = group.add_mutually_exclusive_group(required=True)
     end.add_argument("--for", dest="duration", type=length, metavar="D", help=meaning)
     end.add_argument("--until", metavar="T", help="until this time, as 18:00 or 2026-01-31T02:00")
 
 
-def add_reason(verb: argparse.ArgumentParser) -> None:
+def add_reason(group: argparse._ActionsContainer) -> None:
     """Add `--reason`."""
-    verb.add_argument(
+    group.add_argument(
         "--reason",
         type=reason,
         metavar="TEXT",

@@ -18,6 +18,7 @@ from datetime import date
 from functools import lru_cache
 from itertools import chain, islice
 from types import MappingProxyType
+from typing import Self
 
 from daemon.config.days.ics_events import Event, find_events
 from daemon.config.days.ics_rules import Unused, check_work, repetitions, unused
@@ -63,7 +64,10 @@ def all_day_events(text: str) -> CalendarDays:
     except OverflowError:
         raise ValueError(f"line {reading.line}: the event ends beyond the calendar") from None
     if len(ranges) > _DAYS_LIMIT:
-        raise ValueError(f"its events repeat more than {_DAYS_LIMIT} times")
+        raise ValueError(
+            f"line {reading.line}: with the event that begins here there are more than"
+            f" {_DAYS_LIMIT:,} days or repetitions: give its rule an end (UNTIL)"
+        )
     passed_over = {what: tuple(lines) for what, lines in reading.passed_over.items()}
     return CalendarDays(ranges, MappingProxyType(passed_over))
 
@@ -83,10 +87,32 @@ def _check_size(text: str) -> None:
 class _Series:
     """An event of whole days with all days on which it begins, apart from `excluded` ones."""
 
+    line: int
     revision: tuple[int, str]
     span: Span
     days: Mapping[date, None]
     excluded: frozenset[date]
+
+
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    """What the series of one UID, which are equally late revisions, have together.
+
+    `excluded` are the days that one of them excludes, and `common` those that all of them have.
+    """
+
+    revision: tuple[int, str]
+    excluded: frozenset[date]
+    common: frozenset[date]
+
+    @classmethod
+    def of(cls, series: list[_Series]) -> Self | None:
+        """Return what all of *series* have together; None if there are none."""
+        if not series:
+            return None
+        excluded = frozenset[date]().union(*(each.excluded for each in series))
+        common = frozenset(series[0].days).intersection(*(each.days for each in series[1:]))
+        return cls(series[0].revision, excluded, common)
 
     def dropped(self, day: date, event: Event, *, has_rule: bool) -> bool:
         """Check whether a later revision of the series took back what *event* made of a day.
@@ -97,7 +123,7 @@ class _Series:
         """
         if self.revision[0] <= _revision(event)[0]:
             return False
-        return day in self.excluded or (has_rule and day not in self.days)
+        return day in self.excluded or (has_rule and day not in self.common)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +167,15 @@ class _Reading:
             moved = [event for event in moved if _revision(event) > _revision(plain[0])]
         spans = [(event, span) for event in plain if (span := self._span(event))]
         series = [self._series(event, span) for event, span in spans]
-        changes = [change for event in moved if (change := self._change(event, series))]
+        latest = _Latest.of(series)
+        changes = [change for event in moved if (change := self._change(event, latest))]
         for change in changes:
             if change.span:
                 yield change.span.on(change.span.first)
+        changed = _Changed.by(changes)
         for each in series:
-            yield from _placed(each, changes)
+            self.line = each.line
+            yield from changed.placed(each)
 
     def _groups(self, events: Iterable[Event]) -> Iterable[list[Event]]:
         """Return the latest revisions of events, those of one series together.
@@ -190,14 +219,14 @@ class _Reading:
         repeated = (repetitions(event, span, rule) for rule in event.all("RRULE"))
         days = chain([span.first], added, chain.from_iterable(repeated))
         included = dict.fromkeys(day for day in days if day not in excluded)
-        return _Series(_revision(event), span, included, frozenset(excluded))
+        return _Series(event.line, _revision(event), span, included, frozenset(excluded))
 
-    def _change(self, event: Event, series: list[_Series]) -> _Change | None:
-        """Return what an event changes in a *series*; None if a later revision dropped its day."""
+    def _change(self, event: Event, latest: _Latest | None) -> _Change | None:
+        """Return what an event changes in its series; None if a later revision dropped its day."""
         named = event.all("RECURRENCE-ID")[0]
-        day = day_of(date_of(named), zone_of(event)) if series else None
+        day = day_of(date_of(named), zone_of(event)) if latest else None
         has_rule = bool(event.all("RRULE") or event.all("RDATE"))
-        if day and any(each.dropped(day, event, has_rule=has_rule) for each in series):
+        if latest and day and latest.dropped(day, event, has_rule=has_rule):
             self._note(OLDER, event)
             return None
         span = self._span(event)
@@ -210,21 +239,32 @@ class _Reading:
         self.passed_over.setdefault(str(what), []).append(event.line)
 
 
-def _placed(series: _Series, changes: list[_Change]) -> Iterator[DateRange]:
-    """Yield where the days of a series are, apart from those that are changed themselves."""
-    known = [(change.day, change) for change in changes if change.day]
-    later = sorted((each for each in known if each[1].is_of_later), key=lambda each: each[0])
-    changed = {day for day, _ in known}
-    for day in series.days:
-        if day in changed:
-            continue
-        number = bisect_right(later, day, key=lambda each: each[0])
-        if number == 0:
-            yield series.span.on(day)
-            continue
-        since, change = later[number - 1]
-        if change.span:
-            yield change.span.on(day + (change.span.first - since))
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """The `days` of a series that are changed themselves, and changes of `later` ones, in order."""
+
+    days: frozenset[date]
+    later: list[tuple[date, _Change]]
+
+    @classmethod
+    def by(cls, changes: list[_Change]) -> Self:
+        """Return what *changes* change."""
+        known = [(change.day, change) for change in changes if change.day]
+        later = sorted((each for each in known if each[1].is_of_later), key=lambda each: each[0])
+        return cls(frozenset(day for day, _ in known), later)
+
+    def placed(self, series: _Series) -> Iterator[DateRange]:
+        """Yield where the days of a series are, apart from those that are changed themselves."""
+        for day in series.days:
+            if day in self.days:
+                continue
+            number = bisect_right(self.later, day, key=lambda each: each[0])
+            if number == 0:
+                yield series.span.on(day)
+                continue
+            since, change = self.later[number - 1]
+            if change.span:
+                yield change.span.on(day + (change.span.first - since))
 
 
 def _is_cancelled(event: Event) -> bool:

@@ -30,6 +30,10 @@ _CALENDAR, _EVENT = "VCALENDAR", "VEVENT"
 _EVENTS = ([_CALENDAR, _EVENT], [_EVENT])
 """Where an event stands; some files have events alone."""
 
+_RULES = ("RRULE", "EXRULE")
+_RULE_LIMIT, _PARAMETERS_LIMIT = 10_000, 100
+"""How many characters a rule may have, and how many parameters any other property."""
+
 _NAME = re.compile(r"[ \t]*([A-Za-z0-9-]+)[ \t]*[;:]")
 
 UNREADABLE = (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError)
@@ -159,6 +163,8 @@ def _value(line: str) -> str:
 
 
 def _property(number: int, name: str, line: str) -> Property:
+    if len(line) > _RULE_LIMIT if name in _RULES else line.count(";") > _PARAMETERS_LIMIT:
+        raise ValueError(f"line {number}: {name} is too long: no calendar program writes that")
     from icalendar.parser import Contentline  # noqa: PLC0415  # slow to import, used by few files
 
     try:

@@ -14,13 +14,14 @@ from daemon.windows.dates import FIRST_YEAR, LAST_YEAR
 from daemon.windows.recurrence.reader import local_times, read_rrule
 
 RULES_LIMIT = 500
-PERIODS_LIMIT = 1_000_000
-"""How many rules may be followed, and how many of their periods together: it takes seconds."""
+MONTHS_LIMIT = 60_000
+"""How many rules may be followed, and through how many months together: it takes seconds."""
 
 _FIRST = datetime(FIRST_YEAR, 1, 1)  # noqa: DTZ001  # on the event's own clock
 _LAST = datetime(LAST_YEAR, 12, 31, 23, 59, 59)  # noqa: DTZ001
 
-_PERIODS_A_YEAR = {"YEARLY": 1, "MONTHLY": 12, "WEEKLY": 53, "DAILY": 366}
+_FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
+_MONTHS = 12
 
 # RFC 5545, 3.3.10: these "MUST be ignored" in a series of days.
 _OF_THE_CLOCK = ("BYHOUR=", "BYMINUTE=", "BYSECOND=")
@@ -35,21 +36,21 @@ class Unused(StrEnum):
 
 def check_work(events: Iterable[Event]) -> None:
     """Raise ValueError if the rules of *events* of whole days take too long to follow together."""
-    rules = periods = 0
+    rules = months = 0
     for event in events:
         for rule in (*event.all("RRULE"), *event.all("EXRULE")):
             rules += 1
-            periods += _periods(event, rule)
-    if rules > RULES_LIMIT:
-        raise ValueError(
-            f"has {rules:,} rules of repetition (RRULE) of all-day events; at most {RULES_LIMIT:,}"
-            " are read"
-        )
-    if periods > PERIODS_LIMIT:
-        raise ValueError(
-            f"has rules of repetition (RRULE) over more than {PERIODS_LIMIT:,} days, weeks, months"
-            f" and years up to {LAST_YEAR}: give them an end (UNTIL)"
-        )
+            months += _months(event, rule)
+            where = f"line {event.line}: with the event that begins here there are more than"
+            if rules > RULES_LIMIT:
+                raise ValueError(
+                    f"{where} {RULES_LIMIT:,} rules of repetition (RRULE) of all-day events"
+                )
+            if months > MONTHS_LIMIT:
+                raise ValueError(
+                    f"{where} {MONTHS_LIMIT:,} months to follow rules of repetition (RRULE)"
+                    f" through, up to {LAST_YEAR}: give them an end (UNTIL)"
+                )
 
 
 def unused(event: Event, rule: Property) -> Unused | None:
@@ -74,7 +75,7 @@ def repetitions(event: Event, span: Span, rule: Property) -> Iterator[date]:
     parts = [part for part in _parts(rule) if not _says_nothing(part)]
     text = ";".join(parts)
     try:
-        if not any(part.startswith("FREQ=") and part[5:] in _PERIODS_A_YEAR for part in parts):
+        if not any(part.startswith("FREQ=") and part[5:] in _FREQUENCIES for part in parts):
             raise ValueError("finer than DAILY, or no frequency")  # noqa: TRY301
         read = read_rrule(text, begin)
     except ValueError as exc:
@@ -86,15 +87,25 @@ def repetitions(event: Event, span: Span, rule: Property) -> Iterator[date]:
     yield from (at.date() + shift for at in times if at > begin)
 
 
-def _periods(event: Event, rule: Property) -> int:
-    """Return how many days, weeks, months or years a rule goes through, at most."""
+def _months(event: Event, rule: Property) -> int:
+    """Return how many months have to be looked at to follow a rule."""
     named = dict(part.partition("=")[::2] for part in _parts(rule))
-    a_year = _PERIODS_A_YEAR.get(named.get("FREQ", ""), 0)
     interval = named.get("INTERVAL", "")
-    step = int(interval) if re.fullmatch("[0-9]{1,6}", interval) else 1
-    begin = max(start_of(event).year, FIRST_YEAR)
+    step = max(int(interval), 1) if re.fullmatch("[0-9]{1,6}", interval) else 1
+    begin = start_of(event).year
+    if "COUNT" not in named:
+        # Whatever was before it does not have to be counted.
+        begin = max(begin, FIRST_YEAR)
     years = max(min(_last(event, rule), _LAST).year - begin + 1, 0)
-    return years * a_year // max(step, 1)
+    a_year = len(set(named["BYMONTH"].split(","))) if "BYMONTH" in named else _MONTHS
+    is_of_one_day = not any(name.startswith("BY") for name in named)
+    match named.get("FREQ"):
+        case "YEARLY":
+            return -(-years // step) * (1 if is_of_one_day else a_year)
+        case "MONTHLY":
+            return -(-years * a_year // step)
+        case _:
+            return years * a_year
 
 
 def _parts(rule: Property) -> list[str]:

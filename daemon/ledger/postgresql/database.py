@@ -12,11 +12,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from daemon.core.attempt import Attempt
 from daemon.errors import EncodingError, HostError, LedgerError
 from daemon.host.clock import SystemClock
 from daemon.ledger import rows, tables
 from daemon.ledger.changes import is_content, refused_row
-from daemon.ledger.ledger import SCHEMA_VERSION, Access, SharedLedger, add_config, put_meta
+from daemon.ledger.ledger import (
+    SCHEMA_VERSION,
+    Access,
+    SharedLedger,
+    add_config,
+    last_attempts,
+    put_meta,
+)
 from daemon.ledger.postgresql import sessions
 from daemon.ledger.postgresql.sessions import APPLICATION_NAME_PREFIX
 from daemon.ledger.state import AppliedConfig, DaemonState, Member, Reading
@@ -62,6 +70,11 @@ MEMBERS = sa.select(
     .scalar_subquery()
     .label("clusters"),
 ).order_by(tables.member.c.since, tables.member.c.id)
+
+
+_OWNERS = sa.select(tables.claim.c.cluster, tables.claim.c.owner).where(
+    tables.claim.c.owner.is_not(None), tables.claim.c.expires > NOW
+)
 
 
 class UnreachableError(LedgerError):
@@ -146,6 +159,18 @@ class PostgresqlLedger(SharedLedger):
             generation = connection.execute(sa.select(sa.func.max(tables.config.c.id))).scalar()
             found = connection.execute(MEMBERS).all()
         return [self.parse(lambda row: _to_member(row, generation), row) for row in found]
+
+    def owners(self) -> dict[str, str]:
+        """Return which daemon has claimed each cluster, by their ids. Raises LedgerError."""
+        with self.transaction() as connection:
+            found = connection.execute(_OWNERS).all()
+        return {row.cluster: row.owner for row in found}
+
+    def last_attempts_by(self, most: int) -> list[tuple[Attempt, str]]:
+        """List the last calls to repositories, each with its daemon's id. Raises LedgerError."""
+        with self.transaction() as connection:
+            found = connection.execute(last_attempts(most)).all()
+        return [(self.parse(rows.to_attempt, row), row.member) for row in reversed(found)]
 
     def apply(self, config: AppliedConfig) -> int:
         """Put *config* in force, if it is not yet; return its generation. Raises LedgerError."""

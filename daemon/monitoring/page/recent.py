@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 from daemon.core.attempt import Attempt
 
-MOST_REMEMBERED = 50
+MOST_REMEMBERED = 500
+"""How many: the page of a window or a cluster shows those that concern it."""
 
 
 class RecentAttempts:
-    """The last 50 requests that were about a repository, the newest last."""
+    """The last 500 requests that were about a repository, the newest last."""
 
     def __init__(self, earlier: Iterable[Attempt] = ()) -> None:
         """Begin with what an *earlier* run did."""

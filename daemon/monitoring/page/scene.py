@@ -11,6 +11,7 @@ from daemon.core.attempt import Attempt
 from daemon.core.progress import Progress
 from daemon.core.record import Record
 from daemon.core.unreachable import Unreachable
+from daemon.ledger.state import Member
 from daemon.windows.overrides import Override
 from daemon.windows.timeline import Timeline
 
@@ -21,7 +22,8 @@ class ClusterScene:
 
     `is_up` is None before the first attempt. `records` are those of repositories that we hold, and
     of those whose backup is owed. Of the repositories that are `wanted` by what is open, `pending`
-    ones are not paused: each counts once, however many windows are open.
+    ones are not paused: each counts once, however many windows are open. `member` names the daemon
+    that speaks to it if that is another one, and `doubt` why all of this may be out of date.
     """
 
     name: str
@@ -32,25 +34,32 @@ class ClusterScene:
     records: tuple[Record, ...]
     wanted: int = 0
     pending: int = 0
+    member: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class MemberScene:
-    """One of several daemons on a shared ledger; `clusters` is how many it speaks to."""
+class LedgerScene:
+    """What a shared ledger says of all daemons on it, as of `read` (UTC; None: nothing yet).
 
-    host: str
-    pid: int
-    is_live: bool
-    agrees: bool
-    clusters: int
+    `doubt` is why that may be out of date, empty if it is not.
+    """
+
+    members: tuple[Member, ...] = ()
+    read: datetime | None = None
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryScene:
-    """An entry of the history: a request, or what a person decided; `at` is UTC."""
+    """An entry of the history: a request, or what a person decided; `at` is UTC.
+
+    Of several daemons, `member` is the one that sent it.
+    """
 
     at: datetime
     what: Attempt | Override
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,8 @@ class Scene:
 
     `zone` is that of the file at `path`, whose last reading had `faults`. `progress` is how far
     each opening is that holds anything, by its id, and `skips` are the decisions by which openings
-    are cancelled, by window and start. `problems` are what `/healthz` says.
+    are cancelled, by window and start. `problems` are what `/healthz` says, `ledger` what one that
+    several daemons share does.
     """
 
     now: datetime
@@ -74,5 +84,5 @@ class Scene:
     clusters: tuple[ClusterScene, ...]
     problems: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
-    members: tuple[MemberScene, ...] = ()
+    ledger: LedgerScene | None = None
     history: tuple[HistoryScene, ...] = ()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from importlib.resources import files
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -22,11 +23,12 @@ from daemon.monitoring.upcoming import Upcoming
 from daemon.wording import json_text, printable
 
 EVERY_S = 15
+LONGEST_NAME = 100
 MOST_WINDOWS = 100
 MOST_ROWS = 100
 MOST_PENDING = 10
 MOST_LISTED = 500
-MOST_UPCOMING = 10
+MOST_UPCOMING = 20
 MOST_FAULTS = 20
 MOST_ENTRIES = 50
 """How many of each are shown; what is left out is counted. With all of them the page stays below
@@ -65,7 +67,8 @@ class Site:
 
     def find(self, target: str) -> Callable[[], Page] | None:
         """Return what makes the page at *target*, the path and query of a request; None if none."""
-        path, query = urlsplit(target).path, urlsplit(target).query
+        # By hand: whatever else may be in a URL is no part of what is asked for here.
+        path, _, query = target.partition("?")
         if path == "/style.css":
             return lambda: Page(HTTPStatus.OK, self._style, "text/css; charset=utf-8", _HEADERS)
         refreshes = parse_qs(query).get("refresh") != ["off"]
@@ -89,9 +92,9 @@ class Site:
         scene = self._scene()
         span, strips = self._strips.of(scene)
         openings = views.open_now(scene)
-        marks = (mark for strip in strips.values() for mark in strip.marks)
-        ahead = (mark for mark in marks if mark.opening.start > scene.now)
-        upcoming = sorted(ahead, key=lambda mark: (mark.opening.start, mark.opening.window))
+        known = self._upcoming.at(scene.timeline, scene.now)
+        clusters = views.clusters(scene)
+        upcoming = views.coming(strips, known, scene.now)
         return self._page(
             "overview.html",
             scene,
@@ -101,9 +104,12 @@ class Site:
             problems=scene.problems,
             open_now=openings,
             upcoming=upcoming[:MOST_UPCOMING],
+            more_upcoming=max(len(upcoming) - MOST_UPCOMING, 0),
             strips=list(strips.values())[:MOST_WINDOWS],
             more_windows=max(len(strips) - MOST_WINDOWS, 0),
-            clusters=views.clusters(scene),
+            clusters=clusters,
+            owed=[record for each in clusters for record in each.owed],
+            members=views.members(scene),
             history=views.history(scene)[:MOST_ENTRIES],
         )
 
@@ -111,14 +117,17 @@ class Site:
         scene = self._scene()
         span, strips = self._strips.of(scene)
         if name not in strips:
-            return _missing("window")
+            return self._missing(scene, span, "window", name, views.history(scene, window=name))
+        known, window = self._upcoming.at(scene.timeline, scene.now), scene.timeline.windows[name]
         return self._page(
             "window.html",
             scene,
             span,
             refreshes=refreshes,
-            window=scene.timeline.windows[name],
+            window=window,
             strip=strips[name],
+            coming=known.get(name),
+            excluded=views.excluded_days(window, scene.now),
             open_now=[each for each in views.open_now(scene) if each.opening.window == name],
             history=views.history(scene, window=name)[:MOST_ENTRIES],
         )
@@ -128,7 +137,7 @@ class Site:
         span, _ = self._strips.of(scene)
         found = next((each for each in views.clusters(scene) if each.name == name), None)
         if found is None:
-            return _missing("cluster")
+            return self._missing(scene, span, "cluster", name, views.history(scene, cluster=name))
         windows = sorted(w for w in scene.timeline.windows if name in scene.timeline.clusters_of(w))
         return self._page(
             "cluster.html",
@@ -139,6 +148,21 @@ class Site:
             windows=windows,
             history=views.history(scene, cluster=name)[:MOST_ENTRIES],
         )
+
+    def _missing(
+        self, scene: Scene, span: Span, kind: str, name: str, history: list[views.HistoryView]
+    ) -> Page:
+        shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+        page = self._page(
+            "missing.html",
+            scene,
+            span,
+            refreshes=False,
+            kind=kind,
+            name=shown,
+            history=history[:MOST_ENTRIES],
+        )
+        return replace(page, status=HTTPStatus.NOT_FOUND)
 
     def _page(
         self, template: str, scene: Scene, span: Span, *, refreshes: bool, **values: object
@@ -154,7 +178,7 @@ class Site:
             instant=_Instants(scene.now, scene.zone),
             day_name=lambda day: f"{day.astimezone(scene.zone):%a %-d}",
             duration=format_duration,
-            strip_text=lambda strip: _told(strip, scene.zone),
+            strip_text=lambda strip: _told(strip, scene),
             most_rows=MOST_ROWS,
             most_pending=MOST_PENDING,
             most_listed=MOST_LISTED,
@@ -187,21 +211,18 @@ class _Instants:
         ).format(f"{at:%Y-%m-%dT%H:%M:%SZ}", utc, time, utc)
 
 
-def _told(strip: Strip, zone: ZoneInfo) -> str:
+def _told(strip: Strip, scene: Scene) -> str:
     """Return in words what a strip shows."""
+    zone = scene.zone
     counts = {kind: sum(mark.kind is kind for mark in strip.marks) for kind in Kind}
     named = {Kind.OPEN: "openings", Kind.SKIPPED: "skipped", Kind.EXCLUDED: "excluded"}
     parts = [f"{count} {named[kind]}" for kind, count in counts.items() if count]
-    first = next((mark for mark in strip.marks if mark.kind is Kind.OPEN), None)
-    if first:
-        parts.append(f"the first {first.opening.start.astimezone(zone):%a %-d %b %H:%M}")
+    ahead = (m.opening for m in strip.marks if m.kind is Kind.OPEN and m.opening.start > scene.now)
+    if coming := next(ahead, None):
+        parts.append(f"the next {coming.start.astimezone(zone):%a %-d %b %H:%M}")
     if strip.changes:
         parts.append(f"a clock change {strip.changes[0].at.astimezone(zone):%a %-d %b}")
     return f"{strip.window.name}: {', '.join(parts) or 'no openings'} in two weeks"
-
-
-def _missing(what: str) -> Page:
-    return Page(HTTPStatus.NOT_FOUND, f"there is no {what} of that name\n".encode())
 
 
 def _harmless(value: object) -> object:

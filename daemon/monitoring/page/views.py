@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from daemon.core.attempt import Attempt
 from daemon.core.progress import Progress
 from daemon.core.record import Record
-from daemon.ledger.state import DaemonState, Reading
+from daemon.ledger.state import DaemonState, Member, Reading
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
-from daemon.monitoring.status import StatusReport, cancelled
+from daemon.monitoring.page.strips import Kind, Mark, Strip
+from daemon.monitoring.status import StatusReport, cancelled, member_problems
 from daemon.windows.overrides import Override
 from daemon.windows.timeline import LOOK_AHEAD
-from daemon.windows.window import Opening
+from daemon.windows.window import Opening, Window
 from daemon.wording import enumerated
+
+MOST_NOT_TAKEN = 3
+"""How many skipped or excluded openings of a window are shown before its next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,16 @@ class ClusterView:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberView:
+    """A daemon on a shared ledger, and its state in words."""
+
+    member: Member
+    kind: str
+    sign: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryView:
     """A row of the history."""
 
@@ -62,6 +76,7 @@ class HistoryView:
     windows: tuple[str, ...]
     kind: str
     result: str
+    member: str = ""
 
 
 def open_now(scene: Scene) -> list[OpenView]:
@@ -76,29 +91,86 @@ def open_now(scene: Scene) -> list[OpenView]:
 
 
 def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
-    """Return whether everything that is open is paused."""
-    begun = [each for each in openings if each.has_begun]
+    """Return whether everything that is open is paused, which is whether one may start."""
+    found = tuple(openings)
+    begun = [each for each in found if each.has_begun]
     if not begun:
-        return Verdict("quiet", "○", "No window is open.", "no window is open")
+        return _verdict_before(scene, found)
     wanted = sum(cluster.wanted for cluster in scene.clusters)
     paused = wanted - sum(cluster.pending for cluster in scene.clusters)
+    if not wanted:
+        text = "Nothing is paused: what is open has no repositories."
+        return Verdict("wait", "…", text, "nothing to pause")
     if all(each.progress.is_complete for each in begun):
         text = f"Everything is paused: {paused} of {wanted}. You may start."
         return Verdict("ok", "✓", text, f"{paused} of {wanted} paused")
     silent = sorted({name for each in begun for name in each.progress.silent})
-    more = (
-        f"; {enumerated(silent)} {'does' if len(silent) == 1 else 'do'} not answer"
-        if silent
-        else ""
-    )
-    text = f"Not everything is paused: {paused} of {wanted}{more}."
+    more = f"; {_unanswering(silent)}" if silent else ""
+    text = f"Not everything is paused: {paused} of {wanted}{more}. Do not start yet."
+    doubts = {cluster.doubt for cluster in scene.clusters if cluster.doubt}
+    if all(p.why in doubts for each in begun for p in each.progress.pending):
+        why = enumerated(sorted(doubts))
+        text = f"It is not known whether everything is paused: {why}. Do not start yet."
+        return Verdict("wait", "…", text, "not known")
     return Verdict("wait", "…", text, f"{paused} of {wanted} paused")
 
 
+def _verdict_before(scene: Scene, early: Sequence[OpenView]) -> Verdict:
+    """Return what there is to say while no window is open: *early* ones pause already."""
+    if early:
+        first = early[0]
+        far = f"{first.progress.paused} of {first.progress.wanted} paused"
+        text = f"No window is open. {first.opening.window} pauses early: {far}."
+        return Verdict("wait", "…", text, f"{far} early")
+    held = sum(len(each.holds) for each in clusters(scene))
+    if held:
+        what = "1 repository is" if held == 1 else f"{held} repositories are"
+        text = f"No window is open. {what} still to be resumed."
+        return Verdict("wait", "…", text, f"{held} to be resumed")
+    return Verdict("quiet", "○", "No window is open. Nothing is held.", "no window is open")
+
+
+def coming(
+    strips: Mapping[str, Strip], upcoming: Mapping[str, Opening], now: datetime
+) -> list[Mark]:
+    """Return what opens next of each window, by start, and what does not take place before it.
+
+    *upcoming* has those that are beyond what strips show.
+    """
+    found: list[Mark] = []
+    for name, strip in strips.items():
+        ahead = [mark for mark in strip.marks if mark.opening.start > now]
+        opens = next((at for at, mark in enumerate(ahead) if mark.kind is Kind.OPEN), None)
+        found += ahead[: MOST_NOT_TAKEN if opens is None else min(opens, MOST_NOT_TAKEN)]
+        if opens is not None:
+            found.append(ahead[opens])
+        elif name in upcoming:
+            found.append(Mark(Kind.OPEN, 0.0, 0.0, upcoming[name], upcoming[name].dst))
+    return sorted(found, key=lambda mark: (mark.opening.start, mark.opening.window))
+
+
+def excluded_days(window: Window, now: datetime) -> list[tuple[date, date]]:
+    """Return the days on which a window does not open, from today on: first and last of each."""
+    today = now.astimezone(window.zone).date()
+    found = (r for each in window.excluded for r in each.meeting(today, date.max))
+    return sorted({(each.first, each.last) for each in found})
+
+
+def _unanswering(names: Sequence[str]) -> str:
+    return f"{enumerated(names)} {'does' if len(names) == 1 else 'do'} not answer"
+
+
 def clusters(scene: Scene) -> list[ClusterView]:
-    """Return the clusters by name, those that do not answer first."""
+    """Return the clusters by name, those that do not answer first, then those of doubt."""
     found = [_cluster(each) for each in scene.clusters]
-    return sorted(found, key=lambda each: (each.kind != "bad", each.name))
+    first = {"bad": 0, "wait": 1}
+    return sorted(found, key=lambda each: (first.get(each.kind, 2), each.name))
+
+
+def members(scene: Scene) -> list[MemberView]:
+    """Return the daemons that share the ledger, those that need somebody first."""
+    found = [_member(each) for each in (scene.ledger.members if scene.ledger else ())]
+    return sorted(found, key=lambda each: each.kind == "ok")
 
 
 def history(
@@ -115,7 +187,7 @@ def history(
 
 def status(scene: Scene, upcoming: Mapping[str, Opening]) -> StatusReport:
     """Return how things stand as `status` reports it, with what opens next of each window."""
-    records = [record for cluster in scene.clusters for record in cluster.records]
+    records = sorted((r for each in scene.clusters for r in each.records), key=lambda r: r.key)
     windows = scene.timeline.windows.values()
     skipped = cancelled(windows, scene.skips, scene.now, scene.now + LOOK_AHEAD)
     reading = Reading(faults=scene.faults)
@@ -127,7 +199,7 @@ def status(scene: Scene, upcoming: Mapping[str, Opening]) -> StatusReport:
         list(scene.timeline.covering(scene.now)),
         sorted(upcoming.values(), key=lambda opening: (opening.start, opening.window)),
         [record for record in records if record.is_hold],
-        None,
+        list(scene.ledger.members) if scene.ledger and scene.ledger.read else None,
         scene.progress,
         owed=tuple(record for record in records if record.backup_due),
         skipped=skipped,
@@ -141,11 +213,18 @@ def _cluster(scene: ClusterScene) -> ClusterView:
         error = scene.unreachable
         kind, sign = "bad", "✗"
         state = f"does not answer ({error.error}): {error.message}"
+    elif scene.doubt:
+        kind, sign, state = "wait", "…", f"not known: {scene.doubt}"
     elif scene.is_up:
         kind, sign, state = "ok", "✓", "answers"
     else:
         kind, sign, state = "quiet", "○", "not asked yet"
     return ClusterView(scene.name, kind, sign, state, scene, tuple(holds), tuple(owed))
+
+
+def _member(member: Member) -> MemberView:
+    problems = ", ".join(member_problems(member))
+    return MemberView(member, *(("bad", "✗", problems) if problems else ("ok", "✓", "live")))
 
 
 def _row(entry: HistoryScene) -> HistoryView:
@@ -162,6 +241,7 @@ def _row(entry: HistoryScene) -> HistoryView:
                 attempt.windows,
                 "bad" if attempt.error else "ok",
                 result,
+                entry.member,
             )
         case Override() as decision:
             by = f"by {decision.by}{f': {decision.reason}' if decision.reason else ''}"

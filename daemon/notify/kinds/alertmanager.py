@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -179,15 +179,23 @@ class _Api:
         wanted = (each for each in found if opening is None or each.opening == opening)
         return sorted(wanted, key=lambda each: each.id)
 
-    def _parsed(self, body: bytes) -> Iterator[_Silence]:
+    def _parsed(self, body: bytes) -> list[_Silence]:
+        """Parse a list; a row that is not understood is nothing of ours, one of several."""
         try:
             rows: Any = documents.read_json(body)
-            mine = [each for each in rows if self._is_ours(each)]
-            silences = [self._silence(each) for each in mine]
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except ValueError:
+            rows = None
+        silences, odd = [], 0
+        for row in rows if isinstance(rows, list) else ():
+            try:
+                if self._is_ours(row):
+                    silences.append(self._silence(row))
+            except (ValueError, TypeError, KeyError, AttributeError):
+                odd += 1
+        if not isinstance(rows, list) or 0 < odd == len(rows):
             said = "it did not answer with a list of silences: is it an Alertmanager?"
-            raise DeliveryError(CallError.UNEXPECTED, said, is_passing=True) from None
-        yield from silences
+            raise DeliveryError(CallError.UNEXPECTED, said, is_passing=True)
+        return silences
 
     def _is_ours(self, row: dict[str, Any]) -> bool:
         comment = str(row["comment"])

@@ -7,7 +7,7 @@ from types import MappingProxyType, ModuleType
 from typing import Final
 from urllib.parse import SplitResult
 
-from daemon.notify.messages import Batch, DeliveryError, Post
+from daemon.notify.messages import Batch, DeliveryError, Post, Undelivered
 from daemon.notify.targets import Kind
 
 
@@ -28,10 +28,10 @@ class _Apprise(Kind):
         try:
             is_sent = _send(batch.url, batch.title, "\n".join(batch.lines()))
         except ValueError as exc:
-            raise DeliveryError("apprise", str(exc), is_passing=False) from None
+            raise DeliveryError(Undelivered.APPRISE, str(exc), is_passing=False) from None
         if not is_sent:
             said = "the apprise library could not deliver it, and does not say why"
-            raise DeliveryError("apprise", said, is_passing=True)
+            raise DeliveryError(Undelivered.APPRISE, said, is_passing=True)
 
     def check_form(self, url: SplitResult, *, has_host: bool) -> None:  # noqa: ARG002  # or none
         """Check that it has a scheme, which names a service. Raises ValueError."""

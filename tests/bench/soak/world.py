@@ -12,8 +12,9 @@ from datetime import timedelta
 from typing import Any
 
 from daemon.service import discovery
+from daemon.simulator.api.request import Request
 from daemon.simulator.connections import Reply
-from daemon.simulator.routes import Request, Route
+from daemon.simulator.routes import Route
 from daemon.simulator.server import Simulator
 from tests.bench.soak.books import Book
 from tests.bench.soak.calls import WatchedGateway, header_of

@@ -206,6 +206,51 @@ def test_an_archive_that_is_lost(service: Service, tmp_path: Path) -> None:
     assert backups(service, "two") == []
 
 
+@pytest.mark.parametrize("mode", [0o400, 0o444, 0o660])
+def test_an_archive_that_cannot_be_imported(service: Service, tmp_path: Path, mode: int) -> None:
+    """What the service cannot write or enter is not imported; what it can, is (S18)."""
+    (tmp_path / "archive" / "repo").mkdir(parents=True)
+    found = {"id": "found", "archive": str(tmp_path / "archive"), "repo": "repo"}
+    (tmp_path / "archive").chmod(mode)
+    refused = service.ask("POST", "/cluster/self/repository/import", json.dumps(found))
+    (tmp_path / "archive").chmod(0o755)
+    taken = service.ask("POST", "/cluster/self/repository/import", json.dumps(found))
+
+    assert (refused.status, taken.status) == (500, 200)
+
+
+@pytest.mark.parametrize(("value", "is_there"), [("", True), ("0", True), ("True", False)])
+def test_data_is_removed_on_request(
+    service: Service, tmp_path: Path, value: str, *, is_there: bool
+) -> None:
+    """A repository's folder outlives it, unless its data are to be removed as well (S18)."""
+    body = {"plan": "_daily_backups", "archive": str(tmp_path / "archive")}
+    service.post(f"{ACTIVE}/new", body)
+    folder = tmp_path / "archive" / service.read(f"{ACTIVE}/new")["repo"]
+    service.post(f"{ACTIVE}/new/archive", {"id": "new"})
+    reply = service.ask(
+        "DELETE", f"/cluster/self/repository/archived/new?remove_repository={value}"
+    )
+
+    assert (reply.status, folder.is_dir()) == (200, is_there)
+
+
+def test_what_cannot_be_deleted(service: Service) -> None:
+    """An active repository is not, nor a plan in use, nor a backup of no repository (S9)."""
+    service.post("/plan/mine", {"tasks": [TASK]})
+    service.post(f"{ACTIVE}/new", {"plan": "mine", "archive": "/archives/new"})
+    answers = [
+        service.ask("DELETE", path).body
+        for path in (f"{ACTIVE}/orders", "/plan/mine", f"{ACTIVE}/none/backups/any")
+    ]
+
+    assert answers == [
+        b'{"status":400,"msg":"cannot delete active repositories"}',
+        b'{"status":400,"msg":"cannot update plan as it is in use by repository: new"}',
+        b'{"status":404,"msg":"the repository does not exist"}',
+    ]
+
+
 def test_a_cloud_archive(service: Service) -> None:
     """An object store's archive shows what is known of it, and cannot be merged (S18)."""
     body = {

@@ -19,7 +19,7 @@ from daemon.service.client import BackupService, ServiceError
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts
 from daemon.simulator.faults import ODD_SERVERS, odd_server
 from daemon.simulator.server import Simulator
-from tests.service.simulator.kit import ACTIVE, ROOT, USERS
+from tests.service.simulator.kit import ACTIVE, ROOT, USERS, Described
 
 AUTH = ("Administrator", "password")
 
@@ -27,7 +27,7 @@ AUTH = ("Administrator", "password")
 @contextmanager
 def running(*faults: str) -> Iterator[Simulator]:
     """Run an odd server."""
-    with Simulator(("orders", "archive"), USERS, odd=odd_server(faults, parse_duration)) as server:
+    with Described(("orders", "archive"), USERS, odd=odd_server(faults, parse_duration)) as server:
         yield server
 
 
@@ -166,6 +166,34 @@ def test_a_node_that_leaves() -> None:
     assert "backupAPI" not in services.json()["nodesExt"][0]["services"]
     assert (proxied.status_code, proxied.text) == (404, "Service backup not running on this node")
     assert result.error in {CallError.REFUSED, CallError.RESET}
+
+
+def test_versions_that_are_mixed() -> None:
+    """The cluster manager finds no service to lead to, which at its own port is there (S22)."""
+    with running("mixed-versions") as server:
+        proxied = requests.get(
+            f"{server.management_url}/_p/backup{ROOT}/config", auth=AUTH, timeout=60
+        )
+        result, _ = called(server)
+
+    assert (proxied.status_code, proxied.text) == (
+        503,
+        "Service backup not running on this node, and compatible service is not found.",
+    )
+    assert isinstance(result, tuple)
+
+
+def test_a_stall_behind_the_cluster_manager() -> None:
+    """It waits as long as the client says, a minute else, and then for nothing (S26)."""
+    with running("stall") as server:
+        answer = requests.get(
+            f"{server.management_url}/_p/backup{ROOT}/config",
+            auth=AUTH,
+            headers={"ns-server-proxy-timeout": "1"},
+            timeout=60,
+        )
+
+    assert (answer.status_code, answer.text) == (504, "Gateway Timeout")
 
 
 def test_several_faults() -> None:

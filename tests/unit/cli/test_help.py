@@ -38,6 +38,19 @@ def test_help_has_the_commands_in_groups(capsys: pytest.CaptureFixture[str]) -> 
     assert sorted(listed) == sorted(parser.VERBS)
 
 
+MANY = 5
+"""So many options are more than anybody reads as one list."""
+
+
+@pytest.mark.parametrize("name", parser.VERBS)
+def test_many_options_stand_in_groups(name: str) -> None:
+    """A command with many options has none outside of a group that says what they are for."""
+    _, verbs = parser.build()
+    own = verbs[name].format_help().partition("\noptions of every command:\n")[0]
+
+    assert len(re.findall(r"^  --", own, re.MULTILINE)) < MANY or "\noptions:\n" not in own
+
+
 @pytest.mark.parametrize("name", parser.VERBS)
 def test_every_option_is_explained(name: str) -> None:
     """No option or argument of a command stands in its help without a word."""

@@ -342,9 +342,3 @@ def test_the_schema_is_json(cbmaintd: Command) -> None:
 
     assert (ended.code, ended.err) == (0, "")
     assert "$schema" in json.loads(ended.out)
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_the_readme_has_every_command(verb: str) -> None:
-    """The README's table of commands has every verb."""
-    assert f"| `{verb}" in (ROOT / "README.md").read_text()

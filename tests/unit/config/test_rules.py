@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, time, timedelta
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -20,9 +19,8 @@ from daemon.windows.rules import (
     WeekdayEnd,
     Weekly,
 )
+from tests import manual
 from tests.unit.config.config_files import REPOSITORIES, RULE, faults, file_with, window_of
-
-README = (Path(__file__).parents[3] / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -164,9 +162,10 @@ def test_faults_of_a_rule(lines: list[str], expected: str) -> None:
 
 @pytest.mark.parametrize("kind", RuleKeys.model_fields)
 def test_the_manual_has_every_kind(kind: str) -> None:
-    """The README's table of windows has each kind of rule, with its keys."""
-    (row,) = re.findall(rf"^\| `{kind}: \{{(.*)\}}` \|", README, re.MULTILINE)
+    """The manual's table of windows has each kind of rule, with its keys."""
+    first = [row[0] for row in manual.table("windows", "window")]
+    (row,) = [cell for cell in first if cell.startswith(f"`{kind}: ")]
     section = get_args(RuleKeys.model_fields[kind].annotation)[0]
     keys = {field.alias or name for name, field in section.model_fields.items()}
 
-    assert set(re.findall(r"\w+", row)) == keys
+    assert set(re.findall(r"\w+", row.partition(":")[2])) == keys

@@ -14,6 +14,7 @@ from daemon.core.progress import (
     MISSING,
     NO_DAEMON,
     NOT_LOOKED,
+    UNSEEN,
     ClusterView,
     Pending,
     progress,
@@ -22,7 +23,7 @@ from daemon.core.progress import (
 from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
 from daemon.core.unreachable import Unreachable
-from daemon.windows.rules import Once
+from daemon.windows.rules import Cron, Once
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Patterns, Window
 
@@ -54,6 +55,12 @@ def listed(*ids: str, **left: Reason) -> Listing:
 def record(id_: str, phase: Phase | None = Phase.PAUSED, error: str | None = None) -> Record:
     """Return a record of a repository of prod."""
     return Record(RepositoryKey("prod", id_), phase, openings=(ID,), last_error=error)
+
+
+def totals(timeline: Timeline, seen: ClusterView, now: datetime) -> tuple[int, int]:
+    """Return how many repositories are wanted, and how many are pending."""
+    found = wanted_now(timeline, seen, now)
+    return found.wanted, found.pending
 
 
 def view(listing: Listing | None, *records: Record) -> ClusterView:
@@ -118,7 +125,7 @@ def test_a_cluster_that_was_never_listed_is_pending_as_a_whole() -> None:
 
     assert found.pending == (Pending("prod", None, "prod does not answer (refused)"),)
     assert (found.wanted, found.is_complete) == (0, False)
-    assert wanted_now(Timeline([NIGHT]), seen, NOW) == (1, 1)
+    assert totals(Timeline([NIGHT]), seen, NOW) == (1, 1)
 
 
 def test_an_opening_is_not_complete_by_an_older_list() -> None:
@@ -150,7 +157,7 @@ def test_a_cluster_that_goes_down_when_all_is_paused_leaves_nothing_pending() ->
     found = progress(Timeline([NIGHT]), [seen], NOW)[ID]
 
     assert (found.paused, found.pending, found.silent) == (1, (), ("prod",))
-    assert wanted_now(Timeline([NIGHT]), seen, NOW) == (1, 0)
+    assert totals(Timeline([NIGHT]), seen, NOW) == (1, 0)
 
 
 def test_what_is_paused_early_is_followed_but_not_open() -> None:
@@ -159,8 +166,8 @@ def test_what_is_paused_early_is_followed_but_not_open() -> None:
     timeline, seen = Timeline([soon]), view(Listing(frozenset({"a"})))
 
     assert progress(timeline, [seen], NOW)["soon@2026-11-23T13:00:00Z"].wanted == 1
-    assert wanted_now(timeline, seen, NOW) == (0, 0)
-    assert wanted_now(timeline, seen, NOW + HOUR) == (1, 1)
+    assert totals(timeline, seen, NOW) == (0, 0)
+    assert totals(timeline, seen, NOW + HOUR) == (1, 1)
 
 
 def test_each_cluster_counts_in_its_opening_alone() -> None:
@@ -172,7 +179,44 @@ def test_each_cluster_counts_in_its_opening_alone() -> None:
 
     assert list(found) == [ID]
     assert (found[ID].wanted, found[ID].paused, found[ID].unlisted) == (2, 1, ("dr",))
-    assert wanted_now(Timeline([both]), views[2], NOW) == (0, 0)
+    assert totals(Timeline([both]), views[2], NOW) == (0, 0)
+
+
+def test_each_open_window_has_its_own_counts() -> None:
+    """What two windows want counts in both and once for the cluster; openings of one do not add up.
+
+    What is paused early is no open window yet.
+    """
+    twice = Cron("0 10,11 * * *", 3 * HOUR)
+    itself = replace(NIGHT, rule=twice, targets=(("prod", Patterns(("a",))),))
+    patch = window("patch", "a", "b", start=NOW)
+    later = window("later", "*", start=NOW + HOUR, before=2)
+    seen = view(listed("a", "b"), record("a"))
+
+    found = wanted_now(Timeline([itself, patch, later]), seen, NOW)
+
+    assert found.windows == {"night": (1, 1), "patch": (2, 1)}
+    assert (found.wanted, found.pending) == (2, 1)
+
+
+@pytest.mark.parametrize("listing", [None, Listing(frozenset({"a"}), frozenset({ID}))])
+def test_a_glob_is_for_what_there_is(listing: Listing | None) -> None:
+    """What another window names plainly, and no list shows, is wanted by that one alone."""
+    patch = window("patch", "gone", start=NOW)
+
+    found = progress(Timeline([NIGHT, patch]), [view(listing)], NOW)
+
+    named = [[each.repository for each in found[each_id].pending] for each_id in found]
+    assert named == [["a"] if listing else [None], ["gone"]]
+
+
+def test_what_the_last_list_lacks_is_not_paused() -> None:
+    """A hold whose repository is gone, or is another by now, shows nothing of today."""
+    seen = view(listed(), replace(record("a"), missing_since=NOW))
+
+    found = progress(Timeline([NIGHT]), [seen], NOW)[ID]
+
+    assert (found.paused, [each.why for each in found.pending]) == (0, [UNSEEN])
 
 
 def test_a_pattern_that_nothing_matches_is_told() -> None:

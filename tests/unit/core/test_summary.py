@@ -92,6 +92,31 @@ def test_a_cluster_without_a_list_is_a_failure() -> None:
     assert outcome(summary_json(found)) == "0 of 0 paused, 0 of 0 resumed, no list of dr"
 
 
+def test_what_an_earlier_process_noted_counts() -> None:
+    """A daemon that was down at the end knows of the resumes alone; the opening is told in full.
+
+    An opening that a person closed meanwhile ended no later than its last resume was noted.
+    """
+    late = ProgressNote(*("prod", "live", START), END + 60 * SECOND, END + 60 * SECOND,
+                        *(0, 0, 0), is_listed=True, resumed=5)  # fmt: skip
+    closed = replace(late, end=END - 60 * SECOND, at=END - 60 * SECOND)
+
+    found, cut = summarize([FINAL, late]), summarize([FINAL, closed])
+
+    assert (found.wanted, found.paused, found.failed, found.resumed) == (5, 5, 0, 5)
+    assert (found.end, cut.end) == (END, END - 60 * SECOND)
+    assert outcome(summary_json(found)).endswith("5 of 5 resumed in 60.0 s")
+
+
+def test_more_resumes_than_pauses_are_no_fraction() -> None:
+    """What an edit took out of an open window was resumed, and is no longer wanted."""
+    edited = note("prod", START + SECOND, 0, 0)
+
+    found = summarize([FINAL, edited, replace(edited, resumed=5)])
+
+    assert outcome(summary_json(found)) == "0 of 0 paused, 5 resumed before it ended"
+
+
 def test_somebody_elses_pause_is_not_ours_to_resume() -> None:
     """What was paused before counts as paused, and nobody expects its resume."""
     found = summarize([replace(FINAL, elsewhere=2), replace(RESUMED, elsewhere=2)])

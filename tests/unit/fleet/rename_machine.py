@@ -36,8 +36,8 @@ from daemon.fleet.lane import Lane, LaneParts
 from daemon.fleet.lanes import Lanes
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import MEMORY, open_ledger
-from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.service.client import BackupService, MaySend, WithheldError
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.rules import Once
@@ -97,7 +97,7 @@ class Life:
             clock=machine.now,
             alarms=cast("Alarms", SimpleNamespace(set=lambda *_: None)),
             rules=lambda: self.rules,
-            before_pass=lambda name: self.fleet.lanes.stir(name),  # noqa: PLW0108  # to come
+            before_pass=self.before_pass,
             hand_over=lambda records: self.fleet.adopt(records, EARLIER),
             is_expecting=lambda name: self.fleet.lanes.is_expecting(name),  # noqa: PLW0108  # to come
         )
@@ -107,6 +107,10 @@ class Life:
 
         self.fleet = machine.fleet_class(Lanes(make), machine.ledger.records())
         self.put_in_force()
+
+    async def before_pass(self, name: str) -> None:
+        """Do what the daemon does before a pass."""
+        self.fleet.lanes.stir(name)
 
     def put_in_force(self) -> None:
         """Go by the file, in the order of the daemon's reload."""

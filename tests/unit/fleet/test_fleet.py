@@ -17,12 +17,12 @@ from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import OwnFleet
 from daemon.fleet.lane import Lane, LaneParts
 from daemon.fleet.lanes import Lanes
-from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.service.client import WithheldError
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
-from tests.unit.fleet.test_lane import HOLD, RULES, Stage, play, settled
+from tests.unit.fleet.test_lane import HOLD, RULES, Stage, nothing, play, settled
 
 EMPTY = Rules(Timeline(()), resync=timedelta(seconds=30), max_pause=timedelta(days=1))
 PROD = ClusterSettings("prod", ("http://x",))
@@ -46,7 +46,7 @@ def lanes(stage: Stage, rules: Callable[[], Rules]) -> Lanes:
         clock=stage.now,
         alarms=Alarms(lambda: stage.now().wall),
         rules=rules,
-        before_pass=lambda _: None,
+        before_pass=nothing,
         hand_over=lambda _: None,
         is_expecting=lambda name: made.is_expecting(name),  # noqa: PLW0108  # made below
     )

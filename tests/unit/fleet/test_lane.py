@@ -19,8 +19,8 @@ from daemon.errors import LedgerError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.lane import AFTER_A_BUG, Lane, LaneParts, warm_before
 from daemon.fleet.lanes import Lanes
-from daemon.passes.controller import Rules
 from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.service.client import BackupService, KeepTrying
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
@@ -106,6 +106,10 @@ class Service:
         self.is_closed = True
 
 
+async def nothing(_name: str) -> None:
+    """Do nothing before a pass."""
+
+
 class Stage:
     """A lane that holds one repository, on a clock that stands, fifteen minutes into a night."""
 
@@ -122,7 +126,7 @@ class Stage:
             clock=self.now,
             alarms=Alarms(lambda: self.now().wall),
             rules=lambda: RULES,
-            before_pass=lambda _: None,
+            before_pass=nothing,
             hand_over=self.handed.extend,
         )
         self.lane = Lane(ClusterSettings("prod", ("http://x",)), self.holdings, parts)

@@ -9,9 +9,9 @@ from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.lane import LATEST, Lane, LaneParts
-from daemon.fleet.lanes import Lanes
-from daemon.passes.controller import Rules
+from daemon.fleet.lanes import Lanes, counted
 from daemon.passes.holdings import Holdings
+from daemon.passes.rules import Rules
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
 from tests.unit.fleet.test_lane import HOLD, RULES, Stage, play, settled
@@ -58,7 +58,7 @@ class Scene:
 
         self.lanes = Lanes(make)
 
-    def count(self, name: str) -> None:
+    async def count(self, name: str) -> None:
         """Count a pass."""
         self.passes += 1
         self.lanes.stir(name)
@@ -100,6 +100,24 @@ def test_a_lane_that_holds_is_woken_by_each_beat() -> None:
 
         assert scene.passes == 4
         assert [hold.key for hold in scene.lanes.holds()] == [HOLD.key]
+
+    play(act())
+
+
+def test_what_was_seen_is_counted_by_whoever_has_the_time() -> None:
+    """Repositories are counted beside the loop, as they were when somebody looked."""
+
+    async def act() -> None:
+        scene = Scene(RULES)
+        await scene.open(HOLD)
+        now = scene.stage.now().wall
+
+        ((state, view),) = scene.lanes.seen()
+        (lane,) = scene.lanes
+        lane.controller.tally.view(None).records.clear()  # type: ignore[attr-defined]
+        found = counted(state, view, RULES.timeline, now)
+
+        assert (found.name, found.holds, found.wanted, found.pending) == ("prod", 1, 1, 0)
 
     play(act())
 

@@ -39,6 +39,41 @@ def change(id_: str) -> Change:
     return Change([hold(id_)], [])
 
 
+class Gate:
+    """Open for all, or for as many as it was told."""
+
+    def __init__(self) -> None:
+        """Begin closed."""
+        self._changed = threading.Condition()
+        self._is_open, self._turns = False, 0
+
+    def set(self) -> None:
+        """Let everyone through from now on."""
+        with self._changed:
+            self._is_open = True
+            self._changed.notify_all()
+
+    def clear(self) -> None:
+        """Let nobody through from now on."""
+        with self._changed:
+            self._is_open, self._turns = False, 0
+
+    def let_one_through(self) -> None:
+        """Let the next one through, and it alone, whoever is faster."""
+        with self._changed:
+            self._turns += 1
+            self._changed.notify_all()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait to be let through, for *timeout* seconds at most; check whether it was so."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._is_open or self._turns, timeout):
+                return False
+            if not self._is_open:
+                self._turns -= 1
+            return True
+
+
 @dataclass
 class Disk:
     """Takes transactions, each when the gate is open, and refuses ids as it is told."""
@@ -47,7 +82,7 @@ class Disk:
     errors: dict[str, Exception] = field(default_factory=dict)
     tried: list[list[str]] = field(default_factory=list)
     history: list[Attempt] = field(default_factory=list)
-    gate: threading.Event = field(default_factory=threading.Event)
+    gate: Gate = field(default_factory=Gate)
     begun: threading.Event = field(default_factory=threading.Event)
 
     def write(self, changes: Sequence[Change]) -> list[Exception | None]:
@@ -161,9 +196,8 @@ def test_a_queue_is_no_standstill(disk: Disk, monkeypatch: pytest.MonkeyPatch) -
         for done in (first, others[-1]):
             passed += WITHIN.total_seconds() * 0.75
             disk.begun.clear()
-            disk.gate.set()
+            disk.gate.let_one_through()
             await done
-            disk.gate.clear()
         disk.gate.set()
         await saving
 
@@ -194,9 +228,8 @@ def test_a_slow_disk_is_not_waited_for_without_end(
             assert not saving.done()
             passed += WITHIN.total_seconds() * 0.9
             disk.begun.clear()
-            disk.gate.set()
+            disk.gate.let_one_through()
             await done
-            disk.gate.clear()
             assert await asyncio.to_thread(disk.begun.wait, PATIENCE_S)
         with pytest.raises(LedgerError, match="the ledger: no answer within 10 s; it writes, but"):
             await saving

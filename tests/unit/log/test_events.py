@@ -1,4 +1,4 @@
-"""The events of the log: their names, and that code and README keep to their table."""
+"""The events of the log: their names, and that code and manual keep to their table."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from daemon.log import events
 from daemon.log.events import EVENTS, Event, Level
+from tests import manual
 
 ROOT = Path(__file__).parents[3]
 LEVELS = [level.name.lower() for level in Level]
@@ -35,18 +36,17 @@ def test_each_event_is_called_by_its_name() -> None:
 
 
 def rows() -> list[tuple[list[str], list[str]]]:
-    """Return the rows of the README's table: names of events, and levels, in order."""
-    section = (ROOT / "README.md").read_text().partition("\n## The log\n")[2].partition("\n## ")[0]
-    cells = [row.split("|") for row in re.findall(r"^\| `.*", section, re.MULTILINE)]
-    return [(re.findall("`(.*?)`", row[1]), re.findall("|".join(LEVELS), row[2])) for row in cells]
+    """Return the rows of the manual's table: names of events, and levels, in order."""
+    cells = manual.table("log", "event", "level")
+    return [(manual.code(row[0]), re.findall("|".join(LEVELS), row[1])) for row in cells]
 
 
-def test_the_readme_has_every_event_once() -> None:
-    """The table of "The log" has each event, and none that does not exist."""
+def test_the_manual_has_every_event_once() -> None:
+    """The table of events has each event, and none that does not exist."""
     assert sorted(name for names, _ in rows() for name in names) == sorted(EVENTS)
 
 
-def test_the_readme_has_the_levels_of_each_event() -> None:
+def test_the_manual_has_the_levels_of_each_event() -> None:
     """A row has the levels of its events in their order, each once."""
     known: dict[str, list[str]] = {
         event: [level.name.lower() for level in event.levels] for event in EVENTS

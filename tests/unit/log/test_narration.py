@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from daemon.core.decide import Reason
 from daemon.log import events
 from daemon.log.events import Event, Level
 from daemon.log.log import Log
@@ -323,3 +324,14 @@ def test_a_zone_east_of_utc_is_that_of_the_machine() -> None:
 
     assert line.startswith(f"{NOON.astimezone():%F %T}")
     assert NOON.tzinfo is UTC
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_told_in_words(reason: Reason) -> None:
+    """Why a repository is left alone is told in a sentence, not by the word of the log."""
+    keys: dict[str, Any] = {"cluster": "prod", "repository": "orders", "reason": reason}
+
+    (line,) = told(entry(events.REPOSITORY_LEFT, windows=[], **keys))
+
+    assert reason not in line
+    assert "prod/orders is left alone: " in line

@@ -12,7 +12,8 @@ from daemon.core.progress import ClusterView, progress
 from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
 from daemon.core.unreachable import Unreachable
-from daemon.monitoring.page.scene import ClusterScene, HistoryScene, MemberScene, Scene
+from daemon.ledger.state import Member, Reading
+from daemon.monitoring.page.scene import ClusterScene, HistoryScene, LedgerScene, Scene
 from daemon.windows.dates import DateRange
 from daemon.windows.overrides import Override, OverrideKind, skips
 from daemon.windows.rules import Weekly
@@ -98,13 +99,56 @@ def busy() -> Scene:
         ),
         problems=("dr UNREACHABLE (refused)",),
         faults=("schedules.yaml:3:1: windows: unknown key",),
-        members=(MemberScene("ops1", 17, True, True, 2), MemberScene("ops2", 18, False, False, 0)),
+        ledger=LedgerScene((member(), member(host="ops2", pid=18, is_live=False)), NOW),
         history=(
             HistoryScene(NOW, skip),
             HistoryScene(NOW, attempt("prod", "repository-1", None)),
             HistoryScene(NOW, attempt("dr", "orders", CallError.REFUSED)),
         ),
     )
+
+
+def pictured() -> Scene:
+    """Return what the manual shows: half an hour into an opening, with a cluster down."""
+    found = busy()
+    sent = [
+        replace(attempt("prod", f"repository-{n}", None), started=NOW - timedelta(minutes=30 - n))
+        for n in range(3)
+    ]
+    (skip,) = (each for each in found.history if isinstance(each.what, Override))
+    clusters = [replace(each, last_contact=NOW) for each in found.clusters if each.name == "prod"]
+    return replace(
+        found,
+        clusters=(*clusters, *(each for each in found.clusters if each.name != "prod")),
+        problems=(),
+        faults=(),
+        ledger=None,
+        history=(
+            replace(skip, at=NOW - timedelta(hours=5)),
+            *(HistoryScene(each.started, each) for each in sent),
+        ),
+    )
+
+
+def member(**keys: object) -> Member:
+    """Return a daemon on a shared ledger, which is well."""
+    given = {
+        "id": "1",
+        "host": "ops1",
+        "pid": 17,
+        "since": NOW - timedelta(days=3),
+        "is_live": True,
+        "age": timedelta(seconds=0.3),
+        "lease": timedelta(seconds=15),
+        "version": "1.0",
+        "digest": "",
+        "agrees": True,
+        "skew": timedelta(0),
+        "clusters": 2,
+        "reading": Reading(),
+        **keys,
+    }
+    return Member(**given)  # type: ignore[arg-type]  # tests may name any field
 
 
 def attempt(cluster: str, repository: str, error: CallError | None) -> Attempt:
@@ -181,6 +225,6 @@ def hostile() -> Scene:
         ),
         problems=(EVIL,),
         faults=(EVIL,),
-        members=(MemberScene(EVIL, 1, True, False, 1),),
-        history=(HistoryScene(NOW, skip), HistoryScene(NOW, done)),
+        ledger=LedgerScene((member(host=EVIL, version=EVIL),), NOW, EVIL),
+        history=(HistoryScene(NOW, skip), HistoryScene(NOW, done, EVIL)),
     )

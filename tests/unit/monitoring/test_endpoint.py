@@ -48,6 +48,30 @@ def test_who_asks_for_another_protocol_is_answered(endpoint: Endpoint) -> None:
         assert reader.recv(100).startswith(b"HTTP/1.0 200 ")
 
 
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ("POST / HTTP/1.1\r\nHost: localhost", b"405 Method Not Allowed"),
+        ("DELETE / HTTP/1.1\r\nHost: localhost", b"405 Method Not Allowed"),
+        ("HEAD / HTTP/1.1\r\nHost: localhost", b"200 OK"),
+        ("GET / HTTP/1.1\r\nHost: evil.example", b"421 Misdirected Request"),
+        ("GET / HTTP/1.1\r\nHost: evil.example\r\nHost: localhost", b"421 Misdirected Request"),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example", b"421 Misdirected Request"),
+    ],
+)
+def test_only_reading_under_a_name_of_ours(
+    endpoint: Endpoint, request_: str, status: bytes
+) -> None:
+    """Nothing can be changed, and no page of another name in a browser can read along."""
+    with connection(endpoint) as reader:
+        reader.sendall(f"{request_}\r\n\r\n".encode())
+        answer = reader.recv(1000)
+
+    assert answer.startswith(b"HTTP/1.0 " + status)
+    assert (b"\r\nAllow: GET, HEAD\r\n" in answer) == status.startswith(b"405")
+    assert answer.endswith(b"well") is False
+
+
 def test_a_page_that_meets_a_bug_is_an_answer(
     endpoint: Endpoint, bugs: list[Exception], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -14,14 +13,21 @@ from daemon.log import events
 from daemon.log.tee import TeeLog
 from daemon.monitoring.metrics import ClusterState, Metrics, State, WindowState
 from daemon.wording import printable
+from tests import manual
 from tests.unit.nasty_text import EVERY, filled
 
-ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 STATE = State(
     clusters=(
-        ClusterState("prod", 3, 12.5, NOW, NOW, wanted=4, pending=1, is_up=True, owed=2),
-        ClusterState("test", 0, 0.0, None),
+        ClusterState(
+            *("prod", 3, 12.5, NOW, NOW),
+            wanted=4,
+            pending=1,
+            is_up=True,
+            owed=2,
+            by_window={"nightly": (4, 1)},
+        ),
+        ClusterState("test", 0, 0.0, None, by_window={"nightly": (2, 2)}),
     ),
     windows=(WindowState("nightly", True, NOW), WindowState("yearly", False)),
     is_config_good=False,
@@ -115,6 +121,9 @@ def test_the_state_is_asked_for_at_each_scrape() -> None:
     assert found["cbmaintd_window_open", "yearly"] == 0
     assert found["cbmaintd_window_next_open_timestamp_seconds", "nightly"] == NOW.timestamp()
     assert ("cbmaintd_window_next_open_timestamp_seconds", "yearly") not in found
+    assert found["cbmaintd_window_repositories_wanted", "nightly"] == 6
+    assert found["cbmaintd_window_repositories_pending", "nightly"] == 3
+    assert ("cbmaintd_window_repositories_wanted", "yearly") not in found
     assert found["cbmaintd_repositories_wanted", "prod"] == 4
     assert found["cbmaintd_repositories_pending", "prod"] == 1
     assert found["cbmaintd_cluster_up", "prod"] == 1
@@ -126,14 +135,13 @@ def test_the_state_is_asked_for_at_each_scrape() -> None:
     assert found["cbmaintd_log_dropped_lines",] == 7
 
 
-def test_the_readme_has_every_metric() -> None:
-    """The table of "Metrics and health" has each metric, and none that does not exist."""
+def test_the_manual_has_every_metric() -> None:
+    """The table of metrics has each metric, and none that does not exist."""
     metrics = Metrics()
     metrics.observe(lambda: STATE)
-    section = (ROOT / "README.md").read_text().partition("\n## Metrics and health\n")[2]
 
     shown = re.findall(r"^# TYPE (\w+)", metrics.render().decode(), re.MULTILINE)
-    listed = re.findall(r"^\| `(cbmaintd_\w+)`", section, re.MULTILINE)
+    listed = [name for row in manual.table("metrics", "`/metrics`") for name in manual.code(row[0])]
 
     assert sorted(listed) == sorted(name for name in shown if not name.endswith("_created"))
 

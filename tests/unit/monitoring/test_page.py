@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import quote
 
 import pytest
 
+from daemon.core.progress import Pending, Progress
 from daemon.monitoring.endpoint import Page
-from daemon.monitoring.page.scene import Scene
+from daemon.monitoring.page.scene import HistoryScene, LedgerScene, Scene
 from daemon.monitoring.page.site import Site
 from daemon.monitoring.page.strips import Kind, Span, Strips, strip
+from daemon.windows.rules import Once, Weekly
 from daemon.windows.timeline import Timeline
-from tests.unit.monitoring.page_scenes import BERLIN, EVIL, NOW, busy, hostile, large, scene, window
+from tests import manual
+from tests.unit.monitoring.page_scenes import (
+    BERLIN,
+    EVIL,
+    NOW,
+    attempt,
+    busy,
+    hostile,
+    large,
+    pictured,
+    scene,
+    window,
+)
+from tests.unit.monitoring.page_text import text_of_page
 
 LARGEST_PAGE = 300_000
+HOUR = timedelta(hours=1)
 
 
 def page_of(found: Scene, target: str = "/") -> Page:
@@ -63,7 +79,7 @@ def test_it_answers_whether_one_may_start() -> None:
     all_paused = replace(found, progress=paused, clusters=(prod,))
     assert "Everything is paused: 4 of 4. You may start." in text_of(all_paused)
     missing = text_of(found)
-    assert "Not everything is paused: 3 of 5; dr does not answer." in missing
+    assert "Not everything is paused: 3 of 5; dr does not answer. Do not start yet." in missing
     assert "prod /repository-3: not looked at yet" in missing
     assert "dr : dr does not answer (refused)" in missing
 
@@ -74,7 +90,49 @@ def test_it_tells_what_comes_and_what_does_not() -> None:
 
     assert "23:00 to Thu 22 Oct 01:00 no skipped by eve@ops1: no patches" in text
     assert "Thu 22 Oct 23:00 to Fri 23 Oct 01:00 at Thu 22 Oct 22:45" in text
-    assert "no excluded" in text
+    days_off = text_of(replace(busy(), now=NOW + timedelta(days=6, hours=12)))
+    assert "23:00 to Wed 28 Oct 01:00 no excluded" in days_off
+    assert "Thu 29 Oct 23:00 to Fri 30 Oct 01:00 at Thu 29 Oct 22:45" in days_off
+
+
+def test_each_window_is_among_what_comes() -> None:
+    """One that opens once a year is told of, however often another one does before."""
+    start = NOW + timedelta(days=300)
+    rare = window("rare", rule=Once(start, start + timedelta(hours=1)))
+    often = window("often", rule=Weekly(frozenset(range(7)), time(1), duration=HOUR))
+    text = text_of(scene(timeline=Timeline((rare, often, window("nightly")))))
+
+    assert text.count("when it opens") == 3
+    assert "rare Mon 16 Aug 2027 23:30 to Tue 17 Aug 2027 00:30 when it opens" in text
+
+
+def test_what_is_held_without_a_window_is_said_first() -> None:
+    """Before an opening that pauses early, and after one until all is resumed."""
+    early = busy().timeline.windows["nightly"]
+    now = datetime(2026, 10, 22, 20, 50, tzinfo=UTC)
+    timeline = Timeline((early,))
+    opening = timeline.holding("prod", now)[0]
+    begun = {opening.id: Progress(4, 3)}
+    held = replace(scene().clusters[0], records=busy().clusters[0].records)
+
+    assert "No window is open. nightly pauses early: 3 of 4 paused." in text_of(
+        scene(now=now, timeline=timeline, progress=begun)
+    )
+    assert "No window is open. 3 repositories are still to be resumed." in text_of(
+        scene(clusters=(held,))
+    )
+    assert "No window is open. Nothing is held." in text_of(scene())
+
+
+def test_nobody_may_start_where_nothing_is_to_be_paused() -> None:
+    """A window whose patterns match nothing is open, and has paused nothing at all."""
+    found = busy()
+    none = {id_: Progress(empty=("prod", "dr")) for id_ in found.progress}
+    clusters = [replace(each, wanted=0, pending=0) for each in found.clusters]
+    text = text_of(replace(found, progress=none, clusters=tuple(clusters)))
+
+    assert "Nothing is paused: what is open has no repositories." in text
+    assert "You may start" not in text
 
 
 def test_it_tells_of_clusters_faults_members_and_what_was_done() -> None:
@@ -83,9 +141,10 @@ def test_it_tells_of_clusters_faults_members_and_what_was_done() -> None:
 
     assert "dr ✗ does not answer (refused): Connection refused 0 0 none yet" in text
     assert "prod ✓ answers 3 1" in text
+    assert "Backups owed: 1 prod /archive, due 23:30" in text
     assert "The file was rejected" in text
     assert "schedules.yaml:3:1: windows: unknown key" in text
-    assert "ops2 18 silent, has another file 0" in text
+    assert "ops2 pid 18 ✗ silent: its clusters go to the others 2 0.3 s ago, lease 15s 1.0" in text
     assert "skip nightly by eve@ops1: no patches" in text
     assert "pause dr /orders nightly refused: Connection refused" in text
 
@@ -97,7 +156,10 @@ def test_a_window_has_a_page_with_its_openings_in_words() -> None:
     assert "Patching of the hosts" in text
     assert "23:00 to Thu 22 Oct 01:00 , skipped by eve@ops1 at 23:30 : no patches" in text
     assert "Tue 27 Oct 23:00 to Wed 28 Oct 00:00" not in text
-    assert "excluded" in text
+    assert "Opens next Thu 22 Oct 23:00 to Fri 23 Oct 01:00 , pauses at Thu 22 Oct 22:45" in text
+    assert "Excluded days 2026-10-27 to 2026-10-28" in text
+    assert "Mon 19 Oct 23:00 to Tue 20 Oct 01:00 , over" in text
+    assert "23:00 to Wed 21 Oct 01:00 , open now" in text
     assert "Clocks in Europe/Berlin go back by 1h at Sun 25 Oct 02:00" in text
     assert "1h" in text_of(busy(), "/windows/long")
 
@@ -115,15 +177,41 @@ def test_a_cluster_has_a_page_with_what_is_held_and_owed() -> None:
 
 @pytest.mark.parametrize("target", ["/windows/none", "/clusters/none", "/windows/%00%ff"])
 def test_what_is_not_there_is_said(target: str) -> None:
-    """An address that somebody kept may name what is gone."""
-    assert page_of(scene(), target).status == 404
+    """An address that somebody kept may name what is gone: there is a way back from it."""
+    page = page_of(scene(), target)
+
+    assert (page.status, "Refresh" in page.headers) == (404, False)
+    assert '<a href="/">All windows and clusters</a>' in page.body.decode()
+
+
+@pytest.mark.parametrize("name", [EVIL, "x" * 8000, "a/../b", "%00"])
+def test_what_is_asked_for_is_no_more_than_text(name: str) -> None:
+    """The name in an address is anybody's, and may have any length."""
+    page = page_of(scene(), f"/windows/{quote(name, safe='')}")
+    html = page.body.decode()
+
+    assert Shape(html).parts <= Shape(html_of(busy())).parts
+    assert not set("\0\x1b\u202e\u2028") & set(html)
+    assert len(html) < 5000
+
+
+def test_what_is_gone_has_its_history() -> None:
+    """An unplanned window that has ended is asked for by those who want to know what it did."""
+    done = replace(attempt("prod", "orders", None), windows=("patch",))
+    found = scene(history=(HistoryScene(NOW, done),))
+
+    text = text_of(found, "/windows/patch")
+
+    assert "There is no window patch" in text
+    assert "pause prod /orders patch ok" in text
 
 
 def test_nothing_else_is_served() -> None:
     """Neither files nor templates can be asked for."""
     site = Site(scene)
 
-    assert [site.find(path) for path in ("/page", "/../site.py", "/base.html", "//x")] == [None] * 4
+    odd = ("/page", "/../site.py", "/base.html", "//x", "//[", "http://[/", "*", "/%00", "/;x")
+    assert [site.find(path) for path in odd] == [None] * len(odd)
 
 
 @pytest.mark.parametrize("target", ["/", "/windows/nightly", "/clusters/prod", "/clusters/dr"])
@@ -198,3 +286,29 @@ def test_the_strip_has_true_lengths() -> None:
     assert {mark.kind for mark in marks} == {Kind.OPEN}
     assert all(mark.x >= 0 and mark.x + mark.width <= 1400 for mark in marks)
     assert marks[0].x == 0.0
+
+
+def test_nobody_may_start_by_what_may_have_changed() -> None:
+    """Where the ledger is silent, what other daemons paused is in doubt: that is the first line."""
+    found = busy()
+    doubt = "the ledger does not answer"
+    pending = (Pending("dr", None, doubt),)
+    doubted = {id_: Progress(5, 5, pending=pending) for id_ in found.progress}
+    dr = replace(found.clusters[1], unreachable=None, doubt=doubt, member="ops2 pid 18")
+    ledger = replace(found.ledger or LedgerScene(), doubt="timeout")
+    text = text_of(
+        replace(found, progress=doubted, clusters=(found.clusters[0], dr), ledger=ledger)
+    )
+
+    assert f"It is not known whether everything is paused: {doubt}." in text
+    assert "You may start" not in text
+    assert f"dr … not known: {doubt} 0 0 none yet" in text
+    assert "ops2 pid 18 prod ✓ answers" in text
+    assert "The ledger does not answer (timeout): what other daemons do is as of 23:30:00" in text
+
+
+def test_the_manual_shows_what_it_looks_like() -> None:
+    """The text in the manual is that of a page; where it differs, put the new one there."""
+    (shown,) = [b for b in manual.blocks(manual.page("page")) if b.above == "<!-- the page -->"]
+
+    assert shown.text == text_of_page(html_of(pictured()))

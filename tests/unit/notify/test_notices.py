@@ -41,6 +41,11 @@ SAID: list[tuple[Event, dict[str, Any], str]] = [
         "prod/orders: resume failed (forbidden); not tried again by itself",
     ),
     (
+        events.REPOSITORY_FAILED,
+        FAILED | {"action": "pause", "error": "not_found", "next_attempt": None},
+        "prod/orders: pause failed (not_found); there is no such repository",
+    ),
+    (
         events.WINDOW_OPENED,
         {"window": "night", "start": NOW, "end": NOW, "repositories": 3},
         "window night is open until 2026-11-23 12:00:00 UTC: 3 repositories",

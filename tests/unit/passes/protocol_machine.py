@@ -30,11 +30,12 @@ from daemon.core.attempt import Action
 from daemon.core.record import Phase
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import MEMORY, open_ledger
-from daemon.passes.controller import Controller, Rules
+from daemon.passes.controller import Controller
 from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
 from daemon.passes.pacing import CLUSTER, LONGEST
+from daemon.passes.rules import Rules
 from daemon.windows.rules import Once
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import CatchUp, OnDrift, Patterns, Window

@@ -18,10 +18,11 @@ from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import MEMORY, open_ledger
 from daemon.log import events
 from daemon.passes.backups import EVERY
-from daemon.passes.controller import Controller, Rules
+from daemon.passes.controller import Controller
 from daemon.passes.dispatch import SEND_WITHIN, Clocks, Route
 from daemon.passes.holdings import Holdings, Store
 from daemon.passes.journal import Journal
+from daemon.passes.rules import Rules
 from daemon.service.client import MaySend
 from daemon.windows.timeline import Timeline
 from tests.unit.passes.protocol_machine import once

@@ -15,10 +15,11 @@ from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
 from daemon.core.summary import News
-from daemon.passes.controller import Controller, Rules
+from daemon.passes.controller import Controller
 from daemon.passes.dispatch import SEND_WITHIN, Answer, Call, Clocks, Dispatch, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Journal
+from daemon.passes.rules import Rules
 from daemon.service.client import KeepTrying, MaySend, ServiceError, WithheldError
 from daemon.windows.timeline import Timeline
 from tests.unit.passes.protocol_machine import once

@@ -16,11 +16,12 @@ from daemon.core.decide import UNLISTED_AFTER, UNLISTED_LOOKS
 from daemon.core.record import Phase, Record
 from daemon.core.repository import NULL_LIST, ObservedRepository
 from daemon.log import events
-from daemon.passes.controller import VERIFY_WITHIN, Controller, Rules
+from daemon.passes.controller import VERIFY_WITHIN, Controller
 from daemon.passes.dispatch import Clocks, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import MOST_NAMED, Journal
 from daemon.passes.recorders import Fate
+from daemon.passes.rules import Rules
 from daemon.service.client import KeepTrying, MaySend, ServiceError
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Window

@@ -19,11 +19,12 @@ from daemon.core.decide import Pause, Resume, confirm
 from daemon.core.moment import Moment
 from daemon.core.record import Record, Suspicion
 from daemon.core.summary import News
-from daemon.passes.controller import Controller, Rules
+from daemon.passes.controller import Controller
 from daemon.passes.dispatch import Answer, Call, Clocks, Dispatch, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided
 from daemon.passes.looks import Observed
+from daemon.passes.rules import Rules
 from daemon.windows.window import Window
 from tests.unit.passes.protocol_machine import OWING, PLACES, WINDOWS, Machine
 from tests.unit.passes.protocol_world import BEGIN, FaultyStore, ViolatedError

@@ -240,9 +240,11 @@ def test_backups_are_left_to_the_daemon() -> None:
     run = ScheduledRun(BEGIN, "daily", "BACKUP")
     stage = scene(hold(catch_up=CatchUp.MISSED, scheduled=(run,)), orders=PAUSED)
 
-    (result,) = stage.play()
+    rescue = stage.rescue()
+    asyncio.run(rescue.run())
 
-    assert (result.fate, result.detail) == (Fate.RESUMED, "its backup is left to the next daemon")
+    assert told(rescue.results()) == {"orders": Fate.RESUMED}
+    assert list(map(str, rescue.owed())) == ["prod/orders"]
     assert stage.cluster.sent == ["resume orders"]
     assert [record.backup_due is not None for record in stage.book.records.values()] == [True]
 

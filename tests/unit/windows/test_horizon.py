@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from daemon.windows.horizon import Horizon
 from daemon.windows.window import Opening
+from daemon.windows.work import Work, result_of
 
 START = datetime(2026, 11, 30, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -60,6 +61,44 @@ def test_what_is_near_is_found(openings: list[Opening], minute: int, gap: int) -
 
     expected = [each for each in openings if each.pause_from <= until and each.end > since]
     assert sorted(map(id, found)) == sorted(map(id, expected))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("abc"),
+            st.builds(
+                opening, st.integers(0, 900), st.sampled_from((1, 9, 60, 300)), st.integers(0, 9)
+            ),
+        ),
+        min_size=1,
+    ),
+    st.sampled_from(("a", "ab", "abc")),
+    st.integers(0, 30),
+    st.integers(0, 1_300),
+)
+def test_what_follows_without_a_break_is_followed(
+    openings: list[tuple[str, Opening]], names: str, gap: int, last: int
+) -> None:
+    """An opening's end is put off by each that is paused for before a gap is long enough."""
+    limit = START + last * MINUTE
+    mine = [each for name, each in openings if name in names and each.pause_from < limit]
+    of_window = {name: [each for key, each in openings if key == name] for name in "abc"}
+    horizon = Horizon(START - DAY, START + 10 * DAY, of_window)
+    wanted = tuple(names)
+    # Twice: the second time it may be remembered.
+    for begun in (*mine, *mine):
+        until = begun.end
+        while later := [
+            each.end
+            for each in mine
+            if each.end > until
+            and (each.pause_from - until < gap * MINUTE or each.pause_from <= until)
+        ]:
+            until = max(later)
+
+        steps = horizon.end_of_run(wanted, begun.end, gap * MINUTE, limit, Work())
+        assert result_of(steps) == until
 
 
 def test_what_is_not_near_is_not_looked_at() -> None:

@@ -14,6 +14,7 @@ from daemon.cli.commands.check import _next
 from daemon.simulator.server import Simulator
 from daemon.windows.rules import Once
 from daemon.windows.window import Window
+from tests import manual
 from tests.unit.cli.commands.check_kit import (
     ALWAYS,
     FINE,
@@ -134,12 +135,11 @@ def test_a_file_may_be_named(
     assert (both.code, "not --without-secrets" in both.err) == (2, True)
 
 
-def test_the_hook_of_the_readme_works(
+def test_the_hook_of_the_manual_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the README has pre-commit and a CI job run accepts a good file."""
-    readme = (Path(__file__).parents[4] / "README.md").read_text()
-    commands = re.findall(r"(?:entry: |- )cbmaintd (check .*)", readme)
+    """What the manual has pre-commit and a CI job run accepts a good file."""
+    commands = re.findall(r"(?:entry: |- )cbmaintd (check .*)", manual.page("commands"))
     (tmp_path / "schedules.yaml").write_text(
         text(cluster("a", "http://localhost:1"), w=(FINE, "{a: [r]}"))
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind
+from tests import manual
 from tests.unit.cli.ended import Ended, ended
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -159,13 +159,11 @@ def test_history_for_a_spreadsheet(ledger: Ledger, ask: Ask) -> None:
     assert decision["repository"] == ""
 
 
-def test_the_readme_has_every_key_of_the_history() -> None:
-    """What programs may read of the history stands in the README."""
-    readme = (Path(__file__).parents[4] / "README.md").read_text()
-    table = readme.partition("| of a request | of a decision |")[2].partition("\n\n")[0]
-    assert {word for span in re.findall(r"`([\w ]+)`", table) for word in span.split()} >= {
-        *COLUMNS
-    }
+def test_the_manual_has_every_key_of_the_history() -> None:
+    """What programs may read of the history stands in the manual."""
+    rows = manual.table("commands", "of a request", "of a decision")
+    spans = [span for row in rows for cell in row[:2] for span in manual.code(cell)]
+    assert {word for span in spans for word in span.split()} >= {*COLUMNS}
 
 
 def test_an_empty_history_says_so(ask: Ask) -> None:

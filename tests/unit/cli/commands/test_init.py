@@ -86,6 +86,25 @@ def test_what_it_prints_passes_check(
     assert {seen.method for seen in simulator.requests} == {"GET"}
 
 
+@pytest.mark.parametrize("is_named_whole", [False, True])
+def test_a_credential_is_named_as_the_unit_finds_it(
+    simulator: Simulator,
+    password: Path,
+    is_named_whole: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A password among the unit's credentials is named by its name: its user sees no other."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(password.parent))
+    named = str(password) if is_named_whole else password.name
+
+    printed = ended(
+        capsys, "init", "--url", simulator.url, "--username", "u", "--password-file", named
+    )
+
+    assert f'password_file: "{password.name}"\n' in printed.out
+
+
 def test_without_a_cluster_it_prints_the_example(capsys: pytest.CaptureFixture[str]) -> None:
     """`init` alone is the example of the manual."""
     example = (ROOT / "schedules.yaml").read_text()

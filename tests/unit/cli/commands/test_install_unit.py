@@ -35,7 +35,9 @@ def test_units_and_an_example_are_written(prefix: Path, capsys: pytest.CaptureFi
     example = prefix / "etc/cbmaintd/schedules.yaml"
     assert example.read_bytes() == (ROOT / "schedules.yaml").read_bytes()
     assert (prefix / "etc/cbmaintd/secrets").stat().st_mode & 0o777 == 0o700
-    assert (prefix / "usr/local/share/man/man1/cbmaintd.1").read_text().startswith(".TH CBMAINTD 1")
+    manuals = prefix / "usr/local/share/man"
+    assert (manuals / "man1/cbmaintd.1").read_text().startswith(".TH CBMAINTD 1")
+    assert (manuals / "man5/schedules.yaml.5").read_text().startswith(".TH SCHEDULES.YAML 5")
     assert "systemctl enable --now cbmaintd" in said
 
 
@@ -83,6 +85,35 @@ def test_a_place_that_services_do_not_see(
     said = capsys.readouterr().err
     assert "there is no command here" in said
     assert f"a service does not see {tmp_path}" in said
+
+
+def test_print_shows_what_would_be_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--print` is for looking: it prints the unit anyway, and one line why it is not installed."""
+    monkeypatch.delenv("CBMAINTD_CONFIG", raising=False)
+    monkeypatch.setattr(sys, "prefix", "/root/there")
+    code = main(["install-unit", "--root", str(tmp_path), "--print"])
+
+    said = capsys.readouterr()
+    assert code == 0
+    assert "ExecStart=/root/there/bin/cbmaintd --config " in said.out
+    assert said.err.startswith("cbmaintd: this unit would not be installed: /root/there/bin/")
+    assert said.err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_paths_are_words_of_the_unit(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What systemd would take for two words, a specifier or a variable stays what it is."""
+    monkeypatch.setattr(sys, "prefix", "/opt/there/two words 100%")
+    code = main(["-c", '/srv/the "new" $HOME', "install-unit", "--root", str(prefix)])
+
+    unit = (prefix / "etc/systemd/system/cbmaintd.service").read_text()
+    command = '"/opt/there/two words 100%%/bin/cbmaintd" --config "/srv/the \\"new\\" $$HOME"'
+    assert code == 0
+    assert f"ExecStart={command} run\n" in unit
+    assert f"ExecReload={command} reload\n" in unit
+    assert (prefix / 'srv/the "new" $HOME').is_file()
 
 
 @pytest.mark.usefixtures("prefix")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,20 @@ def test_nothing_held_is_no_failure(
     remember(file, hold(phase=None, yielded=("night@2026-11-22T00:00:00Z",)))
 
     assert release(*arguments) == Ended(0, "Nothing is held.\n", "")
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_owed_backups_are_named(release: Release, file: Path, is_held: bool) -> None:
+    """Whose backup nobody has started yet is told, whatever else is held or asked for."""
+    due = datetime(2026, 11, 23, tzinfo=UTC)
+    remember(file, hold(phase=None, backup_due=due), *([hold(id_="held")] if is_held else []))
+
+    ended = release()
+
+    owed = "Backups still to be started: 1 (lost/orders). The next daemon on this ledger starts"
+    assert owed in ended.words
+    assert ("Nothing is held." in ended.out) is not is_held
+    assert ended.code == is_held
 
 
 def test_a_ledger_in_use_is_refused(release: Release, file: Path) -> None:

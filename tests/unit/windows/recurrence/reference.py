@@ -1,6 +1,6 @@
 """A second reading of RFC 5545 rules, by brute force: every day is asked, then every hour of it.
 
-Written from 3.3.10 of the RFC and from what the README says of clock changes, for comparison; it
+Written from 3.3.10 of the RFC and from what the manual says of clock changes, for comparison; it
 shares no code with the product, and knows rules as parts, not as text. `begin` and an UNTIL without
 a zone are local times.
 """

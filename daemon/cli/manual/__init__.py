@@ -1,0 +1,1 @@
+"""The manual: its pages, shown on a terminal, and the man pages made from them."""

@@ -1,0 +1,68 @@
+"""One request as a call gets it: what it asks for, read as the service reads it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+from daemon.simulator import bodies
+from daemon.simulator.go_json import GoJSONError
+from daemon.simulator.refusals import Json, Refusal
+
+_LARGEST = 2**63
+_BAD_PAIR = re.compile(";|%(?![0-9A-Fa-f]{2})")
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
+
+def parsed_query(text: str) -> dict[str, list[str]]:
+    """Parse a query as Go does, which leaves out a pair with `;` or a wrong escape in it."""
+    found: dict[str, list[str]] = {}
+    for pair in text.split("&"):
+        if pair and not _BAD_PAIR.search(pair):
+            name, _, value = pair.partition("=")
+            found.setdefault(unquote_plus(name), []).append(unquote_plus(value))
+    return found
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a route is given: the matched parts of the path, the query and the body."""
+
+    method: str
+    parts: tuple[str, ...]
+    query: dict[str, list[str]]
+    body: bytes
+
+    def read(self, struct: bodies.Struct) -> Json:
+        """Return the body's fields, or refuse in the service's words."""
+        try:
+            return bodies.read(self.body, struct)
+        except GoJSONError as exc:
+            raise Refusal(400, "invalid request body", str(exc)) from exc
+
+    def text(self, name: str) -> str:
+        """Return a parameter of the query."""
+        return self.query.get(name, [""])[0]
+
+    def number(self, name: str) -> int:
+        """Return a count from the query; 0 without one."""
+        text = self.text(name)
+        if not text:
+            return 0
+        if not (text.isascii() and text.isdecimal()) or int(text[:20]) >= _LARGEST:
+            raise Refusal(400, f"invalid {name}", f"'{text}' is not a positive integer")
+        return int(text)
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean from the query, as Go reads one; without one it is false."""
+        text = self.text(name)
+        if text and text not in _TRUE | _FALSE:
+            raise Refusal(400, f"invalid {name}", f"'{text}' is not a boolean")
+        return text in _TRUE
+
+    def page(self, items: list[Json]) -> list[Json]:
+        """Return the part of a list that `offset` and `limit` ask for; a limit of 0 is none."""
+        limit, offset = self.number("limit"), self.number("offset")
+        return items[offset : offset + limit if limit else None]
