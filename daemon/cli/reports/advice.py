@@ -95,8 +95,8 @@ def _uneven(window: Window) -> Iterator[str]:
     if isinstance(window.rule, Cron):
         for step in uneven_steps(window.rule.expression):
             yield (
-                f"{window.name}: {step} of its cron expression does not divide evenly: it begins"
-                " anew at 0, so that the last distance is another"
+                f"{window.name}: {step} of its cron expression does not divide evenly: it starts"
+                " over at 0, so the last interval is different"
             )
 
 

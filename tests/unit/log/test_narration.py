@@ -159,7 +159,7 @@ def test_many_clusters_are_counted() -> None:
 
     assert [line.partition(" CET ")[2] or line[9:] for line in lines] == [
         "  1500 repositories of 300 clusters are paused (nightly) 0.4 s after the opening",
-        "! 300 clusters do not answer as they should (refused): "
+        "! 300 clusters are not responding correctly (refused): "
         + ", ".join(clusters[:20])
         + " and 280 more",
         "! 300 times list on 300 clusters: refused",
