@@ -190,6 +190,7 @@ class Stage:
                 capture_output=True,
                 text=True,
                 check=True,
+                timeout=300,
                 cwd=folder,
                 env={
                     **self._clock.standing_at(scene.now),

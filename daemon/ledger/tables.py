@@ -8,6 +8,7 @@ do.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
@@ -263,10 +264,19 @@ def execute_many(
     text, order = _compiled(statements[dialect.name], dialect, tuple(rows[0]))
     values = [_storable(row) for row in rows]
     if dialect.name == POSTGRESQL:
-        arrays = {name: [row[name] for row in values] for name in values[0]}
+        arrays = {name: _literal([row[name] for row in values]) for name in values[0]}
         connection.exec_driver_sql(text, arrays)
     else:
         connection.exec_driver_sql(text, [order(row) for row in values])
+
+
+def _literal(values: Sequence[str | int | None]) -> str:
+    """Return an array as PostgreSQL reads it, which the driver takes ten times as long to write.
+
+    Of texts in which all is printable JSON escapes what an array does, and as an array does:
+    quotes and backslashes.
+    """
+    return f"{{{json.dumps(values, ensure_ascii=False)[1:-1]}}}"
 
 
 def _storable(row: Mapping[str, Any]) -> dict[str, Any]:

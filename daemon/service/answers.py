@@ -58,9 +58,13 @@ ADVICE = {
 }
 """What to do about a failure of which no more is known."""
 
-IDENTITY_ADVICE = (
+_IDENTITY_ADVICE = (
     "The service could not ask the cluster who we are; with a client certificate, check that the"
     " cluster knows the user that client_cert names."
+)
+_CERTIFICATE_ADVICE = (
+    "Check username and password_file or password_env; with a client certificate, that the cluster"
+    " knows the user that client_cert names, and that it is not revoked."
 )
 _ABOUT_IDENTITY = (b"could not authenticate user", b"could not authorize user")
 _BLANKS = b" \t\r\n"
@@ -110,6 +114,15 @@ def _port_of(root: str) -> int | None:
         return urlsplit(root).port
     except ValueError:
         return None
+
+
+def advice(error: CallError, asked: Asked, *, is_about_identity: bool) -> str | None:
+    """Return what to do about who we are taken for; None where the general advice does."""
+    if is_about_identity:
+        return _IDENTITY_ADVICE
+    if error is CallError.UNAUTHORIZED and asked.has_certificate:
+        return _CERTIFICATE_ADVICE
+    return None
 
 
 _CAUSES: tuple[tuple[CallError, str, Callable[[Asked], bool], str], ...] = (

@@ -140,7 +140,7 @@ class Model:
 
     def check_id(self, id_: str, state: str) -> None:
         """Refuse an id that breaks the rule or that somebody has in this state."""
-        if not ID.match(id_):
+        if not ID.fullmatch(id_):
             raise Refusal(400, f"repository id must follow the rules {ID.pattern}")
         if id_ in self.repositories[state]:
             raise Refusal(400, f"repository with id `{id_}` already exists")

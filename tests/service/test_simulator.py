@@ -60,7 +60,7 @@ def http() -> Iterator[requests.Session]:
 def test_a_paused_repository_stays_active_without_a_schedule(
     simulator: Simulator, http: requests.Session
 ) -> None:
-    """Pause answers 200 and nothing; the repository stays listed, paused, without `scheduled`."""
+    """Pause answers 200 and nothing; the repository stays listed, paused, unscheduled (S6)."""
     before = http.get(f"{simulator.url}{ACTIVE}/orders").json()
     paused = http.post(f"{simulator.url}{ACTIVE}/orders/pause")
     listed = {
@@ -78,7 +78,7 @@ def test_a_paused_repository_stays_active_without_a_schedule(
 def test_missed_slots_are_skipped(
     simulator: Simulator, http: requests.Session, clock: Clock
 ) -> None:
-    """A slot that passes during a pause is lost: it does not run, and the next one is planned."""
+    """A slot that passes during a pause is lost: it does not run, the next one is planned (S35)."""
     schedule = {"job_type": "BACKUP", "frequency": 1, "period": "HOURS"}
     task = {"name": "hourly", "task_type": "BACKUP", "schedule": schedule}
     http.post(f"{simulator.url}/api/v1/plan/hourly", json={"tasks": [task]})
@@ -160,7 +160,7 @@ def test_errors_have_the_words_of_the_service(
     [("Administrator", 200, 200), ("backup", 200, 200), ("reader", 200, 403), ("nobody", 403, 403)],
 )
 def test_roles(simulator: Simulator, user: str, reads: int, writes: int) -> None:
-    """Administrators of backups may write, read-only ones read, others nothing."""
+    """Administrators of backups may write, read-only ones read, others nothing (S28)."""
     auth = (user, USERS[user][0])
     read = requests.get(simulator.url + ACTIVE, auth=auth, timeout=5)
     wrote = requests.post(f"{simulator.url}{ACTIVE}/orders/pause", auth=auth, timeout=5)
@@ -205,7 +205,7 @@ def test_a_new_repository_gets_its_folder(
 def test_the_cluster_manager_knows_its_services(
     simulator: Simulator, http: requests.Session
 ) -> None:
-    """`nodeServices` has no hostname on a single node, and `/_p/backup` leads to the service."""
+    """`nodeServices` has no hostname on a single node; `/_p/backup` leads on (S37)."""
     node = http.get(f"{simulator.management_url}/pools/default/nodeServices").json()["nodesExt"][0]
     proxied = http.get(f"{simulator.management_url}/_p/backup{ACTIVE}").json()
 
@@ -215,7 +215,7 @@ def test_the_cluster_manager_knows_its_services(
 
 
 def test_an_effect_may_come_later(clock: Clock) -> None:
-    """With an effect delay a pause shows only after it."""
+    """With an effect delay a pause shows only after it (S36)."""
     with Described(("orders",), USERS, effect_delay=timedelta(seconds=1), now=clock) as simulator:
         auth = ("backup", "pw")
         requests.post(f"{simulator.url}{ACTIVE}/orders/pause", auth=auth, timeout=5)
@@ -227,7 +227,7 @@ def test_an_effect_may_come_later(clock: Clock) -> None:
 
 
 def test_the_state_outlives_the_process(tmp_path: Path) -> None:
-    """With a state file the repositories are as they were after a restart."""
+    """With a state file the repositories are as they were after a restart (S31)."""
     file = tmp_path / "state.json"
     with Described(("orders",), state_file=file) as first:
         first.pause("orders")

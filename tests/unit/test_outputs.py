@@ -16,7 +16,7 @@ from tests.evil.wallshim import WallClock
 
 ALL = [manual.README, *manual.PAGES]
 WITH_OUTPUT = [path for path in ALL if [*outputs.sessions(path.read_text())]]
-MARKS = r"<!-- (?:command|needs): .+ -->"
+MARKS = r"<!-- (?:(?:command|needs): .+|walk) -->"
 """What says of a block of commands which test runs it, or that it needs what no test has."""
 
 _COMMAND = re.compile(r"(?:[A-Z_]+=\S* )*(?:podman exec cbmaintd )?(?:\S*/)?cbmaintd (.*)")
@@ -88,7 +88,7 @@ def given(text: str) -> Iterator[str]:
     for block in manual.blocks(text):
         if block.language in {"sh", ""}:
             for line in re.split(r"&& |\n", block.text.replace("\\\n", " ")):
-                if match := _COMMAND.match(re.split(r" \| | > |\s#\s", line)[0].strip(" $")):
+                if match := _COMMAND.match(re.split(r" \| | \d?> |\s#\s", line)[0].strip(" $")):
                     yield match[1]
     for span in re.findall(r"`cbmaintd ([^`]+)`", manual.prose(text)):
         yield re.split(r" \\?\| |[<>]", span)[0]
@@ -112,9 +112,9 @@ def test_every_command_can_be_given(command: str) -> None:
 
 ASKING = re.compile(
     r"(calendar|check( --without-secrets)?|close|extend|history|init|manual|open|schema|skip|status"
-    r"|unskip|why)\b(?!.*--(url|discover|against|impact|online))"
+    r"|unskip|why)\b(?!.*--(url|discover|against|impact|online|wait))"
 )
-"""Commands that need no cluster, no daemon and no root, whatever they are given besides."""
+"""Commands that need no cluster, no daemon, no root, and no clock that goes on."""
 
 
 def test_commands_do_what_they_say(stage: outputs.Stage) -> None:

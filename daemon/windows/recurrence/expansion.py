@@ -22,6 +22,7 @@ _YEARS_FOLLOWED = 400
 """The calendar repeats after as many: a rule that fires in none of them never does."""
 
 _LAST_DAY = date.max.toordinal()
+_LONGEST_MONTH = 31
 
 Clock = tuple[time, ...]
 
@@ -199,12 +200,54 @@ def _months(rule: Recurrence, first: date, last: date) -> Iterator[tuple[int, in
             if not rule.months or month + 1 in rule.months:
                 yield year, month + 1
         return
+    if (period := _days_of_step(rule)) > _LONGEST_MONTH:
+        yield from _months_of_own(rule, first, last, period)
+        return
     step = rule.interval if rule.frequency is Frequency.YEARLY else 1
     begin = first.year + (rule.dtstart.year - first.year) % step
     for year in range(begin, last.year + 1, step):
         for month in sorted(rule.months) or range(1, 13):
             if (first.year, first.month) <= (year, month) <= (last.year, last.month):
                 yield year, month
+
+
+def _days_of_step(rule: Recurrence) -> int:
+    """Return how many days a rule goes on at once; 0 for one that counts months or years."""
+    match rule.frequency:
+        case Frequency.WEEKLY:
+            return 7 * rule.interval
+        case Frequency.DAILY:
+            return rule.interval
+        case Frequency.HOURLY:
+            return rule.interval // 24
+        case _:
+            return 0
+
+
+def _months_of_own(
+    rule: Recurrence, first: date, last: date, step: int
+) -> Iterator[tuple[int, int]]:
+    """Yield the months from *first* to *last* that have days of a rule's own periods.
+
+    Between two of them, *step* days apart, there may be centuries that need no look.
+    """
+    is_hourly, length = rule.frequency is Frequency.HOURLY, 1
+    own, hours = (
+        (_hour(rule), rule.interval) if is_hourly else (24 * rule.dtstart.toordinal(), 24 * step)
+    )
+    if rule.frequency is Frequency.WEEKLY:
+        own, length = 24 * (7 * _week(rule, rule.dtstart.toordinal()) + 1 + rule.week_start), 7
+    begin, end = first.toordinal(), last.toordinal()
+    before = None
+    for at in range(
+        own + -((own - 24 * (begin - length + 1)) // hours) * hours, 24 * end + 24, hours
+    ):
+        day = at // 24
+        for each in (max(day, begin), min(day + length - 1, end)):
+            on = date.fromordinal(each)
+            if (on.year, on.month) != before and (not rule.months or on.month in rule.months):
+                yield on.year, on.month
+            before = on.year, on.month
 
 
 def _in_month(rule: Recurrence, year: int, month: int) -> list[int]:

@@ -139,10 +139,10 @@ class Service:
         return name
 
 
-def started(*repositories: str) -> Service:
+def started(*repositories: str, **options: Any) -> Service:
     """Return a service with these repositories on a clock that stands still."""
     clock = Clock()
-    return Service(Described(repositories, USERS, now=clock), clock)
+    return Service(Described(repositories, USERS, now=clock, **options), clock)
 
 
 def plain(body: bytes) -> str:

@@ -31,7 +31,7 @@ def sent(status: int, body: object, kind: str = "application/json") -> Reply:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_made_client_makes_each_call(operation: Operation) -> None:
-    """A client that is made from the description succeeds in each call (S1, S2)."""
+    """A client that is made from the description succeeds in each call (S2, S38)."""
     service = prepared()
     given = operation.example() | ELSEWHERE.get(operation.id, {})
     if operation.id == "stopTask":

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from types import FrameType
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,37 +13,15 @@ from daemon.windows.rules import Once
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Patterns, Window
 from daemon.windows.work import MUCH, Steps
+from tests.unit.counting import counted
 from tests.unit.windows.rule_samples import HOUR
 from tests.unit.windows.test_window import at
-
-T = TypeVar("T")
 
 MANY = 3_000
 FEW = 300
 IDS = [f"repo-{number:05}" for number in range(MANY)]
 CALLS_OF_WORK = 20
 """So many calls of functions may one piece of work take."""
-
-
-def counted(steps: Steps[T]) -> tuple[T, list[int]]:
-    """Return what *steps* return, and how many functions each of them called."""
-    calls: list[int] = []
-
-    def count(_frame: FrameType, event: str, _arg: object) -> None:
-        calls[-1] += event in {"call", "c_call"}
-
-    before = sys.getprofile()
-    try:
-        while True:
-            calls.append(0)
-            sys.setprofile(count)
-            try:
-                next(steps)
-            finally:
-                sys.setprofile(before)
-    except StopIteration as done:
-        result: T = done.value
-        return result, calls
 
 
 def window(name: str, *patterns: str) -> Window:

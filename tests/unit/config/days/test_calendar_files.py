@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from daemon.config.days.calendar_files import TIMED, all_day_events
 from daemon.config.days.ics_rules import Unused
 from tests.unit.config.days.calendars import calendar, days, single_days
+from tests.unit.counting import calls_of
 
 
 @pytest.mark.parametrize(
@@ -179,11 +180,19 @@ def test_lines_are_unfolded_and_counted() -> None:
     [
         (
             "RRULE:FREQ=YEARLY;COUNT=1 " * 501,
-            "has 501 rules of repetition .RRULE. of all-day events; at most 500",
+            "line 2: with the event that begins here there are more than 500 rules of repetition",
         ),
         (
-            "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=29;BYDAY=MO " * 40,
-            "over more than 1,000,000 days, weeks, months and years up to 2100",
+            "RRULE:FREQ=MONTHLY;BYMONTHDAY=29;BYDAY=MO " * 70,
+            "line 2: with the event that begins here there are more than 60,000 months to follow",
+        ),
+        (
+            "RRULE:FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO " * 70,
+            "more than 60,000 months to follow",
+        ),
+        (
+            "RRULE:FREQ=YEARLY;BYMONTH=1,2,3,4,5,6;BYDAY=MO,TU;BYSETPOS=-1 " * 135,
+            "more than 60,000 months to follow",
         ),
     ],
 )
@@ -197,6 +206,29 @@ def test_the_work_for_rules_is_bounded(rules: str, expected: str) -> None:
         all_day_events(calendar(event.replace("20261224", "20261224T1000"[:13] + "00"))).ranges
         == ()
     )
+
+
+def test_rules_of_an_ordinary_calendar_are_followed() -> None:
+    """The birthdays of five hundred people, and dozens of weekly meetings that end, are no load."""
+    birthdays = [f"UID:{n} DTSTART;VALUE=DATE:19700101 RRULE:FREQ=YEARLY" for n in range(495)]
+    weekly = "DTSTART;VALUE=DATE:20260101 RRULE:FREQ=WEEKLY;BYDAY=MO,TH;UNTIL=20271231"
+
+    assert len(all_day_events(calendar(*birthdays, *[weekly] * 5)).ranges) > 495 * 101
+
+
+@pytest.mark.parametrize("series", [1, 1_000])
+def test_changed_days_cost_the_same_among_many_series(series: int) -> None:
+    """Each of many changes is looked up in the series of its UID, not searched for in all."""
+    changes = [
+        f"UID:x RECURRENCE-ID;VALUE=DATE:{day:%Y%m%d} DTSTART;VALUE=DATE:20261224"
+        for day in (date(2001, 1, 1) + timedelta(days=number) for number in range(1_000))
+    ]
+    text = calendar(*["UID:x DTSTART;VALUE=DATE:20000101"] * series, *changes)
+
+    found, calls = calls_of(lambda: all_day_events(text))
+
+    assert len(found.ranges) == series + 1_000
+    assert calls < 700 * (series + 1_000)
 
 
 def test_events_with_a_time_of_day_are_counted() -> None:
@@ -251,7 +283,15 @@ def test_several_calendars_in_one_file() -> None:
         (calendar("DTSTART;VALUE=DATE:20261224 END:VTODO"), "line 4: END closes what did not beg"),
         (
             calendar(*["DTSTART;VALUE=DATE:20000101 RRULE:FREQ=DAILY"] * 3),
-            "repeat more than 100000 times",
+            "line 10: with the event that begins here there are more than 100,000 days",
+        ),
+        (
+            calendar("DTSTART;VALUE=DATE:20261224 EXDATE" + ";X=a" * 101 + ":20261224"),
+            "line 4: EXDATE is too long",
+        ),
+        (
+            calendar("DTSTART;VALUE=DATE:20261224 RRULE:FREQ=YEARLY" + ";BYMONTH=1" * 1_000),
+            "line 4: RRULE is too long",
         ),
     ],
 )

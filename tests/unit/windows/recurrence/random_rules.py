@@ -45,6 +45,7 @@ _NOT_WITH = {
     "BYMONTHDAY": {"WEEKLY"},
 }
 _INTERVALS = (1, 1, 1, 2, 3, 5)
+_LONG = {"HOURLY": (7, 800), "DAILY": (1, 40)}
 
 
 def draw(random: Random) -> tuple[Given, ZoneInfo]:
@@ -65,7 +66,7 @@ def draw(random: Random) -> tuple[Given, ZoneInfo]:
     given = Given(
         frequency,
         begin,
-        interval=random.choice((*_INTERVALS, 7 if frequency == "HOURLY" else 1)),
+        interval=random.choice((*_INTERVALS, *_LONG.get(frequency, (1, 1)))),
         wkst=random.randrange(7),
         numbers=tuple(numbers),
         days=days,

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from daemon.windows.recurrence.expansion import first_time
 from daemon.windows.recurrence.parts import parse
 from daemon.windows.recurrence.reader import local_times, read_rrule
 from daemon.windows.wallclock import Reading
+from tests.unit.counting import calls_of
 
 UTC_ZONE, BERLIN = ZoneInfo("UTC"), ZoneInfo("Europe/Berlin")
 BEGIN = datetime.fromisoformat("2026-01-25T02:00")
@@ -204,3 +206,19 @@ def test_an_old_rule_goes_on() -> None:
     )
 
     assert f"{found:%Y-%m-%d}" == "2150-02-28"
+
+
+@pytest.mark.parametrize(
+    ("rule", "first"),
+    [
+        ("FREQ=DAILY;INTERVAL=99991;BYDAY=WE", "2299-11-01"),
+        ("FREQ=WEEKLY;INTERVAL=9999;BYMONTH=9", "2217-09-14"),
+        ("FREQ=HOURLY;INTERVAL=999999;BYMONTH=2,3", "2140-02-23"),
+    ],
+)
+def test_a_rule_that_fires_in_centuries_is_not_followed_there(rule: str, first: str) -> None:
+    """Months without a day of the rule's own periods are not looked at."""
+    found, calls = calls_of(lambda: first_time(parse(rule, BEGIN)))
+
+    assert f"{found:%Y-%m-%d}" == first
+    assert calls < 8_000
