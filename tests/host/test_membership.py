@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from daemon.core.unreachable import Unreachable
 from daemon.host.clock import SystemClock
 from daemon.log import events
 from tests.host.joining import LEASE, Daemon, joined, until
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 MOST_A_BEAT = 9
 """How many statements a beat needs: those of the renewal that comes with some of them included."""
 
+DOWN = Unreachable("a", "refused", "", datetime(2026, 11, 29, tzinfo=UTC))
 OTHERS = "member, record, attempt, config, override, meta, listing, progress"
 
 
@@ -54,6 +56,24 @@ def test_tables_that_somebody_locks_cost_no_cluster(url: str, postgres: Postgres
     lost, kept, again = asyncio.run(act())
 
     assert (lost, kept, again) == ([], 1, 2)
+
+
+def test_chores_that_wait_for_locks_cost_no_cluster(url: str, postgres: Postgres) -> None:
+    """Each waits as long as a lock is waited for; leases go on, and all is done in the end."""
+
+    async def act() -> tuple[object, ...]:
+        async with joined(url, "a") as daemon:
+            await until(lambda: daemon.leases)
+            with postgres.session() as somebody:
+                somebody.execute("lock table meta, attempt, override in exclusive mode")
+                daemon.membership.note_unreachable({"a": DOWN})
+                daemon.membership.forget_attempts(DOWN.since, 10)
+                before = daemon.leases["a"].left(timedelta(0))
+                await until(lambda: daemon.leases["a"].left(timedelta(0)) > before + 2 * LEASE)
+            await until(lambda: postgres.ask("select 1 from meta where value like '%refused%'"))
+            return daemon.log.of(events.CLUSTERS_LOST), daemon.leases["a"].epoch
+
+    assert asyncio.run(act()) == ([], 1)
 
 
 def test_claims_that_are_locked_are_lost_aloud_and_had_again(url: str, postgres: Postgres) -> None:
