@@ -9,7 +9,7 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from daemon.core.repository import is_id
+from daemon.core.repository import ID_RULE, is_id
 from daemon.wording import shown
 
 URL = r"^https?://[^\s@/?#]+(/[^\s@?#]*)?$"
@@ -162,10 +162,7 @@ def repository_pattern(text: str) -> str:
     plain = re.sub(r"\[[!^]?[^]]+\]", "?", pattern)
     if plain == pattern and not re.search(r"[*?]", pattern):
         if not is_id(pattern):
-            raise ValueError(
-                f"{shown(text)} is not a repository id: letters, digits, _ and -, the first a"
-                " letter or digit, at most 50"
-            )
+            raise ValueError(f"{shown(text)} is not a repository id: {ID_RULE}")
     elif not re.fullmatch(r"[0-9A-Za-z*?][0-9A-Za-z*?_-]*", plain):
         raise ValueError(
             f"{shown(text)} can match no repository: ids have letters, digits, _ and - only"

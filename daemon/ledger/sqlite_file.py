@@ -69,6 +69,27 @@ def file_of(url: str) -> Path | None:
     return Path(parsed.database).absolute() if parsed.database else None
 
 
+def is_there(file: Path | None) -> bool:
+    """Check whether there is such a file. Raises LedgerError if that may not be known."""
+    try:
+        return file is not None and file.exists()
+    except PermissionError as exc:
+        raise LedgerError(
+            f"{file}: the ledger cannot be read ({exc.strerror}); run this as the daemon's user,"
+            " or as root"
+        ) from exc
+
+
+def reading_mode(file: Path | None) -> Mode:
+    """Return the mode to read *file* in, also for whoever may only read it.
+
+    Without a WAL there is nobody whose writes would have to be followed, and SQLite would make one.
+    """
+    if file is None or os.access(file.parent, os.W_OK) or _beside(file, "-wal").exists():
+        return Mode.READ
+    return Mode.READ_ALONE
+
+
 def rescue_mode(file: Path) -> Mode:
     """Return the mode in which the owner of *file* can read it on a full or read-only disk.
 
@@ -136,7 +157,10 @@ def translate(exc: sa.exc.DatabaseError | sqlite3.Error, file: Path | None) -> L
     if any(sign in what for sign in _DAMAGED):
         return DamagedError(f"{file}: the ledger is damaged ({what})")
     kind = ReadOnlyError if "readonly" in what else UnusableError
-    return kind(f"{file}: the ledger cannot be used ({what}); check the disk and its rights")
+    return kind(
+        f"{file}: the ledger cannot be used ({what}); check the disk and its rights,"
+        " or run this as the daemon's user"
+    )
 
 
 def check_health(connection: sa.Connection, file: Path | None) -> None:

@@ -32,9 +32,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     found = schedule.read_settings(args, environ)
     with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
-        planned, now = schedule.in_force(ledger, environ), datetime.now(UTC)
-        since = read_past("--since", args.since, planned.zone, now) if args.since else now - SINCE
-        until = read_past("--until", args.until, planned.zone, now) if args.until else None
+        planned = schedule.in_force(ledger, environ)
+        since, until = _span(args, planned.zone, datetime.now(UTC))
         if args.openings:
             return _openings(args, ledger, planned.zone, since, until)
         attempts, decisions = ledger.attempts(since), planned.overrides
@@ -66,6 +65,18 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             empty = f"{_nothing(args)} since {begin}{_incomplete(notes)}"
             show(entries, planned.zone, empty)
     return 0
+
+
+def _span(
+    args: argparse.Namespace, zone: ZoneInfo, now: datetime
+) -> tuple[datetime, datetime | None]:
+    """Return from when and until when it is asked for. Raises UsageError."""
+    until = read_past("--until", args.until, zone, now) if args.until else None
+    since = read_past("--since", args.since, zone, now) if args.since else now - SINCE
+    if until and until <= since:
+        given = f"--since {args.since}" if args.since else "14 days ago, where it begins"
+        raise UsageError(f"--until {args.until} is before {given}")
+    return since, until
 
 
 def _openings(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Container, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -17,14 +16,14 @@ from daemon.cli.schedule import Schedule
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
 from daemon.core.record import Record
-from daemon.core.repository import RepositoryKey
+from daemon.core.repository import ID_RULE, RepositoryKey, is_id
 from daemon.errors import LedgerError, UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.monitoring.status import Skipped
 from daemon.windows.timeline import LOOK_AHEAD, Timeline, ahead
 from daemon.windows.window import Opening, Window
-from daemon.wording import enumerated, nearest_or_all
+from daemon.wording import enumerated, nearest_or_all, shown
 
 _MOMENT = timedelta.resolution
 _MOST_CHANGES = 1000
@@ -58,6 +57,8 @@ def _key(text: str, settings: Settings) -> RepositoryKey:
     if cluster not in settings.clusters:
         known = nearest_or_all(cluster, settings.clusters)
         raise UsageError(f"{text}: there is no cluster {cluster}{known}")
+    if not is_id(id_):
+        raise UsageError(f"{text}: {shown(id_)} is no id of a repository: {ID_RULE}")
     return RepositoryKey(cluster, id_)
 
 
@@ -66,9 +67,12 @@ def _read(
 ) -> tuple[Schedule, Record | None]:
     """Read people's decisions and the record, if there is a ledger that can be read."""
     url = places.find_ledger(args, environ, settings)
-    with suppress(LedgerError), open_ledger(url, Access.READ) as ledger:
-        known = (record for record in ledger.records() if record.key == key)
-        return schedule.wanted(settings, ledger, environ), next(known, None)
+    try:
+        with open_ledger(url, Access.READ) as ledger:
+            known = (record for record in ledger.records() if record.key == key)
+            return schedule.wanted(settings, ledger, environ), next(known, None)
+    except LedgerError as exc:
+        schedule.warn_without(exc)
     return schedule.build_schedule(settings, ()), None
 
 

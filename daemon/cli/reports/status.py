@@ -177,7 +177,7 @@ def _coming(status: StatusReport, opening: Opening) -> str:
 
 def _cancelled(skipped: Skipped) -> Row:
     opening = skipped.opening
-    when = f"not {format_local(opening.local_start)}; {words(skipped).removeprefix('skipped ')}"
+    when = f"not {format_local(opening.local_start)}; {words(skipped)}"
     return Row((opening.window, "skipped", "", when), style="dim")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+import daemon
 from daemon.core.attempt import Attempt, CallError
 from daemon.core.repository import ObservedRepository
 from daemon.durations import parse_duration
@@ -225,3 +227,14 @@ def test_each_fault_has_a_test() -> None:
     text = Path(__file__).read_text()
 
     assert [name for name in ODD_SERVERS if f'"{name}' not in text] == []
+
+
+def test_each_fault_is_in_the_manual() -> None:
+    """The manual's table has each name of `--fault` with its value, sorted as in the help."""
+    page = Path(daemon.__file__).with_name("manual") / "commands.md"
+    rows = re.findall(r"^\| `([a-z-]+)(\[=[A-Z]+\])?` \|", page.read_text(), re.MULTILINE)
+    listed = [(name, value) for name, value in rows if name in ODD_SERVERS]
+
+    assert listed == [
+        (name, f"[={value}]" if value else "") for name, (value, _) in ODD_SERVERS.items()
+    ]

@@ -126,6 +126,8 @@ def test_a_run_without_a_file_says_how_to_get_one(
     [
         (["rnu"], 'did you mean "run"?'),
         (["run", "--dry-rum"], 'did you mean "--dry-run"?'),
+        (["completion", "zsh2"], 'there are: bash, zsh, fish; did you mean "zsh"? see cbm'),
+        (["calender"], '"calender"; did you mean "calendar"? see cbmaintd --help'),
         (["calender"], 'unknown COMMAND "calender"; did you mean "calendar"?'),
         (["calendar", "--widnow", "x"], '"--widnow"; did you mean "--window"?'),
         (["calendar", "--widnow=x"], 'did you mean "--window"?'),

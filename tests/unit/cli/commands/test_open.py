@@ -54,6 +54,8 @@ def test_an_open_window_is_seen(ask: Ask) -> None:
         (("open", "b d", "--repository", "prod/a", "--for", "1h"), 2, "not a name for a window"),
         (("open", "x", "--repository", "prod", "--for", "1h"), 2, "write CLUSTER/PATTERN"),
         (("open", "x", "--repository", "pord/a", "--for", "1h"), 2, 'did you mean "prod"?'),
+        (("open", "x", "--repository", "prod/a b", "--for", "1h"), 2, "is not a repository id"),
+        (("open", "x", "--repository", "prod/a b*", "--for", "1h"), 2, "can match no repository"),
         (("open", "x", "--repository", "prod/a", "--until", "2020-01-01"), 2, "that is past"),
         (("open", "x", "--repository", "prod/a", "--until", "soon"), 2, "not a time"),
         (("open", "x", "--repository", "prod/a", "--for", "90"), 2, "a bare number has no unit"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -131,6 +133,7 @@ def test_why_shows_the_hold(ledger: Ledger, ask: Ask) -> None:
     [
         (("why", "orders"), 2, "write CLUSTER/REPOSITORY"),
         (("why", "prdo/orders"), 2, "there is no cluster prdo"),
+        (("why", "prod/\x1b[2J"), 2, '"\\u001b[2J" is no id of a repository: letters'),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(
@@ -143,6 +146,23 @@ def test_what_makes_no_sense_is_refused(
     assert done.code == code
     assert len(done.err.splitlines()) == 1
     assert ledger.overrides() == []
+
+
+@pytest.mark.parametrize("command", [("why", "prod/orders"), ("calendar", "--days", "1")])
+def test_a_ledger_that_is_not_read_is_said(
+    ledger: Ledger, ask: Ask, command: tuple[str, ...], tmp_path: Path
+) -> None:
+    """What people decided may be other than what the file says: that it is missing is no secret."""
+    ledger.close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database:
+        database.execute("UPDATE meta SET value = '99' WHERE name = 'schema_version'")
+        database.commit()
+
+    done = ask(*command)
+
+    assert done.code == 0
+    assert done.err.startswith("cbmaintd: without what people decided, and what is held: ")
+    assert len(done.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("at", ["0001-01-01", "0001-06-01", "9998-12-31", "9999-12-31"])
