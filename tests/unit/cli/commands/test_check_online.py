@@ -77,10 +77,8 @@ def test_online_an_odd_row_is_warned_about(check: Check, service: Simulator) -> 
         ended = check(file, "--online")
 
     assert ended.code == 0
-    assert placed(ended.err[1:]) == [
-        "3:3: warning: clusters.a: lists orders in a way that is not understood:"
-        " more than one row has this id"
-    ]
+    (said,) = placed(ended.err[1:])
+    assert said.startswith("3:3: warning: clusters.a: lists orders in a way that is not understood")
 
 
 def test_online_runs_that_will_be_lost_are_warned_about(check: Check, service: Simulator) -> None:
