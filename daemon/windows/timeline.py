@@ -31,6 +31,7 @@ _BLOCK = timedelta(days=8)
 
 _MOST_REMEMBERED = 100_000
 _WORK_OF_AN_ANSWER = 20
+_IDS_A_LOOK = 20
 
 _Look = Callable[[str, datetime, datetime], Sequence[Opening]]
 _Near = dict[str, list[Opening]]
@@ -316,15 +317,19 @@ class Timeline:
         near = yield from cluster_windows.near(now, self.merge_gap, horizon, work)
         # Many repositories have the same windows, as one object, and thus the same answer.
         answers: dict[int, Desired | None] = {}
-        for id_ in ids if near else ():
+        for number, id_ in enumerate(ids if near else ()):
             names = cluster_windows.windows_for(id_, work)
             if id(names) not in answers:
-                answers[id(names)] = yield from self._desired(names, horizon, now, near, work)
+                work.add(len(names))
+                is_near = not near.keys().isdisjoint(names)
+                found = self._desired(names, horizon, now, near, work) if is_near else None
+                answers[id(names)] = (yield from found) if found else None
             if answer := answers[id(names)]:
                 wanted[id_] = answer
-            work.add()
-            if work.is_much():
-                yield
+            if number % _IDS_A_LOOK == 0:
+                work.add(_IDS_A_LOOK)
+                if work.is_much():
+                    yield
         return wanted
 
     def _around(self, cluster_windows: _ClusterWindows, now: datetime) -> Horizon:

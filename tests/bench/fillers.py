@@ -19,6 +19,27 @@ _RULES = tuple(
 )
 
 
+CALENDAR = "days-off.ics"
+"""The calendar that `mixed` windows name."""
+
+
+def calendar(days: int) -> str:
+    """Write a calendar with so many all-day events, one in two days, and a yearly one."""
+    begin = datetime.now(UTC)
+    dates = [begin + timedelta(days=2 * number) for number in range(days)]
+    events = [f"UID:{n}\nDTSTART;VALUE=DATE:{day:%Y%m%d}" for n, day in enumerate(dates)]
+    events.append(f"UID:y\nDTSTART;VALUE=DATE:{begin:%Y%m%d}\nRRULE:FREQ=YEARLY")
+    bodies = "".join(f"BEGIN:VEVENT\n{event}\nEND:VEVENT\n" for event in events)
+    return f"BEGIN:VCALENDAR\n{bodies}END:VCALENDAR\n"
+
+
+def mixed(count: int, targets: str) -> Iterator[str]:
+    """Write *count* windows of every kind of rule, one in six beside the days of `CALENDAR`."""
+    for index, window in enumerate(fillers(count, targets)):
+        yield f"{window}\n    exclude: [days-off]" if index % 6 == 0 else window
+    yield f"exclusions: {{days-off: [{{ics: {CALENDAR}}}]}}"
+
+
 def fillers(count: int, targets: str = "{c0: [spare]}") -> Iterator[str]:
     """Write *count* windows for *targets*; the first opening of each is some days away.
 

@@ -6,12 +6,13 @@ import json
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
 from tests.bench import goals
-from tests.bench.fillers import fillers
-from tests.bench.measures import Row, ratio_of, within
+from tests.bench.fillers import CALENDAR, calendar, fillers, mixed
+from tests.bench.measures import Row, interleaved, ratio_of, within
 from tests.bench.site import ROOT, Site
 
 _SIZES = (1000, 10_000)
@@ -21,6 +22,15 @@ _GOALS = {
         "next change of {:,} windows, once loaded",
         (goals.NEXT_CHANGE_OF_1000, goals.NEXT_CHANGE_OF_10000),
     ),
+}
+
+
+_REPOSITORIES = 10_000
+_QUESTIONS = {
+    "next_change": ("the longest next_change of {:,} mixed windows", goals.QUESTION),
+    "covering": ("the longest covering of {:,} mixed windows", goals.STEP),
+    "desired": ("the longest desired of {:,} mixed windows, 10,000 repositories", goals.QUESTION),
+    "step": ("the longest step of it, {:,} mixed windows", goals.STEP),
 }
 
 
@@ -44,7 +54,12 @@ def planning(*, quick: bool) -> list[Row]:
 
 def _linear(samples: dict[int, list[dict[str, float]]], measured: str) -> Row:
     """Compare what a window costs among many and among few; 1 is linear."""
-    what = {"load": "load", "first": "first look after a load", "year": "a year of openings"}
+    what = {
+        "load": "load",
+        "first": "first look after a load",
+        "year": "a year of openings",
+        "decade": "ten years of openings",
+    }
     few, many = ([sample[measured] / size for sample in samples[size]] for size in _SIZES)
     ours, theirs = (f"{median(each) * 1e6:.0f} us" for each in (many, few))
     return Row(
@@ -55,6 +70,57 @@ def _linear(samples: dict[int, list[dict[str, float]]], measured: str) -> Row:
         goals.WINDOW_AMONG_MANY.most,
         {"ours": many, "theirs": few},
     )
+
+
+def questions(*, quick: bool) -> list[Row]:
+    """Ask 1,000 and 10,000 mixed windows for what the daemon asks, now and in ten years."""
+    samples: dict[int, list[dict[str, float]]] = {size: [] for size in _SIZES}
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        site = Site(Path(name), {"c0": "http://127.0.0.1:1"})
+        (Path(name) / CALENDAR).write_text(calendar(1_000))
+        for _ in range(1 if quick else 3):
+            for size in _SIZES:
+                site.write(mixed(size, '{c0: [r$index, "r$index-*"]}'))
+                samples[size].append(_probe("questions", site.config, str(_REPOSITORIES)))
+    rows = []
+    for size in _SIZES:
+        for measured, (what, goal) in _QUESTIONS.items():
+            found = [sample[measured] for sample in samples[size]]
+            rows.append(within(what.format(size), median(found) * 1000, goal, found))
+    return rows + [_linear(samples, measured) for measured in ("year", "decade")]
+
+
+def excluded_dates(*, quick: bool) -> list[Row]:
+    """Exclude 10,000 dates by a window's own list, and by a named one."""
+    days = [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=2 * n) for n in range(10_000)]
+    dates = f"[{', '.join(f'{day:%Y-%m-%d}' for day in days)}]"
+    window = "  w:\n    weekly: {days: daily, start: 02:00, end: 04:00}\n    exclude: %s\n"
+    window += '    repositories: {c0: ["*"]}'
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        site = Site(Path(name), {"c0": "http://127.0.0.1:1"})
+
+        def measure(excluded: str, named: str = "") -> float:
+            site.write([window % excluded, named])
+            return _probe("excluded", site.config)["opening"]
+
+        found = interleaved(
+            2 if quick else 5,
+            {
+                "own": lambda: measure(dates),
+                "named": lambda: measure("[off]", f"exclusions: {{off: {dates}}}"),
+            },
+        )
+    ours, theirs = (f"{median(found[each]) * 1e6:.0f} us" for each in ("own", "named"))
+    return [
+        Row(
+            "an opening beside 10,000 excluded dates of its window's own",
+            ours,
+            f"the same dates, named: {theirs}",
+            ratio_of(found["own"], found["named"]),
+            goals.OWN_EXCLUDED_DATES.most,
+            {"ours": found["own"], "theirs": found["named"]},
+        )
+    ]
 
 
 def log_lines(*, quick: bool) -> list[Row]:
@@ -70,8 +136,8 @@ def log_lines(*, quick: bool) -> list[Row]:
     return [within(what, us, goals.LOG_LINE, ours), peer]
 
 
-def _probe(name: str, file: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", f"tests.bench.probes.{name}", str(file)]
+def _probe(name: str, file: Path, *more: str) -> dict[str, float]:
+    command = [sys.executable, "-m", f"tests.bench.probes.{name}", str(file), *more]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     told: dict[str, float] = json.loads(done.stdout)
     return told

@@ -39,6 +39,8 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "reload": lateness.reload,
     "fsync": durability.syncs,
     "planning": inside.planning,
+    "questions": inside.questions,
+    "excluded": inside.excluded_dates,
     "log": inside.log_lines,
     "starts": starting.starts,
     "memory": steady.memory,

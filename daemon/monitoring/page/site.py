@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 from urllib.parse import parse_qs, unquote
@@ -24,6 +25,7 @@ from daemon.wording import json_text, printable
 
 EVERY_S = 15
 LONGEST_NAME = 100
+MOST_KEPT = 8
 MOST_WINDOWS = 100
 MOST_ROWS = 100
 MOST_PENDING = 10
@@ -56,6 +58,8 @@ class Site:
         self._style = (_TEMPLATES / "style.css").read_bytes()
         self._strips = Strips()
         self._upcoming = Upcoming()
+        self._shown: Scene | None = None
+        self._pages: dict[tuple[str, ...], Page] = {}
         self._templates = jinja2.Environment(
             loader=jinja2.FunctionLoader(lambda name: (_TEMPLATES / name).read_text()),
             autoescape=True,
@@ -73,23 +77,35 @@ class Site:
             return lambda: Page(HTTPStatus.OK, self._style, "text/css; charset=utf-8", _HEADERS)
         refreshes = parse_qs(query).get("refresh") != ["off"]
         if path == "/status.json":
-            return self._status
+            return lambda: self._made((path,), self._status)
         if path == "/":
-            return lambda: self._overview(refreshes=refreshes)
-        for prefix, make in (("/windows/", self._window), ("/clusters/", self._cluster)):
+            make = partial(self._overview, refreshes=refreshes)
+            return lambda: self._made((path, str(refreshes)), make)
+        for prefix, of_name in (("/windows/", self._window), ("/clusters/", self._cluster)):
             if path.startswith(prefix):
                 name = unquote(path.removeprefix(prefix))
-                return lambda: make(name, refreshes=refreshes)
+                make = partial(of_name, name=name, refreshes=refreshes)
+                return lambda: self._made((prefix, name, str(refreshes)), make)
         return None
 
-    def _status(self) -> Page:
+    def _made(self, key: tuple[str, ...], make: Callable[[Scene], Page]) -> Page:
+        """Return the page that *make* returns of the scene; what was made of it is made once."""
         scene = self._scene()
+        if scene is not self._shown:
+            self._shown, self._pages = scene, {}
+        page = self._pages.get(key)
+        if page is None:
+            page = make(scene)
+            if len(self._pages) < MOST_KEPT:
+                self._pages[key] = page
+        return page
+
+    def _status(self, scene: Scene) -> Page:
         report = views.status(scene, self._upcoming.at(scene.timeline, scene.now))
         body = json_text(document(report), indent=2).encode() + b"\n"
         return Page(HTTPStatus.OK, body, "application/json", _HEADERS)
 
-    def _overview(self, *, refreshes: bool) -> Page:
-        scene = self._scene()
+    def _overview(self, scene: Scene, *, refreshes: bool) -> Page:
         span, strips = self._strips.of(scene)
         openings = views.open_now(scene)
         known = self._upcoming.at(scene.timeline, scene.now)
@@ -113,8 +129,7 @@ class Site:
             history=views.history(scene)[:MOST_ENTRIES],
         )
 
-    def _window(self, name: str, *, refreshes: bool) -> Page:
-        scene = self._scene()
+    def _window(self, scene: Scene, *, name: str, refreshes: bool) -> Page:
         span, strips = self._strips.of(scene)
         if name not in strips:
             return self._missing(scene, span, "window", name, views.history(scene, window=name))
@@ -132,8 +147,7 @@ class Site:
             history=views.history(scene, window=name)[:MOST_ENTRIES],
         )
 
-    def _cluster(self, name: str, *, refreshes: bool) -> Page:
-        scene = self._scene()
+    def _cluster(self, scene: Scene, *, name: str, refreshes: bool) -> Page:
         span, _ = self._strips.of(scene)
         found = next((each for each in views.clusters(scene) if each.name == name), None)
         if found is None:

@@ -197,6 +197,7 @@ def test_head(simulator: Simulator) -> None:
         ("POST", "/plan", 405, "GET, HEAD, OPTIONS"),
         ("PATCH", f"{ACTIVE}/orders", 405, "DELETE, GET, HEAD, POST, OPTIONS"),
         ("OPTIONS", "/nowhere", 404, None),
+        ("GET", "/swagger.json", 404, None),
     ],
 )
 def test_methods(

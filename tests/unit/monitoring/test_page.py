@@ -248,6 +248,28 @@ def test_nobody_may_add_to_it() -> None:
     assert "<script" not in page.body.decode()
 
 
+def test_a_page_is_made_once_of_a_scene() -> None:
+    """A crowd that reloads costs what one reader costs, by whatever address it asks."""
+    shown = [busy()]
+    site = Site(lambda: shown[-1])
+
+    def made(target: str) -> Page:
+        make = site.find(target)
+        assert make is not None
+        return make()
+
+    targets = ("/", "/status.json", "/windows/nightly", "/clusters/prod", "/?refresh=off")
+    first = [made(target) for target in targets]
+    again = [made(f"{target}{'&' if '?' in target else '?'}n=1") for target in targets]
+    many = [made(f"/windows/none-{n}") for n in range(100)]
+    shown.append(replace(busy(), problems=("new",)))
+
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    assert len({page.body for page in first}) == len(targets)
+    assert len({page.body for page in many}) == len(many)
+    assert b"new" in made("/").body
+
+
 def test_it_refreshes_unless_that_is_unwanted() -> None:
     """By a header, which keeps the place; who reads slowly may stop it."""
     assert page_of(scene()).headers["Refresh"] == "15"
