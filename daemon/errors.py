@@ -97,6 +97,10 @@ class LedgerError(HostError):
     """Raised when the ledger cannot be opened, read or written."""
 
 
+class NoLedgerError(LedgerError):
+    """Raised when there is no ledger yet: nothing was held or decided so far."""
+
+
 class EncodingError(HostError):
     """Raised when a database cannot hold a ledger: it stores other characters than UTF-8's.
 

@@ -2,7 +2,8 @@
 
 A block of code below `<!-- output: SCENE -->` is a session: each line `$ cbmaintd …` is run, and
 what follows it is what it prints. Commands run in a folder that has the file of the README, at the
-instant of the scene. `python -m tests.outputs` writes what they print into the pages.
+instant of the scene. A block below `<!-- log: FORM -->` is a piece of the log, in that form.
+`python -m tests.outputs` writes what they print into the pages.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.core.attempt import Action, Attempt, CallError, Outcome
+from daemon.core.attempt import Action, CallError
 from daemon.core.listing import Listing
 from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
@@ -28,8 +29,9 @@ from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.state import AppliedConfig
 from daemon.windows.overrides import Override, OverrideKind
-from tests import manual
+from tests import log_samples, manual
 from tests.evil.wallshim import WallClock
+from tests.log_samples import call
 
 _RUN = """\
 import contextlib, io, json, shlex, sys
@@ -47,19 +49,29 @@ json.dump(said, sys.stdout)
 """
 
 _MARKED = re.compile(r"<!-- output: (\w+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SAMPLE = re.compile(r"<!-- log: (\w+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"<!-- file: schedules.yaml -->\n```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"^\$ (cbmaintd .*)$", re.MULTILINE)
 
+FRIDAY = datetime(2026, 12, 4, 8, tzinfo=UTC)
 SUNDAY = datetime(2026, 12, 6, 1, tzinfo=UTC)
 """When the README's window opens: 02:00 in Berlin."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What a session finds: the time, and what *fill* writes into folder and ledger."""
+    """What a session finds: the time, what *fill* writes into the ledger, and typing errors."""
 
     now: datetime
     fill: Callable[[Path, Ledger], None] | None = None
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """Return the file of the README, with the errors."""
+        text = example()
+        for right, wrong in self.errors.items():
+            text = text.replace(right, wrong)
+        return text
 
 
 def example() -> str:
@@ -122,11 +134,11 @@ def _over(folder: Path, ledger: Ledger) -> None:
     """Fill in what is known an hour later: all is active again, and a night is skipped."""
     _applied(folder, ledger)
     calls = [
-        _call(id_, action, start + timedelta(milliseconds=140 + 40 * number))
+        call(id_, action, start + timedelta(milliseconds=140 + 40 * number))
         for action, start in ((Action.PAUSE, SUNDAY), (Action.RESUME, _END))
         for number, id_ in enumerate(_REPOSITORIES)
     ]
-    calls.insert(0, _call("archive", Action.PAUSE, SUNDAY, CallError.SERVER_ERROR))
+    calls.insert(0, call("archive", Action.PAUSE, SUNDAY, CallError.SERVER_ERROR))
     notes = [
         ProgressNote("prod", "sunday-patching", SUNDAY, _END, at, 4, paused, 0, True, resumed)
         for at, paused, resumed in (
@@ -144,17 +156,9 @@ def _over(folder: Path, ledger: Ledger) -> None:
     )
 
 
-def _call(id_: str, action: Action, at: datetime, error: CallError | None = None) -> Attempt:
-    base = "https://node2.prod.example.com:18097/api/v1/cluster/self/repository/active"
-    return Attempt(
-        *("prod", id_, action, ("sunday-patching",), "POST", f"{base}/{id_}/{action}", 1),
-        *(500 if error else 200, Outcome.RETRY if error else Outcome.OK, error),
-        *("archive is locked" if error else "", at, timedelta(milliseconds=38)),
-    )
-
-
 SCENES = {
-    "planned": Scene(datetime(2026, 12, 4, 8, tzinfo=UTC)),
+    "planned": Scene(FRIDAY),
+    "faulty": Scene(FRIDAY, errors={"[sunday]": "[sonday]", "pause_before": "pause_befor"}),
     "open": Scene(SUNDAY + timedelta(minutes=3), _half_open),
     "over": Scene(_END + timedelta(hours=1), _over),
 }
@@ -172,7 +176,7 @@ class Stage:
         """Return what each command prints in that scene, whichever stream it takes."""
         scene, folder = SCENES[name], self._folder / name
         folder.mkdir(mode=0o700)
-        (folder / "schedules.yaml").write_text(example())
+        (folder / "schedules.yaml").write_text(scene.text())
         ledger = folder / "ledger.db"
         with ExitStack() as exits:
             if scene.fill:
@@ -186,6 +190,7 @@ class Stage:
                 capture_output=True,
                 text=True,
                 check=True,
+                timeout=300,
                 cwd=folder,
                 env={
                     **self._clock.standing_at(scene.now),
@@ -225,10 +230,17 @@ def _trimmed(text: str) -> str:
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
+def samples(text: str) -> Iterator[tuple[str, str]]:
+    """Return the blocks of a page that show the log, each with its form."""
+    yield from _SAMPLE.findall(text)
+
+
 def main() -> None:
     """Write what the commands print into README and manual."""
     for path in (manual.README, *manual.PAGES):
         text = path.read_text()
+        text = _SAMPLE.sub(lambda m: m[0].replace(m[2], log_samples.SAMPLES[m[1]]()), text)
+        path.write_text(text)
         blocks = [*sessions(text)]
         if not blocks:
             continue

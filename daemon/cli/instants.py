@@ -17,34 +17,29 @@ _MARGIN = 4
 _TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
-def read_instant(option: str, text: str, zone: ZoneInfo) -> datetime:
+def read_instant(option: str, text: str, zone: ZoneInfo, forms: str = FORMS) -> datetime:
     """Parse the value of *option*, local in *zone* if it has no offset; return it in UTC.
 
     Raises:
-        UsageError: it is not a time, or is beyond the calendar.
+        UsageError: it is not a time, and none of the *forms* that are allowed, or is beyond the
+            calendar.
 
     """
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise UsageError(f"{option} {text}: not a time; write {FORMS}") from exc
-    aware = instant if instant.tzinfo else instant.replace(tzinfo=zone)
-    # Compared by its year: at the very edge it cannot even be converted to UTC.
-    if not MINYEAR + _MARGIN <= aware.year <= MAXYEAR - _MARGIN:
-        raise UsageError(f"{option} {text}: that is beyond the calendar")
-    return aware.astimezone(UTC)
+    return _parsed(option, text, zone, forms).astimezone(UTC)
 
 
 def read_future(option: str, text: str, zone: ZoneInfo, now: datetime) -> datetime:
-    """Parse an instant after *now*; a time of day is the next one. Raises UsageError."""
+    """Parse an end after *now*; a time of day is the next one. Raises UsageError.
+
+    Where clocks change it is the later of two readings, as the end of a window is.
+    """
     if match := _TIME_OF_DAY.fullmatch(text):
         local = now.astimezone(zone).replace(
-            hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0, fold=0
+            hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0
         )
-        days = (timedelta(days=days) for days in (0, 1, 2))
-        coming = ((local + day).astimezone(UTC) for day in days)
+        coming = (_latest(local + timedelta(days=days)) for days in (0, 1, 2))
         return next(instant for instant in coming if instant > now)
-    instant = read_instant(option, text, zone)
+    instant = _latest(_parsed(option, text, zone, f"18:00, {FORMS}"))
     if instant <= now:
         raise UsageError(f"{option} {text}: that is past; it is {now.astimezone(zone):%F %T %Z}")
     return instant
@@ -55,6 +50,23 @@ def read_past(option: str, text: str, zone: ZoneInfo, now: datetime) -> datetime
     try:
         return now - parse_duration(text)
     except ValueError:
-        return read_instant(option, text, zone)
+        return read_instant(option, text, zone, f"2h, {FORMS}")
     except OverflowError as exc:
         raise UsageError(f"{option} {text}: that is beyond the calendar") from exc
+
+
+def _parsed(option: str, text: str, zone: ZoneInfo, forms: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise UsageError(f"{option} {text}: not a time; write {forms}") from exc
+    aware = instant if instant.tzinfo else instant.replace(tzinfo=zone)
+    # Compared by its year: at the very edge it cannot even be converted to UTC.
+    if not MINYEAR + _MARGIN <= aware.year <= MAXYEAR - _MARGIN:
+        raise UsageError(f"{option} {text}: that is beyond the calendar")
+    return aware
+
+
+def _latest(local: datetime) -> datetime:
+    """Return in UTC the later of the two readings that a local time may have."""
+    return max(local.replace(fold=fold).astimezone(UTC) for fold in (0, 1))

@@ -9,23 +9,61 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TextIO
 
 from daemon.wording import json_text, printable
+
+LEAST_WIDTH = 20
+_COMMAND = re.compile(r"\bcbmaintd (?:(?![;:,.)] ).)+")
+_NO_BREAK = "\x1f"
+"""A character that `printable` leaves nowhere, in the place of a space."""
 
 _FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 """What a text begins with that spreadsheets compute."""
 
 
 def say(line: str = "") -> None:
-    """Write a line to stdout."""
-    sys.stdout.write(f"{printable(line)}\n")
+    """Write a line to stdout; in a terminal it is broken between words."""
+    sys.stdout.write(f"{laid_out(printable(line), _width(sys.stdout))}\n")
 
 
 def warn(line: str) -> None:
-    """Write a line to stderr."""
-    sys.stderr.write(f"{printable(line)}\n")
+    """Write a line to stderr; in a terminal it is broken between words."""
+    sys.stderr.write(f"{laid_out(printable(line), _width(sys.stderr))}\n")
+
+
+def laid_out(line: str, width: int | None) -> str:
+    """Return a line broken between words at *width*, if there is one; what follows is indented.
+
+    A command of ours stays in one piece, so that it can be copied from a terminal.
+    """
+    if width is None or len(line) <= width:
+        return line
+    from textwrap import fill  # noqa: PLC0415  # most lines fit
+
+    text = line.lstrip()
+    indent = line[: len(line) - len(text)]
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _NO_BREAK), text)
+    broken = fill(
+        whole,
+        max(width, LEAST_WIDTH),
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return broken.replace(_NO_BREAK, " ")
+
+
+def _width(stream: TextIO) -> int | None:
+    """Return how wide the terminal is that shows a stream; None if none does."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None if stream.isatty() else None
+    except OSError:
+        return None
 
 
 def write(document: str) -> None:

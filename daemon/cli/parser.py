@@ -24,6 +24,9 @@ _FAMILIES = {
 VERBS = {verb.name: verb for verb in chain.from_iterable(_FAMILIES.values())}
 """The commands by name, in the order of the help."""
 
+_FEW = 6
+"""So many choices are named although one of them is most like what was written."""
+
 EPILOG = """\
 first steps:
   cbmaintd demo                          watch it work on a simulated service
@@ -53,7 +56,8 @@ class _Parser(argparse.ArgumentParser):
         if "arguments are required" in message:
             # argparse stops there, although it has more to ask for.
             message += "".join(f", and {listed(names)}" for names in self._missing_choices())
-        raise UsageError(f"{message}; see {self.prog} --help")
+        more = "" if message.endswith("?") else ";"
+        raise UsageError(f"{message}{more} see {self.prog} --help")
 
     def _missing_choices(self) -> Iterator[list[str]]:
         """Yield the options of each group of which one is required, and none was given."""
@@ -68,7 +72,8 @@ class _Parser(argparse.ArgumentParser):
             known = [str(each) for each in action.choices]
             name = action.metavar or "/".join(action.option_strings)
             near = nearest(str(value), known)
-            self.error(f"unknown {name} {shown(str(value))}{near}; there are: {', '.join(known)}")
+            there = "" if near and len(known) > _FEW else f"; there are: {', '.join(known)}"
+            self.error(f"unknown {name} {shown(str(value))}{there}{near}")
 
     def options(self) -> list[str]:
         """Return the options that it takes."""

@@ -6,7 +6,6 @@ import argparse
 import getpass
 import socket
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -17,7 +16,7 @@ from daemon.cli import output, places
 from daemon.config import stored_configs
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
-from daemon.errors import ConfigError, LedgerError, UsageError
+from daemon.errors import ConfigError, LedgerError, NoLedgerError, UsageError
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.monitoring.status import Skipped, cancelled
@@ -106,12 +105,18 @@ def read_schedule(
     args: argparse.Namespace, environ: Mapping[str, str], found: Settings | Path | None
 ) -> Schedule:
     """Return the file's schedule with people's decisions, if there is a ledger that can be read."""
-    with (
-        suppress(LedgerError),
-        open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger,
-    ):
-        return wanted(found, ledger, environ)
+    try:
+        with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
+            return wanted(found, ledger, environ)
+    except LedgerError as exc:
+        warn_without(exc)
     return build_schedule(found if isinstance(found, Settings) else None, ())
+
+
+def warn_without(exc: LedgerError) -> None:
+    """Warn on stderr that a ledger was not read, if there is one: people may have decided much."""
+    if not isinstance(exc, NoLedgerError):
+        output.warn(f"cbmaintd: without what people decided, and what is held: {exc}")
 
 
 def person(environ: Mapping[str, str]) -> str:

@@ -236,7 +236,7 @@ class _Builder:
             if key is None:
                 continue
             if known := entries.get(key.source):
-                message = f"the key stands already in line {known.key.line}: delete one of them"
+                message = f"the key is already in line {known.key.line}: delete one of them"
                 self._fault(key, (*path, key.source), message)
             else:
                 entries[key.source] = Entry(key, value)

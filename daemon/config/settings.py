@@ -182,8 +182,8 @@ class _Reading:
         if listen and not is_loopback(listen[0]):
             self._faults.warn(
                 self._root.at("listen"),
-                f"{listen[0]} can be reached from other machines; metrics and health are served"
-                " without a password: 127.0.0.1 is for this machine alone",
+                f"{listen[0]} can be reached from other machines; the page, metrics and health"
+                " are served without a password: 127.0.0.1 is for this machine alone",
             )
 
     def _lease(self, section: FileSection, clusters: Iterable[ClusterSettings]) -> timedelta:

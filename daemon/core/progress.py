@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
+from daemon.core.absent import plainly_wanted
 from daemon.core.decide import Reason
 from daemon.core.listing import Listing
 from daemon.core.record import Phase, Record
@@ -23,6 +24,7 @@ from daemon.windows.work import Steps, Work, result_of
 
 MISSING = "the cluster has no such repository"
 NOT_LOOKED = "not looked at yet"
+UNSEEN = "the last list does not show it"
 NO_DAEMON = "no daemon runs"
 
 _WORK_OF_A_REPOSITORY = 2
@@ -236,9 +238,11 @@ def _groups(
     if listing.openings.isdisjoint(timeline.holding_ids(view.cluster, now)):
         # Why something was left alone in an earlier opening says nothing of this one.
         listing = Listing(listing.ids)
-    ids = listing.ids | view.records.keys() | timeline.plain_ids(view.cluster)
+    known = listing.ids | view.records.keys()
+    absent = timeline.plain_ids(view.cluster) - known
     members: dict[tuple[str, ...], list[str]] = {}
-    wanted = yield from timeline.desired_in_steps(view.cluster, ids, now)
+    every = yield from timeline.desired_in_steps(view.cluster, known | absent, now)
+    wanted = plainly_wanted(timeline, view.cluster, absent, every)
     # Equal openings are the same object, which is hashed once.
     named = {id(desired.ids): desired.ids for desired in wanted.values() if desired.ids}
     same: dict[int, list[str]] = {each: members.setdefault(ids, []) for each, ids in named.items()}
@@ -266,7 +270,7 @@ def _count(
         record, reason = view.records.get(id_), listing.left.get(id_)
         if reason is Reason.PAUSED_ELSEWHERE:
             elsewhere += 1
-        elif record and record.phase is Phase.PAUSED and reason is not Reason.NOT_UNDERSTOOD:
+        elif record and _is_seen_paused(record) and reason is not Reason.NOT_UNDERSTOOD:
             paused += 1
         else:
             is_missing = is_fresh and id_ not in listing.ids and not (record and record.is_hold)
@@ -279,6 +283,10 @@ def _count(
     return Progress(wanted, paused + elsewhere, elsewhere, tuple(pending))
 
 
+def _is_seen_paused(record: Record) -> bool:
+    return record.phase is Phase.PAUSED and record.missing_since is None
+
+
 def _why(view: ClusterView, record: Record | None, reason: Reason | None) -> str:
     if not view.is_attended:
         return NO_DAEMON
@@ -286,6 +294,8 @@ def _why(view: ClusterView, record: Record | None, reason: Reason | None) -> str
         return _why_silent(view.unreachable)
     if reason:
         return WHY_LEFT.get(reason, f"left alone ({reason})")
+    if record and record.missing_since:
+        return UNSEEN
     if record and record.last_error:
         return f"it failed ({record.last_error}), and is tried again"
     return _WHY_IN_PHASE.get(record.phase, NOT_LOOKED) if record and record.phase else NOT_LOOKED

@@ -12,6 +12,9 @@ from enum import StrEnum
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,49}")
 
 
+ID_RULE = "letters, digits, _ and -, at most 50, the first a letter or digit"
+
+
 def is_id(text: str) -> bool:
     """Check whether *text* can be the id of a repository, by the service's own rule."""
     return _ID.fullmatch(text) is not None

@@ -186,10 +186,6 @@ class Lanes:
             if lane.unreachable is None
         )
 
-    def held_since(self, instant: datetime) -> list[str]:
-        """Name the repositories that have been held since before *instant*."""
-        return sorted(str(hold.key) for hold in self.holds() if hold.since and hold.since < instant)
-
     def known_ids(self) -> dict[str, frozenset[str]]:
         """Return the repositories of each cluster that was listed or found unreachable."""
         return {

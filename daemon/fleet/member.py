@@ -379,8 +379,13 @@ class Membership:
             self.late_calls.noted(last)
 
     async def _do_chores(self, heartbeat: Heartbeat, config: AppliedConfig) -> None:
+        async def ask(question: Callable[[], T]) -> T:
+            # Each may wait for somebody's lock; several that do would take as long as a lease.
+            await self._renew()
+            return await self._ask(question)
+
         uptime = self._clock().uptime
-        await self._chores.do(self._ask, heartbeat.overrides, config.path, uptime, self._on_news)
+        await self._chores.do(ask, heartbeat.overrides, config.path, uptime, self._on_news)
 
     async def _say_goodbye(self) -> None:
         self._leases.end_untaken()

@@ -53,6 +53,10 @@ class LedgerState:
     attempts: tuple[tuple[Attempt, str], ...] = ()
 
 
+_Read = tuple[LedgerState, Moment]
+"""What was read, and when it was asked for."""
+
+
 def read_state(ledger: SharedLedger) -> LedgerState:
     """Return what the ledger says now, by a connection of its own. Raises LedgerError."""
     with ledger.another_connection() as own:
@@ -76,32 +80,51 @@ class Others:
         self._read = read
         self._me = me
         self._clock = clock
-        self._reading: Future[LedgerState] | None = None
+        self._reading: Future[_Read] | None = None
         self._began: timedelta | None = None
-        self._known: tuple[LedgerState, Moment] | None = None
+        self._known: _Read | None = None
         self._error = ""
 
     def look(self) -> OthersView:
-        """Return what the ledger says; at once, but for the first look at a reading."""
-        wait_s = 0.0
+        """Return what the ledger says; at once, but for whoever has it read anew."""
+        self._take(0)
         if self._reading is None and self._is_due():
-            self._began, wait_s = self._clock().uptime, WAIT_S
-            self._reading = _begin(self._read)
-        if self._reading is not None:
-            self._take(self._reading, wait_s)
+            self._reading = self._begin()
+            self._take(WAIT_S)
         if self._known is None:
             return OthersView(None, None, self._error or "no answer yet", self._me)
-        state, at = self._known
-        is_old = self._clock().uptime - at.uptime > CURRENT
+        state, asked = self._known
+        is_old = self._clock().uptime - asked.uptime > CURRENT
         doubt = self._error or ("no answer in time" if is_old else "")
-        return OthersView(state, at.wall, doubt, self._me)
+        return OthersView(state, asked.wall, doubt, self._me)
 
     def _is_due(self) -> bool:
         return self._began is None or self._clock().uptime - self._began >= EVERY
 
-    def _take(self, reading: Future[LedgerState], wait_s: float) -> None:
+    def _begin(self) -> Future[_Read]:
+        """Begin to read on a thread of its own, which keeps no process from ending."""
+        future: Future[_Read] = Future()
+        asked = self._clock()
+        self._began = asked.uptime
+
+        def work() -> None:
+            try:
+                found = self._read()
+            except BaseException as exc:  # noqa: BLE001  # raised where it is looked at
+                future.set_exception(exc)
+            else:
+                future.set_result((found, asked))
+
+        threading.Thread(target=work, name="others", daemon=True).start()
+        return future
+
+    def _take(self, wait_s: float) -> None:
+        """Take what was read, if it is there within so many seconds."""
+        reading = self._reading
+        if reading is None:
+            return
         try:
-            state = reading.result(wait_s)
+            known = reading.result(wait_s)
         except TimeoutError:
             return
         except LedgerError as exc:
@@ -110,7 +133,7 @@ class Others:
             self._reading = None
             raise
         else:
-            self._known, self._error, self._reading = (state, self._clock()), "", None
+            self._known, self._error, self._reading = known, "", None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,22 +179,6 @@ class OthersView:
     @property
     def _names(self) -> dict[str, str]:
         return {each.id: each.name for each in self.state.members} if self.state else {}
-
-
-def _begin(read: Callable[[], LedgerState]) -> Future[LedgerState]:
-    """Begin to read on a thread of its own, which keeps no process from ending."""
-    future: Future[LedgerState] = Future()
-
-    def work() -> None:
-        try:
-            found = read()
-        except BaseException as exc:  # noqa: BLE001  # raised where it is looked at
-            future.set_exception(exc)
-        else:
-            future.set_result(found)
-
-    threading.Thread(target=work, name="others", daemon=True).start()
-    return future
 
 
 def _seen(view: ClusterView, member: str | None) -> tuple[ClusterView, ClusterScene]:

@@ -126,16 +126,12 @@ def write(
 
 def write_news(connection: sa.Connection, news: Iterable[News]) -> None:
     """Replace what lists showed, and append notes about openings."""
-    for each in news:
-        if each.listing:
-            row = {"cluster": each.cluster, "text": each.listing.text()}
-            old = tables.listing.c.cluster == each.cluster
-            connection.execute(sa.delete(tables.listing).where(old))
-            connection.execute(sa.insert(tables.listing).values(row))
-        if each.notes:
-            connection.execute(
-                sa.insert(tables.progress), [rows.from_note(note) for note in each.notes]
-            )
+    news = list(news)
+    shown = {each.cluster: each.listing for each in news if each.listing}
+    listings = [{"cluster": name, "text": listing.text()} for name, listing in shown.items()]
+    notes = [rows.from_note(note) for each in news for note in each.notes]
+    tables.execute_many(connection, tables.UPSERT_LISTING, listings)
+    tables.execute_many(connection, tables.INSERT_NOTE, notes)
 
 
 def write_each(

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
-from daemon.errors import AlreadyRunningError, LedgerError
+from daemon.errors import AlreadyRunningError, LedgerError, NoLedgerError
 from daemon.ledger import sqlite_file
 from daemon.ledger.ledger import Access, DamagedError, Ledger
 from daemon.ledger.postgresql.claims import Claims
@@ -96,8 +96,8 @@ def _database(url: str) -> DatabaseUrl | None:
 def _open_file(url: str) -> Ledger:
     """Open the ledger as a daemon does, but neither create one nor replace a damaged one."""
     file = sqlite_file.file_of(url)
-    if file is None or not file.exists():
-        raise LedgerError(
+    if file is None or not sqlite_file.is_there(file):
+        raise NoLedgerError(
             f"{file or 'this ledger'}: there is no ledger here; name the daemon's with --ledger"
         )
     _refuse_damaged(url)

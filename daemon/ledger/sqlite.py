@@ -18,7 +18,7 @@ from daemon.core.attempt import Attempt
 from daemon.core.record import Record
 from daemon.core.repository import RepositoryKey
 from daemon.core.summary import News
-from daemon.errors import LedgerError
+from daemon.errors import LedgerError, NoLedgerError
 from daemon.ledger import rows, sqlite_file, tables
 from daemon.ledger.changes import Change, ContentError, RefusedError, is_content, refused_row
 from daemon.ledger.ledger import (
@@ -71,7 +71,7 @@ def _elsewhere() -> str:
             f"; the service's is {OF_SERVICE}: name it with --ledger, or write"
             f" `ledger: sqlite:///{OF_SERVICE}` into the file"
         )
-    return "; no daemon has run with it yet"
+    return ": no daemon has run with it yet; cbmaintd run starts one, --ledger names another"
 
 
 class SqliteLedger(Ledger):
@@ -82,7 +82,7 @@ class SqliteLedger(Ledger):
         super().__init__(str(file))
         self._file = file
         self._lock = lock
-        mode = Mode.READ if access is Access.READ else Mode.WRITE
+        mode = sqlite_file.reading_mode(file) if access is Access.READ else Mode.WRITE
         self._engine = sqlite_file.connect(file, mode)
         self._is_closed_to_writes = False
         self._identity: tuple[int, int, int] | None = None
@@ -109,8 +109,8 @@ class SqliteLedger(Ledger):
             AlreadyRunningError: another daemon holds it.
 
         """
-        if access is not Access.DAEMON and (file is None or not file.exists()):
-            raise LedgerError(f"{file or 'this ledger'}: there is no ledger here{_elsewhere()}")
+        if access is not Access.DAEMON and not sqlite_file.is_there(file):
+            raise NoLedgerError(f"{file or 'this ledger'}: there is no ledger here{_elsewhere()}")
         if file:
             # Before anything is made beside it.
             sqlite_file.refuse_foreign(file)

@@ -60,13 +60,34 @@ def file_of(url: str) -> Path | None:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
         # Unquoted: it may contain a password.
-        raise LedgerError("this is no ledger's URL; write sqlite:////absolute/path.db") from None
+        raise LedgerError("this is not a ledger's URL; write sqlite:////absolute/path.db") from None
     if parsed.get_backend_name() != "sqlite":
         raise LedgerError(
             f"{parsed.set(query={}).render_as_string()}: no ledger of this kind is known; write"
             " sqlite:////absolute/path.db or postgresql+psycopg://user@host/database"
         )
     return Path(parsed.database).absolute() if parsed.database else None
+
+
+def is_there(file: Path | None) -> bool:
+    """Check whether there is such a file. Raises LedgerError if that may not be known."""
+    try:
+        return file is not None and file.exists()
+    except PermissionError as exc:
+        raise LedgerError(
+            f"{file}: the ledger cannot be read ({exc.strerror}); run this as the daemon's user,"
+            " or as root"
+        ) from exc
+
+
+def reading_mode(file: Path | None) -> Mode:
+    """Return the mode to read *file* in, also for whoever may only read it.
+
+    Without a WAL there is nobody whose writes would have to be followed, and SQLite would make one.
+    """
+    if file is None or os.access(file.parent, os.W_OK) or _beside(file, "-wal").exists():
+        return Mode.READ
+    return Mode.READ_ALONE
 
 
 def rescue_mode(file: Path) -> Mode:
@@ -136,7 +157,10 @@ def translate(exc: sa.exc.DatabaseError | sqlite3.Error, file: Path | None) -> L
     if any(sign in what for sign in _DAMAGED):
         return DamagedError(f"{file}: the ledger is damaged ({what})")
     kind = ReadOnlyError if "readonly" in what else UnusableError
-    return kind(f"{file}: the ledger cannot be used ({what}); check the disk and its rights")
+    return kind(
+        f"{file}: the ledger cannot be used ({what}); check the disk and its rights,"
+        " or run this as the daemon's user"
+    )
 
 
 def check_health(connection: sa.Connection, file: Path | None) -> None:
@@ -216,7 +240,9 @@ def mark_as_ours(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-_FOREIGN = "{}: this is no ledger of cbmaintd, and is left alone; name another file with --ledger"
+_FOREIGN = (
+    "{}: this is not a ledger of cbmaintd, and is left alone; name another file with --ledger"
+)
 
 
 def set_aside(file: Path) -> Path | None:

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from http import HTTPStatus
 
 import httptools
@@ -39,7 +40,7 @@ of the loop than this factor, and in these no more than so many come after it.""
 _HEADERS = {"Cache-Control": "no-store"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
     """What is answered; its `headers` beside those that every answer has."""
 
@@ -48,7 +49,7 @@ class Page:
     kind: str = "text/plain; charset=utf-8"
     headers: dict[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """What tells this body from another."""
         return f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
@@ -208,7 +209,7 @@ class _Request:
             with contextlib.suppress(httptools.HttpParserUpgrade):
                 parser.feed_data(head)
         except httptools.HttpParserError as exc:
-            raise ValueError("no sound HTTP") from exc
+            raise ValueError("not valid HTTP") from exc
         request.method = parser.get_method().decode("ascii")
         request.target = b"".join(request._seen).decode("latin-1")
         return request

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from daemon.core.absent import plainly_wanted
 from daemon.core.decide import decide
 from daemon.core.moment import Moment
 from daemon.core.repository import RepositoryKey
@@ -31,9 +32,10 @@ class Look:
 async def decide_on_all(look: Look, holdings: Holdings, rules: Rules) -> list[Decided]:
     """Return the decisions on all repositories that are wanted or have a record, by their ids."""
     known = holdings.ids()
-    ids = look.ids | known | rules.timeline.plain_ids(look.cluster)
-    steps = rules.timeline.desired_in_steps(look.cluster, ids, look.now.wall)
-    desired = await in_turns(steps)
+    absent = rules.timeline.plain_ids(look.cluster) - look.ids - known
+    ids = look.ids | known | absent
+    every = await in_turns(rules.timeline.desired_in_steps(look.cluster, ids, look.now.wall))
+    desired = plainly_wanted(rules.timeline, look.cluster, absent, every)
     decisions = []
     async for id_ in giving_way(sorted(desired.keys() | known)):
         before, wanted = holdings.get(id_), desired.get(id_)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -14,6 +14,7 @@ from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
 from daemon.core.progress import ClusterView, progress, wanted_now
+from daemon.core.record import Record
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import Fleet
 from daemon.fleet.lane import Lane
@@ -38,6 +39,9 @@ STALE = timedelta(seconds=10)
 
 ANSWER_WITHIN_S = 1.0
 """How long a reader waits for the event loop to say how things stand."""
+
+ANEW_AFTER = timedelta(seconds=1)
+"""How long a page may be made of the same scene."""
 
 NO_ANSWER = "the daemon is too busy to say how things stand"
 
@@ -140,7 +144,7 @@ class Health:
             in_force,
             self.began,
             tuple(map(_seen, self.fleet.lanes)),
-            tuple(self.problems()),
+            tuple(self._problems_at_once()),
             tuple(self.file.rejected.lines()) if self.file.rejected else (),
             self.recent.attempts,
         )
@@ -161,13 +165,14 @@ class Health:
 
     def problems(self) -> list[str]:
         """Return why somebody should look after this daemon; empty if all is well."""
+        held = _held_too_long(self.fleet.lanes.holds(), self.in_force(), self.clock().wall)
+        return [*self._problems_at_once(), *held]
+
+    def _problems_at_once(self) -> list[str]:
+        """Return those for which no hold has to be looked at."""
         problems = self.stalls()
         if self.file.is_rejected:
             problems.append("the file was rejected; the last good configuration is in force")
-        oldest = self.clock().wall - self.in_force().settings.max_pause
-        problems += [
-            f"{key}: held longer than max_pause" for key in self.fleet.lanes.held_since(oldest)
-        ]
         return problems + self.fleet.problems()
 
     def stalls(self) -> list[str]:
@@ -184,7 +189,7 @@ class Health:
         Any thread may ask: such a loop could not answer.
         """
         if self.clock().uptime - self.guard.ticked > STALE:
-            return ["the main loop stands still"]
+            return ["the main loop has stopped"]
         return []
 
     def status_line(self) -> str:
@@ -197,6 +202,12 @@ class Health:
             is_rejected=self.file.is_rejected,
         )
         return in_one_line(status, in_force.timeline, now.astimezone(in_force.settings.timezone))
+
+
+def _held_too_long(holds: Iterable[Record], in_force: InForce, now: datetime) -> list[str]:
+    oldest = now - in_force.settings.max_pause
+    keys = sorted(str(hold.key) for hold in holds if hold.since and hold.since < oldest)
+    return [f"{key}: held longer than max_pause" for key in keys]
 
 
 def _seen(lane: Lane) -> tuple[ClusterView, ClusterScene]:
@@ -219,10 +230,14 @@ def _scene(seen: Sight, timeline: Timeline, others: OthersView | None) -> Scene:
     """
     in_force, now = seen.in_force, seen.now
     known = list(seen.clusters)
+    holds = (record for _, cluster in known for record in cluster.records if record.is_hold)
+    problems = (*seen.problems, *_held_too_long(holds, in_force, now))
     if others:
         named = {c for window in timeline.windows.values() for c, _ in window.targets}
         ours = {view.cluster for view, _ in known}
         known += others.clusters(named | in_force.settings.clusters.keys(), ours)
+    # The order of `status`, which has them from the ledger.
+    known.sort(key=lambda pair: pair[0].cluster)
     clusters = []
     for view, cluster in known:
         found = wanted_now(timeline, view, now)
@@ -238,7 +253,7 @@ def _scene(seen: Sight, timeline: Timeline, others: OthersView | None) -> Scene:
         progress=progress(timeline, (view for view, _ in known), now),
         skips=skips(in_force.decisions),
         clusters=tuple(clusters),
-        problems=seen.problems,
+        problems=problems,
         faults=seen.faults,
         ledger=others.ledger if others else None,
         history=others.history(seen.history) if others else seen.history,
@@ -259,6 +274,7 @@ class Snapshots:
         self._last = health.snapshot()
         self._seen = health.sight()
         self._timelines: tuple[Timeline, Timeline] | None = None
+        self._scene: tuple[timedelta, Scene] | None = None
         self._upcoming = Upcoming()
 
     def get(self) -> Snapshot:
@@ -270,8 +286,18 @@ class Snapshots:
         """Return how things stand for the page, from the thread of those who ask.
 
         How far openings are is worked out there, so that a page costs the loop nothing; by a
-        timeline of its own, whose memory the passes do not share.
+        timeline of its own, whose memory the passes do not share. A crowd that reloads costs no
+        more than one reader a second.
         """
+        uptime = self._health.clock().uptime
+        if self._scene is None or uptime - self._scene[0] >= ANEW_AFTER:
+            scene, is_known = self._new_scene()
+            self._scene = (uptime, scene) if is_known else None
+            return scene
+        return self._scene[1]
+
+    def _new_scene(self) -> tuple[Scene, bool]:
+        """Return how things stand, and whether that is known as of now."""
         # First: a cluster that changes hands meanwhile is in one of both, or in both.
         others = self._others.look() if self._others else None
         seen = self._ask(self._health.sight, None)
@@ -283,7 +309,7 @@ class Snapshots:
         if self._timelines is None or self._timelines[0] is not passes:
             own = Timeline(passes.windows.values(), passes.merge_gap)
             self._timelines = passes, own
-        return _scene(seen, self._timelines[1], others)
+        return _scene(seen, self._timelines[1], others), seen is self._seen
 
     def _ask(self, make: Callable[[], T], last: U) -> T | U:
         async def take() -> T:

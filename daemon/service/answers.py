@@ -51,16 +51,20 @@ ADVICE = {
     CallError.REFUSED: "Is the service running, and is the port right?",
     CallError.DNS: "Check the host in url or discover.",
     CallError.TLS: "Check ca_file, client_cert and client_key under tls, and the host's name.",
-    CallError.REDIRECT: "Give the url that answers itself.",
+    CallError.REDIRECT: "Use the URL that answers directly.",
     CallError.UNAUTHORIZED: "Check username and password_file or password_env.",
     CallError.FORBIDDEN: "The user needs the role Backup Full Admin (backup_admin).",
     CallError.UNEXPECTED: "Is this the root of a Backup Service?",
 }
 """What to do about a failure of which no more is known."""
 
-IDENTITY_ADVICE = (
+_IDENTITY_ADVICE = (
     "The service could not ask the cluster who we are; with a client certificate, check that the"
     " cluster knows the user that client_cert names."
+)
+_CERTIFICATE_ADVICE = (
+    "Check username and password_file or password_env; with a client certificate, that the cluster"
+    " knows the user that client_cert names, and that it is not revoked."
 )
 _ABOUT_IDENTITY = (b"could not authenticate user", b"could not authorize user")
 _BLANKS = b" \t\r\n"
@@ -110,6 +114,15 @@ def _port_of(root: str) -> int | None:
         return urlsplit(root).port
     except ValueError:
         return None
+
+
+def advice(error: CallError, asked: Asked, *, is_about_identity: bool) -> str | None:
+    """Return what to do about who we are taken for; None where the general advice does."""
+    if is_about_identity:
+        return _IDENTITY_ADVICE
+    if error is CallError.UNAUTHORIZED and asked.has_certificate:
+        return _CERTIFICATE_ADVICE
+    return None
 
 
 _CAUSES: tuple[tuple[CallError, str, Callable[[Asked], bool], str], ...] = (
@@ -238,13 +251,13 @@ def _task_periods(tasks: object) -> Iterator[tuple[str, timedelta]]:
 
 def _repository(item: object, place: int) -> ObservedRepository:
     if not isinstance(item, dict):
-        return ObservedRepository("", None, problem=f"row {place} of the list is no repository")
+        return ObservedRepository("", None, problem=f"row {place} of the list is not a repository")
     id_ = item.get("id")
     if not isinstance(id_, str):
         return _unclear("", item, f"row {place} of the list has no id")
     if not is_id(id_):
         # Without the quotes: as it may be shown, and never like an id that is one.
-        return _unclear(_short(id_)[1:-1], item, "that is no id of a repository")
+        return _unclear(_short(id_)[1:-1], item, "that is not a repository id")
     if problem := _problem(item):
         return _unclear(id_, item, problem)
     return ObservedRepository(
@@ -275,7 +288,7 @@ def _problem(item: dict[str, object]) -> str:
         if value is None:
             continue
         if not isinstance(value, kind):
-            return f"its {key} is not what it should be"
+            return f"its {key} has the wrong type"
         if isinstance(value, str) and not _is_plain(value):
             return f"its {key} is not a plain text of at most {_LONGEST_TEXT} bytes"
         if isinstance(value, dict) and len(value) > _MOST_TASKS:

@@ -383,7 +383,9 @@ class BackupService:
             retryable=failure.again is Again.ANYWHERE,
             unresolved=course.is_unresolved,
             answered=failure.has_answered,
-            advice=answers.IDENTITY_ADVICE if failure.is_about_identity else None,
+            advice=answers.advice(
+                failure.error, asked, is_about_identity=failure.is_about_identity
+            ),
             cause=answers.cause(failure.error, said, asked),
         )
 

@@ -7,6 +7,7 @@ the one of the Backup Service.
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import socketserver
 import ssl
@@ -29,6 +30,10 @@ _LARGEST_HEAD = 1024 * 1024
 _CHUNK = 64 * 1024
 _LINGER_S = 1.0
 _TEXT = "text/plain; charset=utf-8"
+_BAD = 400, "400 Bad Request"
+_CODED = 501, "Unsupported transfer encoding"
+_BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_HOST = re.compile(r"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
 
 
 @dataclass
@@ -39,14 +44,26 @@ class Exchange:
     target: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
+    hosts: int = 0
+    encodings: list[str] = field(default_factory=list)
+    version: str = "1.1"
     is_whole: bool = False
     is_last: bool = False
-    is_old: bool = False
     is_continued: bool = False
     user: str = ""
     password: str | None = ""
     is_management: bool = False
     is_reset: bool = False
+
+    @property
+    def is_old(self) -> bool:
+        """Check whether it is HTTP/1.0."""
+        return self.version == "1.0"
+
+    @property
+    def is_coded(self) -> bool:
+        """Check whether its body is coded in another way than by chunks."""
+        return bool(self.encodings) and [each.lower() for each in self.encodings] != ["chunked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +77,10 @@ class Reply:
 
 
 Answer = Callable[[Exchange], Reply | None]
-"""What becomes of a request; None closes the connection without a byte."""
+"""What becomes of a request; None closes the connection without a byte.
+
+Of one whose body is still to come, None is to let it come.
+"""
 
 
 class Listener(socketserver.ThreadingTCPServer):
@@ -72,11 +92,17 @@ class Listener(socketserver.ThreadingTCPServer):
     request_queue_size = 256
 
     def __init__(
-        self, address: tuple[str, int], answer: Answer, *, is_management: bool = False
+        self,
+        address: tuple[str, int],
+        answer: Answer,
+        refuse_unread: Answer,
+        *,
+        is_management: bool = False,
     ) -> None:
         """Listen. Raises HostError when the port is taken."""
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        self.answer, self.is_management = answer, is_management
+        self.answer, self.refuse_unread = answer, refuse_unread
+        self.is_management = is_management
         self.connections: set[socket.socket] = set()
         try:
             super().__init__(address, _Connection)
@@ -116,9 +142,17 @@ class _Parser:
 
     def __init__(self) -> None:
         self.exchanges: deque[Exchange] = deque()
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser = self._new()
         self._head = 0
         self._in_body = False
+
+    def _new(self) -> httptools.HttpRequestParser:
+        parser = httptools.HttpRequestParser(self)
+        # As Go's server, which takes a line without its CR, and chunks before a length.
+        parser.set_dangerous_leniencies(
+            lenient_chunked_length=True, lenient_optional_cr_before_lf=True
+        )
+        return parser
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they come; raises HttpParserError."""
@@ -127,7 +161,7 @@ class _Parser:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
             # No upgrade is taken up here: what comes next is the next request.
-            self._parser = httptools.HttpRequestParser(self)
+            self._parser = self._new()
             rest = data[exc.args[0] :] if exc.args else b""
             if rest:
                 self.feed(rest)
@@ -145,12 +179,21 @@ class _Parser:
         self.exchanges[-1].target += url.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.exchanges[-1].headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        exchange, kind, text = (
+            self.exchanges[-1],
+            name.decode("latin-1").lower(),
+            value.decode("latin-1"),
+        )
+        exchange.hosts += kind == "host"
+        if kind == "transfer-encoding":
+            exchange.encodings.append(text)
+        # Of a header that comes twice the first counts.
+        exchange.headers.setdefault(kind, text)
 
     def on_headers_complete(self) -> None:
         exchange = self.exchanges[-1]
         exchange.method = self._parser.get_method().decode("latin-1")
-        exchange.is_old = self._parser.get_http_version() != "1.1"
+        exchange.version = self._parser.get_http_version()
         exchange.is_last = not self._parser.should_keep_alive()
         self._in_body = True
 
@@ -183,7 +226,8 @@ class _Connection(socketserver.BaseRequestHandler):
             except httptools.HttpParserError:
                 # Those before it are answered first.
                 if self._answer_all(parser):
-                    self._refuse(400, "400 Bad Request")
+                    is_coded = bool(parser.exchanges) and parser.exchanges[-1].is_coded
+                    self._refuse(*(_CODED if is_coded else _BAD))
                 return
             if parser.is_head_too_large:
                 self._refuse(431, "431 Request Header Fields Too Large")
@@ -197,22 +241,43 @@ class _Connection(socketserver.BaseRequestHandler):
         while waiting and waiting[0].is_whole:
             if not self._answer(waiting.popleft()):
                 return False
-        if waiting and waiting[0].method and waiting[0].headers.get("expect"):
-            if waiting[0].headers["expect"].lower() != "100-continue":
-                self._refuse(417, "")
-                return False
-            if not (waiting[0].is_old or waiting[0].body or waiting[0].is_continued):
-                self.request.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            waiting[0].is_continued = True
-        return True
+        return not (waiting and waiting[0].method) or self._read_on(waiting[0])
 
-    def _answer(self, exchange: Exchange) -> bool:
-        if not exchange.is_old and "host" not in exchange.headers:
-            self._refuse(400, "400 Bad Request: missing required Host header")
+    def _read_on(self, exchange: Exchange) -> bool:
+        """Return whether to read the body of a request; answer who asks that before sending it."""
+        if exchange.is_coded:
+            self._refuse(*_CODED)
             return False
+        expected = exchange.headers.get("expect", "").lower()
+        if not expected or exchange.is_old or exchange.is_continued or exchange.body:
+            return True
+        if expected != "100-continue":
+            self._refuse(417, "")
+            return False
+        if flaw := _flaw(exchange):
+            self._refuse(*flaw)
+            return False
+        self._identify(exchange)
+        reply = self.server.refuse_unread(exchange)
+        if reply is None:
+            self.request.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            exchange.is_continued = True
+            return True
+        exchange.is_last = True
+        self._send(reply, exchange)
+        self._linger()
+        return False
+
+    def _identify(self, exchange: Exchange) -> None:
         exchange.is_management = self.server.is_management
         shown = exchange.headers.get("authorization", "")
         exchange.user, exchange.password = credentials(self.request, shown)
+
+    def _answer(self, exchange: Exchange) -> bool:
+        if flaw := _flaw(exchange):
+            self._refuse(*flaw)
+            return False
+        self._identify(exchange)
         reply = self.server.answer(exchange)
         if exchange.is_reset:
             linger = struct.pack("ii", 1, 0)
@@ -253,6 +318,23 @@ class _Connection(socketserver.BaseRequestHandler):
             self.request.settimeout(_LINGER_S)
             while self.request.recv(_CHUNK):
                 pass
+
+
+def _flaw(exchange: Exchange) -> tuple[int, str] | None:
+    """Return what Go's server says of a request that it hands to nobody, in its words."""
+    if exchange.version not in {"1.0", "1.1"}:
+        return 505, "505 HTTP Version Not Supported: unsupported protocol version"
+    if exchange.is_coded:
+        return _CODED
+    if _BAD_ESCAPE.search(exchange.target.partition("?")[0]):
+        return _BAD
+    host = exchange.headers.get("host", "")
+    faults = {
+        "too many Host headers": exchange.hosts > 1,
+        "missing required Host header": exchange.hosts == 0 and not exchange.is_old,
+        "malformed Host header": not _HOST.fullmatch(host),
+    }
+    return next(((400, f"400 Bad Request: {what}") for what in faults if faults[what]), None)
 
 
 def _head(status: int, headers: list[tuple[str, str]]) -> bytes:

@@ -65,6 +65,7 @@ ODD_SERVERS = {
     "dead-leader": ("", "takes every change, answers well and does nothing"),
     "empty": ("", "answers 200 with nothing in it, to anybody"),
     "missing-field": ("FIELD", "leaves out a field of repositories, default state"),
+    "mixed-versions": ("", "leads to no service from the cluster manager, with a 503"),
     "node-leaves": ("D", "stops after 10s to be a node that serves backups"),
     "stall": ("D", "keeps each call waiting, by default for ever"),
     "unknown-state": ("REPOSITORY", "is in a state that nobody knows; by default all"),
@@ -88,6 +89,14 @@ class OddServer:
     missing_field: str | None = None
     is_dead: bool = False
     is_empty: bool = False
+    is_mixed: bool = False
+
+    def proxied(self, *, is_served: bool) -> tuple[int, bytes] | None:
+        """Return what the cluster manager answers where it leads to no service."""
+        text = b"Service backup not running on this node"
+        if self.is_mixed:
+            return 503, text + b", and compatible service is not found."
+        return None if is_served else (404, text)
 
     def disguise(self, repository: Json) -> Json:
         """Return a repository as this server shows it."""
@@ -127,4 +136,5 @@ def odd_server(faults: Iterable[str], duration: Callable[[str], timedelta]) -> O
         missing_field=(given["missing-field"] or "state") if "missing-field" in given else None,
         is_dead="dead-leader" in given,
         is_empty="empty" in given,
+        is_mixed="mixed-versions" in given,
     )

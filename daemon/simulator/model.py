@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from daemon.simulator import archives, plans, tasks
+from daemon.simulator.events import Events
 from daemon.simulator.refusals import Json, Refusal
 
 ID = re.compile(r"^[0-9A-Za-z][0-9A-Za-z_-]{0,49}$")
@@ -67,7 +68,7 @@ class Model:
     config: Json = field(default_factory=lambda: {"history_rotation_size": 50})
     threads: Json | None = None
     buckets: dict[str, Json] = field(default_factory=dict)
-    events: list[Json] = field(default_factory=list)
+    events: Events = field(default_factory=Events)
 
     def seed(self, ids: Iterable[str]) -> None:
         """Create these repositories, or load the state file if there is one."""
@@ -139,7 +140,7 @@ class Model:
 
     def check_id(self, id_: str, state: str) -> None:
         """Refuse an id that breaks the rule or that somebody has in this state."""
-        if not ID.match(id_):
+        if not ID.fullmatch(id_):
             raise Refusal(400, f"repository id must follow the rules {ID.pattern}")
         if id_ in self.repositories[state]:
             raise Refusal(400, f"repository with id `{id_}` already exists")
@@ -244,12 +245,13 @@ class Model:
         self.save()
         return name
 
-    def stop_task(self, id_: str, name: str) -> None:
-        """End a running task of an active repository, which has then failed."""
-        found = self.find_active(id_)
+    def stop_task(self, state: str, id_: str, name: str) -> None:
+        """End a running task of a repository, which has then failed."""
+        found = self.find(state, id_)
         for run in found.runs:
             if run["task_name"] == name and run["status"] == "running":
                 tasks.fail(run, self.now(), "task was cancelled")
+                self.events.record_task(run, id_)
                 self.save()
                 return
         raise Refusal(404, "requested task not found")
@@ -272,6 +274,7 @@ class Model:
         buckets = [each for name, each in self.buckets.items() if only in {None, name}]
         kept = self.backups.setdefault(repository.repo, [])
         tasks.finish(run, kept, buckets, repository.retention)
+        self.events.record_task(run, repository.id)
 
     def _run_slots(self, repository: Repository, now: datetime) -> None:
         anchor = tasks.instant(repository.created)
@@ -289,6 +292,7 @@ class Model:
     ) -> None:
         run = tasks.started(name, kind, at, self.task_length, options)
         repository.runs.insert(0, run)
+        self.events.record_task(run, repository.id)
 
     def _scheduled(self, repository: Repository) -> Json | None:
         if repository.state != "active":
@@ -343,17 +347,7 @@ class Model:
         self.repositories["active"][made.id] = made
 
     def _event(self, number: int, name: str) -> None:
-        subject = "plan" if number in {6145, 6146, 6147} else "repository"
-        self.events.append(
-            {
-                "timestamp": tasks.text(self.now()),
-                "uuid": str(uuid.uuid4()),
-                "event_id": number,
-                "component": "backup",
-                "severity": "info",
-                "extra_attributes": {"cluster": "self", subject: name},
-            }
-        )
+        self.events.record(number, name, tasks.text(self.now()))
 
     def save(self) -> None:
         """Replace the state file as a whole, if there is one."""

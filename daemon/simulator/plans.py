@@ -83,7 +83,7 @@ def made(name: str, body: dict[str, Any]) -> Plan:
         ValueError: the service refuses it, in words of its kind.
 
     """
-    if not NAME.match(name):
+    if not NAME.fullmatch(name):
         raise ValueError(f"plan name must follow the rules {NAME.pattern}")
     description = body.get("description", "")
     if len(description) > _LONGEST_DESCRIPTION:
@@ -103,7 +103,7 @@ def made(name: str, body: dict[str, Any]) -> Plan:
 
 def _checked(task: Task) -> Task:
     name, kind = task.get("name", ""), task.get("task_type", "")
-    if not NAME.match(name):
+    if not NAME.fullmatch(name):
         raise ValueError(f"task name must follow the rules {NAME.pattern}")
     if kind not in _KINDS:
         raise ValueError(f"task '{name}' has unknown type '{kind}'")

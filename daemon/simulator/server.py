@@ -13,22 +13,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 from daemon.simulator import routes
-from daemon.simulator.api.request import Request
-from daemon.simulator.cluster.management import manage
+from daemon.simulator.api.management import Call, manage
+from daemon.simulator.api.request import Request, parsed_query
 from daemon.simulator.connections import Exchange, Listener, Reply
+from daemon.simulator.credentials import READERS, WRITERS
 from daemon.simulator.faults import Fault, Faults, OddServer
 from daemon.simulator.go_json import encode
 from daemon.simulator.model import Model, Repository
 from daemon.simulator.refusals import Json, Refusal
 
-WRITERS = frozenset({"admin", "backup_admin"})
-READERS = WRITERS | {"ro_admin"}
-
 _REMEMBERED = 200_000
 _TEXT = "text/plain; charset=utf-8"
+_PROXY_TIMEOUT = timedelta(minutes=1)
+_MOST_DIGITS = 9
 _NO_SNIFF = (("X-Content-Type-Options", "nosniff"),)
 
 
@@ -56,18 +56,19 @@ class Simulator:
         tls: tuple[Path, Path] | None = None,
         client_tls: tuple[Path, ssl.VerifyMode] | None = None,
         odd: OddServer | None = None,
+        external: Json | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Prepare; *users* maps names to password and role, *tls* is certificate and key.
 
         *client_tls* is the CA of the clients' certificates, and whether each must have one; *odd*
-        is what it does otherwise than a healthy service.
+        is what it does otherwise than a healthy service; *external* its alternate address.
         """
         self.users = dict(users or {"Administrator": ("password", "admin")})
         self._model = Model(now, effect_delay, state_file=state_file)
         self._model.seed(repositories)
         self._latency = latency
-        self._tls, self._client_tls = tls, client_tls
+        self._tls, self._client_tls, self.external = tls, client_tls, external
         self._turn = threading.RLock()
         self._faults = Faults()
         self._seen: deque[Seen] = deque(maxlen=_REMEMBERED)
@@ -84,7 +85,12 @@ class Simulator:
         """Listen. Raises HostError when a port is taken."""
         ports = (port, 0 if management_port is None else management_port)
         for is_management, number in enumerate(ports):
-            listener = Listener((host, number), self.answer, is_management=bool(is_management))
+            listener = Listener(
+                (host, number),
+                self.answer,
+                self.refuse_unread,
+                is_management=bool(is_management),
+            )
             self._servers.append(listener)
         self._since = datetime.now(UTC)
         for server in self._servers:
@@ -219,8 +225,11 @@ class Simulator:
         fault = self._faults.take(exchange.method, path)
         wait = self._latency + timedelta(seconds=fault.delay if fault else 0)
         wait += self._odd.stall or timedelta(0)
-        if wait and self._stopping.wait(wait.total_seconds()):
+        longest = _proxy_timeout(exchange, path)
+        if wait and self._stopping.wait(min(wait, longest).total_seconds()):
             return None
+        if wait > longest:
+            return Reply(504, b"Gateway Timeout", "text/plain")
         self._hook("before", exchange.method, number)
         reply = self._meet(fault, exchange, unquote(path), query)
         self._hook("after", exchange.method, number)
@@ -253,29 +262,42 @@ class Simulator:
         exchange.is_reset = fault.apply_then_reset
         return reply
 
-    def _serve(self, exchange: Exchange, path: str, query: str) -> Reply:
-        if not exchange.is_management:
-            return self._call(exchange, path, query)
-        if self._role(exchange) is None:
-            return _unauthorized("Couchbase Server Admin / REST", b"")
-        if not path.startswith(routes.PROXY):
-            with self._turn:
-                return manage(self, self._model, exchange.method, path, bytes(exchange.body))
-        if not self.is_served:
-            return Reply(404, b"Service backup not running on this node", "text/plain")
-        return self._call(exchange, path.removeprefix(routes.PROXY), query)
+    def refuse_unread(self, exchange: Exchange) -> Reply | None:
+        """Return the answer to a request that needs no body for it; None if it does."""
+        path, _, _ = _relative(exchange.target).partition("?")
+        if self._odd.stall or (refused := self._refusal(exchange, unquote(path))) is None:
+            return None
+        self._note(exchange.method, path, exchange.user)
+        return refused
 
-    def _call(self, exchange: Exchange, path: str, query: str) -> Reply:
-        found = routes.find(exchange.method, path)
-        if found is None:
+    def _refusal(self, exchange: Exchange, path: str) -> Reply | None:
+        if exchange.is_management:
+            if self._role(exchange) is None:
+                return _unauthorized("Couchbase Server Admin / REST", b"")
+            if not path.startswith(routes.PROXY):
+                return None
+            if led_astray := self._odd.proxied(is_served=self.is_served):
+                return Reply(*led_astray, "text/plain")
+            path = path.removeprefix(routes.PROXY)
+        if routes.find(exchange.method, path) is None:
             return _no_route(exchange, path)
-        route, parts = found
-        if refused := self._refused(exchange):
+        return self._refused(exchange)
+
+    def _serve(self, exchange: Exchange, path: str, query: str) -> Reply:
+        if refused := self._refusal(exchange, path):
             return refused
-        asked = parse_qs(query, keep_blank_values=True)
-        request = Request(exchange.method, parts, asked, bytes(exchange.body))
+        asked = parsed_query(query)
+        body = bytes(exchange.body)
+        if exchange.is_management and not path.startswith(routes.PROXY):
+            call = Call(exchange.method, path, asked, body, self._role(exchange) or "")
+            with self._turn:
+                return manage(self, self._model, call)
+        found = routes.find(exchange.method, path.removeprefix(routes.PROXY))
+        if found is None:
+            raise RuntimeError("a path without a route is refused before")
+        route, parts = found
         with self._turn:
-            return self._handled(route, request)
+            return self._handled(route, Request(exchange.method, parts, asked, body))
 
     def _handled(self, route: routes.Route, request: Request) -> Reply:
         model = self._model
@@ -325,7 +347,8 @@ class Simulator:
     @property
     def events(self) -> list[dict[str, Any]]:
         """The system events so far."""
-        return self._model.events
+        with self._turn:
+            return self._model.events.listed({})
 
 
 def _close(server: Listener) -> None:
@@ -336,12 +359,24 @@ def _close(server: Listener) -> None:
 
 def _relative(target: str) -> str:
     """Return the path of a target, which a proxy's client writes with scheme and host."""
-    return re.sub(r"^https?://[^/?#]*", "", target, count=1, flags=re.IGNORECASE) or "/"
+    found = re.sub(r"^[a-z][a-z0-9+.-]*://[^/?#]*", "", target, count=1, flags=re.IGNORECASE)
+    return found or "/"
+
+
+def _proxy_timeout(exchange: Exchange, path: str) -> timedelta:
+    """Return how long the cluster manager waits for the service that it leads to."""
+    if not exchange.is_management or not path.startswith(routes.PROXY):
+        return timedelta.max
+    asked = exchange.headers.get("ns-server-proxy-timeout", "")
+    is_number = asked.isascii() and asked.isdecimal() and len(asked) <= _MOST_DIGITS
+    return timedelta(milliseconds=int(asked)) if is_number else _PROXY_TIMEOUT
 
 
 def _no_route(exchange: Exchange, path: str) -> Reply:
+    if path == "*" and exchange.method == "OPTIONS":
+        return Reply(200, kind="")
     known = routes.methods(path)
-    if not known and path != "*":
+    if not known:
         return Reply(404, b"404 page not found\n", _TEXT, _NO_SNIFF)
     allowed = (("Allow", ", ".join([*known, "OPTIONS"])),)
     return Reply(200 if exchange.method == "OPTIONS" else 405, kind="", headers=allowed)

@@ -75,6 +75,6 @@ def serve(options: SimulatorOptions, follow: Follow | None = None) -> int:
 
 def _how_to_use(simulator: Simulator, options: SimulatorOptions) -> str:
     return (
-        f"user {options.username}, password {options.password}; its cluster manager is at"
-        f" {simulator.management_url}; Ctrl-C stops it"
+        f"user {options.username}, password {options.password}; Ctrl-C stops it\n"
+        f"cluster manager, for discover: {simulator.management_url}"
     )

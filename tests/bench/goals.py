@@ -49,6 +49,9 @@ FIRST_PASS = Goal(2.5)
 CHECK = Goal(2)
 VERSION = Goal(0.15, "s")
 
+# One daemon on PostgreSQL, to the last of 20,000 repositories seen paused, beside one with a file
+ONE_ON_POSTGRESQL = Goal(1.5)
+
 MEMORY = Goal(100, "MiB")
 IDLE_100_CLUSTERS = Goal(0.2, "% of a core")
 IDLE_2000_CLUSTERS = Goal(1.5, "% of a core")
@@ -57,3 +60,7 @@ IDLE_GROWTH_OF_DESCRIPTORS = Goal(1, "files")
 IDLE_WRITTEN = Goal(0, "bytes")
 IDLE_LEDGER_FILES_CHANGED = Goal(0, "files")
 THREADS = Goal(12, "threads")
+
+PAGE_OF_1 = Goal(50, "ms")
+PAGE_OF_10000 = Goal(250, "ms")
+PAGE_SIZE = Goal(300, "kB")

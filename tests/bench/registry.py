@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from tests.bench import durability, fan_out, hanging, inside, lateness, several, starting, steady
+from tests.bench import (
+    durability,
+    fan_out,
+    hanging,
+    inside,
+    lateness,
+    looking,
+    several,
+    starting,
+    steady,
+)
 from tests.bench.measures import Row
 
 
@@ -35,6 +45,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "starts": starting.starts,
     "memory": steady.memory,
     "idle": steady.idle,
+    "page": looking.pages,
     "members": several.members,
 }
 

@@ -1,4 +1,4 @@
-"""Several daemons on one PostgreSQL: what one more of them gains where all share two cores."""
+"""Daemons on a PostgreSQL: beside one with a file, and several where all share two cores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -18,6 +18,7 @@ from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Patterns
+from tests.bench import goals
 from tests.bench.clusters import Clusters, clusters
 from tests.bench.measures import Row, interleaved, ratio_of
 from tests.bench.site import FAR, Running, Site, in_seconds, wait_until
@@ -32,6 +33,9 @@ DATABASE = "bench"
 OPEN_IN_S = 5.0
 LOOK_EVERY_S = 0.2
 PATIENCE_S = 300.0
+ALONE = 0
+"""What stands for one daemon whose ledger is a file, among numbers of daemons."""
+
 _SHARES = "select count(*) from claim where expires > clock_timestamp() group by owner"
 
 
@@ -91,8 +95,19 @@ class Crew:
             daemons = [exits.enter_context(self.site.run()) for _ in range(members)]
             exits.callback(_kill, daemons)
             self._wait_for_shares(daemons, began)
-            start = self._open()
-            last = self._last_paused(daemons)
+            start = self._open(self.site.ledger)
+            last = self._last_paused(daemons, members)
+        return last - start
+
+    def alone(self) -> float:
+        """Return the same of one daemon whose ledger is a file."""
+        self.served.reset()
+        with replace(self.site, ledger="").run() as daemon, ExitStack() as exits:
+            exits.callback(daemon.process.kill)
+            daemon.wait_for("daemon.started")
+            wait_until(self._are_looked_at, "a look at each cluster", PATIENCE_S)
+            start = self._open(f"sqlite:///{daemon.ledger}")
+            last = self._last_paused([daemon], ALONE)
         return last - start
 
     def _wait_for_shares(self, daemons: Sequence[Running], began: float) -> None:
@@ -119,7 +134,7 @@ class Crew:
         most = -(-self.size.clusters // members)
         return sum(shares) == self.size.clusters and max(shares) <= most
 
-    def _open(self) -> int:
+    def _open(self, ledger: str) -> int:
         """Have a person decide on an opening that begins in a moment; return its start.
 
         One of the file would have to be planned before it is known how long the shares take.
@@ -135,11 +150,11 @@ class Crew:
             by="bench",
             targets=tuple((name, Patterns(("*",))) for name in self.site.urls),
         )
-        with open_ledger(self.site.ledger, Access.EDIT) as ledger:
-            ledger.add_override(decision)
+        with open_ledger(ledger, Access.EDIT) as opened:
+            opened.add_override(decision)
         return start
 
-    def _last_paused(self, daemons: Sequence[Running]) -> float:
+    def _last_paused(self, daemons: Sequence[Running], key: int) -> float:
         """Wait for the last repository that is seen paused, and give when it was."""
         total = self.size.repositories
         counters = [daemon.counter("repository.paused") for daemon in daemons]
@@ -152,24 +167,38 @@ class Crew:
         paused = sum(cluster.paused for cluster in self.served.seen())
         assert paused == total, f"{paused} of {total} are paused"
         failures = sum(daemon.counter("repository.failed")() for daemon in daemons)
-        self.failures.setdefault(len(daemons), []).append(failures)
+        self.failures.setdefault(key, []).append(failures)
         return max(at for daemon in daemons for at in daemon.instants("repository.paused"))
 
     def rows(self, paused_s: Mapping[int, Sequence[float]]) -> list[Row]:
-        """Compare so many daemons with one."""
+        """Compare one daemon with one whose ledger is a file, and so many daemons with one."""
         return [
-            row
-            for members in self.size.members[1:]
-            for row in (
-                self._paused(paused_s[members], paused_s[1], members),
-                self._claimed(members),
-            )
+            self._beside_file(paused_s[1], paused_s[ALONE]),
+            *(
+                row
+                for members in self.size.members[1:]
+                for row in (
+                    self._paused(paused_s[members], paused_s[1], members),
+                    self._claimed(members),
+                )
+            ),
         ]
+
+    def _beside_file(self, ours: Sequence[float], file: Sequence[float]) -> Row:
+        return Row(
+            f"{self._what(1)}: from the opening's start to the last seen paused",
+            f"{median(ours):.1f} s, {median(self.failures[1]):g} failures",
+            f"on a file: {median(file):.1f} s, {median(self.failures[ALONE]):g} failures",
+            ratio_of(ours, file),
+            goals.ONE_ON_POSTGRESQL.most,
+            {"ours": ours, "theirs": file},
+        )
 
     def _what(self, members: int) -> str:
         size = self.size
+        daemons = "1 daemon" if members == 1 else f"{members} daemons"
         return (
-            f"{members} daemons on one PostgreSQL, {size.clusters:,} clusters,"
+            f"{daemons} on one PostgreSQL, {size.clusters:,} clusters,"
             f" {size.repositories:,} repositories, {CONCURRENCY} calls at once on each"
         )
 
@@ -203,14 +232,15 @@ def _kill(daemons: Sequence[Running]) -> None:
 
 
 def members(*, quick: bool) -> list[Row]:
-    """Pause 20,000 repositories of 2,000 clusters by 1, 2 and 4 daemons on one PostgreSQL."""
+    """Pause 20,000 repositories of 2,000 clusters by 1, 2, 4 daemons on PostgreSQL; 1 on a file."""
     if missing := unavailable():
         sys.stderr.write(f"members: skipped: {missing}\n")
         return []
     size = QUICK if quick else WHOLE
     try:
         with Crew.prepare(size) as crew:
-            found = interleaved(1 if quick else 3, {str(n): crew.of(n) for n in size.members})
+            measured = {str(ALONE): crew.alone, **{str(n): crew.of(n) for n in size.members}}
+            found = interleaved(1 if quick else 3, measured)
             return crew.rows({int(n): seconds for n, seconds in found.items()})
     except psycopg.Error as exc:
         raise RuntimeError(f"the database: {exc}") from exc

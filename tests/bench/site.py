@@ -157,6 +157,9 @@ class Site:
     pipes_log: bool = False
     """Whether the log goes through a pipe, as under systemd: a file's writes are the daemon's."""
 
+    top: str = ""
+    """More for the top of the file."""
+
     @property
     def config(self) -> Path:
         """The configuration file."""
@@ -167,7 +170,7 @@ class Site:
         secret = self.folder / "bench.password"
         secret.touch(mode=0o600)
         secret.write_text(PASSWORD)
-        lines = [f"resync: {self.resync}", "clusters:"]
+        lines = [f"resync: {self.resync}", self.top, "clusters:"]
         for name, url in self.urls.items():
             keys = f"url: {url!r}, username: {USER}, password_file: {secret.name}"
             lines.append(f"  {name}: {{{keys}, concurrency: {self.concurrency}}}")

@@ -70,9 +70,13 @@ class Gateway:
             if mode:
                 self.injected[mode.name] += 1
         if mode:
-            mode.behave(talk, lambda: self._backend.ask(talk.request))
+            mode.behave(talk, lambda: self._ask(talk.request))
         else:
-            talk.send(self._backend.ask(talk.request))
+            talk.send(self._ask(talk.request))
+
+    def _ask(self, request: Seen) -> bytes:
+        """Return the answer of the service behind. Raises OSError if none came."""
+        return self._backend.ask(request)
 
 
 class _Backend:

@@ -44,8 +44,8 @@ def unavailable() -> str:
 class Pooler:
     """One pgbouncer, which takes every setting that Debian's takes by itself, and no other."""
 
-    def __init__(self, postgres: Postgres, mode: str) -> None:
-        """Write its files; nothing runs yet."""
+    def __init__(self, postgres: Postgres, mode: str, more: str = "") -> None:
+        """Write its files, with *more* settings; nothing runs yet."""
         self.postgres = postgres
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="cbmaintd-pgb-"))
@@ -53,6 +53,7 @@ class Pooler:
         (self.folder / "users").write_text(f'"{ROLE}" ""\n"postgres" ""\n')
         (self.folder / "ini").write_text(
             _SETTINGS.format(server=postgres.port, port=self.port, folder=self.folder, mode=mode)
+            + more
         )
         if os.geteuid() == 0:
             for place in (self.folder, *self.folder.iterdir()):
@@ -100,9 +101,9 @@ class Pooler:
 
 
 @contextmanager
-def pooler(postgres: Postgres, mode: str) -> Iterator[Pooler]:
+def pooler(postgres: Postgres, mode: str, more: str = "") -> Iterator[Pooler]:
     """Run one in this mode: `transaction`, `session` or `statement`."""
-    running = Pooler(postgres, mode)
+    running = Pooler(postgres, mode, more)
     try:
         running.start()
         yield running

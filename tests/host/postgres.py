@@ -112,11 +112,14 @@ class Postgres:
             else:
                 return
 
-    def ask(self, statement: str, database: str = "cbmaintd") -> list[tuple[object, ...]]:
+    def ask(
+        self, statement: str, database: str = "cbmaintd", options: str = ""
+    ) -> list[tuple[object, ...]]:
         """Run one statement, outside a transaction, and give its rows."""
         with psycopg.connect(
             f"host=127.0.0.1 port={self.port} user=postgres dbname={database} connect_timeout=5",
             autocommit=True,
+            options=options,
         ) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
@@ -143,6 +146,11 @@ class Postgres:
     def stop(self) -> None:
         """Stop at once, without asking the clients."""
         self._end(signal.SIGQUIT)
+
+    def restart(self) -> None:
+        """Stop as an administrator does, who disconnects all clients; then start again."""
+        self._end(signal.SIGINT)
+        self.start()
 
     def _end(self, number: signal.Signals) -> None:
         if self._process:

@@ -77,13 +77,13 @@ def test_it_runs_away_from_the_checkout(environment: Environment) -> None:
     said = environment.run(environment.command, "version").stdout
     as_module = environment.run(environment.python, "-m", "daemon", "version").stdout
     example = environment.run(environment.command, "init").stdout
-    manual = environment.run(environment.command, "manual").stdout
+    page = environment.run(environment.command, "manual", "installing").stdout
     schema = environment.run(environment.command, "schema").stdout
     unit = environment.run(environment.command, "install-unit", "--print")
 
     assert (said, as_module) == (f"cbmaintd {__version__}\n",) * 2
     assert example == (ROOT / "schedules.yaml").read_text()
-    assert "cbmaintd" in manual
+    assert page == (ROOT / "daemon/manual/installing.md").read_text()
     assert json.loads(schema)["title"] == "schedules.yaml"
     assert f"ExecStart={environment.command} --config /etc/" in unit.stdout
     assert "this unit would not be installed" in unit.stderr
@@ -92,7 +92,7 @@ def test_it_runs_away_from_the_checkout(environment: Environment) -> None:
 @by_pip
 def test_the_demo_runs_away_from_the_checkout(environment: Environment) -> None:
     """The daemon, the simulator and all that they start come from the environment."""
-    done = environment.run(environment.command, "demo", "--seconds", "1")
+    done = environment.run(environment.command, "demo")
 
     assert "Every repository of the window was paused and resumed." in done.stdout
 
@@ -191,7 +191,7 @@ def test_it_runs_on_the_other_pythons(version: str, wheel: Path, tmp_path: Path)
     made.install(*uv, "--require-hashes", "--requirement", str(LOCK))
     made.install(*uv, "--no-index", "--no-deps", str(wheel))
 
-    done = made.run(made.command, "demo", "--seconds", "1")
+    done = made.run(made.command, "demo")
 
     assert made.run(made.python, "--version").stdout.startswith(f"Python {version}.")
     assert "Every repository of the window was paused and resumed." in done.stdout

@@ -4,68 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from daemon.core.shares import Lease
-from daemon.fleet.member import Membership
+from daemon.core.unreachable import Unreachable
 from daemon.host.clock import SystemClock
-from daemon.ledger.ledger import Access, SharedLedger
-from daemon.ledger.opening import open_ledger
 from daemon.log import events
+from tests.host.joining import LEASE, Daemon, joined, until
 from tests.host.postgres import Postgres, unavailable
-from tests.unit.ledger.ledger_samples import CONFIG
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 
-LEASE = timedelta(seconds=3)
-PATIENCE_S = 60.0
+MOST_A_BEAT = 9
+"""How many statements a beat needs: those of the renewal that comes with some of them included."""
+
+DOWN = Unreachable("a", "refused", "", datetime(2026, 11, 29, tzinfo=UTC))
 OTHERS = "member, record, attempt, config, override, meta, listing, progress"
-
-
-@dataclass
-class Log:
-    """Notes what is said."""
-
-    said: list[tuple[str, dict[str, object]]] = field(default_factory=list)
-
-    def info(self, event: str, **keys: object) -> None:
-        """Note it."""
-        self.said.append((event, keys))
-
-    warning = error = critical = info
-
-    def of(self, event: str) -> list[dict[str, object]]:
-        """List what was said of *event*."""
-        return [keys for name, keys in self.said if name == event]
-
-
-@dataclass
-class Daemon:
-    """A membership, and the leases that its lanes would have."""
-
-    membership: Membership
-    log: Log
-    leases: dict[str, Lease] = field(default_factory=dict)
-
-    def keep_up(self) -> None:
-        """Take what was claimed, and give back what is too much."""
-        for lease, _ in self.membership.granted():
-            self.leases[lease.cluster] = lease
-        plan = self.membership.rebalance
-        for name in sorted(self.leases)[: plan.excess]:
-            self.end(name)
-
-    def end(self, name: str) -> None:
-        """End a lane."""
-        lease = self.leases.pop(name)
-        self.membership.let_go(name)
-        self.membership.ended(lease, ())
 
 
 @pytest.fixture
@@ -73,28 +29,6 @@ def url(postgres: Postgres) -> str:
     """Name a ledger in a database without any table of ours."""
     postgres.clear()
     return postgres.url()
-
-
-@asynccontextmanager
-async def joined(url: str, *clusters: str) -> AsyncIterator[Daemon]:
-    """Have a daemon join, which wants these clusters."""
-    with open_ledger(url, Access.DAEMON) as ledger:
-        assert isinstance(ledger, SharedLedger)
-        log = Log()
-        membership = Membership(ledger, log, SystemClock(), lambda _: {}, ())
-        daemon = Daemon(membership, log)
-        membership.aim(CONFIG, clusters, LEASE)
-        membership.start(daemon.keep_up)
-        yield daemon
-        membership.leave()
-        await membership.close(timedelta(seconds=PATIENCE_S))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():  # noqa: ASYNC110  # the database has no events
-            await asyncio.sleep(0.05)
 
 
 def test_tables_that_somebody_locks_cost_no_cluster(url: str, postgres: Postgres) -> None:
@@ -124,6 +58,24 @@ def test_tables_that_somebody_locks_cost_no_cluster(url: str, postgres: Postgres
     assert (lost, kept, again) == ([], 1, 2)
 
 
+def test_chores_that_wait_for_locks_cost_no_cluster(url: str, postgres: Postgres) -> None:
+    """Each waits as long as a lock is waited for; leases go on, and all is done in the end."""
+
+    async def act() -> tuple[object, ...]:
+        async with joined(url, "a") as daemon:
+            await until(lambda: daemon.leases)
+            with postgres.session() as somebody:
+                somebody.execute("lock table meta, attempt, override in exclusive mode")
+                daemon.membership.note_unreachable({"a": DOWN})
+                daemon.membership.forget_attempts(DOWN.since, 10)
+                before = daemon.leases["a"].left(timedelta(0))
+                await until(lambda: daemon.leases["a"].left(timedelta(0)) > before + 2 * LEASE)
+            await until(lambda: postgres.ask("select 1 from meta where value like '%refused%'"))
+            return daemon.log.of(events.CLUSTERS_LOST), daemon.leases["a"].epoch
+
+    assert asyncio.run(act()) == ([], 1)
+
+
 def test_claims_that_are_locked_are_lost_aloud_and_had_again(url: str, postgres: Postgres) -> None:
     """Locked for longer than the lease, the claims themselves end: that is said, and mended."""
 
@@ -150,28 +102,34 @@ def uptime() -> timedelta:
     return SystemClock()().uptime
 
 
-def test_an_uneven_share_makes_nobody_claim_in_vain(url: str) -> None:
-    """Of three clusters one of two has two; the other does not ask for a second at every beat."""
+@pytest.mark.parametrize("clusters", [3, 2001])
+def test_an_uneven_share_makes_nobody_claim_in_vain(url: str, clusters: int) -> None:
+    """Of an odd number one of two has one more; the other does not ask for it at every beat.
+
+    What a beat asks of the database does not depend on how many clusters there are.
+    """
+    names = [f"c{number:04}" for number in range(clusters)]
     asked: Counter[str] = Counter()
 
     def count(*arguments: object) -> None:
         statement = str(arguments[2])
+        asked["statements"] += 1
         asked["beats"] += "INSERT INTO member" in statement
         asked["claims"] += "SKIP LOCKED" in statement
 
     async def act() -> Counter[str]:
-        async with joined(url, "a", "b", "c") as first:
-            await until(lambda: len(first.leases) == 3)
-            async with joined(url, "a", "b", "c") as second:
+        async with joined(url, *names) as first:
+            await until(lambda: len(first.leases) == clusters)
+            async with joined(url, *names) as second:
                 await until(lambda: shared(first, second))
                 await settled()
                 before = asked.copy()
-                await until(lambda: asked["beats"] >= before["beats"] + 10)
+                await until(lambda: asked["beats"] >= before["beats"] + 12)
                 return asked - before
 
     def shared(first: Daemon, second: Daemon) -> bool:
         first.keep_up()
-        return len(second.leases) == 1
+        return len(second.leases) == clusters // 2
 
     async def settled() -> None:
         beats = asked["beats"]
@@ -184,6 +142,7 @@ def test_an_uneven_share_makes_nobody_claim_in_vain(url: str) -> None:
         sa.event.remove(sa.Engine, "before_cursor_execute", count)
 
     assert found["claims"] == 0
+    assert found["statements"] <= MOST_A_BEAT * found["beats"]
 
 
 def test_a_claim_that_is_gone_from_the_database_is_made_again(url: str, postgres: Postgres) -> None:

@@ -105,6 +105,24 @@ def test_everybody_can_read_the_others(served: Served, browser: Browser, target:
     assert browser.evaluate("document.documentElement.scrollWidth") == NARROW
 
 
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_days_are_above_what_they_name(served: Served, browser: Browser, width: int) -> None:
+    """However narrow the page is: a day's name begins where the day does on the strips."""
+    served.shows = busy()
+    browser.look_like(width=width)
+    browser.open(served.url())
+    lefts = "[...document.querySelectorAll('.days span')].map(e => e.getBoundingClientRect().left)"
+    strip = browser.evaluate(
+        "(r => [r.left, r.width])(document.querySelector('.strip').getBoundingClientRect())"
+    )
+
+    names = browser.evaluate(lefts)
+
+    assert len(names) == 14
+    for number, left in enumerate(names):
+        assert abs(left - (strip[0] + strip[1] * number / 14)) <= 4
+
+
 @pytest.mark.parametrize("target", ["/", "/windows/nightly", "/clusters/prod", "/clusters/dr"])
 def test_nothing_of_others_is_interpreted(served: Served, browser: Browser, target: str) -> None:
     """The document has no other elements than a harmless scene has; evil texts are its text."""

@@ -11,6 +11,7 @@ import pytest
 
 from daemon.core.attempt import Attempt
 from daemon.core.record import LATE, Record, Suspicion
+from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError
 from daemon.host.clock import SystemClock
 from daemon.ledger.ledger import SCHEMA_VERSION, Access, Ledger
@@ -216,3 +217,22 @@ def test_the_database_takes_whatever_anybody_says(url: str) -> None:
         assert [record.last_error for record in ledger.records()] == [printable(EVERY)]
         assert [attempt.message for attempt in ledger.attempts(NOW - DAY)] == [printable(EVERY)]
         assert [decision.reason for decision in ledger.overrides()] == [printable(EVERY)]
+
+
+def test_texts_that_mean_something_in_an_array_mean_themselves(url: str) -> None:
+    """All rows go to the server in arrays, whose syntax none of their texts is taken for."""
+    texts = ["", "NULL", "null", "{}", "a,b", '"', "\\", '\\"', "{\\", " x ", "Łódź 🛠", "'; --"]
+    errors = [None, *texts]
+    records = [
+        replace(PLAIN, key=RepositoryKey("prod", f"r{number:02}"), last_error=error)
+        for number, error in enumerate(errors)
+    ]
+    attempts = [replace(sent(NOW), message=text) for text in texts]
+    with _open(url) as ledger:
+        ledger.save(records, attempts)
+        found = sorted(ledger.records(), key=lambda record: record.key)
+
+        assert [record.last_error for record in found] == errors
+        assert [attempt.message for attempt in ledger.attempts(NOW)] == texts
+        ledger.save([Record(record.key) for record in records])
+        assert ledger.records() == []

@@ -158,8 +158,8 @@ def test_a_frozen_host_resumes_on_waking(stage: Stage) -> None:
     stage.write(once("night", -60, 600), top="resync: 10m\n")
     daemon = stage.start()
     daemon.wait_for("repository.paused")
-    stage.close_in(5)
-    closes = time.monotonic() + 7
+    stage.close_in(15)
+    closes = time.monotonic() + 17
     daemon.wait_for("config.applied", 2)
 
     daemon.process.send_signal(signal.SIGSTOP)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
+from typing import Any
 
 from tests.process.conftest import Stage, once, wait_until
 from tests.process.test_monitoring import ask, free_port, top
@@ -51,3 +53,39 @@ def test_it_follows_an_opening(stage: Stage) -> None:
     assert document["daemon"] == told["daemon"] | {"since": document["daemon"]["since"]}
     assert "resume prod /orders" in after
     assert "schedules.yaml:1" in rejected
+
+
+def test_programs_are_told_what_status_tells(stage: Stage) -> None:
+    """The whole document is that of `status`: holds in order, what is skipped, who is silent."""
+    port = free_port()
+    stage.simulate("prod", "z", "a", "m")
+    stage.elsewhere = {"gone-b": f"http://127.0.0.1:{free_port()}"}
+    stage.elsewhere["gone-a"] = stage.elsewhere["gone-b"]
+    stage.write(
+        once("night", -60, 3600, repositories='{prod: ["*"], gone-a: ["*"], gone-b: ["x"]}')
+        + once("later", 7200, 9000)
+        + once("last", 9000, 9900),
+        top=top(port),
+    )
+    daemon = stage.start()
+    daemon.wait_for("repository.paused", 3)
+    daemon.wait_for("cluster.unreachable", 2)
+    stage.ask("skip", "later", "--reason", "no")
+    told: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
+
+    def is_equal() -> bool:
+        told.update(json.loads(stage.ask("status", "--output", "json").stdout))
+        shown.update(json.loads(ask(port, "/status.json")[1]))
+        # The daemon says when it began, its ledger when it took the lock.
+        shown["daemon"]["since"] = told["daemon"]["since"]
+        return told == shown
+
+    with suppress(AssertionError):
+        wait_until(is_equal, "both to say the same", 30)
+    daemon.stop()
+
+    assert shown == told
+    assert [hold["repository"] for hold in told["holds"]] == ["a", "m", "z"]
+    assert [each["window"] for each in told["skipped"]] == ["later"]
+    assert [each["cluster"] for each in told["clusters"]] == ["gone-a", "gone-b"]

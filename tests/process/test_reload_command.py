@@ -27,7 +27,7 @@ def test_a_good_edit_is_in_force_when_it_returns(stage: Stage) -> None:
     # The daemon may have seen the edit before the command looked; then nothing is different.
     first, *changes = done.stdout.splitlines()
     assert first == "The file is in force."
-    if changes[0] != "Nothing in it is other than what was in force.":
+    if changes[0] != "It was in force already: nothing in it is new.":
         assert changes[:2] == ["added: windows.night", "removed: windows.later"]
         assert [line.split()[:2] for line in changes[3:]] == [
             ["night", "appears"],
@@ -53,7 +53,7 @@ def test_a_bad_edit_fails_with_its_faults(stage: Stage) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert "schedules.yaml:" in done.stderr
         assert '"someday" is not a day' in done.stderr
-        assert "the file was rejected; what was in force before still is" in done.stderr
+        assert "the file was rejected; the previous configuration stays in force" in done.stderr
     assert '"someday" is not a day' in status.stdout.replace("\n", " ")
 
 
@@ -88,5 +88,5 @@ def test_a_setting_beside_windows_is_named_and_a_warning_said_once(stage: Stage)
     daemon.stop()
 
     assert (applied["added"], applied["removed"], applied["changed"]) == ([], [], ["resync"])
-    assert done.stdout.splitlines()[1:] == ["Nothing in it is other than what was in force."]
+    assert done.stdout.splitlines()[1:] == ["It was in force already: nothing in it is new."]
     assert len(daemon.events("config.warned")) == 1

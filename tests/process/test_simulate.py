@@ -58,15 +58,14 @@ def test_the_first_line_is_the_url() -> None:
     assert [repository["id"] for repository in found] == ["orders", "archive"]
 
 
-def test_the_second_line_says_how_to_use_it() -> None:
-    """Below the URL stand the user, the password, the cluster manager, and how to stop it."""
+def test_the_next_lines_say_how_to_use_it() -> None:
+    """Below the URL stand the user, the password, how to stop it, and the cluster manager."""
     with simulating("--username", "me", "--password", "mine") as (process, _):
         assert process.stdout is not None
-        line = process.stdout.readline()
+        lines = [process.stdout.readline() for _ in range(2)]
 
-    assert "user me, password mine" in line
-    assert "http://127.0.0.1:" in line
-    assert "Ctrl-C" in line
+    assert lines[0] == "user me, password mine; Ctrl-C stops it\n"
+    assert lines[1].startswith("cluster manager, for discover: http://127.0.0.1:")
 
 
 def test_a_terminal_sees_the_requests() -> None:

@@ -12,6 +12,7 @@ import requests
 
 from daemon.errors import HostError
 from daemon.simulator.server import Simulator
+from tests.service.simulator.kit import Described
 
 USERS = {
     "Administrator": ("password", "admin"),
@@ -43,7 +44,7 @@ def clock() -> Clock:
 @pytest.fixture
 def simulator(clock: Clock) -> Iterator[Simulator]:
     """Run a simulator with two repositories on the clock of the test."""
-    with Simulator(("orders", "archive"), USERS, now=clock) as simulator:
+    with Described(("orders", "archive"), USERS, now=clock) as simulator:
         yield simulator
 
 
@@ -59,7 +60,7 @@ def http() -> Iterator[requests.Session]:
 def test_a_paused_repository_stays_active_without_a_schedule(
     simulator: Simulator, http: requests.Session
 ) -> None:
-    """Pause answers 200 and nothing; the repository stays listed, paused, without `scheduled`."""
+    """Pause answers 200 and nothing; the repository stays listed, paused, unscheduled (S6)."""
     before = http.get(f"{simulator.url}{ACTIVE}/orders").json()
     paused = http.post(f"{simulator.url}{ACTIVE}/orders/pause")
     listed = {
@@ -77,7 +78,7 @@ def test_a_paused_repository_stays_active_without_a_schedule(
 def test_missed_slots_are_skipped(
     simulator: Simulator, http: requests.Session, clock: Clock
 ) -> None:
-    """A slot that passes during a pause is lost: it does not run, and the next one is planned."""
+    """A slot that passes during a pause is lost: it does not run, the next one is planned (S35)."""
     schedule = {"job_type": "BACKUP", "frequency": 1, "period": "HOURS"}
     task = {"name": "hourly", "task_type": "BACKUP", "schedule": schedule}
     http.post(f"{simulator.url}/api/v1/plan/hourly", json={"tasks": [task]})
@@ -159,7 +160,7 @@ def test_errors_have_the_words_of_the_service(
     [("Administrator", 200, 200), ("backup", 200, 200), ("reader", 200, 403), ("nobody", 403, 403)],
 )
 def test_roles(simulator: Simulator, user: str, reads: int, writes: int) -> None:
-    """Administrators of backups may write, read-only ones read, others nothing."""
+    """Administrators of backups may write, read-only ones read, others nothing (S28)."""
     auth = (user, USERS[user][0])
     read = requests.get(simulator.url + ACTIVE, auth=auth, timeout=5)
     wrote = requests.post(f"{simulator.url}{ACTIVE}/orders/pause", auth=auth, timeout=5)
@@ -204,7 +205,7 @@ def test_a_new_repository_gets_its_folder(
 def test_the_cluster_manager_knows_its_services(
     simulator: Simulator, http: requests.Session
 ) -> None:
-    """`nodeServices` has no hostname on a single node, and `/_p/backup` leads to the service."""
+    """`nodeServices` has no hostname on a single node; `/_p/backup` leads on (S37)."""
     node = http.get(f"{simulator.management_url}/pools/default/nodeServices").json()["nodesExt"][0]
     proxied = http.get(f"{simulator.management_url}/_p/backup{ACTIVE}").json()
 
@@ -213,9 +214,31 @@ def test_the_cluster_manager_knows_its_services(
     assert len(proxied) == 2
 
 
+@pytest.mark.parametrize("ports", [None, {"mgmt": 1091}, {"mgmt": 1091, "backupAPI": 1097}])
+def test_an_alternate_address(http: requests.Session, ports: dict[str, int] | None) -> None:
+    """A node may have another address outside, with ports of its own or without (S37)."""
+    external = {"hostname": "1.2.3.4"} | ({"ports": ports} if ports else {})
+    with Described((), USERS, external=external) as simulator:
+        root = f"{simulator.management_url}/pools/default/nodeServices"
+        (node,) = http.get(root).json()["nodesExt"]
+
+    assert node["alternateAddresses"] == {"external": external}
+
+
+def test_ipv6() -> None:
+    """It listens on IPv6 as well, and says so in its URL (S37)."""
+    with Described((), USERS) as simulator:
+        simulator.stop()
+        simulator.start("::1")
+        answer = requests.get(f"{simulator.url}/api/v1/plan", auth=("backup", "pw"), timeout=60)
+
+    assert answer.url.startswith("http://[::1]:")
+    assert answer.status_code == 200
+
+
 def test_an_effect_may_come_later(clock: Clock) -> None:
-    """With an effect delay a pause shows only after it."""
-    with Simulator(("orders",), USERS, effect_delay=timedelta(seconds=1), now=clock) as simulator:
+    """With an effect delay a pause shows only after it (S36)."""
+    with Described(("orders",), USERS, effect_delay=timedelta(seconds=1), now=clock) as simulator:
         auth = ("backup", "pw")
         requests.post(f"{simulator.url}{ACTIVE}/orders/pause", auth=auth, timeout=5)
         at_once = simulator.state("orders")
@@ -226,11 +249,11 @@ def test_an_effect_may_come_later(clock: Clock) -> None:
 
 
 def test_the_state_outlives_the_process(tmp_path: Path) -> None:
-    """With a state file the repositories are as they were after a restart."""
+    """With a state file the repositories are as they were after a restart (S31)."""
     file = tmp_path / "state.json"
-    with Simulator(("orders",), state_file=file) as first:
+    with Described(("orders",), state_file=file) as first:
         first.pause("orders")
-    with Simulator(("other",), state_file=file) as second:
+    with Described(("other",), state_file=file) as second:
         states = second.states()
 
     assert states == {"orders": "paused"}
@@ -242,4 +265,4 @@ def test_a_port_in_use_is_said_in_one_line() -> None:
         port = taken.getsockname()[1]
 
         with pytest.raises(HostError, match=rf"127.0.0.1:{port} .*--port"):
-            Simulator().start(port=port)
+            Described().start(port=port)

@@ -134,5 +134,5 @@ def test_every_cause_of_waiting_is_explained() -> None:
     rows = manual.table("troubleshooting", "you read")
 
     read = {row[0].strip("`") for row in rows}
-    assert {progress.NO_DAEMON, progress.NOT_LOOKED, progress.MISSING} <= read
+    assert {progress.NO_DAEMON, progress.NOT_LOOKED, progress.MISSING, progress.UNSEEN} <= read
     assert {*progress.WHY_LEFT.values()} <= read

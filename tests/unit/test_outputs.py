@@ -11,17 +11,25 @@ from pathlib import Path
 import pytest
 
 from daemon.cli import parser
-from tests import manual, outputs
+from tests import log_samples, manual, outputs
 from tests.evil.wallshim import WallClock
 
 ALL = [manual.README, *manual.PAGES]
 WITH_OUTPUT = [path for path in ALL if [*outputs.sessions(path.read_text())]]
-MARKS = r"<!-- (?:command|needs): .+ -->"
+MARKS = r"<!-- (?:(?:command|needs): .+|walk) -->"
 """What says of a block of commands which test runs it, or that it needs what no test has."""
 
 _COMMAND = re.compile(r"(?:[A-Z_]+=\S* )*(?:podman exec cbmaintd )?(?:\S*/)?cbmaintd (.*)")
 
-PLACEHOLDERS = {"COMMAND": "status", "TOPIC": "windows", "SHELL": "bash", "HOST": "h", "D": "2h"}
+PLACEHOLDERS = {
+    "COMMAND": "status",
+    "TOPIC": "windows",
+    "NAME": "sunday-patching",
+    "CLUSTER/REPOSITORY": "prod/orders",
+    "C/R": "prod/orders",
+    "D": "2h",
+    "T": "2026-12-06T03:00",
+}
 """What stands in a command for what the reader puts there, each with something that fits."""
 
 
@@ -41,6 +49,13 @@ def test_outputs_are_real(path: Path, stage: outputs.Stage) -> None:
     blocks = [*outputs.sessions(path.read_text())]
 
     assert [shown for _, shown in blocks] == outputs.played(stage, blocks)
+
+
+def test_the_log_is_real() -> None:
+    """The manual shows the log as it is written, for people and for programs."""
+    shown = dict(outputs.samples(manual.page("log")))
+
+    assert shown == {form: sample() for form, sample in log_samples.SAMPLES.items()}
 
 
 def test_the_readme_shows_a_plan_and_a_state() -> None:
@@ -73,7 +88,7 @@ def given(text: str) -> Iterator[str]:
     for block in manual.blocks(text):
         if block.language in {"sh", ""}:
             for line in re.split(r"&& |\n", block.text.replace("\\\n", " ")):
-                if match := _COMMAND.match(re.split(r" \| | > |\s#\s", line)[0].strip(" $")):
+                if match := _COMMAND.match(re.split(r" \| | \d?> |\s#\s", line)[0].strip(" $")):
                     yield match[1]
     for span in re.findall(r"`cbmaintd ([^`]+)`", manual.prose(text)):
         yield re.split(r" \\?\| |[<>]", span)[0]
@@ -93,6 +108,24 @@ def test_every_command_can_be_given(command: str) -> None:
     """No page shows a command or an option that there is not."""
     with suppress(SystemExit):  # `--help` ends by itself
         assert parser.read(words(command)) is not None
+
+
+ASKING = re.compile(
+    r"(calendar|check( --without-secrets)?|close|extend|history|init|manual|open|schema|skip|status"
+    r"|unskip|why)\b(?!.*--(url|discover|against|impact|online|wait))"
+)
+"""Commands that need no cluster, no daemon, no root, and no clock that goes on."""
+
+
+def test_commands_do_what_they_say(stage: outputs.Stage) -> None:
+    """A command that needs no more than a file and a ledger succeeds on the README's."""
+    asking = [command for command in COMMANDS if ASKING.match(command)]
+    lines = [f"cbmaintd {shlex.join(words(command))}" for command in asking]
+
+    said = stage.said("open", lines)
+
+    assert len(lines) > 10
+    assert [text for text in said if text.startswith("cbmaintd: ")] == []
 
 
 def test_commands_are_found() -> None:

@@ -95,6 +95,10 @@ def _to_skip(window: Window, text: str | None, planned: Schedule, now: datetime)
     if text is None:
         return _next_to_skip(window, planned, now)
     found = _opening_at(window, text, planned, now)
+    if found.end <= now:
+        raise HostError(
+            f"{window.name} {format_local(found.local_start)} is over: there is nothing to cancel"
+        )
     if found.start <= now:
         raise HostError(
             f"{window.name} opened {format_local(found.local_start)}: to end it, use close"
@@ -110,7 +114,9 @@ def _next_to_skip(window: Window, planned: Schedule, now: datetime) -> Opening:
     every = ahead(replace(window, skipped=frozenset()), now)
     first = next((o for o in every if o.start > now), None)
     if first is None:
-        raise HostError(f"{window.name} does not open again within {LOOK_AHEAD.days} days")
+        is_open = window.openings(now, now + timedelta.resolution)
+        instead = ": to end what is open now, use close" if is_open else ""
+        raise HostError(f"{window.name} does not open again within {LOOK_AHEAD.days} days{instead}")
     if first.start not in window.skipped:
         return first
     told = _told(first, planned)

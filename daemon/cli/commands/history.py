@@ -12,6 +12,7 @@ from daemon.cli.instants import read_past
 from daemon.cli.reports import openings
 from daemon.cli.reports.history import COLUMNS, HistoryEntry, cells, document, show
 from daemon.cli.repository_names import parse_repository_name
+from daemon.cli.schedule import Schedule
 from daemon.core.attempt import Outcome
 from daemon.core.summary import ProgressNote
 from daemon.errors import UsageError
@@ -32,11 +33,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """
     found = schedule.read_settings(args, environ)
     with open_ledger(places.find_ledger(args, environ, found), Access.READ) as ledger:
-        planned, now = schedule.in_force(ledger, environ), datetime.now(UTC)
-        since = read_past("--since", args.since, planned.zone, now) if args.since else now - SINCE
-        until = read_past("--until", args.until, planned.zone, now) if args.until else None
+        planned = schedule.in_force(ledger, environ)
+        since, until = _span(args, planned.zone, datetime.now(UTC))
         if args.openings:
-            return _openings(args, ledger, planned.zone, since, until)
+            return _openings(args, ledger, planned, since, until)
         attempts, decisions = ledger.attempts(since), planned.overrides
         notes = ledger.progress(since) if args.failed else []
     if args.repository:
@@ -68,10 +68,22 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
+def _span(
+    args: argparse.Namespace, zone: ZoneInfo, now: datetime
+) -> tuple[datetime, datetime | None]:
+    """Return from when and until when it is asked for. Raises UsageError."""
+    until = read_past("--until", args.until, zone, now) if args.until else None
+    since = read_past("--since", args.since, zone, now) if args.since else now - SINCE
+    if until and until <= since:
+        given = f"--since {args.since}" if args.since else "14 days ago, where it begins"
+        raise UsageError(f"--until {args.until} is before {given}")
+    return since, until
+
+
 def _openings(
     args: argparse.Namespace,
     ledger: Ledger,
-    zone: ZoneInfo,
+    planned: Schedule,
     since: datetime,
     until: datetime | None,
 ) -> int:
@@ -79,7 +91,9 @@ def _openings(
     for option, given in (("--repository", args.repository), ("--failed", args.failed)):
         if given:
             raise UsageError(f"{option} is about requests, and --openings about openings")
-    found = openings.summaries(ledger.progress(since))
+    zone, now = planned.zone, datetime.now(UTC)
+    noted = openings.summaries(ledger.progress(since))
+    found = [*openings.as_decided(noted, planned.overrides, now)]
     if until:
         found = [each for each in found if each.start < until]
     if args.window:
@@ -93,7 +107,7 @@ def _openings(
             output.write_csv(openings.COLUMNS, (openings.cells(each, zone) for each in found))
         case _:
             empty = f"no opening since {since.astimezone(zone):%Y-%m-%d %H:%M %Z}"
-            openings.show(found, zone, datetime.now(UTC), empty)
+            openings.show(found, zone, now, empty)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""`cbmaintd install-unit`: put units, an example file and the man page where they belong."""
+"""`cbmaintd install-unit`: put units, an example file and the man pages where they belong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.cli import output, places
-from daemon.cli.manual import man_page
+from daemon.cli.manual import man_pages
 from daemon.cli.shipped import EXAMPLE, shipped
 from daemon.errors import HostError, UsageError
 
@@ -66,12 +66,12 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if refusal:
         raise UsageError(refusal)
     root = Path(args.root or "/")
-    units = root / "etc/systemd/system"
+    units, manuals = root / "etc/systemd/system", root / "usr/local/share/man"
     files = (
         _File(units / UNIT, unit),
         _File(units / ON_FAILURE, shipped(f"systemd/{ON_FAILURE}")),
         _File(root / config.relative_to("/"), shipped(EXAMPLE), is_example=True),
-        _File(root / "usr/local/share/man/man1/cbmaintd.1", man_page.page()),
+        *(_File(manuals / man_pages.place(n), make()) for n, make in man_pages.MAKERS.items()),
     )
     try:
         secrets = root / "etc/cbmaintd/secrets"

@@ -15,6 +15,7 @@ from daemon.cli.instants import read_future
 from daemon.cli.reports.times import format_until
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
+from daemon.config.addresses import repository_pattern
 from daemon.config.notation import NAME
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
@@ -109,6 +110,10 @@ def _targets(wanted: Iterable[str], settings: Settings) -> Targets:
     for text in wanted:
         form = "CLUSTER/PATTERN, as prod/orders or prod/*"
         cluster, pattern = parse_repository_name(text, f"--repository {text}", form)
+        try:
+            repository_pattern(pattern)
+        except ValueError as exc:
+            raise UsageError(f"--repository {text}: {exc}") from exc
         names = [name for name in settings.clusters if fnmatchcase(name, cluster)]
         if not names:
             known = nearest_or_all(cluster, settings.clusters)

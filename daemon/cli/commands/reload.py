@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return 0
     for fault in reading.faults:
         output.warn(fault)
-    output.warn("cbmaintd: the file was rejected; what was in force before still is")
+    output.warn("cbmaintd: the file was rejected; the previous configuration stays in force")
     return ConfigError.exit_code
 
 
@@ -67,7 +67,7 @@ def _print_changes(was: Settings, now: Settings) -> None:
     """Print which settings are others than before, and what that does to the openings to come."""
     changes = difference(was, now)
     if not any(changes.values()):
-        output.say("Nothing in it is other than what was in force.")
+        output.say("It was in force already: nothing in it is new.")
         return
     for what, names in changes.items():
         if names:
@@ -108,6 +108,6 @@ def _next_reading(ledger: Ledger, before: DaemonState) -> DaemonState:
             raise HostError("the daemon has ended: look at its log")
         time.sleep(_LOOK_EVERY_S)
     raise HostError(
-        f"the daemon did not say within {WITHIN.seconds} s what it made of the file:"
+        f"the daemon did not say within {WITHIN.seconds} s whether the file is in force:"
         " look at its log"
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from daemon.cli import output
-from daemon.core.repository import is_id
+from daemon.core.repository import ID_RULE, is_id
 from daemon.durations import parse_duration
 from daemon.errors import UsageError
 from daemon.simulator.faults import OddServer, odd_server
@@ -80,10 +80,7 @@ def _repositories(text: str) -> tuple[str, ...]:
     ids = tuple(id_.strip() for id_ in text.split(",") if id_.strip())
     for id_ in ids:
         if not is_id(id_):
-            raise UsageError(
-                f"--repositories: {shown(id_)} is no id of a repository: letters, digits, _ and -,"
-                " at most 50, the first a letter or digit"
-            )
+            raise UsageError(f"--repositories: {shown(id_)} is not a repository id: {ID_RULE}")
     return ids
 
 

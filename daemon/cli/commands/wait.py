@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as ProgressBar
+from rich.table import Column
 
 from daemon.cli import output, places, schedule
 from daemon.cli.reports.tables import console
@@ -24,7 +26,7 @@ from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.windows.timeline import ahead
 from daemon.windows.window import Opening, window_of
-from daemon.wording import enumerated
+from daemon.wording import enumerated, printable
 
 WAIT_AT_MOST = timedelta(minutes=2)
 """How long it waits unless told otherwise: by then a cluster that answers was asked several times.
@@ -55,6 +57,7 @@ class Look:
 class Watch(Protocol):
     """What is waited for, and how long."""
 
+    name: str
     goal: Goal
     deadline: datetime
 
@@ -126,13 +129,17 @@ def held_for(ledger: Ledger, name: str) -> list[str]:
 def _follow(ledger: Ledger, planned: Schedule, watch: Watch) -> None:
     """Look until it is so; what can never be so is said at once."""
     said: set[Pending] = set()
-    with ProgressBar(transient=True, disable=not console(stderr=True).is_terminal) as progress:
-        bar = progress.add_task(f"until {watch.goal}", total=None)
+    with _progress_bar() as progress:
+        bar = progress.add_task(f"{watch.name} {watch.goal}", total=None, count="", why="")
         while True:
             planned = schedule.refreshed(ledger, planned)
             found = watch.look(read_standing(ledger, planned))
             total = found.done + len(found.pending)
-            progress.update(bar, total=total or None, completed=found.done)
+            why = found.pending[0].why if found.pending else ""
+            count = f"{found.done} of {total}"
+            progress.update(
+                bar, total=total or None, completed=found.done, count=count, why=printable(why)
+            )
             if not found.pending:
                 break
             final = {pending for pending in found.pending if pending.is_final}
@@ -143,6 +150,21 @@ def _follow(ledger: Ledger, planned: Schedule, watch: Watch) -> None:
             said |= final
             time.sleep(LOOK_EVERY_S)
     output.say(found.summary)
+
+
+def _progress_bar() -> ProgressBar:
+    """Return what shows in a terminal how far it is, and what it waits for."""
+    out = console(stderr=True)
+    # Whoever pages or redirects stdout sees it all the same, and nothing of it stays.
+    return ProgressBar(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[count]}"),
+        TextColumn("{task.fields[why]}", markup=False, table_column=Column(no_wrap=True)),
+        console=out,
+        transient=True,
+        disable=not out.is_terminal,
+    )
 
 
 def _named(pending: Iterable[Pending]) -> str:
@@ -249,14 +271,16 @@ class ResumeWatch:
             pending = [Pending(self.name, None, why)]
         if pending:
             _refuse_alone(standing, self.goal, pending)
-        done = sorted(self.seen - names)
-        shared = {str(record.key) for record in standing.records if record.is_hold} & set(done)
-        said = f"{len(done)} resumed: {enumerated(done)}" if done else "nothing is held"
+        done = self.seen - names
+        shared = {str(record.key) for record in standing.records if record.is_hold} & done
+        resumed = sorted(done - shared)
+        parts = [f"{len(resumed)} resumed: {enumerated(resumed)}"] if resumed else []
         if shared:
-            said = f"{said}; of these other windows still hold {enumerated(sorted(shared))}"
+            parts.append(f"paused for other windows: {enumerated(sorted(shared))}")
+        said = "; ".join(parts) or "nothing is held"
         return Look(len(done), pending, f"{self.name}: {said}")
 
     def _why(self, openings: list[Opening]) -> str:
         if openings:
             return f"it is open until {format_local(openings[-1].local_end)}"
-        return "not resumed yet"
+        return "the resume has not been seen yet"

@@ -1,1 +1,1 @@
-"""The manual: its pages, which came with the program, and the man pages made from them."""
+"""The manual: its pages, shown on a terminal, and the man pages made from them."""

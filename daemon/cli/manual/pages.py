@@ -5,12 +5,16 @@ Only the standard library is imported here: completion asks for the topics.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
+from itertools import takewhile
 from types import MappingProxyType
 
+from daemon.cli.manual.markdown import Block, Heading, parse
 from daemon.errors import HostError, UsageError
 from daemon.wording import nearest_or_all, shown
+
+LOWEST = 6
 
 TOPICS = (
     *("installing", "configuration", "windows", "commands", "log", "metrics", "page", "notify"),
@@ -19,7 +23,12 @@ TOPICS = (
 )
 """The pages, in the order in which somebody may need them; each is a file of that name."""
 
-MAN_PAGES: Mapping[str, str] = MappingProxyType({"cbmaintd.1": "the man page, for `man -l -`"})
+MAN_PAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "cbmaintd.1": "The commands, for man -l -",
+        "schedules.yaml.5": "The file, for man -l -",
+    }
+)
 """What is made for `man`, with what it is."""
 
 
@@ -46,3 +55,25 @@ def text(topic: str) -> str:
 def title(topic: str) -> str:
     """Return the question that a page answers. Raises as `text` does."""
     return text(topic).partition("\n")[0].removeprefix("# ")
+
+
+def introduction(topic: str) -> list[Block]:
+    """Return what a page says before its first section. Raises as `text` does."""
+    _, *blocks = parse(text(topic))
+    return list(_until(LOWEST, blocks))
+
+
+def section(topic: str, heading: str) -> list[Block]:
+    """Return what stands below a heading of a page, up to the next one that is no lower.
+
+    Raises as `text` does, and LookupError where there is no such heading.
+    """
+    blocks = parse(text(topic))
+    for block in blocks:
+        if isinstance(block, Heading) and block.plain == heading:
+            return list(_until(block.level, blocks))
+    raise LookupError(f"{topic} has no section {heading}")
+
+
+def _until(level: int, blocks: Iterable[Block]) -> Iterator[Block]:
+    return takewhile(lambda b: not (isinstance(b, Heading) and b.level <= level), blocks)

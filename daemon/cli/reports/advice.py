@@ -100,8 +100,8 @@ def _uneven(window: Window) -> Iterator[Advice]:
         for step in uneven_steps(window.rule.expression):
             yield Advice.about(
                 window.name,
-                f"{step} of its cron expression does not divide evenly: it begins"
-                " anew at 0, so that the last distance is another",
+                f"{step} of its cron expression does not divide evenly: it starts"
+                " over at 0, so the last interval is different",
             )
 
 

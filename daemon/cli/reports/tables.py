@@ -112,7 +112,7 @@ def _padded(cells: Iterable[str], widths: Iterable[int]) -> str:
 def _lines(row: Row, widths: Sequence[int], width: int | None) -> Iterator[str]:
     note = row.note
     if width is None:
-        yield "  ".join([*map(str.ljust, row.cells, widths), note]).rstrip()
+        yield "  ".join(filter(None, (_padded(row.cells, widths), note)))
         return
     longest = width - len(_INDENT)
     kept = (unbreakable(cell) if len(cell) <= longest else cell for cell in row.cells)

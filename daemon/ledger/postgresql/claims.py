@@ -17,6 +17,7 @@ from daemon.ledger import rows, tables
 from daemon.ledger.changes import sift
 from daemon.ledger.ledger import COUNT_OVERRIDES, SharedLedger
 from daemon.ledger.postgresql.database import END_SESSIONS, LIVE, NOW, seed
+from daemon.ledger.postgresql.doubts import unwritten
 from daemon.ledger.state import AppliedConfig, Reading
 from daemon.windows.overrides import Override
 
@@ -261,14 +262,16 @@ class Claims:
 
         Return those that the database refuses for what is in them, and why.
         """
-        late = [
-            rows.from_attempt(replace(attempt, outcome=Outcome.STALE), self._me, epoch)
-            for epoch, attempt in attempts
-        ]
         with self._ledger.transaction() as connection:
+            # Some of it may have been written by a transaction of which nobody heard.
+            new = unwritten(connection, self._me, attempts)
+            late = [
+                rows.from_attempt(replace(attempt, outcome=Outcome.STALE), self._me, epoch)
+                for epoch, attempt in new
+            ]
             put = partial(tables.execute_many, connection, tables.INSERT_ATTEMPT)
             refused = sift(connection, late, put)
-        return [(attempts[at][1], why) for at, why in refused.items()]
+        return [(new[at][1], why) for at, why in refused.items()]
 
     def leave(self) -> None:
         """Delete our membership; claims stay until they are given back or expire."""

@@ -220,7 +220,11 @@ class PostgresqlLedger(SharedLedger):
         try:
             with sessions.begin(self._engine) as connection:
                 yield connection
-                connection.commit()
+                if warning := sessions.commit(connection):
+                    raise UnreachableError(
+                        f"{self.place}: the database does not say that what was written is durable"
+                        f" ({warning}): a synchronous standby may lack it"
+                    )
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError) as exc:
             if is_content(exc):
                 raise refused_row(self.place, exc) from exc

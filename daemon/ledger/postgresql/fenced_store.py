@@ -17,6 +17,7 @@ from daemon.ledger import rows, tables
 from daemon.ledger.changes import Change, ContentError, write, write_each, write_news
 from daemon.ledger.ledger import SharedLedger
 from daemon.ledger.postgresql.database import NOW
+from daemon.ledger.postgresql.doubts import Doubts
 from daemon.ledger.suspicions import DatabaseFormat, SuspicionFormat
 
 _Put = Callable[
@@ -51,6 +52,7 @@ class FencedWriter:
         self._ledger = ledger
         self._me = me
         self._clock = clock
+        self._doubts = Doubts(me)
 
     def write_together(self, changes: Sequence[Change]) -> list[LedgerError | None]:
         """Write them in one durable transaction; return an error for each whose claim has ended.
@@ -62,9 +64,13 @@ class FencedWriter:
 
         """
         try:
-            return self._write(changes, _write_all)
-        except ContentError:
-            return self._write(changes, write_each)
+            try:
+                return self._write(changes, _write_all)
+            except ContentError:
+                return self._write(changes, write_each)
+        except LedgerError:
+            self._doubts.add(changes)
+            raise
 
     def _write(self, changes: Sequence[Change], put: _Put) -> list[LedgerError | None]:
         with self._ledger.transaction() as connection:
@@ -78,8 +84,8 @@ class FencedWriter:
                 connection,
                 suspicion_format,
                 [
-                    replace(each, records=[], news=None) if id(each) in lost else each
-                    for each in changes
+                    each if _is_held(each, held) else replace(each, records=[], news=None)
+                    for each in self._doubts.settle(connection, changes)
                 ],
                 lambda change, sent: self._row(change, sent, is_stale=not _is_held(change, held)),
             )

@@ -41,6 +41,7 @@ _NETWORK = {
     "tcp_user_timeout": 4000,
 }
 _UNCONVERTED = re.compile(rf"conversion between {_ENCODING} and (\S+) is not supported")
+_WARNINGS = "warnings"
 _STATEMENT_POOLING = "transaction blocks not allowed in statement pooling mode"
 
 
@@ -83,6 +84,12 @@ def connect(url: DatabaseUrl, name: str, pool: int, *, is_read_only: bool) -> sa
             " pip install 'cbmaintd[postgresql]'"
         ) from exc
     begin = _begin_statement(is_read_only=is_read_only)
+
+    @sa.event.listens_for(engine, "connect")
+    def _(made: Any, record: Any) -> None:
+        warnings: list[str] = []
+        record.info[_WARNINGS] = warnings
+        made.add_notice_handler(lambda said: _note(said, warnings))
 
     @sa.event.listens_for(engine, "begin")
     def _(connection: sa.Connection) -> None:
@@ -149,6 +156,23 @@ def begin(engine: sa.Engine) -> sa.Connection:
         connection.close()
         raise
     return connection
+
+
+def commit(connection: sa.Connection) -> str | None:
+    """Commit; return what the server warned of, if it did: then it may not be durable.
+
+    Whoever cancels a commit that waits for a standby ends the wait alone. The transaction is on
+    this server's disk by then, so that it answers with success, and a warning.
+    """
+    warnings: list[str] = connection.info[_WARNINGS]
+    warnings.clear()
+    connection.commit()
+    return warnings[0] if warnings else None
+
+
+def _note(said: Any, warnings: list[str]) -> None:
+    if said.severity_nonlocalized == "WARNING":
+        warnings.append(" ".join(str(said.message_primary).split()))
 
 
 def verify(connection: sa.Connection, url: DatabaseUrl) -> None:

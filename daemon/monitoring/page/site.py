@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 from urllib.parse import parse_qs, unquote
@@ -24,6 +25,7 @@ from daemon.wording import json_text, printable
 
 EVERY_S = 15
 LONGEST_NAME = 100
+MOST_KEPT = 8
 MOST_WINDOWS = 100
 MOST_ROWS = 100
 MOST_PENDING = 10
@@ -56,6 +58,8 @@ class Site:
         self._style = (_TEMPLATES / "style.css").read_bytes()
         self._strips = Strips()
         self._upcoming = Upcoming()
+        self._shown: Scene | None = None
+        self._pages: dict[tuple[str, ...], Page] = {}
         self._templates = jinja2.Environment(
             loader=jinja2.FunctionLoader(lambda name: (_TEMPLATES / name).read_text()),
             autoescape=True,
@@ -73,26 +77,39 @@ class Site:
             return lambda: Page(HTTPStatus.OK, self._style, "text/css; charset=utf-8", _HEADERS)
         refreshes = parse_qs(query).get("refresh") != ["off"]
         if path == "/status.json":
-            return self._status
+            return lambda: self._made((path,), self._status)
         if path == "/":
-            return lambda: self._overview(refreshes=refreshes)
-        for prefix, make in (("/windows/", self._window), ("/clusters/", self._cluster)):
+            make = partial(self._overview, refreshes=refreshes)
+            return lambda: self._made((path, str(refreshes)), make)
+        for prefix, of_name in (("/windows/", self._window), ("/clusters/", self._cluster)):
             if path.startswith(prefix):
                 name = unquote(path.removeprefix(prefix))
-                return lambda: make(name, refreshes=refreshes)
+                make = partial(of_name, name=name, refreshes=refreshes)
+                return lambda: self._made((prefix, name, str(refreshes)), make)
         return None
 
-    def _status(self) -> Page:
+    def _made(self, key: tuple[str, ...], make: Callable[[Scene], Page]) -> Page:
+        """Return the page that *make* returns of the scene; what was made of it is made once."""
         scene = self._scene()
+        if scene is not self._shown:
+            self._shown, self._pages = scene, {}
+        page = self._pages.get(key)
+        if page is None:
+            page = make(scene)
+            if len(self._pages) < MOST_KEPT:
+                self._pages[key] = page
+        return page
+
+    def _status(self, scene: Scene) -> Page:
         report = views.status(scene, self._upcoming.at(scene.timeline, scene.now))
         body = json_text(document(report), indent=2).encode() + b"\n"
         return Page(HTTPStatus.OK, body, "application/json", _HEADERS)
 
-    def _overview(self, *, refreshes: bool) -> Page:
-        scene = self._scene()
+    def _overview(self, scene: Scene, *, refreshes: bool) -> Page:
         span, strips = self._strips.of(scene)
         openings = views.open_now(scene)
         known = self._upcoming.at(scene.timeline, scene.now)
+        clusters = views.clusters(scene)
         upcoming = views.coming(strips, known, scene.now)
         return self._page(
             "overview.html",
@@ -106,16 +123,16 @@ class Site:
             more_upcoming=max(len(upcoming) - MOST_UPCOMING, 0),
             strips=list(strips.values())[:MOST_WINDOWS],
             more_windows=max(len(strips) - MOST_WINDOWS, 0),
-            clusters=views.clusters(scene),
+            clusters=clusters,
+            owed=[record for each in clusters for record in each.owed],
             members=views.members(scene),
             history=views.history(scene)[:MOST_ENTRIES],
         )
 
-    def _window(self, name: str, *, refreshes: bool) -> Page:
-        scene = self._scene()
+    def _window(self, scene: Scene, *, name: str, refreshes: bool) -> Page:
         span, strips = self._strips.of(scene)
         if name not in strips:
-            return self._missing(scene, span, "window", name)
+            return self._missing(scene, span, "window", name, views.history(scene, window=name))
         known, window = self._upcoming.at(scene.timeline, scene.now), scene.timeline.windows[name]
         return self._page(
             "window.html",
@@ -130,12 +147,11 @@ class Site:
             history=views.history(scene, window=name)[:MOST_ENTRIES],
         )
 
-    def _cluster(self, name: str, *, refreshes: bool) -> Page:
-        scene = self._scene()
+    def _cluster(self, scene: Scene, *, name: str, refreshes: bool) -> Page:
         span, _ = self._strips.of(scene)
         found = next((each for each in views.clusters(scene) if each.name == name), None)
         if found is None:
-            return self._missing(scene, span, "cluster", name)
+            return self._missing(scene, span, "cluster", name, views.history(scene, cluster=name))
         windows = sorted(w for w in scene.timeline.windows if name in scene.timeline.clusters_of(w))
         return self._page(
             "cluster.html",
@@ -147,9 +163,19 @@ class Site:
             history=views.history(scene, cluster=name)[:MOST_ENTRIES],
         )
 
-    def _missing(self, scene: Scene, span: Span, kind: str, name: str) -> Page:
+    def _missing(
+        self, scene: Scene, span: Span, kind: str, name: str, history: list[views.HistoryView]
+    ) -> Page:
         shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
-        page = self._page("missing.html", scene, span, refreshes=False, kind=kind, name=shown)
+        page = self._page(
+            "missing.html",
+            scene,
+            span,
+            refreshes=False,
+            kind=kind,
+            name=shown,
+            history=history[:MOST_ENTRIES],
+        )
         return replace(page, status=HTTPStatus.NOT_FOUND)
 
     def _page(
@@ -166,7 +192,7 @@ class Site:
             instant=_Instants(scene.now, scene.zone),
             day_name=lambda day: f"{day.astimezone(scene.zone):%a %-d}",
             duration=format_duration,
-            strip_text=lambda strip: _told(strip, scene.zone),
+            strip_text=lambda strip: _told(strip, scene),
             most_rows=MOST_ROWS,
             most_pending=MOST_PENDING,
             most_listed=MOST_LISTED,
@@ -199,14 +225,15 @@ class _Instants:
         ).format(f"{at:%Y-%m-%dT%H:%M:%SZ}", utc, time, utc)
 
 
-def _told(strip: Strip, zone: ZoneInfo) -> str:
+def _told(strip: Strip, scene: Scene) -> str:
     """Return in words what a strip shows."""
+    zone = scene.zone
     counts = {kind: sum(mark.kind is kind for mark in strip.marks) for kind in Kind}
     named = {Kind.OPEN: "openings", Kind.SKIPPED: "skipped", Kind.EXCLUDED: "excluded"}
     parts = [f"{count} {named[kind]}" for kind, count in counts.items() if count]
-    first = next((mark for mark in strip.marks if mark.kind is Kind.OPEN), None)
-    if first:
-        parts.append(f"the first {first.opening.start.astimezone(zone):%a %-d %b %H:%M}")
+    ahead = (m.opening for m in strip.marks if m.kind is Kind.OPEN and m.opening.start > scene.now)
+    if coming := next(ahead, None):
+        parts.append(f"the next {coming.start.astimezone(zone):%a %-d %b %H:%M}")
     if strip.changes:
         parts.append(f"a clock change {strip.changes[0].at.astimezone(zone):%a %-d %b}")
     return f"{strip.window.name}: {', '.join(parts) or 'no openings'} in two weeks"

@@ -187,7 +187,7 @@ def history(
 
 def status(scene: Scene, upcoming: Mapping[str, Opening]) -> StatusReport:
     """Return how things stand as `status` reports it, with what opens next of each window."""
-    records = [record for cluster in scene.clusters for record in cluster.records]
+    records = sorted((r for each in scene.clusters for r in each.records), key=lambda r: r.key)
     windows = scene.timeline.windows.values()
     skipped = cancelled(windows, scene.skips, scene.now, scene.now + LOOK_AHEAD)
     reading = Reading(faults=scene.faults)
@@ -198,7 +198,7 @@ def status(scene: Scene, upcoming: Mapping[str, Opening]) -> StatusReport:
         {},
         list(scene.timeline.covering(scene.now)),
         sorted(upcoming.values(), key=lambda opening: (opening.start, opening.window)),
-        sorted((record for record in records if record.is_hold), key=lambda record: record.key),
+        [record for record in records if record.is_hold],
         list(scene.ledger.members) if scene.ledger and scene.ledger.read else None,
         scene.progress,
         owed=tuple(record for record in records if record.backup_due),

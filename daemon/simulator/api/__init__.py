@@ -1,1 +1,1 @@
-"""The calls of the REST API, each a function of the model and the request."""
+"""The calls of the REST API and of the cluster manager, each a function of the model."""

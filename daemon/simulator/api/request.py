@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from urllib.parse import unquote_plus
 
 from daemon.simulator import bodies
 from daemon.simulator.go_json import GoJSONError
 from daemon.simulator.refusals import Json, Refusal
 
 _LARGEST = 2**63
+_BAD_PAIR = re.compile(";|%(?![0-9A-Fa-f]{2})")
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
+
+def parsed_query(text: str) -> dict[str, list[str]]:
+    """Parse a query as Go does, which leaves out a pair with `;` or a wrong escape in it."""
+    found: dict[str, list[str]] = {}
+    for pair in text.split("&"):
+        if pair and not _BAD_PAIR.search(pair):
+            name, _, value = pair.partition("=")
+            found.setdefault(unquote_plus(name), []).append(unquote_plus(value))
+    return found
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from daemon.simulator import bodies
+from daemon.simulator import bodies, tasks
 from daemon.simulator.api.request import Request
 from daemon.simulator.model import HISTORY, Model
 from daemon.simulator.refusals import Refusal
@@ -47,6 +47,7 @@ def configure(model: Model, request: Request) -> None:
     if asked.get("history_rotation_period") == 0:
         raise Refusal(400, "Rotation period has to be at least 1")
     model.config |= asked | {"history_rotation_size": size}
+    model.events.record(6144, "self", tasks.text(model.now()))
     model.save()
 
 
@@ -80,7 +81,11 @@ def other_cluster(_: Model, request: Request) -> object:
 
 def leader(_: Model, __: Request) -> object:
     """Return the node that leads."""
-    return {"host": "127.0.0.1:8097"}
+    return {"host": "127.0.0.1"}
+
+
+def find_orphans(_: Model, __: Request) -> None:
+    """Look for tasks without a node, of which there are none."""
 
 
 def stop_task(model: Model, request: Request) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,11 +28,15 @@ DISK_MIB = 48
 
 @dataclass
 class Life:
-    """One process from its start to its end; `was_killed` if it could not say goodbye."""
+    """One process from its start to its end; `was_killed` if it could not say goodbye.
+
+    `was_told`: it was asked to end, or killed.
+    """
 
     process: subprocess.Popen[bytes]
     log: Path
     was_killed: bool = False
+    was_told: bool = False
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Read its log; the last line of one that was killed may be torn."""
@@ -52,6 +57,8 @@ class Host:
     state: Path
     clock: WallClock
     world: World
+    top: str = ""
+    timeout: str = "{connect: 1s, read: 1s, total: 2s}"
     lives: list[Life] = field(default_factory=list)
     peak_kib: int = 0
     peak_descriptors: int = 0
@@ -92,7 +99,7 @@ class Host:
 
     def save_config(self, windows: str) -> None:
         """Write the file whole; *windows* is the text of that section."""
-        lines = ["resync: 1s", "clusters:"]
+        lines = [f"resync: 1s\n{self.top}clusters:"]
         for number, (name, gateway) in enumerate(self.world.gateways.items()):
             # One in four is found by asking a manager that names all kinds of hosts.
             key = "url" if number % 4 else "discover"
@@ -101,7 +108,7 @@ class Host:
                 f"    {key}: {gateway.url}",
                 f"    username: {USER}",
                 "    password_file: c.password",
-                "    timeout: {connect: 1s, read: 1s, total: 2s}",
+                f"    timeout: {self.timeout}",
                 "    retry: {attempts: 3, first_delay: 50ms, max_delay: 500ms}",
             ]
         draft = self.folder / "draft.yaml"
@@ -110,8 +117,7 @@ class Host:
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line with this file and ledger."""
-        ledger = f"sqlite:///{self.world.ledger}"
-        options = ["--config", str(self.config), "--ledger", ledger]
+        options = ["--config", str(self.config), "--ledger", self.world.book.url]
         return [sys.executable, "-m", "daemon", *options, *arguments]
 
     def _environ(self) -> dict[str, str]:
@@ -141,14 +147,32 @@ class Host:
             env=self._environ(),
         )
 
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Read the logs of all its lives."""
+        for life in self.lives:
+            yield from life.lines()
+
+    def note_end(self) -> None:
+        """Take it for a violation that it has ended by itself; before its start it may."""
+        started = any(line["event"] == "daemon.started" for line in self.life.lines())
+        if started and not self.life.was_told:
+            code = self.life.process.returncode
+            self.violations.append(f"it ended by itself: {code}: {list(self.life.lines())[-2:]}")
+
+    def end(self) -> None:
+        """Kill it, if it lives."""
+        if self.is_running:
+            self.kill()
+
     def kill(self) -> None:
         """Kill it, as a power cut would."""
-        self.life.was_killed = True
+        self.life.was_killed = self.life.was_told = True
         self.life.process.kill()
         self.life.process.wait()
 
     def stop(self) -> None:
         """Ask it to stop; a stop that fails or takes too long is a violation."""
+        self.life.was_told = True
         self.life.process.send_signal(signal.SIGTERM)
         try:
             code = self.life.process.wait(STOP_WITHIN_S)
@@ -159,11 +183,19 @@ class Host:
             if code != 0:
                 self.violations.append(f"exit code {code} after SIGTERM")
 
-    def freeze(self, seconds: float) -> None:
-        """Stop it like a machine that is suspended, and wake it."""
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop it like a machine that is suspended, and wake it at the end."""
         self.life.process.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        self.life.process.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.life.process.send_signal(signal.SIGCONT)
+
+    def freeze(self, seconds: float) -> None:
+        """Stop it like a machine that is suspended for so long."""
+        with self.frozen():
+            time.sleep(seconds)
 
     def lose_ledger(self, within_s: float) -> bool:
         """Delete the ledger; return whether the daemon noticed in time, or ended."""

@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.bench.soak.host import Host, windows_soon
 from tests.bench.soak.world import World
@@ -24,7 +24,7 @@ class Nemesis:
     dice: random.Random
     has_disk: bool
     password: Callable[[], str]
-    done: Counter[str] = field(default_factory=Counter)
+    done: Counter[str]
 
     def rage(self, seconds: float) -> None:
         """Do one thing after the other for so long; between them, windows come and go."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from daemon.service import discovery
@@ -18,31 +16,16 @@ from daemon.simulator.api.request import Request
 from daemon.simulator.connections import Reply
 from daemon.simulator.routes import Route
 from daemon.simulator.server import Simulator
+from tests.bench.soak.books import Book
+from tests.bench.soak.calls import WatchedGateway, header_of
 from tests.bench.soak.judge import Change, Verdict, judge
-from tests.evil.gateway import Gateway
+from tests.evil.gateway import Choose, Gateway
 from tests.evil.modes import MODES, ODD_HOSTS, Mode
 from tests.evil.server import Seen
 
 USER = "cbmaintd"
 FOREIGN = "archive"
 """The repository of each cluster that somebody else paused long ago."""
-
-_CLAIM = """
-    select 1 from record where cluster = ? and repository = ?
-    and (phase is not null or suspect_pause is not null or suspect_resume is not null)
-"""
-_MARK = """
-    select 1 from record where cluster = ? and repository = ? and suspect_pause is not null
-"""
-
-
-def has_row(ledger: Path, query: str, *values: str) -> bool:
-    """Look into the ledger beside the daemon; one that cannot be read may say anything."""
-    try:
-        with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True, timeout=5)) as connection:
-            return connection.execute(query, values).fetchone() is not None
-    except sqlite3.Error:
-        return True
 
 
 class Cluster(Simulator):
@@ -68,12 +51,12 @@ class Cluster(Simulator):
             self.history.append(Change(request.parts[0], action, is_daemon=True))
         return reply
 
-    def act(self, repository: str, action: str, ledger: Path) -> None:
+    def act(self, repository: str, action: str, book: Book) -> None:
         """Pause or resume as a person would; asked on both sides whether the daemon may own it."""
         with self._turn:
-            before = has_row(ledger, _CLAIM, self.name, repository)
+            before = book.is_claimed(self.name, repository)
             self._put(repository, "paused" if action == "pause" else "active")
-            is_claimed = has_row(ledger, _CLAIM, self.name, repository) or before
+            is_claimed = book.is_claimed(self.name, repository) or before
             self.history.append(Change(repository, action, False, is_claimed))
 
     def verdict(self) -> Verdict:
@@ -84,12 +67,16 @@ class Cluster(Simulator):
 
 @dataclass
 class World:
-    """All clusters, and how much of what is asked of them goes wrong."""
+    """All clusters, and how much of what is asked of them goes wrong.
 
-    ledger: Path
+    Of several daemons, *members* has the password of each by its name.
+    """
+
+    book: Book
     password: str
     dice: random.Random
     evil_share: float
+    members: Mapping[str, str] = field(default_factory=dict)
     clusters: dict[str, Cluster] = field(default_factory=dict)
     gateways: dict[str, Gateway] = field(default_factory=dict)
     unmarked: list[str] = field(default_factory=list)
@@ -104,21 +91,27 @@ class World:
             name = f"c{number:02}"
             cluster = Cluster(name, ids, self.password, self.dice.uniform(0, 20))
             self.clusters[name] = self._exits.enter_context(cluster)
-            gateway = Gateway(cluster.url, self._chooser(name))
+            gateway = self._gateway(cluster, self._chooser(name))
             self.gateways[name] = self._exits.enter_context(gateway)
+
+    def _gateway(self, cluster: Cluster, choose: Choose) -> Gateway:
+        if not self.members:
+            return Gateway(cluster.url, choose)
+        known = {header_of(USER, password): name for name, password in self.members.items()}
+        return WatchedGateway(cluster.url, choose, known, header_of(USER, self.password))
 
     def close(self) -> None:
         """Stop all services."""
         self._exits.close()
 
-    def _chooser(self, name: str) -> Callable[[Seen], Mode | None]:
+    def _chooser(self, name: str) -> Choose:
         modes = list(MODES.values())
 
         def choose(request: Seen) -> Mode | None:
             if request.path == discovery.PATH:
                 return ODD_HOSTS
             *_, repository, action = request.path.split("/")
-            if action == "pause" and not has_row(self.ledger, _MARK, name, repository):
+            if action == "pause" and not self.book.is_marked(name, repository):
                 self.unmarked.append(f"I3: {name}/{repository} paused without a durable mark")
             with self._turn:
                 return self.dice.choice(modes) if self.dice.random() < self.evil_share else None
@@ -131,7 +124,7 @@ class World:
         repository = dice.choice([id_ for id_ in cluster.states() if id_ != FOREIGN])
         action = dice.choice(["pause", "resume"])
         self.people[action] += 1
-        cluster.act(repository, action, self.ledger)
+        cluster.act(repository, action, self.book)
 
     def rotate(self, password: str) -> None:
         """Let every service accept another password from now on."""

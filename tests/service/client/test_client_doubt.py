@@ -130,3 +130,27 @@ def test_a_revoked_certificate_is_refused_by_an_alert(
     assert "client_cert" in str(failure)
     assert "revoked" in failure.message
     assert client.outcomes == [Outcome.FAILED, Outcome.RETRY, Outcome.OK]
+
+
+def test_a_revoked_certificate_may_be_a_401(
+    serve: Serve, connect: Connect, authority: trustme.CA, tmp_path: Path
+) -> None:
+    """Where the service refuses it after the handshake, the files are read again as well."""
+    context = server_context(authority)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    authority.configure_trust(context)
+    refused = answer(401, b"Authentication Failure.\n", Content_Type="text/plain")
+    server = serve(OK, refused, refused, OK, tls=context)
+    chain, key = keep(authority.issue_cert("old@example.org"), tmp_path)
+    tls = trusting(authority, tmp_path, client_cert=chain, client_key=key)
+    client = connect(server.url, tls=tls, timeout=Timeouts())
+    client.pause()
+
+    failure = client.failure()
+    keep(authority.issue_cert("new@example.org"), tmp_path)
+    client.pause()
+
+    assert failure.error is CallError.UNAUTHORIZED
+    assert "client_cert" in str(failure)
+    assert client.outcomes == [Outcome.OK, Outcome.FAILED, Outcome.RETRY, Outcome.OK]
+    assert client.waits == [timedelta(0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+import daemon
 from daemon.core.attempt import Attempt, CallError
 from daemon.core.repository import ObservedRepository
 from daemon.durations import parse_duration
@@ -19,7 +21,7 @@ from daemon.service.client import BackupService, ServiceError
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts
 from daemon.simulator.faults import ODD_SERVERS, odd_server
 from daemon.simulator.server import Simulator
-from tests.service.simulator.kit import ACTIVE, ROOT, USERS
+from tests.service.simulator.kit import ACTIVE, ROOT, USERS, Described
 
 AUTH = ("Administrator", "password")
 
@@ -27,7 +29,7 @@ AUTH = ("Administrator", "password")
 @contextmanager
 def running(*faults: str) -> Iterator[Simulator]:
     """Run an odd server."""
-    with Simulator(("orders", "archive"), USERS, odd=odd_server(faults, parse_duration)) as server:
+    with Described(("orders", "archive"), USERS, odd=odd_server(faults, parse_duration)) as server:
         yield server
 
 
@@ -168,6 +170,34 @@ def test_a_node_that_leaves() -> None:
     assert result.error in {CallError.REFUSED, CallError.RESET}
 
 
+def test_versions_that_are_mixed() -> None:
+    """The cluster manager finds no service to lead to, which at its own port is there (S22)."""
+    with running("mixed-versions") as server:
+        proxied = requests.get(
+            f"{server.management_url}/_p/backup{ROOT}/config", auth=AUTH, timeout=60
+        )
+        result, _ = called(server)
+
+    assert (proxied.status_code, proxied.text) == (
+        503,
+        "Service backup not running on this node, and compatible service is not found.",
+    )
+    assert isinstance(result, tuple)
+
+
+def test_a_stall_behind_the_cluster_manager() -> None:
+    """It waits as long as the client says, a minute else, and then for nothing (S26)."""
+    with running("stall") as server:
+        answer = requests.get(
+            f"{server.management_url}/_p/backup{ROOT}/config",
+            auth=AUTH,
+            headers={"ns-server-proxy-timeout": "1"},
+            timeout=60,
+        )
+
+    assert (answer.status_code, answer.text) == (504, "Gateway Timeout")
+
+
 def test_several_faults() -> None:
     """Faults go together, with their values and without."""
     odd = odd_server(["stall=2s", "missing-field", "dead-leader"], parse_duration)
@@ -197,3 +227,14 @@ def test_each_fault_has_a_test() -> None:
     text = Path(__file__).read_text()
 
     assert [name for name in ODD_SERVERS if f'"{name}' not in text] == []
+
+
+def test_each_fault_is_in_the_manual() -> None:
+    """The manual's table has each name of `--fault` with its value, sorted as in the help."""
+    page = Path(daemon.__file__).with_name("manual") / "commands.md"
+    rows = re.findall(r"^\| `([a-z-]+)(\[=[A-Z]+\])?` \|", page.read_text(), re.MULTILINE)
+    listed = [(name, value) for name, value in rows if name in ODD_SERVERS]
+
+    assert listed == [
+        (name, f"[={value}]" if value else "") for name, (value, _) in ODD_SERVERS.items()
+    ]

@@ -12,20 +12,21 @@ import pytest
 import requests
 
 from daemon.simulator.server import Simulator
-from tests.service.simulator.kit import ACTIVE, ROOT, USERS
+from tests.service.simulator.kit import ACTIVE, ROOT, USERS, Described
 
 CREDENTIALS = base64.b64encode(b"Administrator:password").decode()
 HEAD = f"Host: here\r\nAuthorization: Basic {CREDENTIALS}\r\n"
 LAST = f"{HEAD}Connection: close\r\n"
 BACKUP = f"POST {ROOT}{ACTIVE}/orders/backup HTTP/1.1\r\n"
 CONFIG = f"GET {ROOT}/config HTTP/1.1\r\n"
+CHUNKS = "2\r\n{}\r\n0\r\n\r\n"
 SETTINGS = '{"history_rotation_size":50}'
 
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
     """Run a simulator on sockets."""
-    with Simulator(("orders",), USERS) as simulator:
+    with Described(("orders",), USERS) as simulator:
         yield simulator
 
 
@@ -46,6 +47,92 @@ def test_chunks(simulator: Simulator) -> None:
     assert answers.count("HTTP/1.1 200 OK") == 2
     assert '{"task_name":"BACKUP-' in answers
     assert answers.endswith(SETTINGS)
+
+
+def test_trailers(simulator: Simulator) -> None:
+    """A chunk may have extensions, and headers may follow the last one (S21)."""
+    head = f"{BACKUP}{HEAD}Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunks = '2;name="a;b"\r\n{}\r\n0\r\nX-Sum: 1\r\n\r\n'
+
+    answers = talk(simulator, head + chunks, f"{CONFIG}{LAST}\r\n")
+
+    assert answers.count("HTTP/1.1 200 OK") == 2
+    assert answers.endswith(SETTINGS)
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_chunks_count_before_a_length(simulator: Simulator, *, is_first: bool) -> None:
+    """Of a length and chunks the chunks are read, as in Go's server (S21)."""
+    both = ["Content-Length: 7\r\n", "Transfer-Encoding: chunked\r\n"]
+    headers = "".join(both if is_first else reversed(both))
+
+    answers = talk(simulator, f"{BACKUP}{HEAD}{headers}\r\n{CHUNKS}{CONFIG}{LAST}\r\n")
+
+    assert answers.count("HTTP/1.1 200 OK") == 2
+    assert answers.endswith(SETTINGS)
+
+
+@pytest.mark.parametrize("path", ["/nowhere", f"{ROOT}/config", f"{ROOT}{ACTIVE}/orders/backup"])
+def test_a_body_that_nobody_reads(simulator: Simulator, path: str) -> None:
+    """A refused call's body is passed over, and the connection goes on (S21)."""
+    asked = f"POST {path} HTTP/1.1\r\nHost: here\r\nContent-Length: 14\r\n\r\n"
+
+    answers = talk(simulator, f"{asked}GET / HTTP/1.1", f"{CONFIG}{LAST}\r\n")
+
+    assert answers.count("HTTP/1.1") == 2
+    assert answers.endswith(SETTINGS)
+
+
+def test_the_first_of_two_headers(simulator: Simulator) -> None:
+    """Of a header that comes twice the first counts (S21)."""
+    answer = talk(simulator, f"{CONFIG}Authorization: Basic eDp5\r\n{LAST}\r\n")
+
+    assert answer.startswith("HTTP/1.1 401 Unauthorized")
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Basic", "Basic =", "Basic \xd2", "Basic /w==", "Bearer x", f"Basic {CREDENTIALS}!", "\xff"],
+)
+def test_who_cannot_be_made_out(simulator: Simulator, header: str) -> None:
+    """Credentials of any kind that are none are a 401 (S4)."""
+    asked = f"{CONFIG}Host: here\r\nConnection: close\r\nAuthorization: {header}\r\n\r\n"
+
+    assert talk(simulator, asked.encode("latin-1")).startswith("HTTP/1.1 401 Unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (f"http://other:1{ROOT}/config", 200),
+        (f"ftp://other{ROOT}/config", 200),
+        (f"{ROOT}{ACTIVE}/%6frders", 200),
+        (f"{ROOT}{ACTIVE}%2Forders", 200),
+        (f"{ROOT}{ACTIVE}/%20", 404),
+        (f"{ROOT}/config/", 404),
+        (f"{ROOT}//config", 404),
+        (f"{ROOT}{ACTIVE}/orders/info?limit=%31&", 200),
+        (f"{ROOT}{ACTIVE}/orders/info?limit=%zz", 200),
+        (f"{ROOT}{ACTIVE}/orders/info?limit=a;offset=b", 200),
+        (f"{ROOT}{ACTIVE}/orders/info?limit=+1", 400),
+        (f"{ROOT}{ACTIVE}/orders/info?limit=1&limit=a", 200),
+        (f"{ROOT}{ACTIVE}/orders/taskHistory?taskName={'x' * 100_000}", 200),
+        ("*", 404),
+    ],
+)
+def test_targets(simulator: Simulator, target: str, status: int) -> None:
+    """A target is read as Go reads it: with a host, encoded, with a query of any kind (S21)."""
+    answer = talk(simulator, f"GET {target} HTTP/1.1\r\n{LAST}\r\n")
+
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+
+
+def test_the_server_as_a_whole(simulator: Simulator) -> None:
+    """`OPTIONS *` is answered by the server itself, with nothing (S21)."""
+    answer = talk(simulator, f"OPTIONS * HTTP/1.1\r\n{LAST}\r\n")
+
+    assert answer.startswith("HTTP/1.1 200 OK")
+    assert "Allow" not in answer
 
 
 def test_pipelining(simulator: Simulator) -> None:
@@ -81,6 +168,27 @@ def test_expect(simulator: Simulator) -> None:
     assert other.startswith("HTTP/1.1 417 ")
 
 
+@pytest.mark.parametrize(
+    ("path", "user", "status"),
+    [
+        (f"{ROOT}{ACTIVE}/orders/backup", "", 401),
+        (f"{ROOT}{ACTIVE}/orders/backup", "Authorization: Basic cmVhZGVyOnB3\r\n", 403),
+        ("/nowhere", "", 404),
+        (f"{ROOT}/plan", "", 405),
+    ],
+)
+def test_what_needs_no_body_to_be_refused(
+    simulator: Simulator, path: str, user: str, status: int
+) -> None:
+    """Who asks whether to go on, and may not, is told so at once, and sends no body (S21)."""
+    head = f"POST {path} HTTP/1.1\r\nHost: here\r\n{user}Expect: 100-continue\r\n"
+
+    answer = talk(simulator, f"{head}Content-Length: 2\r\n\r\n")
+
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert "Connection: close" in answer
+
+
 def test_head(simulator: Simulator) -> None:
     """HEAD has the headers of a GET, and no body (S21)."""
     answer = talk(simulator, CONFIG.replace("GET", "HEAD", 1) + f"{LAST}\r\n")
@@ -100,6 +208,7 @@ def test_head(simulator: Simulator) -> None:
         ("POST", "/plan", 405, "GET, HEAD, OPTIONS"),
         ("PATCH", f"{ACTIVE}/orders", 405, "DELETE, GET, HEAD, POST, OPTIONS"),
         ("OPTIONS", "/nowhere", 404, None),
+        ("GET", "/swagger.json", 404, None),
     ],
 )
 def test_methods(
@@ -129,7 +238,15 @@ def test_an_older_client(simulator: Simulator) -> None:
         ("HELLO\r\n\r\n", "400 Bad Request"),
         (f"{BACKUP}{HEAD}Transfer-Encoding: chunked\r\n\r\nzz\r\n", "400 Bad Request"),
         (f"{BACKUP}{HEAD}Content-Length: x\r\n\r\n", "400 Bad Request"),
-        (f"{CONFIG}\r\n", "400 Bad Request"),
+        (f"{BACKUP}{HEAD}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}}}", "400 Bad Request"),
+        (f"{BACKUP}{HEAD}Content-Length: -2\r\n\r\n{{}}", "400 Bad Request"),
+        (f"{BACKUP}{HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n{CHUNKS}", "501 Not Implemented"),
+        (f"{BACKUP}{HEAD}Transfer-Encoding: identity\r\n\r\n{{}}", "501 Not Implemented"),
+        (f"{CONFIG}\r\n", "400 Bad Request: missing required Host header"),
+        (f"{CONFIG}Host: a\r\n{HEAD}\r\n", "400 Bad Request: too many Host headers"),
+        (f"{CONFIG}Host: a b\r\n\r\n", "400 Bad Request: malformed Host header"),
+        (f"GET {ROOT}/plan/%zz HTTP/1.1\r\n{HEAD}\r\n", "400 Bad Request"),
+        (f"{CONFIG.replace('1.1', '2.0')}{HEAD}\r\n", "505 HTTP Version Not Supported"),
         (f"{CONFIG}{HEAD}X: {'x' * 2_000_000}\r\n\r\n", "431 Request Header Fields Too Large"),
     ],
 )
@@ -137,8 +254,10 @@ def test_what_is_no_request(simulator: Simulator, asked: str, refusal: str) -> N
     """What is no HTTP is refused in plain text, and the connection closed (S21)."""
     answer = talk(simulator, asked)
 
-    assert answer.startswith(f"HTTP/1.1 {refusal}")
-    assert "Connection: close" in answer
+    head, _, said = answer.partition("\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {refusal.partition(':')[0]}\r\n")
+    assert said.startswith(refusal) or said == "Unsupported transfer encoding"
+    assert "Connection: close" in head
 
 
 def test_an_upgrade_is_not_taken_up(simulator: Simulator) -> None:

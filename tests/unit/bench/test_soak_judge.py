@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.bench.soak.calls import Call, overlapping
 from tests.bench.soak.judge import Change, Owner, Verdict, judge
 
 
@@ -45,3 +46,25 @@ def test_a_resume_of_what_a_person_paused_is_found() -> None:
 
     assert of_person.violations == ("I2: c/r was resumed, but a person had paused it",)
     assert of_foreign.violations == ("I2: c/archive was resumed, but a person had paused it",)
+
+
+def call(member: str, began: float, ended: float, repository: str = "r") -> Call:
+    """Return a pause."""
+    return Call(began, ended, repository, "pause", member)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_found"),
+    [
+        (call("a", 0, 0.5), call("b", 0.4, 0.6), True),
+        (call("a", 0, 0.5), call("b", 0.5, 0.6), False),
+        (call("a", 0, 0.5), call("b", 0.4, 0.6, "other"), False),
+        (call("a", 0, 9.0), call("b", 1.1, 1.2), False),
+        (call("a", 0, 9.0), call("b", 0.9, 1.2), True),
+        (call("a", 0, 0.5), call("a", 0.1, 0.6), True),
+        (call("a", 0, 0.5), call("a", 0.4, 0.6), False),
+    ],
+)
+def test_calls_that_met_are_found(first: Call, second: Call, *, is_found: bool) -> None:
+    """Of two daemons at any time; a gateway may notice late that one's own call is over."""
+    assert overlapping([second, first], longest_s=1.0) == ([(first, second)] if is_found else [])

@@ -51,6 +51,28 @@ def test_a_time_of_day_is_the_next_one(text: str, expected: str) -> None:
     assert read_future("--until", text, BERLIN, NOW) == datetime.fromisoformat(expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-10-25T02:30", "2026-10-25T01:30+00:00"),
+        ("02:30", "2026-10-25T01:30+00:00"),
+        ("2027-03-28T02:30", "2027-03-28T01:30+00:00"),
+        ("2026-10-25T02:30+02:00", "2026-10-25T00:30+00:00"),
+    ],
+)
+def test_an_end_at_a_clock_change_is_the_later_reading(text: str, expected: str) -> None:
+    """What is to last until a time that comes twice, or not at all, does not end early."""
+    assert read_future("--until", text, BERLIN, NOW) == datetime.fromisoformat(expected)
+
+
+def test_each_option_names_its_forms() -> None:
+    """An end may be a time of day, and a beginning so long ago: a refusal says so."""
+    with pytest.raises(UsageError, match="write 18:00, 2026"):
+        read_future("--until", "soon", BERLIN, NOW)
+    with pytest.raises(UsageError, match="write 2h, 2026"):
+        read_past("--since", "soon", BERLIN, NOW)
+
+
 def test_a_past_instant_is_no_future() -> None:
     """A time that has passed is refused."""
     with pytest.raises(UsageError, match="that is past"):

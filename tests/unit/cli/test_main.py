@@ -126,6 +126,8 @@ def test_a_run_without_a_file_says_how_to_get_one(
     [
         (["rnu"], 'did you mean "run"?'),
         (["run", "--dry-rum"], 'did you mean "--dry-run"?'),
+        (["completion", "zsh2"], 'there are: bash, zsh, fish; did you mean "zsh"? see cbm'),
+        (["calender"], '"calender"; did you mean "calendar"? see cbmaintd --help'),
         (["calender"], 'unknown COMMAND "calender"; did you mean "calendar"?'),
         (["calendar", "--widnow", "x"], '"--widnow"; did you mean "--window"?'),
         (["calendar", "--widnow=x"], 'did you mean "--window"?'),
@@ -141,7 +143,7 @@ def test_a_run_without_a_file_says_how_to_get_one(
         (["help", "calender"], 'there is no command "calender"; did you mean "calendar"?'),
         (["check", "-c", ""], "--config: its value is empty"),
         (["--ledger=", "status"], "--ledger: its value is empty"),
-        (["simulate", "--repositories", "a,b c"], '"b c" is no id of a repository'),
+        (["simulate", "--repositories", "a,b c"], '"b c" is not a repository id'),
         (["calendar", "--days", "0"], "at least 1"),
         (["calendar", "--days", "x"], "at least 1"),
         (["simulate", "--port", "65536"], "0 to 65535"),

@@ -95,8 +95,8 @@ def test_every_key_and_value_knows_its_place() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 1\nb: 2\na: 3", "f:3:1: a: the key stands already in line 1"),
-        ("a: {b: 1, b: 2}", "f:1:11: a.b: the key stands already in line 1"),
+        ("a: 1\nb: 2\na: 3", "f:3:1: a: the key is already in line 1"),
+        ("a: {b: 1, b: 2}", "f:1:11: a.b: the key is already in line 1"),
         ("a: &x 1", "f:1:4: a: an anchor (&x) is not allowed"),
         ("a: *x", "f:1:4: a: an alias is not allowed"),
         (

@@ -14,6 +14,7 @@ from daemon.core.progress import (
     MISSING,
     NO_DAEMON,
     NOT_LOOKED,
+    UNSEEN,
     ClusterView,
     Pending,
     progress,
@@ -196,6 +197,26 @@ def test_each_open_window_has_its_own_counts() -> None:
 
     assert found.windows == {"night": (1, 1), "patch": (2, 1)}
     assert (found.wanted, found.pending) == (2, 1)
+
+
+@pytest.mark.parametrize("listing", [None, Listing(frozenset({"a"}), frozenset({ID}))])
+def test_a_glob_is_for_what_there_is(listing: Listing | None) -> None:
+    """What another window names plainly, and no list shows, is wanted by that one alone."""
+    patch = window("patch", "gone", start=NOW)
+
+    found = progress(Timeline([NIGHT, patch]), [view(listing)], NOW)
+
+    named = [[each.repository for each in found[each_id].pending] for each_id in found]
+    assert named == [["a"] if listing else [None], ["gone"]]
+
+
+def test_what_the_last_list_lacks_is_not_paused() -> None:
+    """A hold whose repository is gone, or is another by now, shows nothing of today."""
+    seen = view(listed(), replace(record("a"), missing_since=NOW))
+
+    found = progress(Timeline([NIGHT]), [seen], NOW)[ID]
+
+    assert (found.paused, [each.why for each in found.pending]) == (0, [UNSEEN])
 
 
 def test_a_pattern_that_nothing_matches_is_told() -> None:

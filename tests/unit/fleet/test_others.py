@@ -56,11 +56,13 @@ class Database:
     asked: int = 0
     error: str = ""
     may_answer: threading.Event = field(default_factory=threading.Event)
+    has_answered: threading.Event = field(default_factory=threading.Event)
 
     def read(self) -> LedgerState:
         """Return what it says."""
         self.asked += 1
         self.may_answer.wait()
+        self.has_answered.set()
         if self.error:
             raise LedgerError(self.error)
         return PAUSED
@@ -128,6 +130,23 @@ def test_a_database_that_hangs_is_not_waited_for(database: Database) -> None:
     found = progress(TIMELINE, [view], NOW)[OPENING]
     assert scene.doubt == SILENT
     assert SILENT in [each.why for each in found.pending]
+
+
+def test_an_answer_is_as_old_as_its_question(database: Database) -> None:
+    """One that came after its reader had gone is in doubt for the next one, a minute later."""
+    database.may_answer.clear()
+    clock = Clock()
+    asked = clock().wall
+    others = Others(database.read, "me", clock)
+    others.look()
+    database.may_answer.set()
+    database.has_answered.wait()
+    database.may_answer.clear()
+    clock.passed += timedelta(minutes=1)
+    settled(others, lambda: others.look().read)
+    seen = others.look()
+
+    assert (seen.read, bool(seen.doubt)) == (asked, True)
 
 
 @pytest.mark.parametrize("trouble", ["fails", "hangs"])

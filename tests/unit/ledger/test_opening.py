@@ -9,6 +9,7 @@ import pytest
 from daemon.errors import LedgerError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import MEMORY, exists, open_ledger, open_to_look
+from daemon.ledger.sqlite_file import Mode, reading_mode
 from tests.unit.ledger.ledger_samples import FULL
 
 
@@ -57,3 +58,11 @@ def test_another_database_is_refused(url: str) -> None:
         open_ledger(url, Access.DAEMON)
 
     assert "hunter2" not in str(caught.value)
+
+
+def test_who_may_only_read_needs_no_more(tmp_path: Path) -> None:
+    """Beside a ledger at rest nothing has to be written; one that is written to is followed."""
+    assert reading_mode(tmp_path / "l.db") is Mode.READ
+    assert reading_mode(None) is Mode.READ
+    # As a folder that may not be written to.
+    assert reading_mode(Path("/nowhere/l.db")) is Mode.READ_ALONE

@@ -108,6 +108,28 @@ def busy() -> Scene:
     )
 
 
+def pictured() -> Scene:
+    """Return what the manual shows: half an hour into an opening, with a cluster down."""
+    found = busy()
+    sent = [
+        replace(attempt("prod", f"repository-{n}", None), started=NOW - timedelta(minutes=30 - n))
+        for n in range(3)
+    ]
+    (skip,) = (each for each in found.history if isinstance(each.what, Override))
+    clusters = [replace(each, last_contact=NOW) for each in found.clusters if each.name == "prod"]
+    return replace(
+        found,
+        clusters=(*clusters, *(each for each in found.clusters if each.name != "prod")),
+        problems=(),
+        faults=(),
+        ledger=None,
+        history=(
+            replace(skip, at=NOW - timedelta(hours=5)),
+            *(HistoryScene(each.started, each) for each in sent),
+        ),
+    )
+
+
 def member(**keys: object) -> Member:
     """Return a daemon on a shared ledger, which is well."""
     given = {

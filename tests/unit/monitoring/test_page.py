@@ -13,12 +13,25 @@ import pytest
 
 from daemon.core.progress import Pending, Progress
 from daemon.monitoring.endpoint import Page
-from daemon.monitoring.page.scene import LedgerScene, Scene
+from daemon.monitoring.page.scene import HistoryScene, LedgerScene, Scene
 from daemon.monitoring.page.site import Site
 from daemon.monitoring.page.strips import Kind, Span, Strips, strip
 from daemon.windows.rules import Once, Weekly
 from daemon.windows.timeline import Timeline
-from tests.unit.monitoring.page_scenes import BERLIN, EVIL, NOW, busy, hostile, large, scene, window
+from tests import manual
+from tests.unit.monitoring.page_scenes import (
+    BERLIN,
+    EVIL,
+    NOW,
+    attempt,
+    busy,
+    hostile,
+    large,
+    pictured,
+    scene,
+    window,
+)
+from tests.unit.monitoring.page_text import text_of_page
 
 LARGEST_PAGE = 300_000
 HOUR = timedelta(hours=1)
@@ -128,6 +141,7 @@ def test_it_tells_of_clusters_faults_members_and_what_was_done() -> None:
 
     assert "dr ✗ does not answer (refused): Connection refused 0 0 none yet" in text
     assert "prod ✓ answers 3 1" in text
+    assert "Backups owed: 1 prod /archive, due 23:30" in text
     assert "The file was rejected" in text
     assert "schedules.yaml:3:1: windows: unknown key" in text
     assert "ops2 pid 18 ✗ silent: its clusters go to the others 2 0.3 s ago, lease 15s 1.0" in text
@@ -170,6 +184,28 @@ def test_what_is_not_there_is_said(target: str) -> None:
     assert '<a href="/">All windows and clusters</a>' in page.body.decode()
 
 
+@pytest.mark.parametrize("name", [EVIL, "x" * 8000, "a/../b", "%00"])
+def test_what_is_asked_for_is_no_more_than_text(name: str) -> None:
+    """The name in an address is anybody's, and may have any length."""
+    page = page_of(scene(), f"/windows/{quote(name, safe='')}")
+    html = page.body.decode()
+
+    assert Shape(html).parts <= Shape(html_of(busy())).parts
+    assert not set("\0\x1b\u202e\u2028") & set(html)
+    assert len(html) < 5000
+
+
+def test_what_is_gone_has_its_history() -> None:
+    """An unplanned window that has ended is asked for by those who want to know what it did."""
+    done = replace(attempt("prod", "orders", None), windows=("patch",))
+    found = scene(history=(HistoryScene(NOW, done),))
+
+    text = text_of(found, "/windows/patch")
+
+    assert "There is no window patch" in text
+    assert "pause prod /orders patch ok" in text
+
+
 def test_nothing_else_is_served() -> None:
     """Neither files nor templates can be asked for."""
     site = Site(scene)
@@ -210,6 +246,28 @@ def test_nobody_may_add_to_it() -> None:
         "onclick",
     }
     assert "<script" not in page.body.decode()
+
+
+def test_a_page_is_made_once_of_a_scene() -> None:
+    """A crowd that reloads costs what one reader costs, by whatever address it asks."""
+    shown = [busy()]
+    site = Site(lambda: shown[-1])
+
+    def made(target: str) -> Page:
+        make = site.find(target)
+        assert make is not None
+        return make()
+
+    targets = ("/", "/status.json", "/windows/nightly", "/clusters/prod", "/?refresh=off")
+    first = [made(target) for target in targets]
+    again = [made(f"{target}{'&' if '?' in target else '?'}n=1") for target in targets]
+    many = [made(f"/windows/none-{n}") for n in range(100)]
+    shown.append(replace(busy(), problems=("new",)))
+
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    assert len({page.body for page in first}) == len(targets)
+    assert len({page.body for page in many}) == len(many)
+    assert b"new" in made("/").body
 
 
 def test_it_refreshes_unless_that_is_unwanted() -> None:
@@ -269,3 +327,10 @@ def test_nobody_may_start_by_what_may_have_changed() -> None:
     assert f"dr … not known: {doubt} 0 0 none yet" in text
     assert "ops2 pid 18 prod ✓ answers" in text
     assert "The ledger does not answer (timeout): what other daemons do is as of 23:30:00" in text
+
+
+def test_the_manual_shows_what_it_looks_like() -> None:
+    """The text in the manual is that of a page; where it differs, put the new one there."""
+    (shown,) = [b for b in manual.blocks(manual.page("page")) if b.above == "<!-- the page -->"]
+
+    assert shown.text == text_of_page(html_of(pictured()))

@@ -41,6 +41,11 @@ SAID: list[tuple[Event, dict[str, Any], str]] = [
         "prod/orders: resume failed (forbidden); not tried again by itself",
     ),
     (
+        events.REPOSITORY_FAILED,
+        FAILED | {"action": "pause", "error": "not_found", "next_attempt": None},
+        "prod/orders: pause failed (not_found); there is no such repository",
+    ),
+    (
         events.WINDOW_OPENED,
         {"window": "night", "start": NOW, "end": NOW, "repositories": 3},
         "window night is open until 2026-11-23 12:00:00 UTC: 3 repositories",
@@ -53,7 +58,7 @@ SAID: list[tuple[Event, dict[str, Any], str]] = [
     (
         events.CERTIFICATE_ENDS,
         {"cluster": "prod", "ends": NOW, "days": 3},
-        "a certificate of cluster prod ends at 2026-11-23 12:00:00 UTC: in 3 days",
+        "a certificate of cluster prod expires at 2026-11-23 12:00:00 UTC: in 3 days",
     ),
 ]
 

@@ -14,13 +14,15 @@ import pytest
 
 from daemon.core.moment import Moment
 from daemon.core.progress import ClusterView
+from daemon.core.record import Phase, Record
+from daemon.core.repository import RepositoryKey
 from daemon.errors import ConfigError
 from daemon.fleet.alarms import Alarms
 from daemon.fleet.fleet import OwnFleet
 from daemon.fleet.lane import Lane
 from daemon.fleet.lanes import Lanes
 from daemon.monitoring.page.recent import RecentAttempts
-from daemon.monitoring.page.scene import ClusterScene
+from daemon.monitoring.page.scene import ClusterScene, Scene
 from daemon.runtime.clock_guard import ClockGuard
 from daemon.runtime.health import NO_ANSWER, STALE, Health, InForce, Snapshots
 from daemon.runtime.parts import DaemonParts
@@ -138,7 +140,7 @@ def test_a_loop_that_stands_still_is_a_stall(health_at: Callable[..., Health]) -
 
     clock.passed = STALE + timedelta(seconds=1)
 
-    assert health.stalls() == ["the main loop stands still"]
+    assert health.stalls() == ["the main loop has stopped"]
     assert health.problems() == health.stalls()
 
 
@@ -174,7 +176,7 @@ def test_a_loop_that_stands_still_is_told_to_readers(health_at: Callable[..., He
 
     clock.passed = STALE + timedelta(seconds=1)
 
-    assert snapshots.problems() == ["the main loop stands still"]
+    assert snapshots.problems() == ["the main loop has stopped"]
     assert snapshots.stalls() == snapshots.problems()
 
 
@@ -200,3 +202,64 @@ def test_what_may_have_changed_is_pending(health_at: Callable[..., Health]) -> N
     ((view, cluster),) = replace(seen, clusters=(known,)).doubted("busy").clusters
 
     assert (view.doubt, cluster.doubt) == ("busy", "busy")
+
+
+class Watched(Lanes):
+    """Lanes that count how often somebody looks through all holds, of which there are thousands."""
+
+    looks = 0
+
+    def holds(self) -> Iterator[Record]:
+        """Count it."""
+        self.looks += 1
+        return super().holds()
+
+
+def test_a_page_costs_the_loop_no_look_at_any_hold(health_at: Callable[..., Health]) -> None:
+    """What was held for too long is found by the thread that makes the page, and is on it."""
+    start = START.wall - SETTINGS.max_pause - timedelta(seconds=1)
+    old = Record(RepositoryKey("prod", "orders"), Phase.PAUSED, since=start)
+    lane = SimpleNamespace(
+        has_died=False,
+        view=ClusterView("prod", records={"orders": old}),
+        is_up=True,
+        certificate_ends=None,
+        controller=SimpleNamespace(last_contact=None, holds=(old,), owed=0),
+    )
+    lanes = Watched(lambda *_: cast("Lane", lane))
+    lanes.open(ClusterSettings("prod", ("http://x",)), ())
+    health = replace(health_at(Clock()), fleet=OwnFleet(lanes, ()))
+
+    async def shown() -> tuple[Scene, int]:
+        snapshots = Snapshots(health)
+        # What monitoring looks through at each scrape does not count.
+        lanes.looks = 0
+        return await asyncio.to_thread(snapshots.scene), lanes.looks
+
+    scene, looks = LOOP.run_until_complete(shown())
+
+    assert looks == 0
+    assert scene.problems == ("prod/orders: held longer than max_pause",)
+
+
+def test_a_crowd_costs_the_loop_no_more_than_one_reader(health_at: Callable[..., Health]) -> None:
+    """Whoever reloads all the time is shown what there was less than a second ago."""
+    clock = Clock()
+    looks = []
+
+    def in_force() -> InForce:
+        looks.append(clock.passed)
+        return InForce(SETTINGS, Timeline(()), START.wall, ())
+
+    async def shown() -> Scene:
+        snapshots = Snapshots(replace(health_at(clock), in_force=in_force))
+        looks.clear()
+        for _ in range(50):
+            await asyncio.to_thread(snapshots.scene)
+        clock.passed = timedelta(seconds=1)
+        return await asyncio.to_thread(snapshots.scene)
+
+    scene = LOOP.run_until_complete(shown())
+
+    assert looks == [timedelta(0), timedelta(seconds=1)]
+    assert scene.now == START.wall + timedelta(seconds=1)

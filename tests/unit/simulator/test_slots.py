@@ -42,7 +42,7 @@ def slots(count: int, frequency: int, period: str, at: str = "") -> list[str]:
     ],
 )
 def test_slots(frequency: int, period: str, at: str, expected: list[str]) -> None:
-    """So many units pass before the first run; a time of day moves it within its day or hour."""
+    """So many units pass before the first run; a time of day moves it in its day (S35)."""
     assert slots(2, frequency, period, at) == expected
 
 
@@ -57,7 +57,7 @@ def test_slots(frequency: int, period: str, at: str, expected: list[str]) -> Non
     ],
 )
 def test_days_of_a_merge(options: dict[str, int], days: list[int]) -> None:
-    """The second offset is counted from the first one: so many days more are merged."""
+    """The second offset is counted from the first one: so many more are merged (S35)."""
     made = [FRIDAY - timedelta(days=day) for day in range(4, -1, -1)]
     backups = [{"date": f"{at:%Y-%m-%dT%H_%M_%S}Z"} for at in made]
 

@@ -85,6 +85,16 @@ def test_a_repeated_skip_does_not_cancel_the_week_after(ledger: Ledger, ask: Ask
     assert [each.start for each in ledger.overrides()] == [kept.start, kept.start + 24 * HOUR]
 
 
+def test_what_cannot_be_skipped_says_why(ask: Ask) -> None:
+    """An opening that is over needs nothing; for one that is open there is another command."""
+    past, now = ask("skip", "over", "--opening", "2020-01-01"), ask("skip", "night")
+    over = ask("skip", "elsewhere", "--opening", f"{NOW - 48 * HOUR:%Y-%m-%d}")
+
+    assert "over does not open then" in past.err
+    assert "is over: there is nothing to cancel" in over.err
+    assert "night does not open again within 400 days: to end what is open now" in now.err
+
+
 def test_a_skip_is_taken_back(ledger: Ledger, ask: Ask) -> None:
     """What `skip` says to type opens the opening after all, and nothing is left to take back."""
     skipped = ask("skip", "later")

@@ -191,6 +191,17 @@ def test_an_empty_history_says_what_there_is_nothing_of(
     assert ask("history", *arguments).out.startswith(said)
 
 
+@pytest.mark.parametrize("arguments", [("--since", "1h", "--until", "2h"), ("--until", "300d")])
+def test_a_time_that_ends_before_it_begins_is_bad_usage(
+    ask: Ask, arguments: tuple[str, ...]
+) -> None:
+    """An empty answer would look as if nothing had been done then."""
+    done = ask("history", *arguments)
+
+    assert (done.code, done.out) == (2, "")
+    assert f"--until {arguments[-1]} is before " in done.err
+
+
 def test_long_names_and_long_words_are_whole(
     ledger: Ledger, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,9 @@ def test_units_and_an_example_are_written(prefix: Path, capsys: pytest.CaptureFi
     example = prefix / "etc/cbmaintd/schedules.yaml"
     assert example.read_bytes() == (ROOT / "schedules.yaml").read_bytes()
     assert (prefix / "etc/cbmaintd/secrets").stat().st_mode & 0o777 == 0o700
-    assert (prefix / "usr/local/share/man/man1/cbmaintd.1").read_text().startswith(".TH CBMAINTD 1")
+    manuals = prefix / "usr/local/share/man"
+    assert (manuals / "man1/cbmaintd.1").read_text().startswith(".TH CBMAINTD 1")
+    assert (manuals / "man5/schedules.yaml.5").read_text().startswith(".TH SCHEDULES.YAML 5")
     assert "systemctl enable --now cbmaintd" in said
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs
 
 from daemon.simulator.connections import Reply
+from daemon.simulator.credentials import READERS, WRITERS
 from daemon.simulator.go_json import encode
 from daemon.simulator.model import Model
-from daemon.simulator.refusals import Json
+from daemon.simulator.refusals import Json, Refusal
 from daemon.simulator.tasks import CLUSTER, NODE
 
 VERSION = "8.0.0-simulated"
@@ -33,31 +35,51 @@ class Cluster(Protocol):
         """Check whether the node runs the Backup Service."""
 
     @property
-    def events(self) -> list[Json]:
-        """The system events so far."""
+    def external(self) -> Json | None:
+        """The alternate address of the node: `hostname` and, perhaps, `ports`."""
 
 
-def manage(cluster: Cluster, model: Model, method: str, path: str, body: bytes) -> Reply:
+@dataclass(frozen=True)
+class Call:
+    """A request to the cluster manager: its query, which a POST has in its body, and its role."""
+
+    method: str
+    path: str
+    query: Mapping[str, Sequence[str]]
+    body: bytes
+    role: str
+
+
+Answer = Callable[[Cluster, Model, Call], object]
+
+
+def manage(cluster: Cluster, model: Model, call: Call) -> Reply:
     """Answer a request to the cluster manager."""
-    path = path.rstrip("/")
-    if path == _BUCKETS and method == "POST":
-        return _add_bucket(model, body)
+    path = call.path.rstrip("/")
+    is_read = call.method in {"GET", "HEAD"}
+    if path != "/pools" and call.role not in (READERS if is_read else WRITERS):
+        return _forbidden("cluster.pools!read" if is_read else "cluster.buckets!create")
+    if path == _BUCKETS and call.method == "POST":
+        return _add_bucket(model, call.body)
     if path.startswith(f"{_BUCKETS}/"):
-        return _bucket(model, method, path.removeprefix(f"{_BUCKETS}/"))
-    answers: dict[str, Callable[[], object]] = {
-        "/pools": _pools,
-        "/pools/default": lambda: _pool(cluster),
-        "/pools/nodes": lambda: {"name": "default", "nodes": [_node(cluster)]},
-        "/pools/default/nodeServices": lambda: _node_services(cluster),
-        "/pools/default/tasks": lambda: [{"type": "rebalance", "status": "notRunning"}],
-        _BUCKETS: lambda: [_shown(each) for each in model.buckets.values()],
-        "/events": lambda: {"events": cluster.events},
-    }
-    if path not in answers:
+        return _bucket(model, call.method, path.removeprefix(f"{_BUCKETS}/"))
+    return _answered(_ANSWERS.get(path), cluster, model, call)
+
+
+def _answered(answer: Answer | None, cluster: Cluster, model: Model, call: Call) -> Reply:
+    if answer is None:
         return _unknown()
-    if method not in {"GET", "HEAD"}:
+    if call.method not in {"GET", "HEAD"}:
         return Reply(405, b"Method Not Allowed", "text/plain", (("Allow", "GET, HEAD"),))
-    return Reply(200, encode(answers[path]()))
+    try:
+        return Reply(200, encode(answer(cluster, model, call)))
+    except Refusal as exc:
+        return Reply(exc.status, encode({"errors": {"_": exc.body["msg"]}}))
+
+
+def _forbidden(permission: str) -> Reply:
+    text = "Forbidden. User needs the following permissions"
+    return Reply(403, encode({"message": text, "permissions": [permission]}))
 
 
 def _unknown() -> Reply:
@@ -121,7 +143,8 @@ def _pool(cluster: Cluster) -> Json:
 
 def _node(cluster: Cluster) -> Json:
     return {
-        "hostname": "127.0.0.1:8091",
+        "hostname": f"127.0.0.1:{cluster.ports[1]}",
+        "configuredHostname": f"127.0.0.1:{cluster.ports[1]}",
         "nodeUUID": NODE,
         "services": ["backup", "kv"] if cluster.is_served else ["kv"],
         "status": "healthy",
@@ -138,4 +161,19 @@ def _node_services(cluster: Cluster) -> Json:
     if cluster.is_served:
         services |= {names[0]: service, "backupGRPC": 9124}
     node = {"services": services, "thisNode": True, "nodeUUID": NODE}
+    if cluster.external:
+        node["alternateAddresses"] = {"external": cluster.external}
     return {"rev": 1, "revEpoch": 1, "nodesExt": [node]}
+
+
+_ANSWERS: dict[str, Answer] = {
+    "/pools": lambda *_: _pools(),
+    "/pools/default": lambda cluster, *_: _pool(cluster),
+    "/pools/nodes": lambda cluster, *_: {"name": "default", "nodes": [_node(cluster)]},
+    "/pools/default/nodeServices": lambda cluster, *_: _node_services(cluster),
+    "/pools/default/tasks": lambda *_: [{"type": "rebalance", "status": "notRunning"}],
+    _BUCKETS: lambda _, model, __: [_shown(each) for each in model.buckets.values()],
+    "/events": lambda _, model, call: {"events": model.events.listed(call.query)},
+}
+PATHS = (*_ANSWERS, f"{_BUCKETS}/{{}}")
+"""What there is; `{}` is the name of a bucket."""

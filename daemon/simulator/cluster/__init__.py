@@ -1,1 +1,0 @@
-"""The cluster manager beside the service."""
