@@ -86,7 +86,7 @@ def _explain(
     if wanted is None:
         yield f"{key} is not to be paused at {when}."
     else:
-        why = "kept over a short hole by" if wanted.bridged else "to be paused by"
+        why = "kept paused over a short gap by" if wanted.bridged else "to be paused by"
         until = format_local(wanted.until.astimezone(zone))
         yield f"{key} is {why} {enumerated(wanted.windows)} at {when}, until {until}."
     change = _next_change(timeline, key, at, is_wanted=wanted is not None)
