@@ -55,7 +55,7 @@ class Event(str):
 DAEMON_STARTED: Final = Event(
     "daemon.started",
     Level.INFO,
-    words="cbmaintd {version} started: {clusters} clusters, {windows} windows",
+    words="cbmaintd {version} started: {size}",
 )
 DAEMON_STOPPING: Final = Event(
     "daemon.stopping",
@@ -65,7 +65,7 @@ DAEMON_STOPPING: Final = Event(
 DAEMON_STOPPED: Final = Event(
     "daemon.stopped",
     Level.INFO,
-    words="cbmaintd has stopped; {holds} repositories stay paused until it starts",
+    words="cbmaintd has stopped; {kept}",
 )
 
 CONFIG_APPLIED: Final = Event("config.applied", Level.INFO, words="{path} is in force")

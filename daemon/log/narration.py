@@ -37,6 +37,7 @@ LONGEST: Final = 2_000
 """Characters of one line."""
 
 _INDENT: Final = " " * 10
+_LONG_DELAY_MS: Final = 100_000
 _WEEK: Final = timedelta(days=6)
 _BAD: Final = frozenset({"warning", "error", "critical"})
 _HEAD: Final = ("timestamp", "level", "event", "traceback")
@@ -239,7 +240,12 @@ def _after(entry: Entry) -> str:
 
 
 def _seconds(milliseconds: int) -> str:
-    return f"{milliseconds / 1000:,.1f} s"
+    """Return a delay: in tenths of a second while that matters, else in its two largest units."""
+    if milliseconds < _LONG_DELAY_MS:
+        return f"{milliseconds / 1000:.1f} s"
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours else f"{minutes} min {seconds} s"
 
 
 def _folded(

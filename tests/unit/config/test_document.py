@@ -212,3 +212,21 @@ def test_no_yaml_brings_it_down(text: str) -> None:
     document = read(text.encode())
 
     assert document.faults or document.root
+
+
+@pytest.mark.parametrize(
+    "repositories",
+    [
+        *("{prod: [*]}", "{prod: [a, *]}", "{prod: *}", "{prod: [*-x]}", "{prod: [*.x, a]}"),
+        *("\n  prod: *", "\n  prod:\n  - *", "\n  prod: [*]", "{*: [a]}", "\n  *: [a]", "*"),
+        *("{prod: [!x]}", "{prod: [a, !x]}", "{prod: [!x, a]}", "{prod: [a,!x*]}", "{prod: !x}"),
+        *("\n  prod: [a, !x]", "\n  prod: [a, !x, b]", "\n  prod: !x", "\n  prod:\n  - !x-*"),
+        *("\n  prod: [a,\n    !x,\n    b]", "\n  prod:\n  - a\n  - !", "{prod: [a, x?]}"),
+        "{prod: [a, [ab]x]}",
+    ],
+)
+def test_a_pattern_without_quotes_is_one_fault_that_says_so(repositories: str) -> None:
+    """Wherever it stands: what YAML takes it for is nothing that anybody has to know."""
+    (fault,) = faults(f"repositories: {repositories}\n")
+
+    assert "quote" in fault

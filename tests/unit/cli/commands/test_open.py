@@ -42,9 +42,9 @@ def test_an_open_window_is_seen(ask: Ask) -> None:
     after = ask("why", "prod/archive")
 
     assert [opening["window"] for opening in status["open"]] == ["night", "patch"]
-    assert "prod/archive is to be paused by patch" in why.out
+    assert ", by patch, until " in why.out
     assert "ends now" in closed.out
-    assert "prod/archive is not to be paused" in after.out
+    assert "prod/archive should not be paused" in after.out
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_planned_window_opens_with_its_own(ledger: Ledger, ask: Ask) -> None:
     assert kept.targets == ()
     assert [opening["window"] for opening in status["open"]] == ["night", "later"]
     assert "later" in [opening["window"] for opening in status["next"]]
-    assert "prod/orders is to be paused by later, night" in why
+    assert ", by later, night, until " in why
     assert closed.code == 0
     assert "ends now" in closed.out
 
