@@ -12,6 +12,7 @@ from daemon.cli.instants import read_past
 from daemon.cli.reports import openings
 from daemon.cli.reports.history import COLUMNS, HistoryEntry, cells, document, show
 from daemon.cli.repository_names import parse_repository_name
+from daemon.cli.schedule import Schedule
 from daemon.core.attempt import Outcome
 from daemon.core.summary import ProgressNote
 from daemon.errors import UsageError
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         planned = schedule.in_force(ledger, environ)
         since, until = _span(args, planned.zone, datetime.now(UTC))
         if args.openings:
-            return _openings(args, ledger, planned.zone, since, until)
+            return _openings(args, ledger, planned, since, until)
         attempts, decisions = ledger.attempts(since), planned.overrides
         notes = ledger.progress(since) if args.failed else []
     if args.repository:
@@ -82,7 +83,7 @@ def _span(
 def _openings(
     args: argparse.Namespace,
     ledger: Ledger,
-    zone: ZoneInfo,
+    planned: Schedule,
     since: datetime,
     until: datetime | None,
 ) -> int:
@@ -90,7 +91,9 @@ def _openings(
     for option, given in (("--repository", args.repository), ("--failed", args.failed)):
         if given:
             raise UsageError(f"{option} is about requests, and --openings about openings")
-    found = openings.summaries(ledger.progress(since))
+    zone, now = planned.zone, datetime.now(UTC)
+    noted = openings.summaries(ledger.progress(since))
+    found = [*openings.as_decided(noted, planned.overrides, now)]
     if until:
         found = [each for each in found if each.start < until]
     if args.window:
@@ -104,7 +107,7 @@ def _openings(
             output.write_csv(openings.COLUMNS, (openings.cells(each, zone) for each in found))
         case _:
             empty = f"no opening since {since.astimezone(zone):%Y-%m-%d %H:%M %Z}"
-            openings.show(found, zone, datetime.now(UTC), empty)
+            openings.show(found, zone, now, empty)
     return 0
 
 

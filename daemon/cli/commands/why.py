@@ -58,7 +58,7 @@ def _key(text: str, settings: Settings) -> RepositoryKey:
         known = nearest_or_all(cluster, settings.clusters)
         raise UsageError(f"{text}: there is no cluster {cluster}{known}")
     if not is_id(id_):
-        raise UsageError(f"{text}: {shown(id_)} is no id of a repository: {ID_RULE}")
+        raise UsageError(f"{text}: {shown(id_)} is not a repository id: {ID_RULE}")
     return RepositoryKey(cluster, id_)
 
 

@@ -1,7 +1,7 @@
 """A first schedules.yaml for a cluster, of what its Backup Service lists; pure.
 
 Names of clusters, windows and repositories have a form of their own. All other text, which may be
-anything, stands between quotes with escapes, or on one line of a comment.
+anything, stands between quotes with escapes, or in a comment.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
+from textwrap import wrap
 from zoneinfo import ZoneInfo
 
 from daemon.cli.drafting.quiet_hours import ENOUGH, Slot, quietest
@@ -32,7 +33,9 @@ MOST_IN_A_LIST = 5_000
 """How many ids one window names."""
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_LONGEST_COMMENT = 200
+_WEEK = timedelta(days=7)
+_LONGEST_COMMENT = 400
+_WIDTH = 79
 _LONGEST_NAME = 40
 _NO_TEXT = frozenset({"true", "false", "null"})
 """What is no name in YAML; as little as a number is."""
@@ -105,7 +108,9 @@ def quoted(text: str) -> str:
 def _comment(text: str, indent: str = "") -> str:
     shown = printable(text)
     cut = shown if len(shown) <= _LONGEST_COMMENT else f"{shown[:_LONGEST_COMMENT]}…"
-    return f"{indent}# {cut}".rstrip()
+    begin = f"{indent}# "
+    lines = wrap(cut, _WIDTH - len(begin), subsequent_indent="    ", break_on_hyphens=False)
+    return "\n".join(f"{begin}{line}" for line in lines) or begin.rstrip()
 
 
 def _described(
@@ -119,10 +124,10 @@ def _described(
     if more := len(list(plans)[MOST_DESCRIBED:]):
         yield _comment(f"  and {more} plans more")
     if paused := [each for each in found if each.state is RepositoryState.PAUSED]:
-        yield _comment(f"Paused now, so that their runs are not known: {enumerated(_ids(paused))}")
+        yield _comment(f"Paused now, so their runs are not known: {enumerated(_ids(paused))}")
     if odd := inventory.not_understood:
         named = enumerated(row.id or "(no id)" for row in odd)
-        yield _comment(f"In rows that are not understood, and left alone: {named}")
+        yield _comment(f"In rows that cannot be understood, and left alone: {named}")
 
 
 def _by_plan(found: Iterable[ObservedRepository]) -> dict[str, list[ObservedRepository]]:
@@ -142,13 +147,22 @@ def _short(text: str) -> str:
 
 def _runs(inventory: Inventory, repository: ObservedRepository, zone: ZoneInfo) -> str:
     every = inventory.periods.get(repository.plan, {})
-    runs = [
-        f"{_short(run.task_type)} {run.next_run.astimezone(zone):%a %H:%M}"
-        + (f" every {format_duration(every[run.task])}" if run.task in every else "")
-        for run in sorted(repository.scheduled)
-    ]
+    alike: dict[tuple[str, str, timedelta | None], list[str]] = {}
+    for run in sorted(repository.scheduled):
+        at = run.next_run.astimezone(zone)
+        key = run.task_type, f"{at:%H:%M}", every.get(run.task)
+        alike.setdefault(key, []).append(f"{at:%a}")
+    runs = [_run(*key, days) for key, days in alike.items()]
     more = f" and {len(runs) - MOST_RUNS} more" if len(runs) > MOST_RUNS else ""
     return f" ({', '.join(runs[:MOST_RUNS])}{more})" if runs else ""
+
+
+def _run(kind: str, time: str, period: timedelta | None, days: Sequence[str]) -> str:
+    """Return tasks of one kind and time: `BACKUP daily 23:00`, `MERGE Sun 04:00 every 7d`."""
+    if period == _WEEK and len(set(days)) == len(_DAYS):
+        return f"{_short(kind)} daily {time}"
+    regularly = f" every {format_duration(period)}" if period else ""
+    return f"{_short(kind)} {' '.join(dict.fromkeys(days))} {time}{regularly}"
 
 
 _Suggested = tuple[str, Slot, Sequence[ObservedRepository] | None, str]
@@ -193,7 +207,7 @@ def _window(
 ) -> Iterator[str]:
     yield _comment(about, "  ")
     if slot.runs:
-        yield _comment(f"No time is free of runs: this one loses {slot.runs} a week", "  ")
+        yield _comment(f"No time is free of runs: this window loses {slot.runs} a week", "  ")
     elif slot.length < ENOUGH:
         yield _comment("Short, because runs are close together; catch_up may help", "  ")
     length = format_duration(slot.length)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from daemon.cli import output
 from daemon.core.progress import NO_DAEMON, Pending, Progress
 from daemon.core.summary import OpeningSummary, ProgressNote, outcome, summarize, summary_json
+from daemon.windows.overrides import Override
 from daemon.wording import enumerated
 
 COLUMNS = (
@@ -17,6 +19,10 @@ COLUMNS = (
     *("paused_after_ms", "resumed_after_ms"),
 )
 """The columns for spreadsheets; of the missed runs their number."""
+
+
+NOTED_WITHIN = timedelta(seconds=10)
+"""How long after a decision a daemon has noted the end, if one runs."""
 
 
 def summaries(notes: Iterable[ProgressNote]) -> list[OpeningSummary]:
@@ -29,6 +35,17 @@ def summaries(notes: Iterable[ProgressNote]) -> list[OpeningSummary]:
         of_opening.setdefault((note.start, note.window), []).append(note)
     found = (summarize(of_opening[key]) for key in sorted(of_opening))
     return [each for each in found if each.start < each.end]
+
+
+def as_decided(
+    found: Iterable[OpeningSummary], decisions: Iterable[Override], now: datetime
+) -> Iterator[OpeningSummary]:
+    """Yield openings with the ends that people decided, where no daemon ran to note them."""
+    ends = {(each.window, each.start): each.end for each in decisions if each.end}
+    for each in found:
+        decided = ends.get((each.window, each.start), each.end)
+        is_unnoted = decided + NOTED_WITHIN < each.end or (each.end < decided and now < each.end)
+        yield replace(each, end=decided) if is_unnoted else each
 
 
 def document(found: OpeningSummary, zone: ZoneInfo) -> dict[str, Any]:

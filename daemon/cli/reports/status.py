@@ -11,10 +11,10 @@ from daemon.cli.reports.openings import in_short, reasons
 from daemon.cli.reports.skipped import words
 from daemon.cli.reports.tables import (
     Row,
-    console,
     lay_out,
     line_width,
     styled,
+    wrapped,
 )
 from daemon.cli.reports.times import format_local, span
 from daemon.core.progress import Progress
@@ -48,13 +48,16 @@ def render(status: StatusReport, height: int | None = None) -> list[Text]:
     for table, most in ((openings, least), (holds, left)):
         if table:
             lines += [styled(), *_cut(table, most)]
-    if owed := [*_owed(status)]:
+    if owed := [line for part in _owed(status) for line in _wrapped(part, width)]:
         lines += [styled(), *owed]
     return lines if holds else [*lines, styled(), styled("No repository is held.")]
 
 
 def _wrapped(text: Text, width: int | None) -> Sequence[Text]:
-    return [text] if width is None else [*text.wrap(console(), width)]
+    """Return a line in pieces that fit, what follows the first indented."""
+    return (
+        [text] if width is None else [Text(line, text.style) for line in wrapped(text.plain, width)]
+    )
 
 
 def _size(table: _Table) -> int:
@@ -89,7 +92,7 @@ def _daemon_lines(status: StatusReport) -> Iterator[Text]:
             yield styled(advice, "bold red")
     for cluster in status.unreachable:
         since = span(status.now - cluster.since)
-        what = f"{cluster.cluster} does not answer as it should, for {since}"
+        what = f"{cluster.cluster} is not responding correctly, for {since}"
         yield styled(f"{what}: {cluster.error}: {cluster.message}", "bold red")
     if daemon.config == "rejected":
         said = "The file was rejected; the last good one is in force. The faults:"

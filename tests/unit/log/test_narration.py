@@ -144,7 +144,7 @@ def test_many_alike_are_counted() -> None:
 
 def test_one_is_not_told_as_many() -> None:
     """A single cluster, window or repository is told in the singular, and none as none."""
-    opened = {"window": "night", "start": NOON, "end": NOON + timedelta(hours=1)}
+    opened: dict[str, Any] = {"window": "night", "start": NOON, "end": NOON + timedelta(hours=1)}
 
     lines = told(
         entry(events.DAEMON_STARTED, version="1.0", clusters=1, windows=2),
@@ -189,7 +189,7 @@ def test_many_clusters_are_counted() -> None:
 
     assert [line.partition(" CET ")[2] or line[9:] for line in lines] == [
         "  1500 repositories of 300 clusters are paused (nightly) 0.4 s after the opening",
-        "! 300 clusters do not answer as they should (refused): "
+        "! 300 clusters are not responding correctly (refused): "
         + ", ".join(clusters[:20])
         + " and 280 more",
         "! 300 times list on 300 clusters: refused",

@@ -149,8 +149,8 @@ def test_an_odd_row_concerns_its_repository_alone() -> None:
     stage.cluster.rows = (
         odd("archive"),
         odd("tenant-a", "more than one row has this id"),
-        odd("a/b", "that is no id of a repository"),
-        odd("", "row 5 of the list is no repository"),
+        odd("a/b", "that is not a repository id"),
+        odd("", "row 5 of the list is not a repository"),
     )
 
     stage.make_passes(timedelta(minutes=15))

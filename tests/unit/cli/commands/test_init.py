@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -84,6 +85,20 @@ def test_what_it_prints_passes_check(
     assert (checked.code, checked.err) == (0, "")
     assert covered(parsed(printed.out)) == {"orders", "tenant-a", "123"}
     assert {seen.method for seen in simulator.requests} == {"GET"}
+
+
+def test_it_can_be_read_in_a_terminal(
+    simulator: Simulator, password: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No comment is wider than 79 columns, and seven runs a week of one time are daily ones."""
+    asked = ("--username", "u", "--password-file", str(password))
+
+    lines = ended(capsys, "init", "--url", simulator.url, *asked).out.splitlines()
+    comments = [line for line in lines if line.lstrip().startswith("#")]
+    described = " ".join(line.lstrip("# ") for line in comments)
+
+    assert max(map(len, comments)) <= 79
+    assert re.search(r"plan \S+ \(BACKUP daily \d\d:\d\d[,)]", described)
 
 
 @pytest.mark.parametrize("is_named_whole", [False, True])

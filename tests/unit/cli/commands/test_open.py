@@ -59,7 +59,7 @@ def test_an_open_window_is_seen(ask: Ask) -> None:
         (("open", "x", "--repository", "prod/a", "--until", "2020-01-01"), 2, "that is past"),
         (("open", "x", "--repository", "prod/a", "--until", "soon"), 2, "not a time"),
         (("open", "x", "--repository", "prod/a", "--for", "90"), 2, "a bare number has no unit"),
-        (("open", "x", "--repository", "prod/a", "--for", "0s"), 2, "no time at all"),
+        (("open", "x", "--repository", "prod/a", "--for", "0s"), 2, "is not longer than zero"),
         (("open", "x", "--repository", "prod/a"), 2, "--for --until is required"),
         (("open", "x", "--for", "1h"), 2, "the file has no window of that name"),
         (("open", "laetr", "--for", "1h"), 2, 'did you mean "later"?'),

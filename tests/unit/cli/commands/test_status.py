@@ -115,6 +115,31 @@ def test_json_tells_everything(ledger: Ledger, status: Status) -> None:
     ]
 
 
+def test_long_lines_above_the_tables_go_on_indented(
+    ledger: Ledger, status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 60 columns nobody takes the rest of a message, a fault or a list for a line of its own."""
+    monkeypatch.setenv("COLUMNS", "60")
+    message = "Connection refused (http://backup1.prod.example.com:8097/)"
+    ledger.note_unreachable({"prod": Unreachable("prod", "refused", message, NOW)})
+    ledger.note_reading(["schedules.yaml:11:15: windows.a.catch_up: is not allowed: none or other"])
+    ledger.save([hold(f"a-long-name-{n}", phase=None, backup_due=NOW) for n in range(4)])
+
+    lines = status().out.splitlines()
+
+    assert max(map(len, lines)) <= 60
+    begins = (
+        "The daemon",
+        "prod does",
+        "The file",
+        "  schedules.yaml",
+        "    ",
+        "Backups",
+        "No rep",
+    )
+    assert [line for line in lines if line and not line.startswith(begins)] == []
+
+
 def test_openings_are_those_of_calendar(ledger: Ledger, status: Status) -> None:
     """An opening has the keys that `calendar` gives it, with the offset of its own zone."""
     applied(ledger, once("night", NOW - HOUR, NOW + HOUR))
@@ -293,7 +318,7 @@ def test_a_cluster_that_does_not_answer_is_told(ledger: Ledger, status: Status) 
     said, document = status().words, status("--output", "json").document
     ledger.note_unreachable({"prod": None})
 
-    assert "prod does not answer as it should, for 2 h" in said
+    assert "prod is not responding correctly, for 2 h" in said
     assert "unauthorized: Authentication [Failure]" in said
     assert document["clusters"] == [
         {

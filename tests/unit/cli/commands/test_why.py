@@ -150,7 +150,7 @@ def test_why_says_of_a_hold_that_it_is_late(
     [
         (("why", "orders"), 2, "write CLUSTER/REPOSITORY"),
         (("why", "prdo/orders"), 2, "there is no cluster prdo"),
-        (("why", "prod/\x1b[2J"), 2, '"\\u001b[2J" is no id of a repository: letters'),
+        (("why", "prod/\x1b[2J"), 2, '"\\u001b[2J" is not a repository id: letters'),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(

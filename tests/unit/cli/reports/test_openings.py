@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from daemon.cli.reports.openings import sentence, summaries
+from daemon.cli.reports.openings import as_decided, sentence, summaries
 from daemon.core.summary import ProgressNote
+from daemon.windows.overrides import Override, OverrideKind
 
 START = datetime(2026, 11, 23, 22, tzinfo=UTC)
 END = START + timedelta(hours=4)
@@ -38,3 +39,25 @@ def test_what_never_began_is_no_opening() -> None:
     )
 
     assert summaries([NOTE, cancelled]) == []
+
+
+@pytest.mark.parametrize(
+    ("decided", "now", "end"),
+    [
+        (START + MINUTE, START + 2 * MINUTE, START + MINUTE),
+        (START + MINUTE, END + MINUTE, START + MINUTE),
+        (END + MINUTE, START + MINUTE, END + MINUTE),
+        # A daemon saw both to their ends: as noted, a moment after the decision.
+        (END - timedelta(seconds=1), END + MINUTE, END),
+        (END + MINUTE, END + 2 * MINUTE, END),
+    ],
+)
+def test_what_a_person_ended_while_no_daemon_ran_is_over(
+    decided: datetime, now: datetime, end: datetime
+) -> None:
+    """Nobody noted its end, and what a person decided is what became of it."""
+    decision = Override(OverrideKind.EXTEND, "night", START, decided, START, "me@here")
+
+    (found,) = as_decided(summaries([NOTE]), [decision], now)
+
+    assert found.end == end
