@@ -98,7 +98,7 @@ _WHY: Final = {
     "dry_run": "this is a dry run",
     "clock_differs": "this host's clock differs from the database's",
     "ledger_lost": "it was found paused after the ledger was lost; please look",
-    "not_understood": "its row in the list makes no sense",
+    "not_understood": "its row in the list is not understood",
 }
 
 
