@@ -30,7 +30,7 @@ _QUESTIONS = {
     "next_change": ("the longest next_change of {:,} mixed windows", goals.QUESTION),
     "covering": ("the longest covering of {:,} mixed windows", goals.STEP),
     "desired": ("the longest desired of {:,} mixed windows, 10,000 repositories", goals.QUESTION),
-    "step": ("the longest step of it, {:,} mixed windows", goals.STEP),
+    "step": ("the longest step of desired, {:,} mixed windows", goals.STEP),
 }
 
 
