@@ -98,6 +98,11 @@ def listed(names: Iterable[str], last: str = "or") -> str:
     return f"{', '.join(most)} {last} {end}" if most else end
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """Return how many there are, as `1 repository` or `2 repositories`."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def enumerated(names: Iterable[str]) -> str:
     """Return names with commas; of very many the first, and a count. Nothing for none."""
     found = iter(names)

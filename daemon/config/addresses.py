@@ -37,7 +37,7 @@ def url(text: str) -> str:
     """Parse the root URL of a service; a trailing slash is dropped."""
     if "@" in text:
         raise ValueError(
-            "a user in a URL is refused, since the file is no place for secrets: use username and"
+            "a user in a URL is refused, because the file is no place for secrets: use username and"
             " password_file"
         )
     if not _is_url(text):
@@ -119,7 +119,7 @@ def header_name(text: str) -> str:
     if not re.fullmatch(HEADER, text):
         raise ValueError(f"{shown(text)} is not {A_HEADER}")
     if text.lower() in _OWN_HEADERS:
-        raise ValueError(f"{text} is a header that is not free to choose")
+        raise ValueError(f"{text} is a header that you cannot set")
     return text
 
 
@@ -144,8 +144,8 @@ def file_name(text: str) -> str:
         raise ValueError("the name of a file may not be empty")
     if found := re.search(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)", text):
         raise ValueError(
-            f"{shown(text)} has a variable in it, and none is filled in: write the file's own name;"
-            f" of a password that is in a variable write password_env: {found[1]}"
+            f"{shown(text)} contains a variable, and variables are not expanded: write the file's"
+            f" own name; for a password in a variable write password_env: {found[1]}"
         )
     return text
 

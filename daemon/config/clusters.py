@@ -69,12 +69,14 @@ def cluster_settings(
 def _warn(place: Place, settings: ClusterSettings, faults: Faults) -> None:
     """Warn of what works but is unwise, or cannot be meant; said at every start."""
     if not settings.tls.verify:
-        message = "false: whoever is on the way can read and change everything"
+        message = "false: anyone on the network path can read and change everything"
         faults.warn(place.at("tls", "verify"), message)
     for key, roots in (("url", settings.urls), ("discover", settings.discover)):
         for index, root in enumerate(roots):
             if is_plain_http_to_elsewhere(root):
-                message = f"{root} is not encrypted: whoever is on the way can read the password"
+                message = (
+                    f"{root} is not encrypted: anyone on the network path can read the password"
+                )
                 faults.warn(place.at(key, index), message)
             if advice := port_advice(root, key):
                 faults.warn(place.at(key, index), advice)
@@ -88,7 +90,7 @@ def _check_urls(place: Place, section: ClusterSection, faults: Faults) -> None:
     for key, roots in (("url", section.url or ()), ("discover", section.discover or ())):
         for index, root in enumerate(roots):
             if root in roots[:index]:
-                faults.add(place.at(key, index), f"{root} stands in the list already")
+                faults.add(place.at(key, index), f"{root} is in the list already")
             if is_plain_http_to_elsewhere(root) and not section.allow_insecure_http:
                 faults.add(
                     place.at(key, index),

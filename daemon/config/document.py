@@ -132,6 +132,10 @@ _ADVICE = {
     "found character '`'": "quote a text that begins with `",
     "expected <block end>": "look at the indentation",
     "mapping values are not allowed": "quote a text that has a colon and a space in it",
+    "but got '?'": 'quote a glob that has ? in it: "tenant-?"',
+    "flow sequence, expected ',' or ']', but got '<": (
+        'a comma is missing, or quotes around a glob: "tenant-[ab]"'
+    ),
 }
 
 
@@ -143,13 +147,15 @@ class _Builder:
         self._event: Callable[[], Event] = self._loader.get_event
         self._faults: list[Fault] = []
         self._values = 0
+        self._is_torn = False
 
     def document(self) -> Document:
         """Parse everything; after a syntax error, or nested too deep, there is no tree."""
         try:
             root = self._root()
         except _UnreadableError as exc:
-            return Document(None, (*self._faults, *exc.faults))
+            # After a tag that took a bracket away nothing else can be right.
+            return Document(None, (*self._faults, *(() if self._is_torn else exc.faults)))
         return Document(root, tuple(self._faults))
 
     def _root(self) -> Node:
@@ -183,7 +189,13 @@ class _Builder:
             raise _UnreadableError(Fault(line, column, "", message)) from exc
 
     def _node(self, event: Event, path: TreePath) -> Node:
-        self._refuse_extras(event, path)
+        is_refused = self._refuse_extras(event, path)
+        node = self._value(event, path)
+        # A tag is all that there is of an unquoted pattern: that it is empty is no other fault.
+        is_all = isinstance(node, Scalar) and not node.source
+        return Unusable(node.line, node.column) if is_refused and is_all else node
+
+    def _value(self, event: Event, path: TreePath) -> Node:
         self._values += 1
         if self._values > VALUES_LIMIT:
             message = f"the file has more than {VALUES_LIMIT:,} values from here on: split it"
@@ -224,7 +236,7 @@ class _Builder:
             if key is None:
                 continue
             if known := entries.get(key.source):
-                message = f"the key stands already in line {known.key.line}: delete one of them"
+                message = f"the key is already in line {known.key.line}: delete one of them"
                 self._fault(key, (*path, key.source), message)
             else:
                 entries[key.source] = Entry(key, value)
@@ -263,21 +275,24 @@ class _Builder:
             return Unusable(*_position(event))
         return Scalar(*_position(event), text, text if event.style else _resolved(text))
 
-    def _refuse_extras(self, event: Event, path: TreePath) -> None:
+    def _refuse_extras(self, event: Event, path: TreePath) -> bool:
+        """Refuse an alias, an anchor and a tag; return whether there was one."""
         if isinstance(event, AliasEvent):
             name = _cut(event.anchor or "")
             message = f'an alias is not allowed: write the value out; quote a glob: "*{name}"'
             self._fault(event, path, message)
         if not isinstance(event, ScalarEvent | CollectionStartEvent):
-            return
+            return True
         if event.anchor is not None:
             message = f"an anchor (&{_cut(event.anchor)}) is not allowed: write values out"
             self._fault(event, path, message)
         if event.tag is not None:
             # PyYAML takes a bracket after it for part of the tag.
             tag = _cut(event.tag.replace("tag:yaml.org,2002:", "!!").rstrip("],}:"))
+            self._is_torn = self._is_torn or event.tag.endswith(("]", "}"))
             message = f'a tag ({tag}) is not allowed; quote a pattern that takes away: "{tag}"'
             self._fault(event, path, message)
+        return event.anchor is not None or event.tag is not None
 
     def _fault(self, where: Event | Node, path: TreePath, message: str) -> None:
         self._faults.append(_fault_at(where, path, message))

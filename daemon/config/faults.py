@@ -36,7 +36,7 @@ _WANTED = {
 _NO_VALUE = "there is no value: give one, or delete the key"
 
 _ADVICE = (
-    "a password is refused here, since the file is no place for secrets: write it into a file that"
+    "a password is refused, because the file is no place for secrets: write it into a file that"
     " only its owner can read and name that as password_file, or use password_env"
 )
 
@@ -273,7 +273,7 @@ def _unknown_key(key: str, section: type[Section]) -> str:
     guess = nearest(key, (*known, "password"))
     if "password_file" in known and guess == nearest("password", ["password"]):
         return _ADVICE
-    return f"{shown(key)} is not a key that is known here{nearest_or_all(key, known)}"
+    return f"{shown(key)} is not a known key here{nearest_or_all(key, known)}"
 
 
 def _refusal(error: ErrorDetails, node: Node, path: TreePath, root: Place) -> str:

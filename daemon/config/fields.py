@@ -150,7 +150,7 @@ class NoSecret:
     def _checked(self, value: object) -> object:
         if isinstance(value, str):
             raise ValueError(  # noqa: TRY004  # as pydantic wants it
-                f"a {self.secret} is refused here, since the file is no place for secrets: write it"
+                f"a {self.secret} is refused, because the file is no place for secrets: write it"
                 f" into a file that only its owner can read, and say {self.instead}"
             )
         return value

@@ -92,14 +92,14 @@ class Targets:
             return URGENT
         for index, glob in enumerate(globs):
             if not any(_matching(NOTABLE, glob)):
-                message = f"{shown(glob)} is no event{nearest_or_all(glob, NOTABLE)}"
+                message = f"{shown(glob)} is not an event{nearest_or_all(glob, NOTABLE)}"
                 self._faults.add(place.at(index), message)
         return frozenset(event for glob in globs for event in _matching(NOTABLE, glob))
 
     def _check_windows(self, place: Place, globs: Iterable[str], known: Collection[str]) -> None:
         for index, glob in enumerate(globs):
             if not any(_matching(known, glob)):
-                message = f"{shown(glob)} is no window of this file{nearest_or_all(glob, known)}"
+                message = f"{shown(glob)} is not a window of this file{nearest_or_all(glob, known)}"
                 self._faults.add(place.at(index), message)
 
     def _check_template(self, place: Place, text: str, kind: Kind) -> None:
@@ -134,8 +134,8 @@ class Targets:
         if is_plain_http_to_elsewhere(url):
             self._faults.warn(
                 source,
-                f"the URL of {target.name} begins with http://: whoever is on the way can read it"
-                " and what is sent",
+                f"the URL of {target.name} begins with http://: anyone on the network path can read"
+                " it and what is sent",
             )
 
 

@@ -155,5 +155,5 @@ class RuleKeys(Section):
         {"rule": "FREQ=WEEKLY;INTERVAL=2", "from": "2026-01-25T02:00", "duration": "6h"},
     )
     once: OnceSection | None = optional(
-        "By a time of its own.", {"start": "2026-12-24T18:00", "end": "2026-12-27T06:00"}
+        "Once, at a given time.", {"start": "2026-12-24T18:00", "end": "2026-12-27T06:00"}
     )

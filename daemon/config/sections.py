@@ -25,7 +25,7 @@ class TlsSection(Section):
     """Trust and identity of TLS connections. Files: absolute, a credential, or beside this file."""
 
     ca_file: fields.FileName | None = optional(
-        "Authorities in PEM, in place of the system's.", "prod-ca.pem"
+        "Authorities to trust in PEM, instead of the system's.", "prod-ca.pem"
     )
     client_cert: fields.FileName | None = optional(
         "Certificate in PEM to show; needs client_key.", "prod.pem"
@@ -42,9 +42,9 @@ class TimeoutSection(Section):
     """Limits of one HTTP call."""
 
     connect: fields.Limit | None = optional("For the connection (default 5s).", "5s")
-    read: fields.Limit | None = optional("For each silence of the server (default 30s).", "30s")
+    read: fields.Limit | None = optional("Longest silence of the server (default 30s).", "30s")
     total: fields.Limit | None = optional(
-        "For the whole call, whatever drips in (default 60s).", "60s"
+        "For the whole call, however slowly bytes arrive (default 60s).", "60s"
     )
 
 
@@ -66,11 +66,11 @@ class ClusterSection(Section):
     exactly_one = ("url", "discover")
 
     url: Urls | None = optional(
-        "Backup Service, https://host:18097; of a list, each in turn.",
+        "Backup Service, https://host:18097, or a list, tried in order.",
         "https://backup1.example.com:18097",
     )
     discover: Urls | None = optional(
-        "Cluster manager, https://host:18091: asked who serves backups.",
+        "Cluster manager, https://host:18091: asked which nodes serve backups.",
         "https://node1.example.com:18091",
     )
     username: fields.Username | None = optional("A user with the role backup_admin.", "cbmaintd")
@@ -169,7 +169,7 @@ class HeaderSection(Section):
     exactly_one = ("file", "env")
 
     file: fields.FileName | None = optional(
-        "File with the whole value, as Bearer TOKEN; others must not read it.", "pager.token"
+        "File with the whole value, such as Bearer TOKEN; others must not read it.", "pager.token"
     )
     env: fields.Variable | None = optional("Environment variable with the value.", "PAGER_TOKEN")
 
@@ -215,7 +215,7 @@ class NotifySection(_WithKinds):
         "JSON body of a webhook, with $summary, $event and more.", '{"text": "$summary"}'
     )
     headers: dict[fields.HeaderName, SecretHeader] | None = optional(
-        "Headers that go along, as Authorization.", {"Authorization": {"file": "pager.token"}}
+        "Headers to send, such as Authorization.", {"Authorization": {"file": "pager.token"}}
     )
     matchers: Annotated[tuple[fields.AnyText, ...], OneOrMore("matcher")] | None = optional(
         "Which alerts an Alertmanager silences: all of them must hold.", ['job="couchbase"']
@@ -244,10 +244,10 @@ class FileSection(Section):
         "HOST:PORT of metrics and health (default: off).", "127.0.0.1:9797"
     )
     resync: fields.Resync | None = optional(
-        "How often all is looked at, 1s to 10m (default 30s).", "30s"
+        "How often everything is checked, 1s to 10m (default 30s).", "30s"
     )
     merge_gap: fields.Lead | None = optional(
-        "Holes shorter than this are not resumed (default 0s).", "10m"
+        "Gaps shorter than this are not resumed (default 0s).", "10m"
     )
     max_pause: fields.Length | None = optional(
         "A longer hold is reported as an error (default 36h).", "36h"
@@ -256,8 +256,8 @@ class FileSection(Section):
         "How far history goes back, 1d to 3660d (default 400d).", "400d"
     )
     lease: fields.LeaseTime | None = optional(
-        "Daemons on one database: when a silent one's clusters go to the others (default: three"
-        " times the longest timeout.total).",
+        "Daemons on one database: how long one may be silent before the others take its clusters"
+        " (default: three times the longest timeout.total).",
         "3m",
     )
     clusters: dict[fields.Name, ClusterSection] | None = optional(

@@ -52,7 +52,7 @@ class Settings:
 
     `attached` has the texts of the calendar files that it names, which are in `folder`; `digest` is
     the SHA-256 of all of it, by which daemons on one ledger agree. `places` are the lines and
-    columns of windows, by name.
+    columns of windows and clusters, by their paths.
     """
 
     path: str
@@ -170,7 +170,11 @@ class _Reading:
             windows=windows,
             notify=notified,
             attached=attached,
-            places={name: _where(place) for name, place in names.items()},
+            places={
+                f"{part}.{name}": _where(place)
+                for part in ("windows", "clusters")
+                for name, place in self._root.under(part).items()
+            },
             warnings=self._faults.warnings,
         )
 

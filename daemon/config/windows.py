@@ -134,7 +134,7 @@ def _labelled(
     pairs = [tuple(part.strip().split("=")) for part in key.split(",")]
     wanted = {pair[0]: pair[-1] for pair in pairs}
     if len(wanted) < len(pairs) or not all(map(_is_label, pairs)):
-        message = f"{shown(key)} is no choice of labels: write env=prod or env=prod,region=eu"
+        message = f"{shown(key)} does not select by labels: write env=prod or env=prod,region=eu"
         faults.add_at_key(place, message)
         return []
     found = [name for name, labels in clusters.items() if wanted.items() <= (labels or {}).items()]
@@ -177,6 +177,6 @@ def _date_range(word: str, exclusions: Mapping[str, DateSet | None]) -> DateRang
     if notation.looks_like_date(word):
         return notation.date_range(word)
     raise ValueError(
-        f"{shown(word)} is no date such as 2026-11-12 and no exclusion of this file"
+        f"{shown(word)} is neither a date such as 2026-11-12 nor an exclusion of this file"
         f"{nearest_or_all(word, exclusions)}"
     )

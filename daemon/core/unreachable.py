@@ -1,4 +1,4 @@
-"""A cluster that does not answer as it should, and its text in the ledger."""
+"""A cluster that is not responding correctly, and its text in the ledger."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from daemon.wording import json_text
 
 @dataclass(frozen=True, slots=True)
 class Unreachable:
-    """A cluster that does not answer as it should: since when (UTC), and why."""
+    """A cluster that is not responding correctly: since when (UTC), and why."""
 
     cluster: str
     error: str

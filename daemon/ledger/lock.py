@@ -60,7 +60,7 @@ class LedgerLock:
         try:
             descriptor = _take(ledger)
         except AlreadyRunningError as exc:
-            raise LedgerError(f"{exc}; the file of our lock was deleted: stop one of both") from exc
+            raise LedgerError(f"{exc}; our lock file was deleted: stop one of the two") from exc
         os.close(self._descriptor)
         self._descriptor = descriptor
 

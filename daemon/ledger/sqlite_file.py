@@ -60,7 +60,7 @@ def file_of(url: str) -> Path | None:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
         # Unquoted: it may contain a password.
-        raise LedgerError("this is no ledger's URL; write sqlite:////absolute/path.db") from None
+        raise LedgerError("this is not a ledger's URL; write sqlite:////absolute/path.db") from None
     if parsed.get_backend_name() != "sqlite":
         raise LedgerError(
             f"{parsed.set(query={}).render_as_string()}: no ledger of this kind is known; write"
@@ -240,7 +240,9 @@ def mark_as_ours(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-_FOREIGN = "{}: this is no ledger of cbmaintd, and is left alone; name another file with --ledger"
+_FOREIGN = (
+    "{}: this is not a ledger of cbmaintd, and is left alone; name another file with --ledger"
+)
 
 
 def set_aside(file: Path) -> Path | None:

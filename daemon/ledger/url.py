@@ -27,7 +27,7 @@ def ledger(text: str) -> str:
     found = database(text)
     if found and (found.password is not None or "password" in found.query):
         raise ValueError(
-            "a password in the ledger's URL is refused, since the file is no place for secrets:"
+            "a password in the ledger's URL is refused, because the file is no place for secrets:"
             " keep it in ~/.pgpass or a file that passfile=FILE in the URL or $PGPASSFILE names, or"
             " give it as $PGPASSWORD"
         )

@@ -55,7 +55,7 @@ class Event(str):
 DAEMON_STARTED: Final = Event(
     "daemon.started",
     Level.INFO,
-    words="cbmaintd {version} started: {clusters} clusters, {windows} windows",
+    words="cbmaintd {version} started: {size}",
 )
 DAEMON_STOPPING: Final = Event(
     "daemon.stopping",
@@ -65,14 +65,14 @@ DAEMON_STOPPING: Final = Event(
 DAEMON_STOPPED: Final = Event(
     "daemon.stopped",
     Level.INFO,
-    words="cbmaintd has stopped; {holds} repositories stay paused until it starts",
+    words="cbmaintd has stopped; {kept}",
 )
 
 CONFIG_APPLIED: Final = Event("config.applied", Level.INFO, words="{path} is in force")
 CONFIG_REJECTED: Final = Event(
     "config.rejected",
     Level.ERROR,
-    words="{path} was rejected; what was in force before still is: {faults}",
+    words="{path} was rejected; the previous configuration stays in force: {faults}",
     is_urgent=True,
 )
 CONFIG_WARNED: Final = Event("config.warned", Level.WARNING, words="{path}: {warning}")
@@ -121,7 +121,7 @@ REPOSITORY_BUSY: Final = Event(
 CLUSTER_UNREACHABLE: Final = Event(
     "cluster.unreachable",
     Level.ERROR,
-    words="cluster {cluster} does not answer as it should ({error})",
+    words="cluster {cluster} is not responding correctly ({error})",
     is_urgent=True,
 )
 CLUSTER_RECOVERED: Final = Event(
@@ -133,7 +133,8 @@ CLUSTER_RECOVERED: Final = Event(
 CLUSTER_UNKNOWN: Final = Event(
     "cluster.unknown",
     Level.ERROR,
-    words="cluster {cluster} is in no file any more, and {holds} holds remain",
+    words="cluster {cluster} is in no configuration any more, but {holds} repositories are still"
+    " held there",
     is_urgent=True,
 )
 
@@ -143,15 +144,15 @@ CLOCK_STEPPED: Final = Event(
 CERTIFICATE_ENDS: Final = Event(
     "certificate.ends",
     Level.WARNING,
-    words="a certificate of cluster {cluster} ends at {ends}: in {days} days",
+    words="a certificate of cluster {cluster} expires at {ends}: in {days} days",
     is_urgent=True,
 )
 
 LEDGER_FAILED: Final = Event(
-    "ledger.failed", Level.ERROR, words="the ledger fails: {error}", is_urgent=True
+    "ledger.failed", Level.ERROR, words="the ledger cannot be written: {error}", is_urgent=True
 )
 LEDGER_RECOVERED: Final = Event(
-    "ledger.recovered", Level.INFO, words="the ledger takes records again", is_urgent=True
+    "ledger.recovered", Level.INFO, words="the ledger can be written again", is_urgent=True
 )
 LEDGER_REPLACED: Final = Event(
     "ledger.replaced",

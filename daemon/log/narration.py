@@ -37,6 +37,7 @@ LONGEST: Final = 2_000
 """Characters of one line."""
 
 _INDENT: Final = " " * 10
+_LONG_DELAY_MS: Final = 100_000
 _WEEK: Final = timedelta(days=6)
 _BAD: Final = frozenset({"warning", "error", "critical"})
 _HEAD: Final = ("timestamp", "level", "event", "traceback")
@@ -53,12 +54,12 @@ _COLOURS: Final[Mapping[str, str]] = {
 
 _SAID: Final[Mapping[str, str]] = {
     events.CONFIG_WARNED: "{path}{at_line}: {warning}",
-    events.CONFIG_REJECTED: "{path} was rejected; what was in force before still is",
+    events.CONFIG_REJECTED: "{path} was rejected; the previous configuration stays in force",
     events.WINDOW_CHANGED: "{by} decided: {change} {window}{when}{because}",
     events.REPOSITORY_PAUSED: "{where} is paused ({windows}){after}",
     events.REPOSITORY_RESUMED: "{where} is active again ({windows}){after}{missed_runs}",
     events.REPOSITORY_LEFT: "{where} is left alone: {why}",
-    events.CLUSTER_UNREACHABLE: "cluster {cluster} does not answer as it should ({error}){because}",
+    events.CLUSTER_UNREACHABLE: "cluster {cluster} is not responding correctly ({error}){because}",
     events.HTTP_ATTEMPTED: "{request}: {status_or_error}{took}{because}{next}{url}",
     events.NOTIFICATION_SENT: "told {target} of {events}",
     events.NOTIFICATION_FAILED: "{target} could not be told of {events} ({error}){because}{next}",
@@ -81,7 +82,7 @@ _SAID_OF_MANY: Final[Mapping[str, str]] = {
 }
 _SAID_OF_CLUSTERS: Final[Mapping[str, str]] = {
     **_SAID_OF_MANY,
-    events.CLUSTER_UNREACHABLE: "{cluster} do not answer as they should ({error}): {names}",
+    events.CLUSTER_UNREACHABLE: "{cluster} are not responding correctly ({error}): {names}",
     events.CLUSTER_RECOVERED: "{cluster} answer again: {names}",
 }
 _ALIKE_BY: Final = ("cluster", "windows", "action", "error", "reason", "outcome", "status")
@@ -93,7 +94,7 @@ _WHY: Final = {
     "resumed_elsewhere": "resumed by somebody else",
     "yielded": "resumed by a person, who wins for this opening",
     "never_paused": "never paused after all",
-    "gone": "not there any more",
+    "gone": "no longer there",
     "dry_run": "this is a dry run",
     "clock_differs": "this host's clock differs from the database's",
     "ledger_lost": "found paused after the ledger was lost; please look",
@@ -239,7 +240,12 @@ def _after(entry: Entry) -> str:
 
 
 def _seconds(milliseconds: int) -> str:
-    return f"{milliseconds / 1000:,.1f} s"
+    """Return a delay: in tenths of a second while that matters, else in its two largest units."""
+    if milliseconds < _LONG_DELAY_MS:
+        return f"{milliseconds / 1000:.1f} s"
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if hours else f"{minutes} min {seconds} s"
 
 
 def _folded(

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Final
 
 from daemon.core.summary import outcome
-from daemon.wording import enumerated, printable
+from daemon.wording import counted, enumerated, printable
 
 Times = Callable[[datetime], str]
 """Returns an aware instant as people read it."""
@@ -33,6 +33,8 @@ class Filled(dict[str, str]):
         self["where"] = plain(f"{keys.get('cluster')}/{keys.get('repository')}", times)
         self["again"] = f"tried again at {plain(due, times)}" if due else _for_good(keys)
         self["counted"] = _counted(keys, times)
+        self["size"] = _size(keys)
+        self["kept"] = _kept(keys)
         self["outcome"] = printable(outcome(keys)) if "wanted" in keys else "?"
         self["rest"] = enumerated(
             f"{plain(key, times)} {plain(value, times)}"
@@ -45,10 +47,30 @@ class Filled(dict[str, str]):
         return "?"
 
 
+def _repositories(count: object) -> str:
+    return counted(count if isinstance(count, int) else 0, "repository", "repositories")
+
+
+def _size(keys: Mapping[str, object]) -> str:
+    """Return how much there is to look after."""
+    clusters, windows = keys.get("clusters"), keys.get("windows")
+    if not (isinstance(clusters, int) and isinstance(windows, int)):
+        return "?"
+    return f"{counted(clusters, 'cluster', 'clusters')}, {counted(windows, 'window', 'windows')}"
+
+
+def _kept(keys: Mapping[str, object]) -> str:
+    """Return what stays paused when the daemon ends."""
+    holds = keys.get("holds")
+    if not holds:
+        return "it holds no repository"
+    return f"{_repositories(holds)} {'stays' if holds == 1 else 'stay'} paused until it starts"
+
+
 def _counted(keys: Mapping[str, object], times: Times) -> str:
     """Return how many repositories an opening is for, as far as that is known."""
     count, silent = keys.get("repositories"), keys.get("unanswered")
-    parts = ["its repositories are not known" if count is None else f"{count} repositories"]
+    parts = ["its repositories are not known" if count is None else _repositories(count)]
     if isinstance(silent, list | tuple) and silent:
         parts.append(f"no answer from {enumerated(plain(each, times) for each in silent)}")
     return "; ".join(parts)

@@ -209,7 +209,7 @@ class _Request:
             with contextlib.suppress(httptools.HttpParserUpgrade):
                 parser.feed_data(head)
         except httptools.HttpParserError as exc:
-            raise ValueError("no sound HTTP") from exc
+            raise ValueError("not valid HTTP") from exc
         request.method = parser.get_method().decode("ascii")
         request.target = b"".join(request._seen).decode("latin-1")
         return request

@@ -76,13 +76,13 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._attempts = Counter(
             "cbmaintd_http_attempts",
-            "HTTP requests started, by what became of them.",
+            "HTTP requests started, by outcome.",
             ("cluster", "action", "outcome", "error"),
             registry=self._registry,
         )
         self._durations = Histogram(
             "cbmaintd_http_attempt_duration_seconds",
-            "How long HTTP requests took, whatever became of them.",
+            "How long HTTP requests took, whatever their outcome.",
             ("action",),
             buckets=_BUCKETS,
             registry=self._registry,
@@ -95,7 +95,7 @@ class Metrics:
         )
         self._notifications = Counter(
             "cbmaintd_notifications",
-            "What people were to be told, by what became of it: sent, failed or dropped.",
+            "Notices for people, by outcome: sent, failed or dropped.",
             ("target", "outcome"),
             registry=self._registry,
         )
@@ -173,7 +173,7 @@ class _StateCollector(Collector):
         )
         yield GaugeMetricFamily(
             "cbmaintd_config_differs",
-            "Whether the daemons on the same ledger go by another file than this one's.",
+            "Whether the daemons on the same ledger follow another file than this one's.",
             float(state.config_differs),
         )
         yield GaugeMetricFamily(
@@ -188,17 +188,20 @@ def _of_clusters(clusters: Iterable[ClusterState]) -> Iterator[GaugeMetricFamily
     overdue = _gauge(
         "overdue_resume_seconds", "How late the most overdue resume is; 0 if none is late."
     )
-    contact = _gauge("cluster_last_contact_timestamp_seconds", "When the cluster last gave a list.")
+    contact = _gauge(
+        "cluster_last_contact_timestamp_seconds", "When the cluster last returned a list."
+    )
     ends = _gauge(
-        "cluster_certificate_expiry_timestamp_seconds", "When a node's certificate ends first."
+        "cluster_certificate_expiry_timestamp_seconds",
+        "When the first certificate of its nodes expires.",
     )
     wanted = _gauge("repositories_wanted", "Repositories that open windows want paused.")
     pending = _gauge(
         "repositories_pending",
         "Repositories that open windows want paused, and that were not seen so; at least 1 where a"
-        " cluster gave no list since its window opened.",
+        " cluster has returned no list since its window opened.",
     )
-    is_up = _gauge("cluster_up", "Whether the cluster answers as it should.")
+    is_up = _gauge("cluster_up", "Whether the cluster is responding correctly.")
     owed = _gauge("backups_owed", "Backups that are still to be started after resumes.")
     for cluster in clusters:
         wanted.add_metric((cluster.name,), cluster.wanted)
@@ -237,7 +240,7 @@ def _of_openings(clusters: Iterable[ClusterState]) -> Iterator[GaugeMetricFamily
     )
     pending = _gauge(
         "window_repositories_pending",
-        "Those of them that were not seen paused; at least 1 of a cluster that gave no list.",
+        "Those of them that were not seen paused; at least 1 of a cluster that returned no list.",
         "window",
     )
     for window, (all_wanted, all_pending) in found.items():

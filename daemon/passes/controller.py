@@ -167,6 +167,7 @@ class Controller:
         is_transient = self._looks.fail(exc, now)
         distance = self._pacing.failed(CLUSTER, now.uptime, rules.resync, is_transient=is_transient)
         self._journal.unreachable(exc.error, exc.message, now.wall)
+        self._looks.note_ends(rules.timeline, now.wall)
         for record in self._holdings.holds():
             if record.phase is not Phase.PAUSED or (record.until and record.until <= now.wall):
                 due = now.wall + distance

@@ -209,7 +209,7 @@ class Journal:
             self._log.error(events.LEDGER_FAILED, **keys)
 
     def ledger_took(self, refused: Mapping[str, str]) -> None:
-        """Log that the ledger takes records again, if it did not, and which it *refused*, once."""
+        """Log that the ledger can be written again, if it did not, and which it *refused*, once."""
         if self._logged.pop(("", "ledger"), None):
             self._log.info(events.LEDGER_RECOVERED, cluster=self._cluster, repository=None)
         for id_ in sorted(refused.keys() - self._refused):

@@ -9,7 +9,7 @@ from datetime import datetime
 from daemon.core.attempt import CallError
 from daemon.core.decide import UNLISTED_LOOKS, Resume, decide_unlisted
 from daemon.core.moment import Moment
-from daemon.core.record import Record
+from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, is_null
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided
@@ -52,6 +52,23 @@ class Looks:
             self._failed.append(now.wall)
         is_awaited = bool(self._failed and self._holdings.holds())
         return exc.retryable or (is_awaited and exc.error in _MAY_BE_MENDED_SOON)
+
+    def note_ends(self, timeline: Timeline, now: datetime) -> None:
+        """Note when what is held ends, although no look shows it.
+
+        An edit or a person may have moved the end of an opening. Without this, what is late would
+        not count as late until the end that was planned when the cluster last answered.
+        """
+        holds = [hold for hold in self._holdings.holds() if hold.phase is Phase.PAUSED]
+        desired = timeline.desired(self._cluster, (hold.key.id for hold in holds), now)
+        for record in holds:
+            wanted = desired.get(record.key.id)
+            if wanted is None:
+                noted = replace(record, until=min(record.until or now, now))
+            else:
+                noted = replace(record, until=wanted.until, last_error=None, next_attempt=None)
+            if noted != record:
+                self._holdings.note(noted)
 
     def decide(self, timeline: Timeline, now: Moment, here: str) -> list[Decided]:
         """Return what is to be resumed at *here* although no look shows it."""

@@ -189,7 +189,7 @@ class Health:
         Any thread may ask: such a loop could not answer.
         """
         if self.clock().uptime - self.guard.ticked > STALE:
-            return ["the main loop stands still"]
+            return ["the main loop has stopped"]
         return []
 
     def status_line(self) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from daemon.config.settings import Settings
@@ -15,6 +17,25 @@ from daemon.windows.overrides import Override
 from daemon.windows.timeline import Timeline
 
 EVERY = timedelta(minutes=10)
+
+MANY = 100_000
+"""So many new containers are kept out of later searches for garbage."""
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Search for no garbage meanwhile, nor later in what was made if that is a lot.
+
+    Openings by the hundred thousand are kept, and in no cycle; a search through them would take
+    half a second, on whatever thread, and hold up the event loop.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        if gc.get_count()[0] > MANY:
+            gc.freeze()
+        gc.enable()
 
 
 def rules_at(
@@ -30,8 +51,9 @@ def rules_at(
     windows = overrides.in_force(settings.windows.values(), relevant, settings.timezone)
     timeline = Timeline(windows, settings.merge_gap)
     # Computed here, once: no pass should have to wait for it at a boundary.
-    timeline.next_change(now)
-    timeline.look_ahead(now)
+    with uncollected():
+        timeline.look_ahead(now)
+        timeline.next_change(now)
     return Rules(
         timeline,
         settings.resync,
@@ -40,6 +62,11 @@ def rules_at(
         has_lost_ledger=parts.has_lost_ledger,
         may_pause=may_pause,
     )
+
+
+def _look_ahead(timeline: Timeline, now: datetime) -> None:
+    with uncollected():
+        timeline.look_ahead(now)
 
 
 class LookAhead:
@@ -58,5 +85,5 @@ class LookAhead:
     async def look(self, timeline: Timeline, now: Moment) -> None:
         """Have *timeline* compute what it will be asked for in the hours after *now*."""
         self._due, self._edge = now.uptime + EVERY, None
-        await self._planning.run(lambda: timeline.look_ahead(now.wall))
+        await self._planning.run(lambda: _look_ahead(timeline, now.wall))
         self._edge = timeline.next_change(now.wall)

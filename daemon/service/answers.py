@@ -51,7 +51,7 @@ ADVICE = {
     CallError.REFUSED: "Is the service running, and is the port right?",
     CallError.DNS: "Check the host in url or discover.",
     CallError.TLS: "Check ca_file, client_cert and client_key under tls, and the host's name.",
-    CallError.REDIRECT: "Give the url that answers itself.",
+    CallError.REDIRECT: "Use the URL that answers directly.",
     CallError.UNAUTHORIZED: "Check username and password_file or password_env.",
     CallError.FORBIDDEN: "The user needs the role Backup Full Admin (backup_admin).",
     CallError.UNEXPECTED: "Is this the root of a Backup Service?",
@@ -251,13 +251,13 @@ def _task_periods(tasks: object) -> Iterator[tuple[str, timedelta]]:
 
 def _repository(item: object, place: int) -> ObservedRepository:
     if not isinstance(item, dict):
-        return ObservedRepository("", None, problem=f"row {place} of the list is no repository")
+        return ObservedRepository("", None, problem=f"row {place} of the list is not a repository")
     id_ = item.get("id")
     if not isinstance(id_, str):
         return _unclear("", item, f"row {place} of the list has no id")
     if not is_id(id_):
         # Without the quotes: as it may be shown, and never like an id that is one.
-        return _unclear(_short(id_)[1:-1], item, "that is no id of a repository")
+        return _unclear(_short(id_)[1:-1], item, "that is not a repository id")
     if problem := _problem(item):
         return _unclear(id_, item, problem)
     return ObservedRepository(
@@ -288,7 +288,7 @@ def _problem(item: dict[str, object]) -> str:
         if value is None:
             continue
         if not isinstance(value, kind):
-            return f"its {key} is not what it should be"
+            return f"its {key} has the wrong type"
         if isinstance(value, str) and not _is_plain(value):
             return f"its {key} is not a plain text of at most {_LONGEST_TEXT} bytes"
         if isinstance(value, dict) and len(value) > _MOST_TASKS:

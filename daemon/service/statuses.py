@@ -116,5 +116,5 @@ def _host_of(location: str) -> str:
         parts = urlsplit(location)
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
-        return "a place that is no URL"
+        return "a place that is not a URL"
     return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else "another path"

@@ -79,7 +79,7 @@ class Parser:
             if not self.is_complete:
                 raise WireError(
                     CallError.PROTOCOL,
-                    f"the answer is not sound HTTP ({type(exc).__name__})",
+                    f"the answer is not valid HTTP ({type(exc).__name__})",
                     status=None if self._in_head else self.status,
                 ) from None
             self.is_reusable = False
@@ -101,7 +101,7 @@ class Parser:
         if self._in_head:
             raise WireError(CallError.PROTOCOL, "the answer ends within its head")
         if self.status == _OK and self.headers.keys() & {"content-length", "transfer-encoding"}:
-            raise WireError(CallError.PROTOCOL, "the answer ends before it is whole", status=_OK)
+            raise WireError(CallError.PROTOCOL, "the answer is incomplete", status=_OK)
         self.is_complete, self.is_reusable = True, False
 
     def let_go(self) -> None:

@@ -46,7 +46,7 @@ def _classified(exc: BaseException) -> tuple[CallError, str]:
     for kind, error, message in _KINDS:
         if isinstance(exc, kind):
             return error, message or _said(exc) or type(exc).__name__
-    return CallError.PROTOCOL, f"the answer is not sound HTTP ({type(exc).__name__})"
+    return CallError.PROTOCOL, f"the answer is not valid HTTP ({type(exc).__name__})"
 
 
 def _said(exc: BaseException) -> str:
@@ -63,7 +63,7 @@ _KINDS: Final[tuple[tuple[_Kind, CallError, str], ...]] = (
     (socket.gaierror, CallError.DNS, "the host's name cannot be resolved"),
     (ssl.SSLEOFError, CallError.RESET, "the server closed the connection inside TLS"),
     (ssl.SSLError, CallError.TLS, ""),
-    (TimeoutError, CallError.TIMEOUT, "the server kept silent for too long"),
+    (TimeoutError, CallError.TIMEOUT, "the server was silent for too long"),
     (
         (ConnectionResetError, ConnectionAbortedError, BrokenPipeError),
         CallError.RESET,

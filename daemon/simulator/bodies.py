@@ -13,7 +13,8 @@ from typing import Any
 from daemon.simulator import go_json
 from daemon.simulator.go_json import GoJSONError, Number
 
-_LARGEST = 2**63
+_RANGES = {"int": range(-(2**63), 2**63), "uint64": range(2**64)}
+_ZEROS = {"int": 0, "uint64": 0, "string": "", "bool": False}
 _MOST_DIGITS = 20
 
 
@@ -158,13 +159,12 @@ def _value(value: object, kind: Kind, place: str, faults: list[str]) -> Any:
         case Struct(), _:
             return _struct(value, kind, place, faults)
         case List(of), list():
-            zero = {} if isinstance(of, Struct) else ""
-            return [zero if item is None else _value(item, of, place, faults) for item in value]
+            return [_item(item, of, place, faults) for item in value]
         case Map(of), dict():
-            return {str(key): _value(item, of, place, faults) for key, item in value.items()}
+            return {str(key): _item(item, of, place, faults) for key, item in value.items()}
         case ("bool", bool()) | ("string", str()) if not isinstance(value, Number):
             return value
-        case (("int" | "uint64"), Number()) if _fits(value, 0 if kind == "uint64" else -_LARGEST):
+        case (("int" | "uint64"), Number()) if _fits(value, _RANGES[kind]):
             return int(value)
         case _:
             pass
@@ -172,10 +172,17 @@ def _value(value: object, kind: Kind, place: str, faults: list[str]) -> Any:
     return None
 
 
-def _fits(number: Number, least: int) -> bool:
+def _item(value: object, of: Kind, place: str, faults: list[str]) -> Any:
+    """Return an item of a list or a mapping, of which `null` is the zero."""
+    if value is None:
+        return _ZEROS[of] if isinstance(of, str) else {}
+    return _value(value, of, place, faults)
+
+
+def _fits(number: Number, range_: range) -> bool:
     # The digits are counted first: Python refuses to read thousands of them.
     is_whole = number.lstrip("-").isdecimal() and len(number) <= _MOST_DIGITS
-    return is_whole and least <= int(number) < _LARGEST
+    return is_whole and int(number) in range_
 
 
 def _complain(value: object, kind: Kind, place: str, faults: list[str]) -> None:

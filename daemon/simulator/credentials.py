@@ -6,7 +6,6 @@ Source: `couchbase/cbauth`, `AuthWebCreds`: a client's certificate comes before 
 from __future__ import annotations
 
 import base64
-import binascii
 import socket
 import ssl
 
@@ -39,7 +38,7 @@ def _basic(header: str) -> tuple[str, str]:
     if kind.lower() != "basic":
         return "", ""
     try:
-        user, _, password = base64.b64decode(text).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+        user, _, password = base64.b64decode(text, validate=True).decode().partition(":")
+    except ValueError:
         return "", ""
     return user, password

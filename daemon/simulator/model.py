@@ -245,9 +245,9 @@ class Model:
         self.save()
         return name
 
-    def stop_task(self, id_: str, name: str) -> None:
-        """End a running task of an active repository, which has then failed."""
-        found = self.find_active(id_)
+    def stop_task(self, state: str, id_: str, name: str) -> None:
+        """End a running task of a repository, which has then failed."""
+        found = self.find(state, id_)
         for run in found.runs:
             if run["task_name"] == name and run["status"] == "running":
                 tasks.fail(run, self.now(), "task was cancelled")

@@ -74,9 +74,10 @@ ROUTES = (
         settings.other_cluster,
     ),
     _route("GET", "/leader", settings.leader, "/internal/v1"),
+    _route("POST", "/orphanDetection", settings.find_orphans, "/internal/v1"),
     _route(
         "DELETE",
-        f"{_ACTIVE}/task/(?:one-off|scheduled)/([^/]+)",
+        f"{_REPOSITORY}/(active|archived|imported)/([^/]+)/task/(?:one-off|scheduled)/([^/]+)",
         settings.stop_task,
         "/internal/v1",
     ),

@@ -56,18 +56,19 @@ class Simulator:
         tls: tuple[Path, Path] | None = None,
         client_tls: tuple[Path, ssl.VerifyMode] | None = None,
         odd: OddServer | None = None,
+        external: Json | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Prepare; *users* maps names to password and role, *tls* is certificate and key.
 
         *client_tls* is the CA of the clients' certificates, and whether each must have one; *odd*
-        is what it does otherwise than a healthy service.
+        is what it does otherwise than a healthy service; *external* its alternate address.
         """
         self.users = dict(users or {"Administrator": ("password", "admin")})
         self._model = Model(now, effect_delay, state_file=state_file)
         self._model.seed(repositories)
         self._latency = latency
-        self._tls, self._client_tls = tls, client_tls
+        self._tls, self._client_tls, self.external = tls, client_tls, external
         self._turn = threading.RLock()
         self._faults = Faults()
         self._seen: deque[Seen] = deque(maxlen=_REMEMBERED)

@@ -18,8 +18,8 @@ from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Patterns
+from tests.bench import goals
 from tests.bench.clusters import Clusters, clusters
-from tests.bench.goals import ONE_ON_POSTGRESQL
 from tests.bench.measures import Row, interleaved, ratio_of
 from tests.bench.site import FAR, Running, Site, in_seconds, wait_until
 from tests.host.postgres import ROLE, Postgres, server, unavailable
@@ -190,7 +190,7 @@ class Crew:
             f"{median(ours):.1f} s, {median(self.failures[1]):g} failures",
             f"on a file: {median(file):.1f} s, {median(self.failures[ALONE]):g} failures",
             ratio_of(ours, file),
-            ONE_ON_POSTGRESQL.most,
+            goals.ONE_ON_POSTGRESQL.most,
             {"ours": ours, "theirs": file},
         )
 

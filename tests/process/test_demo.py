@@ -99,7 +99,7 @@ def test_a_daemon_that_dies_ends_the_demo(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 1
-    assert err.startswith("cbmaintd: the demo did not come out as it should")
+    assert err.startswith("cbmaintd: the demo failed")
     assert '"event": "daemon.started"' in err or '"event":"daemon.started"' in err
     assert not list(tmp_path.iterdir())
 

@@ -126,7 +126,7 @@ def test_what_stands_still_is_told_to_who_restarts() -> None:
     monitor.listen(("127.0.0.1", port))
 
     moving = [ask(port, path)[0] for path in ("/healthz", "/livez")]
-    stalls.append("the main loop stands still")
+    stalls.append("the main loop has stopped")
     standing = ask(port, "/livez")
     monitor.close()
 

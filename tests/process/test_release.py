@@ -230,6 +230,8 @@ def test_a_full_disk_stops_no_release(stage: Stage) -> None:
     assert prod.state("orders") == "active"
     assert "prod/orders resumed" in " ".join(ended.stdout.split())
     assert ended.returncode == 1
-    assert ended.stderr.startswith("cbmaintd: all is resumed, but the ledger does not know: ")
+    assert ended.stderr.startswith(
+        "cbmaintd: everything is resumed, but the ledger could not record it: "
+    )
     assert len(ended.stderr.splitlines()) == 1
     assert held(stage) == {"prod/orders"}

@@ -53,7 +53,7 @@ def test_a_bad_edit_fails_with_its_faults(stage: Stage) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert "schedules.yaml:" in done.stderr
         assert '"someday" is not a day' in done.stderr
-        assert "the file was rejected; what was in force before still is" in done.stderr
+        assert "the file was rejected; the previous configuration stays in force" in done.stderr
     assert '"someday" is not a day' in status.stdout.replace("\n", " ")
 
 

@@ -190,7 +190,7 @@ def test_apprise_delivers(sender: Sender, serve: Serve, capfd: pytest.CaptureFix
 
     body = json.loads(server.seen[0].body)
     assert body["title"] == "cbmaintd on host1"
-    assert body["message"] == "[error] cluster prod does not answer as it should (timeout)"
+    assert body["message"] == "[error] cluster prod is not responding correctly (timeout)"
     assert (failure.error, failure.is_passing) == ("apprise", True)
     assert capfd.readouterr() == ("", "")
 

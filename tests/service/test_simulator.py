@@ -214,6 +214,28 @@ def test_the_cluster_manager_knows_its_services(
     assert len(proxied) == 2
 
 
+@pytest.mark.parametrize("ports", [None, {"mgmt": 1091}, {"mgmt": 1091, "backupAPI": 1097}])
+def test_an_alternate_address(http: requests.Session, ports: dict[str, int] | None) -> None:
+    """A node may have another address outside, with ports of its own or without (S37)."""
+    external = {"hostname": "1.2.3.4"} | ({"ports": ports} if ports else {})
+    with Described((), USERS, external=external) as simulator:
+        root = f"{simulator.management_url}/pools/default/nodeServices"
+        (node,) = http.get(root).json()["nodesExt"]
+
+    assert node["alternateAddresses"] == {"external": external}
+
+
+def test_ipv6() -> None:
+    """It listens on IPv6 as well, and says so in its URL (S37)."""
+    with Described((), USERS) as simulator:
+        simulator.stop()
+        simulator.start("::1")
+        answer = requests.get(f"{simulator.url}/api/v1/plan", auth=("backup", "pw"), timeout=60)
+
+    assert answer.url.startswith("http://[::1]:")
+    assert answer.status_code == 200
+
+
 def test_an_effect_may_come_later(clock: Clock) -> None:
     """With an effect delay a pause shows only after it (S36)."""
     with Described(("orders",), USERS, effect_delay=timedelta(seconds=1), now=clock) as simulator:

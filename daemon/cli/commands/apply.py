@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     output.say(f"{settings.path} is in force for all, as generation {generation}.")
     for member in differing:
         output.say(
-            f"Not yet on {member.host} (pid {member.pid}): its file is another, and it does nothing"
-            " until that is this one."
+            f"Not yet on {member.host} (pid {member.pid}): its file is different, and it does"
+            " nothing until it is the same."
         )
     return 0

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         start = read_instant("--from", args.start, settings.timezone)
     until = _until(start, args.days)
     if args.exit_code and not args.against:
-        raise UsageError("--exit-code: is about what differs; it goes with --against OLD.yaml")
+        raise UsageError("--exit-code needs --against OLD.yaml")
     if args.against:
         return _print_differences(args, settings, environ, (start, until))
     planned = schedule.read_schedule(args, environ, settings)
@@ -130,7 +130,7 @@ def _print_impact(
 ) -> int:
     """Ask the clusters what the openings cost; 1 if one of them does not answer."""
     if form == "ics":
-        raise UsageError("--impact: there is no such calendar; choose --output table or json")
+        raise UsageError("--impact is not available as ics: choose --output table or json")
     impacts, failed = cost.ask(settings, timeline, environ, period)
     if form == "json":
         output.write_json(cost.document(impacts, failed))

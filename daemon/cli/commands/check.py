@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from daemon.cli import output, places
 from daemon.cli.reports.advice import advise
-from daemon.cli.reports.findings import Findings
+from daemon.cli.reports.findings import Advice, Findings
 from daemon.cli.reports.impact import Inventory, LostRuns, impact
 from daemon.cli.reports.times import format_local, format_local_with_offset, span
 from daemon.config.reading.process import load
@@ -45,7 +44,7 @@ class _Report:
 
     line: str
     problems: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Advice, ...] = ()
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -70,7 +69,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         if exc.more:
             output.warn(exc.lines()[-1])
         return exc.exit_code
-    found.windows, found.clusters = settings.windows, settings.clusters
+    found.clusters = settings.clusters
     _look(settings, args, environ, found)
     return _judge(found, is_strict=args.strict)
 
@@ -123,10 +122,9 @@ def _judge(found: Findings, *, is_strict: bool) -> int:
     return code
 
 
-def _placed(advice: str, settings: Settings) -> Fault:
-    """Return advice at the place of the window that it names first."""
-    name = next(iter(re.findall(r"^[A-Za-z0-9_.-]+", advice)), "")
-    return Fault(*settings.places.get(name, (0, 0)), "", advice)
+def _placed(advice: Advice, settings: Settings) -> Fault:
+    """Return advice at its place, where that is known."""
+    return Fault(*settings.places.get(advice.path, (0, 0)), advice.path, advice.message)
 
 
 def _next(window: Window, now: datetime) -> str:
@@ -160,7 +158,7 @@ def _check_online(
         report = _report(name, answer, timeline, now)
         found.say(report.line)
         for warning in report.warnings:
-            found.warn(_nowhere(warning))
+            found.warn(_placed(warning, settings))
         for problem in report.problems:
             found.problem(problem)
 
@@ -179,17 +177,19 @@ def _report(
     )
 
 
-def _odd(inventory: Inventory) -> Iterator[str]:
+def _odd(inventory: Inventory) -> Iterator[Advice]:
     for row in inventory.not_understood[:MOST_RUNS_SHOWN]:
         named = f" {row.id}" if row.id else ""
-        yield f"{inventory.cluster} lists{named} in a way that is not understood: {row.problem}"
+        message = f"lists{named} in a way that is not understood: {row.problem}"
+        yield Advice(f"clusters.{inventory.cluster}", message)
 
 
-def _certificate(inventory: Inventory, now: datetime) -> Iterator[str]:
+def _certificate(inventory: Inventory, now: datetime) -> Iterator[Advice]:
     ends = inventory.certificate_ends
     if ends and ends - now <= certificates.AHEAD:
         when = f"{ends:%Y-%m-%d %H:%M} UTC, in {span(ends - now)}"
-        yield f"{inventory.cluster}: a certificate of its nodes ends {when}: renew it before that"
+        message = f"a certificate of its nodes ends {when}: renew it before that"
+        yield Advice(f"clusters.{inventory.cluster}", message)
 
 
 def _missing(
@@ -199,31 +199,34 @@ def _missing(
         yield f"{cluster} has no repository {id_}, but a window names it"
 
 
-def _worth_knowing(inventory: Inventory, timeline: Timeline, now: datetime) -> Iterator[str]:
+def _worth_knowing(inventory: Inventory, timeline: Timeline, now: datetime) -> Iterator[Advice]:
     cluster = inventory.cluster
     for window in timeline.windows.values():
         for glob in _globs(window.patterns_for(cluster)):
             if not any(Patterns((glob,)).matches(each.id) for each in inventory.repositories):
-                yield f"{window.name}: {glob} matches no repository of {cluster}"
+                yield Advice.about(window.name, f"{glob} matches no repository of {cluster}")
         for opening in islice(ahead(window, now), 1):
             yield from _losses(inventory, window, opening, now)
 
 
-def _losses(inventory: Inventory, window: Window, opening: Opening, now: datetime) -> Iterator[str]:
+def _losses(
+    inventory: Inventory, window: Window, opening: Opening, now: datetime
+) -> Iterator[Advice]:
     """Return what the next opening costs, up to FAR_ENOUGH from now."""
     start, end = max(opening.pause_from, now), min(opening.end, now + FAR_ENOUGH)
     cost = impact(inventory, Timeline([window]), start, end)
     for runs in cost.lost[:MOST_RUNS_SHOWN]:
-        yield f"{window.name}: {_lost(runs, opening)}"
+        yield Advice.about(window.name, _lost(runs, opening))
     if more := sum(runs.count for runs in cost.lost[MOST_RUNS_SHOWN:]):
-        yield f"{window.name}: so will {more} more runs of {inventory.cluster}"
+        yield Advice.about(window.name, f"so will {more} more runs of {inventory.cluster}")
     if cost.gaps:
         gap = max(cost.gaps, key=lambda each: each.length)
         others = f" and {len(cost.gaps) - 1} more" if cost.gaps[1:] else ""
         least = "at least " if gap.is_open else ""
-        yield (
-            f"{window.name}: no backup of {gap.repository}{others} for {least}{span(gap.length)}"
-            f" from {format_local(gap.start.astimezone(opening.zone))} (usually {span(gap.usual)})"
+        yield Advice.about(
+            window.name,
+            f"no backup of {gap.repository}{others} for {least}{span(gap.length)}"
+            f" from {format_local(gap.start.astimezone(opening.zone))} (usually {span(gap.usual)})",
         )
 
 

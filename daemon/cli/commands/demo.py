@@ -78,7 +78,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             process.send_signal(signal.SIGHUP)
             _wait(lambda: story.is_over, process, OPENS_IN + length + PATIENCE)
         if not _came_out(story, simulator):
-            output.warn("cbmaintd: the demo did not come out as it should; the daemon said last:")
+            output.warn("cbmaintd: the demo failed; the daemon's last lines:")
             for line in story.last:
                 output.warn(line)
             return 1

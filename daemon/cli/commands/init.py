@@ -23,7 +23,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     Raises:
         UsageError: an option is missing, or its value cannot be used.
-        ServiceError: the cluster does not answer as it should.
+        ServiceError: the cluster is not responding correctly.
 
     """
     given = {"--username": args.username, "--password-file": args.password_file}

@@ -28,7 +28,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     settings = load(places.find_config(args, environ), environ=environ)
     targets = {target.name: target for target in settings.notify}
     if not targets:
-        raise UsageError(f"{settings.path} has nobody to tell: add notify to it")
+        raise UsageError(f"{settings.path} has no targets: add notify to it")
     for name in args.targets:
         if name not in targets:
             raise UsageError(f"there is no target {shown(name)}{nearest_or_all(name, targets)}")

@@ -264,7 +264,7 @@ def _print_again(ended: _Ended, timeline: Timeline) -> None:
 
 def _judge(ended: _Ended, environ: Mapping[str, str]) -> int:
     failed = ended.failed
-    advice = "mend what is said above and run this again, or start the daemon"
+    advice = "fix what is said above and run this again, or start the daemon"
     if ended.lacks_secrets and not environ.get("CREDENTIALS_DIRECTORY"):
         # systemd passes them to the daemon; here the user has to say where they are.
         advice = "set CREDENTIALS_DIRECTORY to the folder of the unit's secrets and run this again"
@@ -276,6 +276,9 @@ def _judge(ended: _Ended, environ: Mapping[str, str]) -> int:
         )
         return 1
     if ended.unrecorded:
-        output.warn(f"cbmaintd: all is resumed, but the ledger does not know: {ended.unrecorded}")
+        output.warn(
+            "cbmaintd: everything is resumed, but the ledger could not record it:"
+            f" {ended.unrecorded}"
+        )
         return 1
     return 0

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return 0
     for fault in reading.faults:
         output.warn(fault)
-    output.warn("cbmaintd: the file was rejected; what was in force before still is")
+    output.warn("cbmaintd: the file was rejected; the previous configuration stays in force")
     return ConfigError.exit_code
 
 
@@ -108,6 +108,6 @@ def _next_reading(ledger: Ledger, before: DaemonState) -> DaemonState:
             raise HostError("the daemon has ended: look at its log")
         time.sleep(_LOOK_EVERY_S)
     raise HostError(
-        f"the daemon did not say within {WITHIN.seconds} s what it made of the file:"
+        f"the daemon did not say within {WITHIN.seconds} s whether the file is in force:"
         " look at its log"
     )

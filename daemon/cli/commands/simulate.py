@@ -80,7 +80,7 @@ def _repositories(text: str) -> tuple[str, ...]:
     ids = tuple(id_.strip() for id_ in text.split(",") if id_.strip())
     for id_ in ids:
         if not is_id(id_):
-            raise UsageError(f"--repositories: {shown(id_)} is no id of a repository: {ID_RULE}")
+            raise UsageError(f"--repositories: {shown(id_)} is not a repository id: {ID_RULE}")
     return ids
 
 

@@ -283,4 +283,4 @@ class ResumeWatch:
     def _why(self, openings: list[Opening]) -> str:
         if openings:
             return f"it is open until {format_local(openings[-1].local_end)}"
-        return "still held"
+        return "the resume has not been seen yet"

@@ -58,7 +58,7 @@ def _key(text: str, settings: Settings) -> RepositoryKey:
         known = nearest_or_all(cluster, settings.clusters)
         raise UsageError(f"{text}: there is no cluster {cluster}{known}")
     if not is_id(id_):
-        raise UsageError(f"{text}: {shown(id_)} is no id of a repository: {ID_RULE}")
+        raise UsageError(f"{text}: {shown(id_)} is not a repository id: {ID_RULE}")
     return RepositoryKey(cluster, id_)
 
 
@@ -84,18 +84,16 @@ def _explain(
     wanted = timeline.desired(key.cluster, [key.id], at).get(key.id)
     when = format_local(at.astimezone(zone))
     if wanted is None:
-        yield f"{key} is not to be paused at {when}."
+        yield f"{key} should not be paused at {when}: no window wants it."
     else:
-        why = "kept over a short hole by" if wanted.bridged else "to be paused by"
+        why = "stay paused over a short gap" if wanted.bridged else "be paused"
         until = format_local(wanted.until.astimezone(zone))
-        yield f"{key} is {why} {enumerated(wanted.windows)} at {when}, until {until}."
+        yield f"{key} should {why} at {when}, by {enumerated(wanted.windows)}, until {until}."
     change = _next_change(timeline, key, at, is_wanted=wanted is not None)
     if change:
-        what = "active" if wanted else "paused"
-        yield (
-            f"The next change for it: {format_local(change.astimezone(zone))}"
-            f" (in {span(change - at)}); it is then to be {what}."
-        )
+        what = "resumed" if wanted else "paused"
+        local = format_local(change.astimezone(zone))
+        yield f"The next change: it is {what} {local}, in {span(change - at)}."
     yield ""
     for window in timeline.windows.values():
         is_over = window.name not in in_file and next(ahead(window, at), None) is None
@@ -177,6 +175,8 @@ def _ledger_lines(record: Record, planned: Schedule, now: datetime) -> Iterator[
         trouble = f", last error {record.last_error}" if record.last_error else ""
         yield f"The ledger: {record.phase}{since} by {enumerated(record.windows)}{trouble}."
     wanted = planned.timeline.desired(key.cluster, [key.id], now).get(key.id)
+    if record.is_hold and not wanted:
+        yield "It is late: the daemon tries to resume it until that works; see cbmaintd status."
     if wanted and set(wanted.ids) <= set(record.yielded):
         until = format_local(wanted.until.astimezone(planned.zone))
         yield (

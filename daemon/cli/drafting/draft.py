@@ -124,10 +124,10 @@ def _described(
     if more := len(list(plans)[MOST_DESCRIBED:]):
         yield _comment(f"  and {more} plans more")
     if paused := [each for each in found if each.state is RepositoryState.PAUSED]:
-        yield _comment(f"Paused now, so that their runs are not known: {enumerated(_ids(paused))}")
+        yield _comment(f"Paused now, so their runs are not known: {enumerated(_ids(paused))}")
     if odd := inventory.not_understood:
         named = enumerated(row.id or "(no id)" for row in odd)
-        yield _comment(f"In rows that are not understood, and left alone: {named}")
+        yield _comment(f"In rows that cannot be understood, and left alone: {named}")
 
 
 def _by_plan(found: Iterable[ObservedRepository]) -> dict[str, list[ObservedRepository]]:
@@ -207,7 +207,7 @@ def _window(
 ) -> Iterator[str]:
     yield _comment(about, "  ")
     if slot.runs:
-        yield _comment(f"No time is free of runs: this one loses {slot.runs} a week", "  ")
+        yield _comment(f"No time is free of runs: this window loses {slot.runs} a week", "  ")
     elif slot.length < ENOUGH:
         yield _comment("Short, because runs are close together; catch_up may help", "  ")
     length = format_duration(slot.length)

@@ -11,7 +11,7 @@ from daemon.cli import parser as arguments
 from daemon.cli.manual import pages, roff
 
 _SECTIONS = (
-    ("FILES", "installing", "Its files"),
+    ("FILES", "installing", "Files"),
     ("ENVIRONMENT", "commands", "Environment variables"),
     ("SIGNALS", "commands", "Signals"),
     ("EXIT STATUS", "commands", "Exit codes"),

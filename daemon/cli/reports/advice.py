@@ -1,7 +1,7 @@
 """What is probably wrong in a valid file: windows that never open, never close, or cost too much.
 
 `advise` looks at the windows of the next month, and of the next year where that is cheap; it asks
-no cluster. Every piece of advice is a sentence that names the window first.
+no cluster.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import cache
 from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
+from daemon.cli.reports.findings import Advice
 from daemon.cli.reports.times import format_local_with_offset, span
 from daemon.service.cluster import ClusterSettings, RetryPolicy
 from daemon.windows.cron_faults import uneven_steps
@@ -43,7 +44,7 @@ def advise(
     clusters: Mapping[str, ClusterSettings],
     now: datetime,
     max_pause: timedelta = timedelta.max,
-) -> Iterator[str]:
+) -> Iterator[Advice]:
     """Return what deserves a second look from *now* (aware) on; disabled windows are left out."""
     enabled = [window for window in windows if window.enabled]
     month = {window.name: window.openings(now, now + MONTH) for window in enabled}
@@ -54,9 +55,10 @@ def advise(
             yield _silent(window, now)
             continue
         if window.name in endless:
-            yield (
-                f"{window.name}: is open without a break for the next {MONTH.days} days:"
-                " what it is for is not backed up at all"
+            yield Advice.about(
+                window.name,
+                f"is open without a break for the next {MONTH.days} days:"
+                " what it is for is not backed up at all",
             )
         else:
             yield from _overlapping(window, month[window.name])
@@ -70,66 +72,72 @@ def advise(
     yield from _crowded([window for window in enabled if window.name not in endless], month, now)
 
 
-def _silent(window: Window, now: datetime) -> str:
+def _silent(window: Window, now: datetime) -> Advice:
     if next(ahead(replace(window, excluded=()), now), None):
-        return (
-            f"{window.name}: every opening of the next {LOOK_AHEAD.days} days is excluded;"
-            " look at its exclude"
+        return Advice.about(
+            window.name,
+            f"every opening of the next {LOOK_AHEAD.days} days is excluded; look at its exclude",
         )
-    return (
-        f"{window.name}: does not open within {LOOK_AHEAD.days} days; if it is over, take it out"
-        " or write enabled: false"
+    return Advice.about(
+        window.name,
+        f"does not open within {LOOK_AHEAD.days} days; if it is over, take it out"
+        " or write enabled: false",
     )
 
 
-def _either_day(window: Window) -> Iterator[str]:
+def _either_day(window: Window) -> Iterator[Advice]:
     if isinstance(window.rule, Cron) and means_either_day(window.rule.expression):
-        yield (
-            f"{window.name}: opens on each day of the month in its cron expression and also on each"
+        yield Advice.about(
+            window.name,
+            "opens on each day of the month in its cron expression and also on each"
             " weekday in it, as crontab(5) says; for the first Saturday write monthly:"
-            " {on: [first saturday]}, or sat#1 as the weekday alone"
+            " {on: [first saturday]}, or sat#1 as the weekday alone",
         )
 
 
-def _uneven(window: Window) -> Iterator[str]:
+def _uneven(window: Window) -> Iterator[Advice]:
     if isinstance(window.rule, Cron):
         for step in uneven_steps(window.rule.expression):
-            yield (
-                f"{window.name}: {step} of its cron expression does not divide evenly: it begins"
-                " anew at 0, so that the last distance is another"
+            yield Advice.about(
+                window.name,
+                f"{step} of its cron expression does not divide evenly: it starts"
+                " over at 0, so the last interval is different",
             )
 
 
-def _overlapping(window: Window, month: list[Opening]) -> Iterator[str]:
+def _overlapping(window: Window, month: list[Opening]) -> Iterator[Advice]:
     """Warn of an opening that begins while the one before it lasts."""
     if any(after.start < before.end for before, after in pairwise(month)):
-        yield (
-            f"{window.name}: opens again before it has closed; such openings are one pause, from"
-            " the first start to the last end"
+        yield Advice.about(
+            window.name,
+            "opens again before it has closed; such openings are one pause, from"
+            " the first start to the last end",
         )
 
 
-def _a_week_later(window: Window, openings: Iterable[Opening]) -> Iterator[str]:
+def _a_week_later(window: Window, openings: Iterable[Opening]) -> Iterator[Advice]:
     """Warn of an end on the weekday of the start, where the same day may be meant."""
     end = window.rule.end if isinstance(window.rule, Weekly | Monthly) else None
     if not isinstance(end, WeekdayEnd):
         return
     for opening in openings:
         if opening.end - opening.start > 7 * _DAY and opening.day.weekday() == end.weekday:
-            yield (
-                f"{window.name}: opens on {opening.day:%A %Y-%m-%d} and closes on the"
+            yield Advice.about(
+                window.name,
+                f"opens on {opening.day:%A %Y-%m-%d} and closes on the"
                 f" {opening.day:%A} after it, a week later; for the same day write another window,"
-                " with a time alone as its end"
+                " with a time alone as its end",
             )
             return
 
 
-def _too_long(window: Window, first: Opening, max_pause: timedelta) -> Iterator[str]:
+def _too_long(window: Window, first: Opening, max_pause: timedelta) -> Iterator[Advice]:
     """Warn of openings for which a hold gets older than is allowed."""
     if (length := first.end - first.pause_from) > max_pause:
-        yield (
-            f"{window.name}: pauses for {span(length)}, longer than max_pause ({span(max_pause)}):"
-            " each time its holds are logged as errors and /healthz fails; raise max_pause"
+        yield Advice.about(
+            window.name,
+            f"pauses for {span(length)}, longer than max_pause ({span(max_pause)}):"
+            " each time its holds are logged as errors and /healthz fails; raise max_pause",
         )
 
 
@@ -149,7 +157,7 @@ def _lengths(openings: Iterable[Opening], now: datetime) -> Iterator[timedelta]:
 
 def _too_short(
     window: Window, first: Opening, clusters: Mapping[str, ClusterSettings]
-) -> Iterator[str]:
+) -> Iterator[Advice]:
     """Warn of an opening that may be over before all attempts at a pause were made."""
     length = first.end - first.pause_from
     rounds = {
@@ -158,9 +166,10 @@ def _too_short(
     }
     slowest = max(sorted(rounds), key=lambda name: rounds[name], default=None)
     if slowest and length < window.pause_before + rounds[slowest]:
-        yield (
-            f"{window.name}: is over {span(length)} after the pause begins; a pause that times out"
-            f" on {slowest} may not be through its attempts by then (retry, timeout.total)"
+        yield Advice.about(
+            window.name,
+            f"is over {span(length)} after the pause begins; a pause that times out"
+            f" on {slowest} may not be through its attempts by then (retry, timeout.total)",
         )
 
 
@@ -174,15 +183,16 @@ def _retry_round(retry: RetryPolicy, call: timedelta) -> timedelta:
     return total + retry.attempts * call
 
 
-def _at_clock_changes(window: Window, now: datetime) -> Iterator[str]:
+def _at_clock_changes(window: Window, now: datetime) -> Iterator[Advice]:
     changes = _change_days(window.zone, now)
     near = (o for day in changes for o in window.openings(day - _DAY, day + 2 * _DAY))
     adjusted = {opening.start: opening for opening in near if opening.dst and opening.end > now}
     for opening in islice(adjusted.values(), MOST_CHANGES):
-        yield (
-            f"{window.name}: is {opening.dst} by a clock change: opens"
+        yield Advice.about(
+            window.name,
+            f"is {opening.dst} by a clock change: opens"
             f" {format_local_with_offset(opening.local_start)},"
-            f" closes {format_local_with_offset(opening.local_end)}"
+            f" closes {format_local_with_offset(opening.local_end)}",
         )
 
 
@@ -196,7 +206,7 @@ def _change_days(zone: ZoneInfo, now: datetime) -> tuple[datetime, ...]:
     )
 
 
-def _twins(windows: Iterable[Window], month: Pauses) -> Iterator[str]:
+def _twins(windows: Iterable[Window], month: Pauses) -> Iterator[Advice]:
     """Report windows that are open at the same times for the same repositories."""
     alike: dict[object, list[str]] = {}
     for window in windows:
@@ -204,13 +214,14 @@ def _twins(windows: Iterable[Window], month: Pauses) -> Iterator[str]:
             alike.setdefault((times, window.targets), []).append(window.name)
     for first, *others in alike.values():
         if others:
-            yield (
-                f"{first}: opens at the same times and for the same repositories as"
-                f" {listed(others, 'and')}; one of them is enough"
+            yield Advice.about(
+                first,
+                "opens at the same times and for the same repositories as"
+                f" {listed(others, 'and')}; one of them is enough",
             )
 
 
-def _crowded(windows: Iterable[Window], month: Pauses, now: datetime) -> Iterator[str]:
+def _crowded(windows: Iterable[Window], month: Pauses, now: datetime) -> Iterator[Advice]:
     """Report patterns for which windows together leave too little time for backups."""
     told: set[tuple[str, tuple[str, ...]]] = set()
 
@@ -227,10 +238,10 @@ def _crowded(windows: Iterable[Window], month: Pauses, now: datetime) -> Iterato
             paused = share(names)
             if 1 - paused < LEAST_FREE:
                 told.add((cluster, names))
-                yield (
-                    f"{listed(names, 'and')}: {cluster}/{pattern} is paused for"
-                    f" {paused:.0%} of the next {MONTH.days} days"
-                )
+                others = f", together with {listed(names[1:], 'and')}" if names[1:] else ""
+                share_shown = f"{paused:.0%} of the next {MONTH.days} days"
+                message = f"pauses {cluster}/{pattern} for {share_shown}{others}"
+                yield Advice.about(names[0], message)
 
 
 def _by_cluster(windows: Iterable[Window]) -> dict[str, list[tuple[str, Patterns]]]:

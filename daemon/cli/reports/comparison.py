@@ -127,9 +127,9 @@ def show(
         if most is not None and (rest := len(differences[most:])):
             output.say(f"and {rest} more")
     else:
-        output.say(f"no opening within {days} days is another than before")
+        output.say(f"no opening within {days} days has changed")
     for name in retargets:
-        output.say(f"{name}: is for other repositories than before")
+        output.say(f"{name}: is for different repositories than before")
 
 
 def _by_interval(

@@ -98,7 +98,7 @@ def show(found: Sequence[Impact], zone: ZoneInfo) -> None:
         if gaps[MOST_SHOWN:]:
             output.say(f"and {len(gaps) - MOST_SHOWN} more")
     if unknown:
-        output.say(f"Paused now, so that nothing is known: {enumerated(unknown)}")
+        output.say(f"Paused now, so nothing is known about them: {enumerated(unknown)}")
 
 
 def _lost(runs: LostRuns, zone: ZoneInfo) -> Row:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from daemon.cli import output
 from daemon.errors import Fault
@@ -12,16 +13,31 @@ _MARK = "warning: "
 _SEPARATOR = ": "
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What works and deserves a second look; `path` is to what it is about, if that is in the file.
+
+    The message goes on from there.
+    """
+
+    path: str
+    message: str
+
+    @classmethod
+    def about(cls, window: str, message: str) -> Self:
+        """Return what is to be said of a window."""
+        return cls(f"windows.{window}", message)
+
+
 @dataclass(slots=True)
 class Findings:
     """What was found about *file*; unless they `are_for_programs` people read it at once.
 
-    `windows` and `clusters` are those of the file, by which paths are known.
+    `clusters` are those of the file, by which the paths of problems are known.
     """
 
     file: str
     are_for_programs: bool
-    windows: Collection[str] = ()
     clusters: Collection[str] = ()
     warnings: list[Fault] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -52,21 +68,15 @@ class Findings:
             for f in faults
         ]
         found += [
-            {"line": None, "column": None, **_parted(text, self.clusters, "clusters")}
-            for text in self.problems
+            {"line": None, "column": None, **_parted(text, self.clusters)} for text in self.problems
         ]
-        warnings = [
-            {"path": warning.path, "message": warning.message}
-            if warning.path
-            else _parted(warning.message, self.windows, "windows")
-            for warning in self.warnings
-        ]
+        warnings = [{"path": each.path, "message": each.message} for each in self.warnings]
         return {"file": self.file, "ok": ok, "faults": found, "warnings": warnings}
 
 
-def _parted(text: str, names: Collection[str], section: str) -> dict[str, object]:
-    """Part a text that begins with what it is about, as one of *names*, from the path to that."""
+def _parted(text: str, clusters: Collection[str]) -> dict[str, object]:
+    """Part a text that begins with what it is about, as one of *clusters*, from its path."""
     head, separator, rest = text.partition(_SEPARATOR)
     if not separator or " " in head:
         return {"path": "", "message": text}
-    return {"path": f"{section}.{head}" if head in names else head, "message": rest}
+    return {"path": f"clusters.{head}" if head in clusters else head, "message": rest}

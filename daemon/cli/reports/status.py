@@ -92,7 +92,7 @@ def _daemon_lines(status: StatusReport) -> Iterator[Text]:
             yield styled(advice, "bold red")
     for cluster in status.unreachable:
         since = span(status.now - cluster.since)
-        what = f"{cluster.cluster} does not answer as it should, for {since}"
+        what = f"{cluster.cluster} is not responding correctly, for {since}"
         yield styled(f"{what}: {cluster.error}: {cluster.message}", "bold red")
     if daemon.config == "rejected":
         said = "The file was rejected; the last good one is in force. The faults:"

@@ -8,11 +8,9 @@ from daemon.cli.verbs.verb import Names, Verb, filled
 
 
 def _ledger(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument(
-        "what", metavar="copy", choices=("copy",), help="copy: the one thing that it does"
-    )
-    verb.add_argument("source", metavar="FROM", type=filled, help="URL of the ledger that there is")
-    verb.add_argument("target", metavar="TO", type=filled, help="URL of an empty one")
+    verb.add_argument("what", metavar="copy", choices=("copy",), help="copy is the only action")
+    verb.add_argument("source", metavar="FROM", type=filled, help="URL of the existing ledger")
+    verb.add_argument("target", metavar="TO", type=filled, help="URL of an empty ledger")
 
 
 def _release(verb: argparse.ArgumentParser) -> None:
@@ -21,16 +19,16 @@ def _release(verb: argparse.ArgumentParser) -> None:
         action="extend",
         nargs="+",
         metavar="C/PATTERN",
-        help="only these, as prod/orders or 'prod/*'; may be repeated",
+        help="only these, such as prod/orders or 'prod/*'; may be repeated",
     )
 
 
 VERBS = (
     Verb(
         "reload",
-        "Let the daemon read its file again, and wait.",
+        "Have the daemon read its file again, and wait.",
         examples="""\
-  cbmaintd reload                           after an edit; tells its faults
+  cbmaintd reload                           after an edit; shows its faults
 """,
     ),
     Verb(

@@ -22,7 +22,7 @@ def _run(verb: argparse.ArgumentParser) -> None:
         "--log-level",
         choices=levels,
         default="info",
-        help="the least that is said; debug shows every request on a terminal, too",
+        help="lowest level that is logged; debug also shows every request on a terminal",
     )
 
 
@@ -44,7 +44,7 @@ def _calendar(verb: argparse.ArgumentParser) -> None:
     which = verb.add_argument_group("which openings")
     which.add_argument("--from", dest="start", metavar="T", help="from this time on; default: now")
     which.add_argument(
-        "--days", type=count, default=14, metavar="N", help="so many days; default 14"
+        "--days", type=count, default=14, metavar="N", help="number of days; default 14"
     )
     which.add_argument(
         "--window", action="append", metavar="W", help="only this one; may be repeated"
@@ -72,7 +72,9 @@ def _calendar(verb: argparse.ArgumentParser) -> None:
 
 def _status(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
-    verb.add_argument("--watch", action="store_true", help="show it until Ctrl-C, as it changes")
+    verb.add_argument(
+        "--watch", action="store_true", help="keep showing it as it changes, until Ctrl-C"
+    )
     verb.add_argument(
         "--exit-code",
         action="store_true",
@@ -92,14 +94,14 @@ def _wait(verb: argparse.ArgumentParser) -> None:
         "--timeout",
         type=length,
         metavar="D",
-        help="at most so long; default 2m, for a resume from the opening's end on",
+        help="give up after this long; default 2m, for a resume counted from the opening's end",
     )
 
 
 def _history(verb: argparse.ArgumentParser) -> None:
     about = verb.add_argument_group("what it is about")
     about.add_argument(
-        "--openings", action="store_true", help="one line an opening, as for a change ticket"
+        "--openings", action="store_true", help="one line per opening, as for a change ticket"
     )
     about.add_argument("--failed", action="store_true", help="only requests that did not succeed")
     about.add_argument("--repository", metavar="C/R", help="only this one")
@@ -108,10 +110,10 @@ def _history(verb: argparse.ArgumentParser) -> None:
     )
     when = verb.add_argument_group("of which time")
     when.add_argument(
-        "--since", metavar="T", help="from this time, or so long ago, as 2h; default 14d"
+        "--since", metavar="T", help="from this time, or this long ago, such as 2h; default 14d"
     )
-    when.add_argument("--until", metavar="T", help="up to this time, or so long ago")
-    when.add_argument("--limit", type=count, metavar="N", help="only the last so many")
+    when.add_argument("--until", metavar="T", help="up to this time, or this long ago")
+    when.add_argument("--limit", type=count, metavar="N", help="only the last N entries")
     says = verb.add_argument_group("how it answers")
     says.add_argument(
         "--output", choices=(*OUTPUTS, "csv"), default="table", help="how to print it"
@@ -122,7 +124,7 @@ def _why(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "repository", metavar="CLUSTER/REPOSITORY", type=filled, help="as prod/orders"
     )
-    verb.add_argument("--at", metavar="T", help="then instead of now")
+    verb.add_argument("--at", metavar="T", help="at this time instead of now")
 
 
 VERBS = (

@@ -15,9 +15,9 @@ def _open(verb: argparse.ArgumentParser) -> None:
         action="extend",
         nargs="+",
         metavar="C/PATTERN",
-        help="what a new one is for, as prod/orders or 'prod/*'; may be repeated",
+        help="what a new one is for, such as prod/orders or 'prod/*'; may be repeated",
     )
-    add_end(verb, "so long from now, as 2h")
+    add_end(verb, "for this long from now, such as 2h")
     also = verb.add_argument_group("also")
     add_reason(also)
     also.add_argument("--wait", action="store_true", help="until all of it is paused")
@@ -31,7 +31,7 @@ def _close(verb: argparse.ArgumentParser) -> None:
 
 def _extend(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("name", metavar="NAME", type=filled, help="of a window that is open")
-    add_end(verb, "so much longer than it would last, as 1h")
+    add_end(verb, "this much longer than it would last, such as 1h")
     add_reason(verb)
 
 
@@ -44,7 +44,9 @@ def _skip(verb: argparse.ArgumentParser) -> None:
 
 def _unskip(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("name", metavar="NAME", type=filled, help="of a window")
-    verb.add_argument("--opening", metavar="T", help="its day or start; needed if there are more")
+    verb.add_argument(
+        "--opening", metavar="T", help="its day or start; needed if several are skipped"
+    )
     add_reason(verb)
 
 

@@ -12,10 +12,10 @@ def _init(verb: argparse.ArgumentParser) -> None:
     cluster = verb.add_argument_group("a live cluster; without it, the example is printed")
     where = cluster.add_mutually_exclusive_group()
     where.add_argument(
-        "--url", type=filled, metavar="U", help="its Backup Service, as https://host:18097"
+        "--url", type=filled, metavar="U", help="its Backup Service, such as https://host:18097"
     )
     where.add_argument(
-        "--discover", type=filled, metavar="U", help="its manager, as https://host:18091"
+        "--discover", type=filled, metavar="U", help="its manager, such as https://host:18091"
     )
     cluster.add_argument(
         "--username", type=filled, metavar="U", help="a user who may list repositories"
@@ -37,7 +37,7 @@ def _demo(verb: argparse.ArgumentParser) -> None:
 def _simulate(verb: argparse.ArgumentParser) -> None:
     where = verb.add_argument_group("where it listens")
     where.add_argument(
-        "--host", default="127.0.0.1", metavar="H", help="address; default: this machine alone"
+        "--host", default="127.0.0.1", metavar="H", help="address; default: only this machine"
     )
     where.add_argument(
         "--port",
@@ -67,12 +67,18 @@ def _simulate(verb: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--password", default="password", metavar="P", help="default: password")
     what.add_argument(
-        "--latency", default="0s", metavar="D", help="wait so long before each answer, as 50ms"
+        "--latency",
+        default="0s",
+        metavar="D",
+        help="wait this long before each answer, such as 50ms",
     )
     what.add_argument("--state-file", metavar="FILE", help="keep the state over restarts")
-    odd = verb.add_argument_group("odd servers, for those who try their set-up", _faults())
+    odd = verb.add_argument_group("misbehaving servers, to try your setup", _faults())
     odd.add_argument(
-        "--fault", action="append", metavar="NAME[=VALUE]", help="be one; may be given repeatedly"
+        "--fault",
+        action="append",
+        metavar="NAME[=VALUE]",
+        help="misbehave like this; may be repeated",
     )
 
 
@@ -87,14 +93,17 @@ def _faults() -> str:
 
 def _notify(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "targets", metavar="TARGET", nargs="*", help="by name, as slack-1; default: all"
+        "targets", metavar="TARGET", nargs="*", help="by name, such as slack-1; default: all"
     )
 
 
 def _install_unit(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--print", action="store_true", help="only print the unit")
     verb.add_argument(
-        "--root", type=filled, metavar="DIR", help="below this folder instead of /, as for images"
+        "--root",
+        type=filled,
+        metavar="DIR",
+        help="install below this folder instead of /, as for images",
     )
 
 
@@ -105,7 +114,7 @@ def _completion(verb: argparse.ArgumentParser) -> None:
 
 
 def _manual(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("topic", metavar="TOPIC", nargs="?", help="a page; default: which there are")
+    verb.add_argument("topic", metavar="TOPIC", nargs="?", help="a page; default: list them")
 
 
 def _help(verb: argparse.ArgumentParser) -> None:
@@ -143,7 +152,7 @@ VERBS = (
     ),
     Verb(
         "notify",
-        "Send a test message to those under notify.",
+        "Send a test message to the targets under notify.",
         examples="""\
   cbmaintd notify                           a test message to everybody
   cbmaintd notify slack-1                   to one of them
@@ -162,7 +171,7 @@ VERBS = (
     ),
     Verb(
         "completion",
-        "Print what completes commands in a shell.",
+        "Print the completion script for a shell.",
         examples="""\
   cbmaintd completion bash > /etc/bash_completion.d/cbmaintd
   cbmaintd completion zsh > /usr/local/share/zsh/site-functions/_cbmaintd
@@ -172,7 +181,7 @@ VERBS = (
     ),
     Verb(
         "manual",
-        "Show a page of the manual, or which there are.",
+        "List the pages of the manual, or show one.",
         examples="""\
   cbmaintd manual                           all pages, each with its question
   cbmaintd manual troubleshooting           one of them

@@ -59,10 +59,12 @@ class Verb:
 
 def add_end(verb: argparse.ArgumentParser, meaning: str) -> None:
     """Add `--for` and `--until`, of which one is required."""
-    group = verb.add_argument_group("until when; one of these is needed")
+    group = verb.add_argument_group("until when; one of these is required")
     end = group.add_mutually_exclusive_group(required=True)
     end.add_argument("--for", dest="duration", type=length, metavar="D", help=meaning)
-    end.add_argument("--until", metavar="T", help="until this time, as 18:00 or 2026-01-31T02:00")
+    end.add_argument(
+        "--until", metavar="T", help="until this time, such as 18:00 or 2026-01-31T02:00"
+    )
 
 
 def add_reason(group: argparse._ActionsContainer) -> None:
@@ -99,7 +101,7 @@ def length(text: str) -> timedelta:
     except ValueError as exc:
         raise argparse.ArgumentTypeError(str(exc)) from exc
     if not parsed:
-        raise argparse.ArgumentTypeError(f"{text} is no time at all")
+        raise argparse.ArgumentTypeError(f"{text} is not longer than zero")
     return parsed
 
 

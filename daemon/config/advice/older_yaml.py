@@ -27,20 +27,31 @@ def undone(document: Document) -> Document:
     """Return the document as it was before; one that was not rewritten as it is."""
     if document.root is None:
         return document
-    undoing = _Undoing()
-    root = undoing.node(document.root, ())
-    if not undoing.places:
+    if not _Undoing().has_found(document.root):
         return document
+    undoing = _Undoing(is_sure=True)
+    root = undoing.node(document.root, ())
     kept = (each for each in document.faults if (each.line, each.column) not in undoing.places)
     return Document(root, (undoing.fault(), *kept))
 
 
 @dataclass(slots=True)
 class _Undoing:
-    """Collects what a tool has changed: the places, and what became of what."""
+    """Collects what a tool has changed: the places, and what became of what.
 
+    Where it `is_sure` that a tool did, `words` are what texts became of which nothing in the file
+    says what they were: by themselves they might be slips of the pen.
+    """
+
+    is_sure: bool = False
     places: list[tuple[int, int]] = field(default_factory=list)
     changes: dict[str, str] = field(default_factory=dict)
+    words: dict[str, None] = field(default_factory=dict)
+
+    def has_found(self, root: Node) -> bool:
+        """Check whether a tool has changed anything for sure."""
+        self.node(root, ())
+        return bool(self.places)
 
     def fault(self) -> Fault:
         """Return the one fault of all places, which stands at the first."""
@@ -50,13 +61,16 @@ class _Undoing:
         quoted = " ".join(shown(was) for was, _ in examples)
         more = len(self.places) - 1
         where = f" (and in {more} more place{'s' if more > 1 else ''})" if more else ""
+        words = ", ".join(list(self.words)[:MOST_NAMED])
+        others = f"; what is {words} now was another word, such as on, yes, off or 0123"
+        others = others if words else ""
         return Fault(
             line,
             column,
             "",
             f"a tool for YAML 1.1, as Ansible, Helm or PyYAML, has rewritten this file: {named}"
-            f"{where}; quote such words, times of day and dates where the tool reads them, as in"
-            f" {quoted}, and write the file again",
+            f"{where}{others}; quote such words, times of day and dates where the tool reads them,"
+            f" as in {quoted}, and write the file again",
         )
 
     def node(self, node: Node, path: TreePath) -> Node:
@@ -72,6 +86,8 @@ class _Undoing:
                 return node if is_same else replace(node, items=new)
             case Scalar() if was := _was(node, path):
                 return self._changed(node, was)
+            case Scalar(value=bool() | int()) if self.is_sure and _is_text(path):
+                return self._word(node)
             case _:
                 return node
 
@@ -80,6 +96,8 @@ class _Undoing:
         is_on = path[:1] == ("windows",) and path[2:] == ("monthly",) and "on" not in beside
         if is_on and key.source.casefold() == "true":
             key = self._changed(key, "on")
+        elif self.is_sure and _has_names(path) and not isinstance(key.value, str):
+            key = self._word(key)
         value = self.node(entry.value, (*path, key.source))
         return entry if key is entry.key and value is entry.value else Entry(key, value)
 
@@ -87,6 +105,31 @@ class _Undoing:
         self.places.append((node.line, node.column))
         self.changes.setdefault(was, shown(node.source).strip('"'))
         return replace(node, source=was, value=was)
+
+    def _word(self, node: Scalar) -> Scalar:
+        self.places.append((node.line, node.column))
+        self.words[shown(node.source).strip('"')] = None
+        return replace(node, value=node.source)
+
+
+def _has_names(path: TreePath) -> bool:
+    """Check whether the keys of a mapping are names that users give."""
+    match path:
+        case ("windows" | "exclusions" | "clusters",) | (_, _, "repositories" | "labels"):
+            return True
+        case _:
+            return False
+
+
+def _is_text(path: TreePath) -> bool:
+    """Check whether a value is a text of any kind."""
+    match path:
+        case ("windows", _, "repositories", *_) | ("clusters", _, "labels", _):
+            return True
+        case ("windows", _, "exclude" | "description") | ("exclusions", *_, "subdivision"):
+            return True
+        case _:
+            return False
 
 
 def _was(node: Scalar, path: TreePath) -> str:

@@ -32,7 +32,7 @@ class Exclusions:
     ) -> dict[str, DateSet | None]:
         """Return the days of each name in *places*; None for those that have faults."""
         for name in filter(looks_like_date, places):
-            message = f"{name} reads as a date where windows name it: call it otherwise"
+            message = f"{name} reads as a date where windows name it: give it another name"
             self.faults.add_at_key(places[name], message)
         return {
             name: self._days(place, usable[name]) if name in usable else None

@@ -20,7 +20,7 @@ def subdivisions(country: str) -> tuple[str, ...]:
     if country not in known:
         guess = nearest(country, sorted(known))
         raise ValueError(
-            f"{shown(country)} is no country whose holidays are known: write its code, DE{guess}"
+            f"{shown(country)} is not a country whose holidays are known: write its code, DE{guess}"
         )
     return tuple(known[country])
 

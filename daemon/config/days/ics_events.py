@@ -83,7 +83,7 @@ def find_events(text: str) -> list[Event]:
     for number, line in _unfolded(text):
         reading.add(number, line)
     if not reading.has_calendar:
-        raise ValueError("is no iCalendar file: no part from BEGIN:VCALENDAR to END:VCALENDAR")
+        raise ValueError("is not an iCalendar file: no part from BEGIN:VCALENDAR to END:VCALENDAR")
     if reading.parts:
         raise ValueError("is cut off: a part of it has no END; export the calendar once more")
     return [
@@ -141,8 +141,8 @@ class _Reading:
         elif not name and line.strip() and self.was_read:
             # After a property that is not used it may be the rest of that.
             raise ValueError(
-                f"line {number}: it is no property; if it goes on from the one before it, it begins"
-                " with a space"
+                f"line {number}: it is not a property; if it goes on from the one before it, it"
+                " begins with a space"
             )
 
 

@@ -144,13 +144,13 @@ def _duration(event: Event, without: timedelta) -> timedelta:
     length = _parsed(found, found.value)
     if isinstance(length, timedelta):
         return length
-    raise ValueError(f"line {found.line}: DURATION is no duration")
+    raise ValueError(f"line {found.line}: DURATION is not a duration")
 
 
 def _date(prop: Property, text: str) -> date:
     found = _parsed(prop, text.strip())
     if not isinstance(found, date):
-        raise ValueError(f"line {prop.line}: {prop.name} names what is no date")  # noqa: TRY004
+        raise ValueError(f"line {prop.line}: {prop.name} names something that is not a date")  # noqa: TRY004
     return found
 
 

@@ -23,7 +23,7 @@ _NOTE = tables.progress.c
 _SENT = sa.select(
     _ATTEMPT.cluster, _ATTEMPT.repository, _ATTEMPT.action, _ATTEMPT.started, _ATTEMPT.attempt
 )
-_NOTED = sa.select(_NOTE.cluster, _NOTE.window, _NOTE.start, _NOTE.at)
+_NOTED = sa.select(_NOTE.cluster, _NOTE.window, _NOTE.start, _NOTE.at, _NOTE.paused, _NOTE.resumed)
 
 
 class Doubts:
@@ -44,7 +44,7 @@ class Doubts:
         latest = self._latest
         if latest is None or all(at > latest for at in _instants(changes)):
             return [*changes]
-        sent = written(connection, self._me, [each for one in changes for each in one.attempts])
+        sent = _written(connection, self._me, [each for one in changes for each in one.attempts])
         noted = _noted(connection, [each for one in changes for each in _notes(one)])
         return [
             replace(
@@ -60,11 +60,11 @@ def unwritten(
     connection: sa.Connection, me: str, attempts: Sequence[tuple[int, Attempt]]
 ) -> list[tuple[int, Attempt]]:
     """Return those of *me*'s attempts, each with its epoch, that are not in the ledger."""
-    found = written(connection, me, [each for _, each in attempts])
+    found = _written(connection, me, [each for _, each in attempts])
     return [(epoch, each) for epoch, each in attempts if _key(each) not in found]
 
 
-def written(
+def _written(
     connection: sa.Connection, me: str, attempts: Sequence[Attempt]
 ) -> set[tuple[object, ...]]:
     """Return the keys of those of *me*'s attempts that are in the ledger."""
@@ -99,7 +99,8 @@ def _without(news: News | None, noted: set[tuple[object, ...]]) -> News | None:
 
 
 def _key_of_note(note: ProgressNote) -> tuple[object, ...]:
-    return note.cluster, note.window, rows.from_instant(note.start), rows.from_instant(note.at)
+    start, at = rows.from_instant(note.start), rows.from_instant(note.at)
+    return note.cluster, note.window, start, at, note.paused, note.resumed
 
 
 def _notes(change: Change) -> Sequence[ProgressNote]:

@@ -90,7 +90,7 @@ def parse_matcher(text: str) -> Matcher:
         value = None
     if found is None or not isinstance(value, str):
         raise ValueError(
-            f'{shown(text)} is no matcher: write name="value", or with != =~ !~ in place of ='
+            f'{shown(text)} is not a matcher: write name="value", or with != =~ !~ in place of ='
         )
     operator = found["operator"]
     return Matcher(found["name"], value, operator in {"=~", "!~"}, operator in {"=", "=~"})

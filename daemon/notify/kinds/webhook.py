@@ -46,7 +46,7 @@ class _Webhook(Kind):
         try:
             json.loads(_fill(text, dict.fromkeys(PLACEHOLDERS, 'a "word"')))
         except ValueError as exc:
-            raise ValueError(f"it is no JSON once its placeholders are filled: {exc}") from None
+            raise ValueError(f"it is not JSON once its placeholders are filled: {exc}") from None
 
 
 WEBHOOK: Final = _Webhook()

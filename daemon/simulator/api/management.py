@@ -34,6 +34,10 @@ class Cluster(Protocol):
     def is_served(self) -> bool:
         """Check whether the node runs the Backup Service."""
 
+    @property
+    def external(self) -> Json | None:
+        """The alternate address of the node: `hostname` and, perhaps, `ports`."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -157,6 +161,8 @@ def _node_services(cluster: Cluster) -> Json:
     if cluster.is_served:
         services |= {names[0]: service, "backupGRPC": 9124}
     node = {"services": services, "thisNode": True, "nodeUUID": NODE}
+    if cluster.external:
+        node["alternateAddresses"] = {"external": cluster.external}
     return {"rev": 1, "revEpoch": 1, "nodesExt": [node]}
 
 

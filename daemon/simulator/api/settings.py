@@ -84,6 +84,10 @@ def leader(_: Model, __: Request) -> object:
     return {"host": "127.0.0.1"}
 
 
+def find_orphans(_: Model, __: Request) -> None:
+    """Look for tasks without a node, of which there are none."""
+
+
 def stop_task(model: Model, request: Request) -> None:
     """End a running task."""
     model.stop_task(*request.parts)

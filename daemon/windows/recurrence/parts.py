@@ -81,7 +81,7 @@ def _parts(rule: str) -> _Parts:
         name, _, value = part.partition("=")
         if name not in _KNOWN or not value:
             raise ValueError(
-                f"{part[:40]!r} is no part of a rule such as FREQ=WEEKLY;BYDAY=SU;"
+                f"{part[:40]!r} is not a part of a rule such as FREQ=WEEKLY;BYDAY=SU;"
                 f" known are {', '.join(_KNOWN)}"
             )
         if name in parts:

@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from daemon.cli.commands.run import COLLECT_AFTER
 from daemon.config.reading.process import load
+from daemon.runtime.rules import uncollected
 from daemon.windows.timeline import Timeline
 
 P = ParamSpec("P")
@@ -43,7 +44,8 @@ def main() -> None:
         at = now + years * YEAR
         for _ in range(EDGES):
             # As the daemon does, on a thread beside its loop.
-            timeline.look_ahead(at)
+            with uncollected():
+                timeline.look_ahead(at)
             asked["covering"].append(_timed(timeline.covering, at)[0])
             steps = _steps(timeline, ids, at)
             asked["desired"].append(sum(steps))

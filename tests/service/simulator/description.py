@@ -163,6 +163,9 @@ class Description:
             value = _READER.raw_decode(text)[0]
         except ValueError:
             return "it is no JSON"
+        if value is None:
+            # The same as no field at all.
+            return ""
         schema = cast("dict[str, Any]", operation.body)["content"][JSON]["schema"]
         return self.problem(schema, value)
 

@@ -78,10 +78,15 @@ class Described(Simulator):
             self.problems += described.problems(exchange.method, short, query, body, reply)
         return reply
 
+    def check(self) -> None:
+        """Check that nothing was other than described since the last time."""
+        found, self.problems = self.problems, []
+        assert not found, "\n".join(found)
+
     def stop(self) -> None:
         """Close every socket, and check that nothing was other than described."""
         super().stop()
-        assert not self.problems, "\n".join(self.problems)
+        self.check()
 
 
 @dataclass
@@ -103,7 +108,7 @@ class Service:
         )
         reply = self.simulator.answer(exchange)
         assert reply is not None
-        assert self.simulator.problems == []
+        self.simulator.check()
         return reply
 
     def manage(
@@ -117,7 +122,7 @@ class Service:
         exchange.is_management = True
         reply = self.simulator.answer(exchange)
         assert reply is not None
-        assert self.simulator.problems == []
+        self.simulator.check()
         return reply
 
     def read(self, path: str) -> Any:

@@ -299,6 +299,19 @@ def test_threads(service: Service) -> None:
     assert (both.body, one.body) == (b'{"a":2,"b":1}', b'{"c":0}')
 
 
+def test_numbers_as_go_has_them(service: Service) -> None:
+    """`null` among the threads is a zero, and a count goes up to 64 bits (S3, S14)."""
+    service.ask("POST", "/nodesThreadsMap", '{"nodes_threads_map":{"a":null}}')
+    largest, larger = (
+        service.ask("POST", "/config", f'{{"history_rotation_size":{number}}}').body
+        for number in (2**64 - 1, 2**64)
+    )
+
+    assert service.read("/nodesThreadsMap") == {"a": 0}
+    assert largest == b'{"status":400,"msg":"Rotation size has to be between 5 and 200"}'
+    assert b"cannot unmarshal number 18446744073709551616" in larger
+
+
 def test_a_bucket_that_is_gone(service: Service) -> None:
     """Its repository says so, and no backup of it can be sent (S19)."""
     body = {"plan": "_daily_backups", "archive": "/archives/new", "bucket_name": "default"}

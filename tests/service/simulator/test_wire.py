@@ -91,6 +91,17 @@ def test_the_first_of_two_headers(simulator: Simulator) -> None:
 
 
 @pytest.mark.parametrize(
+    "header",
+    ["Basic", "Basic =", "Basic \xd2", "Basic /w==", "Bearer x", f"Basic {CREDENTIALS}!", "\xff"],
+)
+def test_who_cannot_be_made_out(simulator: Simulator, header: str) -> None:
+    """Credentials of any kind that are none are a 401 (S4)."""
+    asked = f"{CONFIG}Host: here\r\nConnection: close\r\nAuthorization: {header}\r\n\r\n"
+
+    assert talk(simulator, asked.encode("latin-1")).startswith("HTTP/1.1 401 Unauthorized")
+
+
+@pytest.mark.parametrize(
     ("target", "status"),
     [
         (f"http://other:1{ROOT}/config", 200),

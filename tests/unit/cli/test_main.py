@@ -143,7 +143,7 @@ def test_a_run_without_a_file_says_how_to_get_one(
         (["help", "calender"], 'there is no command "calender"; did you mean "calendar"?'),
         (["check", "-c", ""], "--config: its value is empty"),
         (["--ledger=", "status"], "--ledger: its value is empty"),
-        (["simulate", "--repositories", "a,b c"], '"b c" is no id of a repository'),
+        (["simulate", "--repositories", "a,b c"], '"b c" is not a repository id'),
         (["calendar", "--days", "0"], "at least 1"),
         (["calendar", "--days", "x"], "at least 1"),
         (["simulate", "--port", "65536"], "0 to 65535"),

@@ -136,7 +136,7 @@ def test_no_fault_quotes_a_foreign_file(content: str, tmp_path: Path) -> None:
             "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\n"
             + "RRULE:FREQ=YEARLY\n" * 501
             + "END:VEVENT\n",
-            "has 501 rules of repetition (RRULE) of all-day events; at most 500 are read",
+            "line 2: with the event that begins here there are more than 500 rules",
         ),
         ("X-A:1\n" * 100_001, "lines; at most 100,000 are read"),
     ],

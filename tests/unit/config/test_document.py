@@ -95,8 +95,8 @@ def test_every_key_and_value_knows_its_place() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a: 1\nb: 2\na: 3", "f:3:1: a: the key stands already in line 1"),
-        ("a: {b: 1, b: 2}", "f:1:11: a.b: the key stands already in line 1"),
+        ("a: 1\nb: 2\na: 3", "f:3:1: a: the key is already in line 1"),
+        ("a: {b: 1, b: 2}", "f:1:11: a.b: the key is already in line 1"),
         ("a: &x 1", "f:1:4: a: an anchor (&x) is not allowed"),
         ("a: *x", "f:1:4: a: an alias is not allowed"),
         (
@@ -212,3 +212,21 @@ def test_no_yaml_brings_it_down(text: str) -> None:
     document = read(text.encode())
 
     assert document.faults or document.root
+
+
+@pytest.mark.parametrize(
+    "repositories",
+    [
+        *("{prod: [*]}", "{prod: [a, *]}", "{prod: *}", "{prod: [*-x]}", "{prod: [*.x, a]}"),
+        *("\n  prod: *", "\n  prod:\n  - *", "\n  prod: [*]", "{*: [a]}", "\n  *: [a]", "*"),
+        *("{prod: [!x]}", "{prod: [a, !x]}", "{prod: [!x, a]}", "{prod: [a,!x*]}", "{prod: !x}"),
+        *("\n  prod: [a, !x]", "\n  prod: [a, !x, b]", "\n  prod: !x", "\n  prod:\n  - !x-*"),
+        *("\n  prod: [a,\n    !x,\n    b]", "\n  prod:\n  - a\n  - !", "{prod: [a, x?]}"),
+        "{prod: [a, [ab]x]}",
+    ],
+)
+def test_a_pattern_without_quotes_is_one_fault_that_says_so(repositories: str) -> None:
+    """Wherever it stands: what YAML takes it for is nothing that anybody has to know."""
+    (fault,) = faults(f"repositories: {repositories}\n")
+
+    assert "quote" in fault

@@ -37,7 +37,7 @@ from tests.unit.config.config_files import CLUSTERS, RULE, faults
         ("max_pause: 0s", "out of bounds"),
         ("keep_history: 1h", '"1h" is out of bounds: 1d to 3660d are allowed'),
         ("max_pause:", ":1: max_pause: there is no value: give one, or delete the key"),
-        ("Timezone: UTC", 'is not a key that is known here; did you mean "timezone"?'),
+        ("Timezone: UTC", 'is not a known key here; did you mean "timezone"?'),
         ("colour: red", "known are: timezone, ledger, listen"),
         ("exclusions: {freeze: []}", "exclusions.freeze: the list is empty"),
         ("exclusions: {a: 2026-02-30}", "exclusions.a: "),

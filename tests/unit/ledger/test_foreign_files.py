@@ -78,7 +78,9 @@ def test_a_foreign_file_is_left_alone(
     make(place)
     before = state(tmp_path)
 
-    with pytest.raises(LedgerError, match=r"theirs\.db: this is no ledger of cbmaintd") as refused:
+    with pytest.raises(
+        LedgerError, match=r"theirs\.db: this is not a ledger of cbmaintd"
+    ) as refused:
         open_ledger(f"sqlite:///{place}", access)
 
     assert state(tmp_path) == before
@@ -128,7 +130,7 @@ def test_what_takes_the_place_of_a_ledger_in_use_is_left_alone(tmp_path: Path) -
         theirs.replace(place)
 
         for _ in range(2):
-            with pytest.raises(LedgerError, match="this is no ledger of cbmaintd"):
+            with pytest.raises(LedgerError, match="this is not a ledger of cbmaintd"):
                 ledger.save([FULL])
 
     assert place.read_bytes() == content

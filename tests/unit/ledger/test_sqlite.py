@@ -147,7 +147,7 @@ def test_an_older_ledger_is_brought_up_to_date(url: str, version: int) -> None:
         connection.execute(f"update meta set value = '{version}' where name = 'schema_version'")  # noqa: S608  # our number
     connection.close()
 
-    with pytest.raises(LedgerError, match="brought up to date"):
+    with pytest.raises(LedgerError, match="it is upgraded"):
         open_ledger(url, Access.READ)
     with open_ledger(url, Access.DAEMON) as ledger:
         found = ledger.records(), ledger.last_good(), len(ledger.attempts(NOW))

@@ -143,6 +143,36 @@ def test_many_alike_are_counted() -> None:
     ]
 
 
+def test_one_is_not_told_as_many() -> None:
+    """A single cluster, window or repository is told in the singular, and none as none."""
+    opened = {"window": "night", "start": NOON, "end": NOON + timedelta(hours=1)}
+
+    lines = told(
+        entry(events.DAEMON_STARTED, version="1.0", clusters=1, windows=2),
+        entry(events.WINDOW_OPENED, **opened, repositories=1),
+        entry(events.DAEMON_STOPPED, holds=1),
+        entry(events.DAEMON_STOPPED, holds=0),
+    )
+
+    assert [line.partition("   ")[2] for line in lines] == [
+        "cbmaintd 1.0 started: 1 cluster, 2 windows",
+        "window night is open until 14:00: 1 repository",
+        "cbmaintd has stopped; 1 repository stays paused until it starts",
+        "cbmaintd has stopped; it holds no repository",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "read"),
+    [(99_949, "99.9 s"), (125_000, "2 min 5 s"), (31_825_600, "8 h 50 min")],
+)
+def test_a_long_delay_is_told_as_people_say_it(after_ms: int, read: str) -> None:
+    """A daemon that starts in the middle of an opening is late by hours, not by seconds."""
+    (line,) = told(paused(1) | {"after_ms": after_ms})
+
+    assert line.endswith(f"is paused (nightly) {read} after the opening")
+
+
 def test_many_clusters_are_counted() -> None:
     """Of hundreds of clusters with the same to say there is one line for each thing."""
     clusters = [f"c{number}" for number in range(300)]
@@ -160,7 +190,7 @@ def test_many_clusters_are_counted() -> None:
 
     assert [line.partition(" CET ")[2] or line[9:] for line in lines] == [
         "  1500 repositories of 300 clusters are paused (nightly) 0.4 s after the opening",
-        "! 300 clusters do not answer as they should (refused): "
+        "! 300 clusters are not responding correctly (refused): "
         + ", ".join(clusters[:20])
         + " and 280 more",
         "! 300 times list on 300 clusters: refused",

@@ -58,7 +58,7 @@ SAID: list[tuple[Event, dict[str, Any], str]] = [
     (
         events.CERTIFICATE_ENDS,
         {"cluster": "prod", "ends": NOW, "days": 3},
-        "a certificate of cluster prod ends at 2026-11-23 12:00:00 UTC: in 3 days",
+        "a certificate of cluster prod expires at 2026-11-23 12:00:00 UTC: in 3 days",
     ),
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -149,8 +149,8 @@ def test_an_odd_row_concerns_its_repository_alone() -> None:
     stage.cluster.rows = (
         odd("archive"),
         odd("tenant-a", "more than one row has this id"),
-        odd("a/b", "that is no id of a repository"),
-        odd("", "row 5 of the list is no repository"),
+        odd("a/b", "that is not a repository id"),
+        odd("", "row 5 of the list is not a repository"),
     )
 
     stage.make_passes(timedelta(minutes=15))
@@ -297,6 +297,28 @@ def test_without_a_list_nothing_is_paused_or_resumed_early() -> None:
 
     assert stage.cluster.sent == []
     assert len(stage.controller.holds) == 1
+
+
+def test_what_a_person_ends_while_nobody_answers_is_late_from_then_on() -> None:
+    """`status`, the metric and the alert tell late by the end that is in force, not the old one."""
+    planned = BEGIN + timedelta(hours=9)
+    stage = Stage(hold(until=planned), windows=[once("night", 0, 540)])
+    stage.cluster.refused = {"list": unlisted(CallError.REFUSED, answered=False)}
+    stage.make_passes(MINUTE)
+    untouched = [(each.until, each.last_error) for each in stage.holdings.records()]
+    closed = stage.clocks.now().wall
+
+    stage.rules = replace(stage.rules, timeline=Timeline(()))
+    stage.make_passes(5 * MINUTE)
+    ended = [(each.until, each.last_error) for each in stage.holdings.records()]
+    later = once("night", 0, 600)
+    stage.rules = replace(stage.rules, timeline=Timeline([later]))
+    stage.make_passes(5 * MINUTE)
+    reopened = [(each.until, each.last_error) for each in stage.holdings.records()]
+
+    assert untouched == [(planned, None)]
+    assert ended == [(closed, "refused")]
+    assert reopened == [(BEGIN + timedelta(hours=10), None)]
 
 
 def test_null_is_an_empty_list_where_nothing_is_held() -> None:

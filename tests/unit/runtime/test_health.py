@@ -140,7 +140,7 @@ def test_a_loop_that_stands_still_is_a_stall(health_at: Callable[..., Health]) -
 
     clock.passed = STALE + timedelta(seconds=1)
 
-    assert health.stalls() == ["the main loop stands still"]
+    assert health.stalls() == ["the main loop has stopped"]
     assert health.problems() == health.stalls()
 
 
@@ -176,7 +176,7 @@ def test_a_loop_that_stands_still_is_told_to_readers(health_at: Callable[..., He
 
     clock.passed = STALE + timedelta(seconds=1)
 
-    assert snapshots.problems() == ["the main loop stands still"]
+    assert snapshots.problems() == ["the main loop has stopped"]
     assert snapshots.stalls() == snapshots.problems()
 
 

@@ -144,8 +144,8 @@ def test_a_message_is_found_in_every_shape(body: bytes, expected: str) -> None:
     [
         ("https://u:secret@sso.example.org:8443/in?token=x", "https://sso.example.org:8443"),
         ("/login?token=x", "another path"),
-        ("http://[", "a place that is no URL"),
-        ("http://a:99999/", "a place that is no URL"),
+        ("http://[", "a place that is not a URL"),
+        ("http://a:99999/", "a place that is not a URL"),
     ],
 )
 def test_a_redirect_is_named_by_its_host_alone(location: str, place: str) -> None:

@@ -41,7 +41,7 @@ def test_a_good_file_is_summed_up(check: Check) -> None:
     summary, rare, always = ended.out
     assert ended.code == 0
     assert [line.split(": ")[1:3] for line in ended.err] == [
-        ["warning", name] for name in ("rare", "gone", "always")
+        ["warning", f"windows.{name}"] for name in ("rare", "gone", "always")
     ]
     assert [int(line.split(":")[1]) for line in ended.err] == [5, 8, 11]
     assert "valid" in summary
@@ -155,7 +155,7 @@ def test_a_window_that_never_opens_is_told_once(check: Check) -> None:
     ended = check(text(cluster("a", "http://localhost:1"), gone=(GONE, '{a: ["*"]}')))
 
     assert len(ended.out) == 1
-    assert ["warning: gone: does not open within" in line for line in ended.err] == [True]
+    assert ["warning: windows.gone: does not open within" in line for line in ended.err] == [True]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_what_is_dangerous_is_warned_about(check: Check) -> None:
     warning, advice = ended.err
     assert ended.code == 0
     assert re.search(r"schedules.yaml:3:\d+: warning: clusters.a.tls.verify: ", warning)
-    assert re.search(r"schedules.yaml:5:3: warning: w: ", advice)
+    assert re.search(r"schedules.yaml:5:3: warning: windows.w: ", advice)
 
 
 def test_offline_nobody_is_asked(check: Check, service: Simulator) -> None:

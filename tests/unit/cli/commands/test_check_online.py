@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from tests.unit.cli.commands.check_kit import (
     cluster,
     text,
 )
+
+
+def placed(lines: Sequence[str]) -> list[str]:
+    """Return warnings from the line of the file on."""
+    return [line.partition("schedules.yaml:")[2] for line in lines]
 
 
 def test_online_a_good_cluster_is_counted(check: Check, service: Simulator) -> None:
@@ -60,7 +66,7 @@ def test_online_a_glob_that_matches_nothing_is_warned_about(
     ended = check(file, "--online")
 
     assert ended.code == 0
-    assert ended.err[1:] == ["warning: w: t-* matches no repository of a"]
+    assert placed(ended.err[1:]) == ["5:3: warning: windows.w: t-* matches no repository of a"]
 
 
 def test_online_an_odd_row_is_warned_about(check: Check, service: Simulator) -> None:
@@ -71,9 +77,8 @@ def test_online_an_odd_row_is_warned_about(check: Check, service: Simulator) -> 
         ended = check(file, "--online")
 
     assert ended.code == 0
-    assert ended.err[1:] == [
-        "warning: a lists orders in a way that is not understood: more than one row has this id"
-    ]
+    (said,) = placed(ended.err[1:])
+    assert said.startswith("3:3: warning: clusters.a: lists orders in a way that is not understood")
 
 
 def test_online_runs_that_will_be_lost_are_warned_about(check: Check, service: Simulator) -> None:
@@ -85,9 +90,11 @@ def test_online_runs_that_will_be_lost_are_warned_about(check: Check, service: S
     assert ended.code == 0
     _, *lost, gap = ended.err
     assert len(lost) > 1
-    assert all(line.startswith("warning: w: ") for line in lost)
+    assert all(line.startswith("5:3: warning: windows.w: ") for line in placed(lost))
     assert all(" of a/orders " in line for line in lost)
-    assert gap.startswith("warning: w: no backup of a/orders for at least ")
+    assert placed([gap])[0].startswith(
+        "5:3: warning: windows.w: no backup of a/orders for at least "
+    )
 
 
 def test_online_many_lost_runs_are_counted(check: Check) -> None:
@@ -96,9 +103,9 @@ def test_online_many_lost_runs_are_counted(check: Check) -> None:
         ended = check(text(cluster("a", simulator.url), w=(ALWAYS, '{a: ["*"]}')), "--online")
 
     _, *lost, gap = ended.err
-    grouped = r"warning: w: \d+ runs of [A-Z]+ \w+ of 9 repositories .* will be lost"
+    grouped = r"5:3: warning: windows.w: \d+ runs of [A-Z]+ \w+ of 9 repositories .* will be lost"
     assert len(lost) == 8
-    assert all(re.fullmatch(grouped, line) for line in lost)
+    assert all(re.fullmatch(grouped, line) for line in placed(lost))
     assert " and 8 more for at least " in gap
 
 

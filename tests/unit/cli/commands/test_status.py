@@ -318,7 +318,7 @@ def test_a_cluster_that_does_not_answer_is_told(ledger: Ledger, status: Status) 
     said, document = status().words, status("--output", "json").document
     ledger.note_unreachable({"prod": None})
 
-    assert "prod does not answer as it should, for 2 h" in said
+    assert "prod is not responding correctly, for 2 h" in said
     assert "unauthorized: Authentication [Failure]" in said
     assert document["clusters"] == [
         {

@@ -76,10 +76,10 @@ def test_an_earlier_opening_that_was_resumed_is_no_answer(
 
 def test_the_next_change_is_one_for_the_repository(why: Callable[[], str]) -> None:
     """What changes for others on its cluster is passed over."""
-    line = next(line for line in why().splitlines() if line.startswith("The next change for it: "))
+    line = next(line for line in why().splitlines() if line.startswith("The next change: "))
 
     assert f"{NOW + 3 * HOUR:%H:%M}" in line
-    assert "it is then to be active." in line
+    assert "it is resumed " in line
 
 
 def test_unplanned_windows_that_are_over_are_not_listed(
@@ -106,8 +106,8 @@ def test_why_explains_every_window(ask: Ask) -> None:
     then = ask("why", "prod/orders", "--at", (NOW + 150 * MINUTE).isoformat())
 
     lines = {line.partition(":")[0]: line for line in done.out.splitlines()}
-    assert done.out.startswith("prod/orders is to be paused by night at ")
-    assert "The next change for it: " in done.out
+    assert done.out.startswith("prod/orders should be paused at ")
+    assert "The next change: " in done.out
     assert "matches, and is open until" in lines["night"]
     assert "does not open again" in lines["over"]
     assert "outside valid_from and valid_until" in lines["frozen"]
@@ -126,6 +126,23 @@ def test_why_shows_the_hold(ledger: Ledger, ask: Ask) -> None:
     done = ask("why", "prod/orders")
 
     assert "The ledger: paused for 1 h by night, last error timeout." in done.out
+    assert "It is late" not in done.out
+
+
+def test_why_says_of_a_hold_that_it_is_late(
+    night: Ledger, why: Callable[[], str], tmp_path: Path
+) -> None:
+    """Whoever reads that nothing wants it paused, and that it is, learns what becomes of it."""
+    night.save([Record(ORDERS, Phase.PAUSED, windows=("night",), since=NOW - HOUR)])
+    before = why()
+    night.save_config(AppliedConfig("s.yaml", tmp_path, TEXT.replace("orders", "x").encode(), NOW))
+    (tmp_path / "s.yaml").write_text(TEXT.replace("orders", "x"))
+
+    after = why()
+
+    assert "It is late" not in before
+    assert "prod/orders should not be paused at " in after
+    assert "It is late: the daemon tries to resume it" in after
 
 
 @pytest.mark.parametrize(
@@ -133,7 +150,7 @@ def test_why_shows_the_hold(ledger: Ledger, ask: Ask) -> None:
     [
         (("why", "orders"), 2, "write CLUSTER/REPOSITORY"),
         (("why", "prdo/orders"), 2, "there is no cluster prdo"),
-        (("why", "prod/\x1b[2J"), 2, '"\\u001b[2J" is no id of a repository: letters'),
+        (("why", "prod/\x1b[2J"), 2, '"\\u001b[2J" is not a repository id: letters'),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused(

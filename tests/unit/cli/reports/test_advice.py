@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daemon.cli.reports.advice import advise
+from daemon.cli.reports.findings import Advice
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts
 from daemon.windows.dates import DateRange
 from daemon.windows.rules import Cron, Once, WeekdayEnd, Weekly
@@ -37,7 +38,11 @@ def daily(name: str, length: timedelta, pattern: str = "*", start: time = time(2
 
 def advice(*windows: Window) -> list[str]:
     """Return what is said of windows."""
-    return list(advise(windows, {"prod": PROD}, NOW))
+    return [_shown(each) for each in advise(windows, {"prod": PROD}, NOW)]
+
+
+def _shown(each: Advice) -> str:
+    return f"{each.path.removeprefix('windows.')}: {each.message}"
 
 
 def test_an_ordinary_window_is_fine() -> None:
@@ -118,7 +123,7 @@ def test_an_opening_longer_than_holds_may_be() -> None:
 
     (said,) = advise([window], {"prod": PROD}, NOW, 36 * HOUR)
 
-    assert said.startswith("weekend: pauses for 2 d 9 h, longer than max_pause (1 d 12 h):")
+    assert _shown(said).startswith("weekend: pauses for 2 d 9 h, longer than max_pause (1 d 12 h):")
     assert not list(advise([window], {"prod": PROD}, NOW, 57 * HOUR))
 
 
@@ -179,7 +184,7 @@ def test_too_little_time_is_left() -> None:
 
     (said,) = advice(night, day)
 
-    assert said == "night and day: prod/orders is paused for 83% of the next 32 days"
+    assert said == "night: pauses prod/orders for 83% of the next 32 days, together with day"
     assert advice(night, replace(day, rule=daily("", 8 * HOUR, start=time(3)).rule)) == []
 
 

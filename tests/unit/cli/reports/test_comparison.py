@@ -110,8 +110,8 @@ def test_other_repositories_are_told(against: Against) -> None:
     """A window whose openings stay but not its repositories is named."""
     done = against(OLD.replace("[orders]", "[archive]", 1))
 
-    assert "no opening within 7 days is another than before" in done.words
-    assert "nightly: is for other repositories than before" in done.words
+    assert "no opening within 7 days has changed" in done.words
+    assert "nightly: is for different repositories than before" in done.words
 
 
 def test_people_see_a_table(against: Against) -> None:

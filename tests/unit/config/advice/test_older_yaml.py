@@ -111,3 +111,34 @@ def test_the_example_is_not_taken_for_a_rewritten_file() -> None:
 
     assert "on" in example
     assert not any("YAML 1.1" in line for line in faults(f"{example}\nwrong: 1\n"))
+
+
+def test_names_and_words_that_became_something_else_are_part_of_it() -> None:
+    """To quote a `true` that was an `on` would name another: what it was has to be looked up."""
+    text = GOOD.replace("  a:\n", "  on:\n").replace("  norway:", "  off:")
+    text = (
+        text.replace("norway]", "off]")
+        .replace("*", "no")
+        .replace("  b:", "    description: y\n  b:")
+    )
+    words = f"{text}  c:\n    weekly: {{days: [mon], start: 10:05, end: 24:00}}\n"
+    words += "    repositories: {'env=prod': [on, off, 0123, '0123']}\n"
+    assert "on" in read(words).windows
+
+    (fault,) = faults(rewritten(words))
+
+    assert "has rewritten this file" in fault
+    assert "what is false, true, 83 now was another word, such as on, yes, off or 0123" in fault
+    assert "quote it" not in fault
+
+
+def test_a_single_word_is_told_by_itself() -> None:
+    """Without another sign of a tool it is a slip of the pen."""
+    found = faults(
+        file_with(
+            "weekly: {days: [mon], start: 02:00, end: 03:00}", "repositories: {'env=prod': [true]}"
+        )
+    )
+
+    assert not any("YAML 1.1" in fault for fault in found)
+    assert any('quote it: "true"' in fault for fault in found)

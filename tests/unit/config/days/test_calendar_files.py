@@ -252,7 +252,7 @@ def test_several_calendars_in_one_file() -> None:
     ("text", "expected"),
     [
         ("", "no part from BEGIN:VCALENDAR"),
-        ("<html>", "is no iCalendar file"),
+        ("<html>", "is not an iCalendar file"),
         (
             "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20261224\r\n",
             "is cut off: a part",
@@ -273,12 +273,15 @@ def test_several_calendars_in_one_file() -> None:
         (calendar("DTSTART;VALUE=DATE:20261224 DURATION;VALUE=DATE:20260101"), "DURATION"),
         (
             calendar("DTSTART;VALUE=DATE:20261224 RDATE;VALUE=PERIOD:20260101T000000Z/PT1H"),
-            "RDATE names what is no date",
+            "RDATE names something that is not a date",
         ),
         # The library fails in its own ways at these.
         (calendar("DTSTART;VALUE=DATE,20261224"), "line 3: DTSTART is not valid"),
         (calendar("DTSTART;VALUE=DATE DTEND:20261224"), "line 3: DTSTART is not valid"),
-        (calendar("DTSTART;VALUE=DATE:20261224 RDATE:20261225, 20261226"), "line 5: it is no prop"),
+        (
+            calendar("DTSTART;VALUE=DATE:20261224 RDATE:20261225, 20261226"),
+            "line 5: it is not a prop",
+        ),
         (calendar("DTSTART;VALUE=DATE:20261224 RRULE:FREQ=HOURLY"), "line 4: its RRULE cannot be"),
         (calendar("DTSTART;VALUE=DATE:20261224 END:VTODO"), "line 4: END closes what did not beg"),
         (

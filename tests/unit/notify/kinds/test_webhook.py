@@ -48,8 +48,8 @@ def test_a_template_may_name_what_an_event_has_not() -> None:
     [
         ('{"a": "$sumary"}', "there is no placeholder $sumary; known are: $event, $level"),
         ('{"a": "5 $"}', "a lone $ stands in it: write $$"),
-        ('{"a": $summary}', "it is no JSON once its placeholders are filled"),
-        ("hello", "it is no JSON"),
+        ('{"a": $summary}', "it is not JSON once its placeholders are filled"),
+        ("hello", "it is not JSON"),
     ],
 )
 def test_what_is_wrong_with_a_template_is_said(template: str, expected: str) -> None:
