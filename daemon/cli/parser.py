@@ -33,6 +33,7 @@ first steps:
   cbmaintd init > schedules.yaml         an example; --url: for your cluster
   cbmaintd -c schedules.yaml check       every fault, with its place
   cbmaintd -c schedules.yaml calendar    what opens when
+  cbmaintd manual troubleshooting        what an error means, and what to do
 
 exit codes: 0 done, 1 could not be done, 2 bad usage or file, 130 interrupted
 """

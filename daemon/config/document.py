@@ -131,7 +131,10 @@ _ADVICE = {
     "found character '@'": "quote a text that begins with @",
     "found character '`'": "quote a text that begins with `",
     "expected <block end>": "look at the indentation",
-    "mapping values are not allowed": "quote a text that has a colon and a space in it",
+    "mapping values are not allowed": (
+        "put a space after the colon of the key above, or quote a text with a colon and a space"
+    ),
+    "could not find expected ':'": "put a space after the colon of a key",
     "but got '?'": 'quote a glob that has ? in it: "tenant-?"',
     "flow sequence, expected ',' or ']', but got '<": (
         'a comma is missing, or quotes around a glob: "tenant-[ab]"'

@@ -182,14 +182,20 @@ def _check_keys(place: Place, section: type[Section], faults: Faults) -> None:
 
 
 def _check_braces(place: Place, section: type[Section], faults: Faults) -> None:
-    """Report a list that was written without brackets within braces: `{days: mon, tue}`."""
+    """Report what braces make of `{days: mon, tue}` and of `{duration:4h}`: keys without values."""
     entries = place.node.entries if isinstance(place.node, MappingNode) else {}
     # Cheap for the thousands of sections that have no such key.
     if not any(isinstance(e.value, Scalar) and e.value.value is None for e in entries.values()):
         return
     items = [place.at(key) for key in entries]
+    for item in items:
+        name, colon, value = str(item.path[-1]).partition(":")
+        if colon and value and name in section.known_keys() and _is_bare(item):
+            message = f"a space has to follow the colon: write {shown(f'{name}: {value}')[1:-1]}"
+            faults.explain([item], message)
     for first, second in pairwise(items):
-        if second.path[-1] in section.known_keys() or not _is_beside(first, second):
+        is_said = second.path[-1] in section.known_keys() or faults.has_explained(second)
+        if is_said or not _is_beside(first, second):
             continue
         rest = list(takewhile(partial(_is_beside, first), items[items.index(second) :]))
         words = [first.node.source] if isinstance(first.node, Scalar) else []
@@ -201,8 +207,12 @@ def _check_braces(place: Place, section: type[Section], faults: Faults) -> None:
 def _is_beside(first: Place, second: Place) -> bool:
     """Check whether a key without a value stands in the line of another one, after its text."""
     has_text = isinstance(first.node, Scalar) and isinstance(first.node.value, str)
-    is_bare = isinstance(second.node, Scalar) and second.node.source == ""
+    is_bare = _is_bare(second)
     return has_text and is_bare and second.key is not None and first.node.line == second.key.line
+
+
+def _is_bare(place: Place) -> bool:
+    return isinstance(place.node, Scalar) and place.node.source == ""
 
 
 def _plain(place: Place, faults: Faults) -> Any:

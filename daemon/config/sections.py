@@ -117,7 +117,7 @@ class WindowSection(RuleKeys):
         ["year-end-freeze", "2026-11-12"],
     )
     pause_before: fields.Lead | None = optional(
-        "Pause earlier, so that tasks drain (default 0s).", "15m"
+        "Pause earlier, so that tasks can finish (default 0s).", "15m"
     )
     catch_up: fields.CatchUpWord | None = optional(
         "Backup after the resume (default none).", "missed"

@@ -19,6 +19,10 @@ from daemon.ledger.ledger import DamagedError
 
 # SQLite gives its reasons as text alone.
 _DAMAGED = ("not a database", "malformed", "no such table")
+_ADVICE = {
+    "locked": "another program keeps it locked: end that one, or try again in a moment",
+    "is full": "free some space on its disk",
+}
 _LONGEST_ID = 100
 _COMPANIONS = ("", "-wal", "-shm")
 
@@ -157,10 +161,9 @@ def translate(exc: sa.exc.DatabaseError | sqlite3.Error, file: Path | None) -> L
     if any(sign in what for sign in _DAMAGED):
         return DamagedError(f"{file}: the ledger is damaged ({what})")
     kind = ReadOnlyError if "readonly" in what else UnusableError
-    return kind(
-        f"{file}: the ledger cannot be used ({what}); check the disk and its rights,"
-        " or run this as the daemon's user"
-    )
+    found = (advice for sign, advice in _ADVICE.items() if sign in what)
+    advice = next(found, "check the disk and its rights, or run this as the daemon's user")
+    return kind(f"{file}: the ledger cannot be used ({what}); {advice}")
 
 
 def check_health(connection: sa.Connection, file: Path | None) -> None:

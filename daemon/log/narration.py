@@ -61,8 +61,9 @@ _SAID: Final[Mapping[str, str]] = {
     events.REPOSITORY_LEFT: "{where} is left alone: {why}",
     events.CLUSTER_UNREACHABLE: "cluster {cluster} is not responding correctly ({error}){because}",
     events.HTTP_ATTEMPTED: "{request}: {status_or_error}{took}{because}{next}{url}",
-    events.NOTIFICATION_SENT: "told {target} of {events}",
-    events.NOTIFICATION_FAILED: "{target} could not be told of {events} ({error}){because}{next}",
+    events.NOTIFICATION_SENT: "notified {target} of {events}",
+    events.NOTIFICATION_FAILED: "{target} could not be notified of {events} ({error})"
+    "{because}{next}",
     events.LOG_DROPPED: "{lines} lines of this log could not be written",
 }
 """In place of an event's own words, which stand alone in a message."""

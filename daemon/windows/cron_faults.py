@@ -19,7 +19,7 @@ _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
 )
 _PART = re.compile(r"(?:\*|([A-Z0-9]+)(?:-([A-Z0-9]+))?)(?:/([0-9]+))?", re.IGNORECASE)
 # What is more than crontab(5), as the last Friday: 5L, or the first Saturday: SAT#1.
-_EXTENSION = re.compile(r"LW?|[A-Z0-9]+(?:L|W|#[0-9L]+)", re.IGNORECASE)
+_EXTENSION = re.compile(r"LW?|[A-Z0-9]+(?:L|W|#[1-5L])", re.IGNORECASE)
 _SHOWN = 20
 _MOST_SHOWN = 5
 # How many steps there are in an hour and in a day, after which a field begins anew.

@@ -23,6 +23,7 @@ import pytest
 from daemon.simulator.server import Simulator
 from tests.evil.canary import canary
 from tests.process.canary import ServiceManager, command_line, files_below, leaks
+from tests.service.simulator.kit import Described
 
 PATIENCE_S = 120.0
 NEVER_ARRIVED = frozenset({"refused", "dns", "tls"})
@@ -161,10 +162,13 @@ class Stage:
         *repositories: str,
         host: str = "127.0.0.1",
         port: int = 0,
-        kind: type[Simulator] = Simulator,
+        kind: type[Simulator] = Described,
         **options: Any,
     ) -> Simulator:
-        """Start a simulator, of some *kind*, for the cluster *name*."""
+        """Start a simulator, of some *kind*, for the cluster *name*.
+
+        The usual one fails the test at its end if a call was not as it is described.
+        """
         simulator = kind(
             repositories=repositories, users={"admin": (self.password, "backup_admin")}, **options
         )

@@ -136,3 +136,15 @@ def test_every_cause_of_waiting_is_explained() -> None:
     read = {row[0].strip("`") for row in rows}
     assert {progress.NO_DAEMON, progress.NOT_LOOKED, progress.MISSING, progress.UNSEEN} <= read
     assert {*progress.WHY_LEFT.values()} <= read
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_every_file_is_there(path: Path) -> None:
+    """A file of the repository that a page names is in it."""
+    named = re.findall(
+        r"`((?:tests|systemd|core|service|log|monitoring|notify|cli|windows|config)/[\w./@-]+)`",
+        path.read_text(),
+    )
+    places = [(manual.ROOT / name, manual.ROOT / "daemon" / name) for name in named]
+
+    assert [str(both[0]) for both in places if not any(place.exists() for place in both)] == []

@@ -57,7 +57,7 @@ clusters:
 """
 
 _OPTIONS = """\
-    # pause_before: 15m   # pause earlier, so that running tasks drain
+    # pause_before: 15m   # pause earlier, so that running tasks can finish
     # catch_up: missed    # after the resume one backup, if one fell due
 """
 

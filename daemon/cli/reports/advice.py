@@ -58,7 +58,7 @@ def advise(
             yield Advice.about(
                 window.name,
                 f"is open without a break for the next {MONTH.days} days:"
-                " what it is for is not backed up at all",
+                " its repositories are not backed up at all",
             )
         else:
             yield from _overlapping(window, month[window.name])
@@ -80,7 +80,7 @@ def _silent(window: Window, now: datetime) -> Advice:
         )
     return Advice.about(
         window.name,
-        f"does not open within {LOOK_AHEAD.days} days; if it is over, take it out"
+        f"does not open within {LOOK_AHEAD.days} days; if it is over, remove it"
         " or write enabled: false",
     )
 

@@ -14,7 +14,7 @@ def _run(verb: argparse.ArgumentParser) -> None:
         "--log-format",
         choices=formats,
         default="auto",
-        help="of the lines on stderr: json for"
+        help="format of the log on stderr: json for"
         " programs, console for people; auto is console on a terminal",
     )
     levels = ("debug", "info", "warning", "error", "critical")
@@ -27,29 +27,29 @@ def _run(verb: argparse.ArgumentParser) -> None:
 
 
 def _check(verb: argparse.ArgumentParser) -> None:
-    looks = verb.add_argument_group("what it looks at")
+    looks = verb.add_argument_group("what to check")
     looks.add_argument("file", metavar="FILE", nargs="?", type=filled, help="instead of -c")
     looks.add_argument("--online", action="store_true", help="also ask every cluster")
     looks.add_argument(
         "--without-secrets",
         action="store_true",
-        help="leave secret files and variables unread, as in CI and on laptops",
+        help="do not read secret files and variables, for CI and laptops",
     )
-    says = verb.add_argument_group("how it answers")
+    says = verb.add_argument_group("output")
     says.add_argument("--strict", action="store_true", help="exit 1 if there are warnings")
-    says.add_argument("--output", choices=("text", "json"), default="text", help="how to print it")
+    says.add_argument("--output", choices=("text", "json"), default="text", help="output format")
 
 
 def _calendar(verb: argparse.ArgumentParser) -> None:
     which = verb.add_argument_group("which openings")
-    which.add_argument("--from", dest="start", metavar="T", help="from this time on; default: now")
+    which.add_argument("--from", dest="start", metavar="T", help="start at this time; default: now")
     which.add_argument(
         "--days", type=count, default=14, metavar="N", help="number of days; default 14"
     )
     which.add_argument(
-        "--window", action="append", metavar="W", help="only this one; may be repeated"
+        "--window", action="append", metavar="W", help="only this window; may be repeated"
     )
-    more = verb.add_argument_group("what else to find out about them")
+    more = verb.add_argument_group("more about them")
     more.add_argument(
         "--impact",
         action="store_true",
@@ -61,29 +61,27 @@ def _calendar(verb: argparse.ArgumentParser) -> None:
         metavar="OLD.yaml",
         help="show which openings appear, vanish or move from that file to this one",
     )
-    says = verb.add_argument_group("how it answers")
-    says.add_argument(
-        "--output", choices=(*OUTPUTS, "ics"), default="table", help="how to print it"
-    )
+    says = verb.add_argument_group("output")
+    says.add_argument("--output", choices=(*OUTPUTS, "ics"), default="table", help="output format")
     says.add_argument(
         "--exit-code", action="store_true", help="with --against: exit 3 if anything differs"
     )
 
 
 def _status(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--output", choices=OUTPUTS, default="table", help="how to print it")
+    verb.add_argument("--output", choices=OUTPUTS, default="table", help="output format")
     verb.add_argument(
         "--watch", action="store_true", help="keep showing it as it changes, until Ctrl-C"
     )
     verb.add_argument(
         "--exit-code",
         action="store_true",
-        help="exit 1 unless all that is open is paused, and nothing is left over",
+        help="exit 1 unless everything open is paused and nothing is left over",
     )
 
 
 def _wait(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("name", metavar="NAME", type=filled, help="of a window")
+    verb.add_argument("name", metavar="NAME", type=filled, help="name of a window")
     verb.add_argument(
         "--for",
         dest="goal",
@@ -99,25 +97,23 @@ def _wait(verb: argparse.ArgumentParser) -> None:
 
 
 def _history(verb: argparse.ArgumentParser) -> None:
-    about = verb.add_argument_group("what it is about")
+    about = verb.add_argument_group("which entries")
     about.add_argument(
         "--openings", action="store_true", help="one line per opening, as for a change ticket"
     )
     about.add_argument("--failed", action="store_true", help="only requests that did not succeed")
     about.add_argument("--repository", metavar="C/R", help="only this one")
     about.add_argument(
-        "--window", action="append", metavar="W", help="only what is about it; may be repeated"
+        "--window", action="append", metavar="W", help="only this window; may be repeated"
     )
-    when = verb.add_argument_group("of which time")
+    when = verb.add_argument_group("period")
     when.add_argument(
         "--since", metavar="T", help="from this time, or this long ago, such as 2h; default 14d"
     )
     when.add_argument("--until", metavar="T", help="up to this time, or this long ago")
     when.add_argument("--limit", type=count, metavar="N", help="only the last N entries")
-    says = verb.add_argument_group("how it answers")
-    says.add_argument(
-        "--output", choices=(*OUTPUTS, "csv"), default="table", help="how to print it"
-    )
+    says = verb.add_argument_group("output")
+    says.add_argument("--output", choices=(*OUTPUTS, "csv"), default="table", help="output format")
 
 
 def _why(verb: argparse.ArgumentParser) -> None:

@@ -8,42 +8,46 @@ from daemon.cli.verbs.verb import Names, Verb, add_end, add_reason, filled
 
 
 def _open(verb: argparse.ArgumentParser) -> None:
-    what = verb.add_argument_group("what is opened")
-    what.add_argument("name", metavar="NAME", type=filled, help="of a planned window, or a new one")
+    what = verb.add_argument_group("what to open")
+    what.add_argument(
+        "name", metavar="NAME", type=filled, help="name of a planned window, or a new name"
+    )
     what.add_argument(
         "--repository",
         action="extend",
         nargs="+",
         metavar="C/PATTERN",
-        help="what a new one is for, such as prod/orders or 'prod/*'; may be repeated",
+        help="for a new name: its repositories, such as prod/orders or 'prod/*'; may be repeated",
     )
     add_end(verb, "for this long from now, such as 2h")
-    also = verb.add_argument_group("also")
+    also = verb.add_argument_group("more")
     add_reason(also)
-    also.add_argument("--wait", action="store_true", help="until all of it is paused")
+    also.add_argument("--wait", action="store_true", help="wait until everything is paused")
 
 
 def _close(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("name", metavar="NAME", type=filled, help="of a window that is open")
+    verb.add_argument("name", metavar="NAME", type=filled, help="name of an open window")
     add_reason(verb)
-    verb.add_argument("--wait", action="store_true", help="until all of it is resumed")
+    verb.add_argument("--wait", action="store_true", help="wait until everything is resumed")
 
 
 def _extend(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("name", metavar="NAME", type=filled, help="of a window that is open")
+    verb.add_argument("name", metavar="NAME", type=filled, help="name of an open window")
     add_end(verb, "this much longer than it would last, such as 1h")
     add_reason(verb)
 
 
 def _skip(verb: argparse.ArgumentParser) -> None:
     verb.description = f"{verb.description} To take that back, use unskip."
-    verb.add_argument("name", metavar="NAME", type=filled, help="of a window")
-    verb.add_argument("--opening", metavar="T", help="its day or start; default: the next one")
+    verb.add_argument("name", metavar="NAME", type=filled, help="name of a window")
+    verb.add_argument(
+        "--opening", metavar="T", help="day or start of the opening; default: the next one"
+    )
     add_reason(verb)
 
 
 def _unskip(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("name", metavar="NAME", type=filled, help="of a window")
+    verb.add_argument("name", metavar="NAME", type=filled, help="name of a window")
     verb.add_argument(
         "--opening", metavar="T", help="its day or start; needed if several are skipped"
     )

@@ -30,7 +30,11 @@ def _init(verb: argparse.ArgumentParser) -> None:
 
 def _demo(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "--seconds", type=count, default=6, metavar="N", help="how long the window is; default 6"
+        "--seconds",
+        type=count,
+        default=6,
+        metavar="N",
+        help="length of the window in seconds; default 6",
     )
 
 
@@ -55,7 +59,7 @@ def _simulate(verb: argparse.ArgumentParser) -> None:
     )
     where.add_argument("--tls-cert", metavar="FILE", help="certificate in PEM: speak https")
     where.add_argument("--tls-key", metavar="FILE", help="its key in PEM")
-    what = verb.add_argument_group("what it has")
+    what = verb.add_argument_group("what it serves")
     what.add_argument(
         "--repositories",
         default="orders,tenant-a,tenant-b,archive",
@@ -63,9 +67,11 @@ def _simulate(verb: argparse.ArgumentParser) -> None:
         help="ids of its repositories; default: orders,tenant-a,tenant-b,archive",
     )
     what.add_argument(
-        "--username", default="Administrator", metavar="U", help="default: Administrator"
+        "--username", default="Administrator", metavar="U", help="user; default: Administrator"
     )
-    what.add_argument("--password", default="password", metavar="P", help="default: password")
+    what.add_argument(
+        "--password", default="password", metavar="P", help="password; default: password"
+    )
     what.add_argument(
         "--latency",
         default="0s",
@@ -93,7 +99,10 @@ def _faults() -> str:
 
 def _notify(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
-        "targets", metavar="TARGET", nargs="*", help="by name, such as slack-1; default: all"
+        "targets",
+        metavar="TARGET",
+        nargs="*",
+        help="name of a target, such as slack-1; default: all",
     )
 
 

@@ -24,6 +24,7 @@ _FREQUENCIES = ("YEARLY", "MONTHLY", "WEEKLY", "DAILY")
 _MONTHS = 12
 
 # RFC 5545, 3.3.10: these "MUST be ignored" in a series of days.
+_USUAL = ("RSCALE=GREGORIAN", "SKIP=OMIT")
 _OF_THE_CLOCK = ("BYHOUR=", "BYMINUTE=", "BYSECOND=")
 
 
@@ -109,13 +110,16 @@ def _months(event: Event, rule: Property) -> int:
 
 
 def _parts(rule: Property) -> list[str]:
-    """Return the parts of a rule; calendar programs write empty ones, as after the last `;`."""
-    return [part.strip() for part in rule.value.upper().split(";") if part.strip()]
+    """Return the parts of a rule; some programs write blanks, or empty ones after the last `;`."""
+    return [part for part in "".join(rule.value.upper().split()).split(";") if part]
 
 
 def _says_nothing(part: str) -> bool:
-    """Check whether a part is not followed: UNTIL is another's work, -1 is Exchange's for ever."""
-    return part.startswith(("UNTIL=", "COUNT=-", *_OF_THE_CLOCK))
+    """Check whether a part is not followed: UNTIL is another's work, -1 is Exchange's for ever.
+
+    And what RFC 7529 has for other calendars says, of this one, what is meant without it.
+    """
+    return part.startswith(("UNTIL=", "COUNT=-", *_OF_THE_CLOCK)) or part in _USUAL
 
 
 def _last(event: Event, rule: Property) -> datetime:

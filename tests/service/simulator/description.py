@@ -80,7 +80,8 @@ class Description:
         for path, item in self.spec["paths"].items():
             server = item.get("servers", [{"url": own}])[0]["url"].rstrip("/")
             shared = item.get("parameters", [])
-            for method in item.keys() - {"servers", "parameters"}:
+            # In the file's order: several workers have to collect the same tests.
+            for method in [each for each in item if each not in {"servers", "parameters"}]:
                 each = item[method]
                 yield Operation(
                     each["operationId"],

@@ -124,6 +124,8 @@ def test_every_key_and_value_knows_its_place() -> None:
         ("a: b\n\tc: d", "indent with spaces, not with tabs"),
         ("a: [*]", 'a glob that begins with * must be quoted: "*"'),
         ("a: b: c", "f:1:5: not valid YAML: mapping values are not allowed here"),
+        ("a:\n  start:02:00\n  b: 3h", "(put a space after the colon of the key above, or quote"),
+        ("a:\n  b: c\n  d:15m", "(put a space after the colon of a key)"),
         ("a: [1", "f:1:6: not valid YAML"),
         ("a: @x", "quote a text that begins with @"),
         ('a: "\\x1b[31m"', "f:1:4: a: the character U+001B is not allowed"),

@@ -153,6 +153,14 @@ def test_text_is_shown_without_its_control_characters_and_not_at_length() -> Non
             "weekly.Tue: within braces a comma begins another key: write days: [Mon, Tue, Wed]",
         ),
         (
+            "{weekly: {days: [mon], start:02:00, end: 04:00}}",
+            'weekly."start:02:00": a space has to follow the colon: write start: 02:00',
+        ),
+        (
+            "{weekly: {days: mon, start: 02:00, duration:4h}}",
+            'weekly."duration:4h": a space has to follow the colon: write duration: 4h',
+        ),
+        (
             "{monthly: {on: second tuesday, last friday, start: 02:00, end: 04:00}}",
             "write on: [second tuesday, last friday]",
         ),

@@ -142,6 +142,21 @@ def test_a_ledger_on_a_full_disk_can_be_read(url: str) -> None:
     assert (records, loss, afterwards) == ([FULL], None, [])
 
 
+@pytest.mark.parametrize(
+    ("what", "advice"),
+    [
+        ("database is locked", "another program keeps it locked"),
+        ("database or disk is full", "free some space"),
+        ("unable to open database file", "check the disk and its rights"),
+    ],
+)
+def test_the_advice_is_about_what_sqlite_refused(what: str, advice: str) -> None:
+    """Who is told to look at the disk while another program locks the file looks in vain."""
+    error = sqlite_file.translate(sqlite3.OperationalError(what), Path("/ledger.db"))
+
+    assert f"/ledger.db: the ledger cannot be used ({what}); {advice}" in str(error)
+
+
 @contextmanager
 def no_file_larger_than(size: int) -> Iterator[None]:
     """Let no file of this process grow beyond *size* bytes, as on a disk that is full."""

@@ -77,3 +77,32 @@ def test_events_are_said_at_their_levels() -> None:
 
     assert len(found) > len(EVENTS)
     assert [each for each in found if each[1] not in each[0].levels] == []
+
+
+def keys() -> Iterator[tuple[str, str]]:
+    """Return each event with each key that a call names when it says it."""
+    for file in (ROOT / "daemon").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(attr=level),
+                    args=[ast.Attribute(value=ast.Name(id="events"), attr=name), *_],
+                ) if level in LEVELS:
+                    for keyword in node.keywords:
+                        if keyword.arg not in {None, "exc_info"}:
+                            yield getattr(events, name), str(keyword.arg)
+
+
+def test_the_manual_has_the_keys_of_each_event() -> None:
+    """What the code says with an event stands in the row of that event."""
+    rows = manual.table("log", "event", "level")
+    listed = {
+        name: {word for span in manual.code(row[2]) for word in span.split()}
+        for row in rows
+        for name in manual.code(row[0])
+    }
+
+    found = {*keys()}
+
+    assert len(found) > len(EVENTS)
+    assert sorted((event, key) for event, key in found if key not in listed[event]) == []

@@ -145,7 +145,7 @@ def test_many_alike_are_counted() -> None:
 
 def test_one_is_not_told_as_many() -> None:
     """A single cluster, window or repository is told in the singular, and none as none."""
-    opened = {"window": "night", "start": NOON, "end": NOON + timedelta(hours=1)}
+    opened: dict[str, Any] = {"window": "night", "start": NOON, "end": NOON + timedelta(hours=1)}
 
     lines = told(
         entry(events.DAEMON_STARTED, version="1.0", clusters=1, windows=2),

@@ -146,6 +146,30 @@ def test_the_manual_has_every_metric() -> None:
     assert sorted(listed) == sorted(name for name in shown if not name.endswith("_created"))
 
 
+def test_the_manual_has_the_labels_of_each_metric() -> None:
+    """The table of metrics has the labels that each of them has."""
+    metrics = Metrics()
+    metrics.observe(lambda: STATE)
+    metrics.attempted(filled(Attempt, EVERY))
+    metrics.notified(EVERY, EVERY, 1)
+    metrics.hear(EVERY, None, None)
+    listed = {
+        name: {*manual.code(row[1])}
+        for row in manual.table("metrics", "`/metrics`", "labels")
+        for name in manual.code(row[0])
+    }
+
+    shown = re.findall(r"^(cbmaintd_\w+)\{(.*)\} ", metrics.render().decode(), re.MULTILINE)
+
+    found = {
+        re.sub("_(bucket|sum|count)$", "", name): {*re.findall(r'(\w+)="', labels)} - {"le"}
+        for name, labels in shown
+        if not name.endswith("_created")
+    }
+    assert len(found) > 10
+    assert {name: labels for name, labels in listed.items() if name in found} == found
+
+
 def test_every_label_is_printable() -> None:
     """A name in the ledger is anybody's; a surrogate in it would end the scrape."""
     metrics = Metrics()

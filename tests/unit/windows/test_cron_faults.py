@@ -18,6 +18,7 @@ from daemon.windows.expressions import check_cron
         ("0 2 * 13 *", "month 13: 1 to 12 or APR and the like"),
         ("0 2 * * 8", "day-of-week 8: 0 to 7 or FRI and the like"),
         ("0 2 * * mondy", "day-of-week mondy: 0 to 7 or FRI and the like"),
+        ("0 2 * * sat#6", "day-of-week sat#6: 0 to 7 or FRI and the like"),
         ("0 1,25 * * *", "hour 25: 0 to 23"),
         ("0 20-25 * * *", "hour 20-25: 0 to 23"),
         ("0 5-2 * * *", "hour 5-2: 0 to 23"),

@@ -130,7 +130,7 @@ def test_long_lines_above_the_tables_go_on_indented(
     assert max(map(len, lines)) <= 60
     begins = (
         "The daemon",
-        "prod does",
+        "prod is",
         "The file",
         "  schedules.yaml",
         "    ",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from daemon.config.days.calendar_files import TIMED, all_day_events
 from daemon.config.days.ics_rules import Unused
-from tests.unit.config.days.calendars import calendar, days, single_days
+from tests.unit.config.days.calendars import calendar, days
 from tests.unit.counting import calls_of
 
 
@@ -134,6 +134,8 @@ def test_what_has_a_time_of_day_is_no_whole_day(event: str) -> None:
         ("FREQ=DAILY;UNTIL=20261226T000000", [24, 25, 26], {}),
         ("FREQ=DAILY;UNTIL=20261226T235959Z", [24, 25, 26], {}),
         ("FREQ=DAILY;COUNT=2;BYHOUR=9,10;BYMINUTE=0;BYSECOND=0", [24, 25], {}),
+        ("FREQ=WEEKLY;_BYDAY=TH,_FR;_COUNT=3", [24, 25, 31], {}),
+        ("RSCALE=GREGORIAN;FREQ=DAILY;COUNT=2;SKIP=OMIT", [24, 25], {}),
         ("FREQ=DAILY;COUNT=-1;UNTIL=20261225", [24, 25], {}),
         ("FREQ=DAILY;UNTIL=20261224", [24], {}),
         ("FREQ=DAILY;UNTIL=20261223", [24], {Unused.ENDED: (2,)}),
@@ -145,10 +147,12 @@ def test_a_rule_as_programs_write_it(
     rule: str, expected: list[int], remark: dict[str, tuple[int, ...]]
 ) -> None:
     """Empty parts say nothing, an end includes its day, and the first day always counts."""
-    event = f"DTSTART;VALUE=DATE:20261224 RRULE:{rule}"
+    text = calendar(f"DTSTART;VALUE=DATE:20261224 RRULE:{rule}").replace("_", " ")
 
-    assert single_days(event) == expected
-    assert all_day_events(calendar(event)).passed_over == remark
+    found = all_day_events(text)
+
+    assert [each.first.day for each in found.ranges] == expected
+    assert found.passed_over == remark
 
 
 def test_an_end_in_utc_is_read_in_the_zone_of_the_start() -> None:
