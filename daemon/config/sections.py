@@ -28,7 +28,7 @@ class TlsSection(Section):
         "Authorities to trust in PEM, instead of the system's.", "prod-ca.pem"
     )
     client_cert: fields.FileName | None = optional(
-        "Certificate in PEM to show; needs client_key.", "prod.pem"
+        "Client certificate in PEM; needs client_key.", "prod.pem"
     )
     client_key: fields.FileName | None = optional(
         "Its key in PEM; others must not read the file.", "prod.key"
@@ -54,9 +54,9 @@ class RetrySection(Section):
     attempts: Annotated[int, Whole(1, 100)] | None = optional(
         "How often a call is sent (default 5).", 5
     )
-    first_delay: fields.Limit | None = optional("Bound of the first wait (default 500ms).", "500ms")
+    first_delay: fields.Limit | None = optional("Longest first wait (default 500ms).", "500ms")
     max_delay: fields.Limit | None = optional(
-        "Bound of any wait, Retry-After's too (default 30s).", "30s"
+        "Longest wait, also for Retry-After (default 30s).", "30s"
     )
 
 
@@ -93,7 +93,7 @@ class ClusterSection(Section):
         "Calls in flight at once (default 8).", 8
     )
     labels: dict[fields.Name, fields.Name] | None = optional(
-        "By which windows may address clusters.", {"env": "prod", "region": "eu"}
+        "Windows can select clusters by these.", {"env": "prod", "region": "eu"}
     )
     allow_insecure_http: bool | None = optional(
         "Allow http:// to hosts other than this one.", False
@@ -107,7 +107,7 @@ class WindowSection(RuleKeys):
     exactly_one = tuple(RuleKeys.model_fields)
 
     repositories: dict[fields.AnyText, PatternList] | None = optional(
-        "By cluster, glob over clusters or labels (env=prod): ids or globs, ! takes away.",
+        "By cluster, glob over clusters or labels (env=prod): ids or globs; ! excludes.",
         {"prod": ["*"]},
         {"env=prod": ["orders", "tenant-*", "!tenant-demo"]},
     )
@@ -247,7 +247,7 @@ class FileSection(Section):
         "How often everything is checked, 1s to 10m (default 30s).", "30s"
     )
     merge_gap: fields.Lead | None = optional(
-        "Gaps shorter than this are not resumed (default 0s).", "10m"
+        "Through a shorter gap, what is paused stays paused (default 0s).", "10m"
     )
     max_pause: fields.Length | None = optional(
         "A longer hold is reported as an error (default 36h).", "36h"

@@ -16,13 +16,15 @@ def test_a_wrong_password_is_shown_until_it_is_right(stage: Stage) -> None:
     daemon = stage.start()
     daemon.wait_for("cluster.unreachable")
 
-    wait_until(lambda: "prod does not answer" in stage.ask("status").stdout, "the table")
+    wait_until(
+        lambda: "prod is not responding correctly" in stage.ask("status").stdout, "the table"
+    )
     (shown,) = json.loads(stage.ask("status", "--output", "json").stdout)["clusters"]
     assert stage.manager
     told = b"\n".join(stage.manager.heard)
     simulator.users["admin"] = (right, "backup_admin")
     daemon.wait_for("cluster.recovered")
-    wait_until(lambda: "does not answer" not in stage.ask("status").stdout, "its end")
+    wait_until(lambda: "is not responding" not in stage.ask("status").stdout, "its end")
     daemon.stop()
 
     assert (shown["cluster"], shown["error"]) == ("prod", "unauthorized")

@@ -46,7 +46,7 @@ HEAD = """\
 # No planned run falls into a window. Change what you like, and then:
 #   cbmaintd -c FILE check --online      every fault, and what clusters say
 #   cbmaintd -c FILE calendar --impact   what opens when, what that costs
-# `cbmaintd init` prints an example with every key that there is.
+# `cbmaintd init` prints an example with every key.
 
 timezone: {zone}   # of the times below
 # ledger: sqlite:////var/lib/cbmaintd/ledger.db   # where the unit keeps it

@@ -42,7 +42,7 @@ def page() -> str:
         *roff.lines(parser.description),
         *_examples(parser.epilog),
         ".SH OPTIONS",
-        "They stand before or after the command.",
+        "They may come before or after the command.",
         *_explained(parser.explained()),
         ".SH COMMANDS",
     ]

@@ -76,7 +76,7 @@ def _status(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--exit-code",
         action="store_true",
-        help="exit 1 unless everything open is paused and nothing is left over",
+        help="exit 1 unless everything open is paused, and nothing waits to be resumed",
     )
 
 
@@ -145,7 +145,7 @@ VERBS = (
     ),
     Verb(
         "calendar",
-        "Show the openings to come.",
+        "Show the coming openings.",
         examples="""\
   cbmaintd calendar --days 60 --window nightly
   cbmaintd calendar --from 2026-10-25 --days 1
