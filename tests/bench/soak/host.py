@@ -59,6 +59,7 @@ class Host:
     world: World
     top: str = ""
     timeout: str = "{connect: 1s, read: 1s, total: 2s}"
+    concurrency: int = 8
     lives: list[Life] = field(default_factory=list)
     peak_kib: int = 0
     peak_descriptors: int = 0
@@ -109,6 +110,7 @@ class Host:
                 f"    username: {USER}",
                 "    password_file: c.password",
                 f"    timeout: {self.timeout}",
+                f"    concurrency: {self.concurrency}",
                 "    retry: {attempts: 3, first_delay: 50ms, max_delay: 500ms}",
             ]
         draft = self.folder / "draft.yaml"

@@ -19,6 +19,10 @@ from tests.host.postgres import Postgres, server
 MODES = ("transaction", "session")
 CALL_S = 1.0
 TIMEOUT = "{connect: 800ms, read: 800ms, total: 1s}"
+CONCURRENCY = 2
+LATENCY_MS = 250.0
+"""With two calls at once to four repositories, whatever goes wrong often meets one in flight."""
+
 ON_ITS_WAY_S = 0.2
 """How long a call may have been under way already when its gateway began to count."""
 
@@ -46,7 +50,12 @@ class SharedSoak(Soak):
         names = [f"m{number}" for number in range(self._args.members)]
         members = {name: self._password() for name in names}
         self.world = World(
-            self.book, self._password(), self._dice_of(1), self._args.evil, members=members
+            self.book,
+            self._password(),
+            self._dice_of(1),
+            self._args.evil,
+            members,
+            LATENCY_MS,
         )
         exits.callback(self.world.close)
         self.world.open(self._args.clusters, self._args.repositories)
@@ -61,7 +70,9 @@ class SharedSoak(Soak):
         folder.mkdir()
         clock = WallClock(folder)
         top = f"lease: {LEASE_S:.0f}s\n"
-        host = Host(folder, folder, clock, self.world, top=top, timeout=TIMEOUT)
+        host = Host(
+            folder, folder, clock, self.world, top=top, timeout=TIMEOUT, concurrency=CONCURRENCY
+        )
         host.save_password(password)
         return host
 

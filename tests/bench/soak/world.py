@@ -69,7 +69,8 @@ class Cluster(Simulator):
 class World:
     """All clusters, and how much of what is asked of them goes wrong.
 
-    Of several daemons, *members* has the password of each by its name.
+    Of several daemons, *members* has the password of each by its name. A cluster takes up to
+    *latency_ms* for a call.
     """
 
     book: Book
@@ -77,6 +78,7 @@ class World:
     dice: random.Random
     evil_share: float
     members: Mapping[str, str] = field(default_factory=dict)
+    latency_ms: float = 20.0
     clusters: dict[str, Cluster] = field(default_factory=dict)
     gateways: dict[str, Gateway] = field(default_factory=dict)
     unmarked: list[str] = field(default_factory=list)
@@ -89,7 +91,7 @@ class World:
         ids = [f"r{number}" for number in range(repositories)]
         for number in range(clusters):
             name = f"c{number:02}"
-            cluster = Cluster(name, ids, self.password, self.dice.uniform(0, 20))
+            cluster = Cluster(name, ids, self.password, self.dice.uniform(0, self.latency_ms))
             self.clusters[name] = self._exits.enter_context(cluster)
             gateway = self._gateway(cluster, self._chooser(name))
             self.gateways[name] = self._exits.enter_context(gateway)
