@@ -6,26 +6,39 @@ window names plainly, perhaps mistyped, is that window's alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from daemon.windows.timeline import Desired, Timeline
+from daemon.windows.work import Steps, Work
 
 
 def plainly_wanted(
-    timeline: Timeline, cluster: str, absent: Collection[str], wanted: Mapping[str, Desired]
-) -> Mapping[str, Desired]:
-    """Return *wanted*, but of the *absent* ids only what windows want that name them plainly."""
-    concerned = [id_ for id_ in absent if id_ in wanted]
-    if not concerned:
+    timeline: Timeline, cluster: str, absent: AbstractSet[str], wanted: Mapping[str, Desired]
+) -> Steps[Mapping[str, Desired]]:
+    """Return *wanted*, but of the *absent* ids only what windows want that name them plainly.
+
+    Others may have their turn now and then.
+    """
+    if absent.isdisjoint(wanted):
         return wanted
-    found, plain = dict(wanted), _Plain(timeline, cluster)
-    for id_ in concerned:
+    found, plain, work = dict(wanted), _Plain(timeline, cluster), Work()
+    # Many have the same openings, and are named by the same of their windows.
+    answers: dict[tuple[int, ...], Desired] = {}
+    for id_ in absent & wanted.keys():
         desired = found.pop(id_)
         openings = tuple(o for o in desired.openings if id_ in plain.ids_of(o.window))
         if openings:
-            windows = tuple(sorted({opening.window for opening in openings}))
-            found[id_] = replace(desired, openings=openings, windows=windows)
+            # As objects, which *wanted* keeps: to hash an opening takes longer.
+            key = id(desired), *map(id, openings)
+            if key not in answers:
+                windows = tuple(sorted({opening.window for opening in openings}))
+                answers[key] = replace(desired, openings=openings, windows=windows)
+            found[id_] = answers[key]
+        work.add(1 + len(desired.openings))
+        if work.is_much():
+            yield
     return found
 
 

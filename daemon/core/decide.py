@@ -252,7 +252,9 @@ def _decide_outside(record: Record, now: Moment, *, is_paused: bool) -> Decision
     record = replace(record, yielded=())
     if is_paused:
         if _is_ours(record):
-            return Resume(replace(record, phase=Phase.RESUMING))
+            # An edit or a person may have ended it before the end that was recorded.
+            until = min(record.until or now.wall, now.wall)
+            return Resume(replace(record, phase=Phase.RESUMING, until=until))
         return Keep(record.released())
     match record.phase:
         case None:

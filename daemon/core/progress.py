@@ -242,7 +242,7 @@ def _groups(
     absent = timeline.plain_ids(view.cluster) - known
     members: dict[tuple[str, ...], list[str]] = {}
     every = yield from timeline.desired_in_steps(view.cluster, known | absent, now)
-    wanted = plainly_wanted(timeline, view.cluster, absent, every)
+    wanted = yield from plainly_wanted(timeline, view.cluster, absent, every)
     # Equal openings are the same object, which is hashed once.
     named = {id(desired.ids): desired.ids for desired in wanted.values() if desired.ids}
     same: dict[int, list[str]] = {each: members.setdefault(ids, []) for each, ids in named.items()}

@@ -285,7 +285,7 @@ class Ledger(ABC):
             version = self.read_version(connection)
         if version < SCHEMA_VERSION:
             raise LedgerError(
-                f"{self.place}: this ledger is of an older version; it is upgraded when"
+                f"{self.place}: this ledger is from an older version; it is upgraded when"
                 " the daemon starts"
             )
 

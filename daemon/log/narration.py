@@ -89,16 +89,17 @@ _SAID_OF_CLUSTERS: Final[Mapping[str, str]] = {
 _ALIKE_BY: Final = ("cluster", "windows", "action", "error", "reason", "outcome", "status")
 _FAILS_BY: Final = ("action", "error", "status")
 
+# Said of one repository, and of many.
 _WHY: Final = {
-    "paused_elsewhere": "somebody else had paused it",
-    "resumed_elsewhere": "somebody else has resumed it",
-    "yielded": "a person resumed it, and wins for this opening",
-    "never_paused": "it was never paused",
-    "gone": "it no longer exists",
+    "paused_elsewhere": "paused by somebody else before",
+    "resumed_elsewhere": "resumed by somebody else",
+    "yielded": "resumed by a person, who wins for this opening",
+    "never_paused": "never paused after all",
+    "gone": "no longer there",
     "dry_run": "this is a dry run",
     "clock_differs": "this host's clock differs from the database's",
-    "ledger_lost": "it was found paused after the ledger was lost; please look",
-    "not_understood": "its row in the list is not understood",
+    "ledger_lost": "found paused after the ledger was lost; please look",
+    "not_understood": "not understood in the list",
 }
 
 

@@ -128,7 +128,7 @@ class Controller:
         try:
             observed = await self._look(self._holdings.windows())
         except ServiceError as exc:
-            return await self._give_up(exc, rules)
+            return await self._give_up(exc, rules, now.wall)
         if rules.has_lost_ledger and not self._has_reported:
             self._has_reported = True
             self._journal.ledger_was_lost(observed.values(), self._holdings.ids())
@@ -161,13 +161,14 @@ class Controller:
         now, unreachable = self._clocks.now().wall, self._journal.unreachable_cluster
         await self.tally.follow(rules.timeline, unreachable, now, is_kept=not rules.dry_run)
 
-    async def _give_up(self, exc: ServiceError, rules: Rules) -> timedelta:
+    async def _give_up(self, exc: ServiceError, rules: Rules, begun: datetime) -> timedelta:
         now = self._clocks.now()
         self.has_looked = True
         is_transient = self._looks.fail(exc, now)
         distance = self._pacing.failed(CLUSTER, now.uptime, rules.resync, is_transient=is_transient)
         self._journal.unreachable(exc.error, exc.message, now.wall)
-        self._looks.note_ends(rules.timeline, now.wall)
+        # What ended has ended before the attempts, which may take a minute.
+        self._looks.note_ends(rules.timeline, begun)
         for record in self._holdings.holds():
             if record.phase is not Phase.PAUSED or (record.until and record.until <= now.wall):
                 due = now.wall + distance

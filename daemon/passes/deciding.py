@@ -35,7 +35,7 @@ async def decide_on_all(look: Look, holdings: Holdings, rules: Rules) -> list[De
     absent = rules.timeline.plain_ids(look.cluster) - look.ids - known
     ids = look.ids | known | absent
     every = await in_turns(rules.timeline.desired_in_steps(look.cluster, ids, look.now.wall))
-    desired = plainly_wanted(rules.timeline, look.cluster, absent, every)
+    desired = await in_turns(plainly_wanted(rules.timeline, look.cluster, absent, every))
     decisions = []
     async for id_ in giving_way(sorted(desired.keys() | known)):
         before, wanted = holdings.get(id_), desired.get(id_)

@@ -59,8 +59,8 @@ class _Waiting:
 class ConfigFile:
     """schedules.yaml while the daemon runs; `rejected` says what is wrong by its last reading.
 
-    `is_known` says that what was read on request had been noticed as a change just before: whoever
-    edits the file and asks for a reload then has the log say once what became of it.
+    `is_known` says that what was read on request had been noticed as a change just before, or that
+    it is what the start rejected: the log then says once what became of it.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class ConfigFile:
         self._failed: _Failed | None = None
         self._noticed: tuple[Content, float] | None = None
         self.is_known = False
-        self.rejected = parts.rejected
+        self.rejected = self._at_start = parts.rejected
 
     @property
     def is_rejected(self) -> bool:
@@ -125,11 +125,13 @@ class ConfigFile:
         self._failed = _Failed(content) if answer.may_pass else None
         lacking = answer.secrets
         self._waiting = None if lacking is None else _Waiting(content, lacking)
-        self.rejected = None
+        at_start, self._at_start, self.rejected = self._at_start, None, None
         try:
             return answer.settings_of(self._path)
         except ConfigError as exc:
             self.rejected = exc
+            if at_start and exc.lines() == at_start.lines():
+                self.is_known = True
             raise
 
     def stop(self) -> None:

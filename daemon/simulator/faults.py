@@ -62,12 +62,12 @@ class Faults:
 
 ODD_SERVERS = {
     "authentication": ("D", "answers 500 `Could not authenticate user`, for 10s"),
-    "dead-leader": ("", "takes every change, answers well and does nothing"),
-    "empty": ("", "answers 200 with nothing in it, to anybody"),
+    "dead-leader": ("", "accepts every change, but does nothing"),
+    "empty": ("", "answers every call with an empty 200"),
     "missing-field": ("FIELD", "leaves out a field of repositories, default state"),
-    "mixed-versions": ("", "leads to no service from the cluster manager, with a 503"),
-    "node-leaves": ("D", "stops after 10s to be a node that serves backups"),
-    "stall": ("D", "keeps each call waiting, by default for ever"),
+    "mixed-versions": ("", "its cluster manager answers 503 for the service"),
+    "node-leaves": ("D", "after 10s its node no longer runs the service"),
+    "stall": ("D", "keeps each call waiting, by default without end"),
     "unknown-state": ("REPOSITORY", "is in a state that nobody knows; by default all"),
 }
 """The names of `--fault`, with the value that each takes and what the server then does."""

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         attempts, decisions = ledger.attempts(since), planned.overrides
         notes = ledger.progress(since) if args.failed else []
     if args.repository:
-        given, form = f"--repository {args.repository}", "CLUSTER/REPOSITORY, as prod/orders"
+        given, form = f"--repository {args.repository}", "CLUSTER/REPOSITORY, such as prod/orders"
         cluster, id_ = parse_repository_name(args.repository, given, form)
         attempts = [a for a in attempts if (a.cluster, a.repository) == (cluster, id_)]
         windows = {name for attempt in attempts for name in attempt.windows}

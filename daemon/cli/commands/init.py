@@ -36,8 +36,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return 0
     if missing := [name for name, value in given.items() if not value]:
         raise UsageError(
-            f"{' and '.join(missing)} missing: the service answers nobody without them;"
-            " see cbmaintd init --help"
+            f"{' and '.join(missing)} missing: the service requires them; see cbmaintd init --help"
         )
     output.write(_drafted(args, environ))
     return 0

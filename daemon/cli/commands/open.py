@@ -108,7 +108,7 @@ def _end(args: argparse.Namespace, planned: Schedule, now: datetime) -> datetime
 def _targets(wanted: Iterable[str], settings: Settings) -> Targets:
     patterns: dict[str, list[str]] = {}
     for text in wanted:
-        form = "CLUSTER/PATTERN, as prod/orders or prod/*"
+        form = "CLUSTER/PATTERN, such as prod/orders or prod/*"
         cluster, pattern = parse_repository_name(text, f"--repository {text}", form)
         try:
             repository_pattern(pattern)

@@ -80,7 +80,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _pattern(text: str) -> _Pattern:
-    form = "CLUSTER/PATTERN, as prod/orders, 'prod/*' or '*/orders'"
+    form = "CLUSTER/PATTERN, such as prod/orders, 'prod/*' or '*/orders'"
     return _Pattern(text, *parse_repository_name(text, f"--repository {shown(text)}", form))
 
 

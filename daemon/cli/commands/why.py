@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +15,7 @@ from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
+from daemon.core.listing import Listing
 from daemon.core.record import Record
 from daemon.core.repository import ID_RULE, RepositoryKey, is_id
 from daemon.errors import LedgerError, UsageError
@@ -23,7 +24,7 @@ from daemon.ledger.opening import open_ledger
 from daemon.monitoring.status import Skipped
 from daemon.windows.timeline import LOOK_AHEAD, Timeline, ahead
 from daemon.windows.window import Opening, Window
-from daemon.wording import enumerated, nearest_or_all, shown
+from daemon.wording import enumerated, nearest, nearest_or_all, shown
 
 _MOMENT = timedelta.resolution
 _MOST_CHANGES = 1000
@@ -41,11 +42,16 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     file = places.find_config(args, environ)
     settings = load(file, environ=environ, check_secrets=False)
     key = _key(args.repository, settings)
-    planned, record = _read(args, environ, settings, key)
+    planned, record, listed = _read(args, environ, settings, key)
     now = datetime.now(UTC)
     at = read_instant("--at", args.at, settings.timezone) if args.at else now
     for line in _explain(key, planned, at, settings.windows):
         output.say(line)
+    if listed and key.id not in listed:
+        output.say(
+            f"But {key.cluster} had no repository {key.id} when it was last listed"
+            f"{nearest(key.id, listed)}"
+        )
     if record and not args.at:
         for line in _ledger_lines(record, planned, now):
             output.say(line)
@@ -53,7 +59,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _key(text: str, settings: Settings) -> RepositoryKey:
-    cluster, id_ = parse_repository_name(text, text, "CLUSTER/REPOSITORY, as prod/orders")
+    cluster, id_ = parse_repository_name(text, text, "CLUSTER/REPOSITORY, such as prod/orders")
     if cluster not in settings.clusters:
         known = nearest_or_all(cluster, settings.clusters)
         raise UsageError(f"{text}: there is no cluster {cluster}{known}")
@@ -64,16 +70,17 @@ def _key(text: str, settings: Settings) -> RepositoryKey:
 
 def _read(
     args: argparse.Namespace, environ: Mapping[str, str], settings: Settings, key: RepositoryKey
-) -> tuple[Schedule, Record | None]:
-    """Read people's decisions and the record, if there is a ledger that can be read."""
+) -> tuple[Schedule, Record | None, Collection[str]]:
+    """Read people's decisions, the record and the ids last listed, if a ledger can be read."""
     url = places.find_ledger(args, environ, settings)
     try:
         with open_ledger(url, Access.READ) as ledger:
             known = (record for record in ledger.records() if record.key == key)
-            return schedule.wanted(settings, ledger, environ), next(known, None)
+            listing = ledger.listings().get(key.cluster, Listing())
+            return schedule.wanted(settings, ledger, environ), next(known, None), listing.ids
     except LedgerError as exc:
         schedule.warn_without(exc)
-    return schedule.build_schedule(settings, ()), None
+    return schedule.build_schedule(settings, ()), None, ()
 
 
 def _explain(

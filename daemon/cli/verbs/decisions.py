@@ -89,7 +89,7 @@ VERBS = (
     ),
     Verb(
         "skip",
-        "Cancel an opening to come.",
+        "Cancel a coming opening.",
         examples="""\
   cbmaintd skip nightly                     its next opening
   cbmaintd skip nightly --opening 2026-12-24

@@ -39,7 +39,7 @@ class _Webhook(Kind):
         """
         template = Template(text)
         if not template.is_valid():
-            raise ValueError("a lone $ stands in it: write $$, or one of the placeholders")
+            raise ValueError("it contains a single $: write $$, or one of the placeholders")
         for name in template.get_identifiers():
             if name not in PLACEHOLDERS:
                 raise ValueError(f"there is no placeholder ${name}; known are: {_listed()}")

@@ -77,3 +77,12 @@ def test_help_has_examples_that_exist(verb: str) -> None:
 def test_examples_fit_a_terminal(text: str) -> None:
     """No line below a help is longer than 79 characters."""
     assert max(map(len, text.splitlines())) <= 79
+
+
+@pytest.mark.parametrize("name", parser.VERBS)
+def test_help_fits_a_terminal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line of a help is longer than a terminal of 80 columns, lists in it included."""
+    monkeypatch.setenv("COLUMNS", "80")
+    _, verbs = parser.build()
+
+    assert [line for line in verbs[name].format_help().splitlines() if len(line) > 80] == []

@@ -344,6 +344,19 @@ def test_a_confirmed_resume_leaves_nothing() -> None:
     assert record.is_spent
 
 
+@pytest.mark.parametrize("until", [START + timedelta(hours=4), START, None])
+def test_what_was_ended_early_ends_when_that_is_seen(until: datetime | None) -> None:
+    """How late a resume is counts from there; an end that has passed stays, on every later look."""
+    first = decide(KEY, None, seen("paused"), held(Phase.PAUSED, until=until), NOW)
+    assert isinstance(first, Resume)
+    later = replace(NOW, wall=NOW.wall + timedelta(minutes=5))
+
+    again = decide(KEY, None, seen("paused"), first.record, later)
+
+    assert isinstance(again, Resume)
+    assert first.record.until == again.record.until == (START if until == START else NOW.wall)
+
+
 def test_an_owed_backup_starts_once_it_is_due() -> None:
     """A backup that is owed starts when its turn has come, and is then owed no more."""
     owing = Record(KEY, windows=("sunday",), backup_due=NOW.wall)

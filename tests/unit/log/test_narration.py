@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -219,6 +220,21 @@ def test_what_differs_is_not_counted_together() -> None:
         f"4 repositories of prod: pause failed ({error}); not tried again by itself"
         for error in ("timeout", "forbidden")
     ]
+
+
+@pytest.mark.parametrize("reason", ["paused_elsewhere", "yielded", "gone", "not_understood"])
+def test_why_many_are_left_alone_is_said_of_many(reason: str) -> None:
+    """The reason reads well after one repository and after four."""
+    left = [
+        entry(events.REPOSITORY_LEFT, "info", cluster="prod", repository=f"r{n}", windows=["w"],
+              reason=reason)
+        for n in range(4)
+    ]  # fmt: skip
+
+    (line,) = told(*left)
+
+    assert "4 repositories of prod are left alone: " in line
+    assert not {"it", "its"} & set(re.findall(r"\w+", line.partition("alone: ")[2]))
 
 
 @pytest.mark.parametrize(

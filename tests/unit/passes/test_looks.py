@@ -61,11 +61,13 @@ class OddCluster(Cluster):
     hidden: frozenset[str] = frozenset()
     clocks: VirtualClocks = field(default_factory=VirtualClocks)
     sent_at: list[timedelta] = field(default_factory=list)
+    takes: timedelta = timedelta(0)
 
     async def repositories(
         self, windows: tuple[str, ...], keep_trying: KeepTrying
     ) -> tuple[ObservedRepository, ...]:
-        """List them; an odd row stands in the place of a sound one."""
+        """List them, which takes a while; an odd row stands in the place of a sound one."""
+        self.clocks.uptime += self.takes
         found = await super().repositories(windows, keep_trying)
         if NULL_LIST in self.rows:
             return (NULL_LIST,)
@@ -308,6 +310,7 @@ def test_what_a_person_ends_while_nobody_answers_is_late_from_then_on() -> None:
     untouched = [(each.until, each.last_error) for each in stage.holdings.records()]
     closed = stage.clocks.now().wall
 
+    stage.cluster.takes = timedelta(seconds=20)
     stage.rules = replace(stage.rules, timeline=Timeline(()))
     stage.make_passes(5 * MINUTE)
     ended = [(each.until, each.last_error) for each in stage.holdings.records()]

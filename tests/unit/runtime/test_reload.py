@@ -79,6 +79,27 @@ def test_a_rejected_file_is_not_tried_again(path: Path) -> None:
     assert not file.is_rejected
 
 
+def test_what_the_start_rejected_is_no_news(path: Path) -> None:
+    """Its faults are logged once, not again when the file is first looked at; later ones are."""
+    environ, beside = {"PW": "x"}, Attachments(path.parent)
+    settings = parse(path.read_bytes(), str(path), environ=environ, attachments=beside)
+    path.write_text("windows: 1\n")
+    with pytest.raises(ConfigError) as rejected:
+        parse(path.read_bytes(), str(path), environ=environ, attachments=beside)
+    parts = DaemonParts(settings, path, path.parent, (), {}, rejected=rejected.value)
+    file = ConfigFile(parts, environ)
+    known = []
+
+    for text in ("windows: 1\n", "windows: 2\n", "windows: 1\n"):
+        path.write_text(text)
+        content = next(filter(None, (file.poll() for _ in range(3))))
+        with pytest.raises(ConfigError):
+            file.parse(content)
+        known.append(file.is_known)
+
+    assert known == [True, False, False]
+
+
 def test_a_reading_that_was_ended_from_outside_is_repeated(path: Path) -> None:
     """Whatever killed it may be over: the edit is not refused until somebody edits once more."""
     file = watched(path, {"PW": "x"})

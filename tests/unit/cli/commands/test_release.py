@@ -59,7 +59,7 @@ def test_a_pattern_needs_both_halves(release: Release, pattern: str) -> None:
     ended = release("--repository", pattern)
 
     assert (ended.code, ended.out) == (2, "")
-    assert "write CLUSTER/PATTERN, as prod/orders" in ended.err
+    assert "write CLUSTER/PATTERN, such as prod/orders" in ended.err
     assert len(ended.err.splitlines()) == 1
     assert "\x1b" not in ended.err
 

@@ -363,16 +363,6 @@ def test_the_table_fits(
     assert "\x1b" not in said
 
 
-def test_a_missing_ledger_is_one_line(status: Status, file: Path) -> None:
-    """Where no daemon has run yet the ledger's place is named, with code 1; nothing is created."""
-    ended = status()
-
-    assert (ended.code, ended.out) == (1, "")
-    assert str(file) in ended.err
-    assert "no daemon has run" in ended.err
-    assert not list(file.parent.iterdir())
-
-
 def test_an_invalid_file_still_leads_to_the_ledger(
     ledger: Ledger, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -385,18 +375,6 @@ def test_an_invalid_file_still_leads_to_the_ledger(
 
     assert code == 0
     assert len(json.loads(capsys.readouterr().out)["holds"]) == 1
-
-
-def test_a_missing_ledger_says_where_the_service_has_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Who looks in the wrong place is told of the unit's ledger, if there is one."""
-    monkeypatch.setattr("daemon.ledger.sqlite.OF_SERVICE", tmp_path)
-
-    looked = ended(capsys, "status", "--ledger", f"{tmp_path}/gone.db")
-
-    assert looked.code == 1
-    assert f"gone.db: there is no ledger here; the service's is {tmp_path}: name it" in looked.err
 
 
 def test_status_tells_who_opened_a_window(ledger: Ledger, status: Status) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from daemon.core.listing import Listing
 from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
+from daemon.core.summary import News
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.ledger.state import AppliedConfig
@@ -72,6 +74,20 @@ def test_an_earlier_opening_that_was_resumed_is_no_answer(
     night.save([Record(ORDERS, yielded=("night@2020-01-01T00:00:00Z",))])
 
     assert "somebody resumed" not in why()
+
+
+def test_a_repository_that_no_list_has_is_named(night: Ledger, why: Callable[[], str]) -> None:
+    """A typing error in its name is not answered as if there were such a repository."""
+    night.save([], (), [News("prod", Listing(frozenset({"orders"})))])
+    there = why()
+    night.save([], (), [News("prod", Listing(frozenset({"order", "archive"})))])
+
+    missing = why()
+
+    assert "But prod" not in there
+    assert 'But prod had no repository orders when it was last listed; did you mean "order"?' in (
+        missing
+    )
 
 
 def test_the_next_change_is_one_for_the_repository(why: Callable[[], str]) -> None:
