@@ -131,7 +131,10 @@ EVIL = {
     ),
     "the environment": ("  w: 1\nexclusions: {x: {ics: /proc/self/environ}}\n", "the kernel's"),
     "a device": ("  w: 1\nexclusions: {x: {ics: /dev/zero}}\n", "the kernel's"),
-    "a file of others": ("  w: 1\nexclusions: {x: {ics: admin.password}}\n", "is not an iCalendar file"),
+    "a file of others": (
+        "  w: 1\nexclusions: {x: {ics: admin.password}}\n",
+        "is not an iCalendar file",
+    ),
     "a fifo": ("  w: 1\nexclusions: {x: {ics: fifo}}\n", "is not a regular file"),
 }
 
