@@ -57,7 +57,7 @@ WHOLE = Size(2000, (1, 2, 4))
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class Shared:
     """Daemons that share a database, which is a new one each time, and what they took."""
 
     site: Site
@@ -70,7 +70,7 @@ class Crew:
 
     @classmethod
     @contextmanager
-    def prepare(cls, size: Size) -> Iterator[Crew]:
+    def prepare(cls, size: Size) -> Iterator[Shared]:
         """Start the database and the clusters."""
         with (
             tempfile.TemporaryDirectory(prefix="bench-") as name,
@@ -238,9 +238,9 @@ def members(*, quick: bool) -> list[Row]:
         return []
     size = QUICK if quick else WHOLE
     try:
-        with Crew.prepare(size) as crew:
-            measured = {str(ALONE): crew.alone, **{str(n): crew.of(n) for n in size.members}}
+        with Shared.prepare(size) as shared:
+            measured = {str(ALONE): shared.alone, **{str(n): shared.of(n) for n in size.members}}
             found = interleaved(1 if quick else 3, measured)
-            return crew.rows({int(n): seconds for n, seconds in found.items()})
+            return shared.rows({int(n): seconds for n, seconds in found.items()})
     except psycopg.Error as exc:
         raise RuntimeError(f"the database: {exc}") from exc
