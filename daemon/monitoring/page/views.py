@@ -96,12 +96,12 @@ def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
     begun = [each for each in found if each.has_begun]
     if not begun:
         return _verdict_before(scene, found)
-    wanted = sum(cluster.wanted for cluster in scene.clusters)
-    paused = wanted - sum(cluster.pending for cluster in scene.clusters)
-    if not wanted:
+    paused, wanted = _counts(scene, begun)
+    is_complete = all(each.progress.is_complete for each in begun)
+    if is_complete and not wanted:
         text = "Nothing is paused: what is open has no repositories."
         return Verdict("wait", "…", text, "nothing to pause")
-    if all(each.progress.is_complete for each in begun):
+    if is_complete:
         text = f"Everything is paused: {paused} of {wanted}. You may start."
         return Verdict("ok", "✓", text, f"{paused} of {wanted} paused")
     silent = sorted({name for each in begun for name in each.progress.silent})
@@ -113,6 +113,15 @@ def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
         text = f"It is not known whether everything is paused: {why}. Do not start yet."
         return Verdict("wait", "…", text, "not known")
     return Verdict("wait", "…", text, f"{paused} of {wanted} paused")
+
+
+def _counts(scene: Scene, begun: Sequence[OpenView]) -> tuple[int, int]:
+    """Return how many repositories are paused, and how many what is open wants, each once."""
+    if len(begun) == 1:
+        # As its own row says: of a cluster without a list nothing is counted there.
+        return begun[0].progress.paused, begun[0].progress.wanted
+    wanted = sum(cluster.wanted for cluster in scene.clusters)
+    return wanted - sum(cluster.pending for cluster in scene.clusters), wanted
 
 
 def _verdict_before(scene: Scene, early: Sequence[OpenView]) -> Verdict:

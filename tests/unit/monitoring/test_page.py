@@ -72,16 +72,30 @@ class Shape(HTMLParser):
 def test_it_answers_whether_one_may_start() -> None:
     """Nothing open, all paused, and not all: each is said first, with what is missing and why."""
     found = busy()
-    paused = {id_: type(each)(wanted=3, paused=3) for id_, each in found.progress.items()}
+    paused = {id_: type(each)(wanted=4, paused=4) for id_, each in found.progress.items()}
 
     assert "No window is open." in text_of(scene())
     prod = replace(found.clusters[0], pending=0)
     all_paused = replace(found, progress=paused, clusters=(prod,))
     assert "Everything is paused: 4 of 4. You may start." in text_of(all_paused)
     missing = text_of(found)
-    assert "Not everything is paused: 3 of 5; dr does not answer. Do not start yet." in missing
+    assert "Not everything is paused: 3 of 4; dr does not answer. Do not start yet." in missing
     assert "prod /repository-3: not looked at yet" in missing
     assert "dr : dr does not answer (refused)" in missing
+
+
+def test_a_repository_of_two_open_windows_counts_once() -> None:
+    """One open window has the counts of its row, two have those of the clusters together."""
+    found = busy()
+    now = datetime(2026, 10, 24, 22, tzinfo=UTC)
+    both = found.timeline.covering(now)
+    far = {opening.id: Progress(wanted=4, paused=4) for opening in both}
+    prod = replace(found.clusters[0], wanted=4, pending=0)
+
+    text = text_of(replace(found, now=now, progress=far, clusters=(prod,)))
+
+    assert len(both) == 2
+    assert "Everything is paused: 4 of 4. You may start." in text
 
 
 def test_it_tells_what_comes_and_what_does_not() -> None:
