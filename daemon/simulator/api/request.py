@@ -11,6 +11,9 @@ from daemon.simulator.go_json import GoJSONError
 from daemon.simulator.refusals import Json, Refusal
 
 _LARGEST = 2**63
+_DIGITS = 20
+"""So many digits are more than the largest number has."""
+
 _BAD_PAIR = re.compile(";|%(?![0-9A-Fa-f]{2})")
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
@@ -51,9 +54,10 @@ class Request:
         text = self.text(name)
         if not text:
             return 0
-        if not (text.isascii() and text.isdecimal()) or int(text[:20]) >= _LARGEST:
+        digits = text.lstrip("0")[:_DIGITS] or "0"
+        if not (text.isascii() and text.isdecimal()) or int(digits) >= _LARGEST:
             raise Refusal(400, f"invalid {name}", f"'{text}' is not a positive integer")
-        return int(text)
+        return int(digits)
 
     def flag(self, name: str) -> bool:
         """Return a boolean from the query, as Go reads one; without one it is false."""

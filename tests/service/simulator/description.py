@@ -177,7 +177,8 @@ class Description:
         if not text:
             return ""
         if kind == "integer" and text.lstrip("-").isdecimal():
-            value = int(text)
+            # Zeros before it say nothing, and Python reads no more than 4,300 digits.
+            value = int(re.sub("^(-*)0+(?=[0-9])", r"\1", text))
         if kind == "boolean":
             value = text.lower() in {"true", "t", "1", "false", "f", "0"} or text
         return self.problem(schema, value)
