@@ -9,9 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from datetime import datetime
 
 from daemon.windows.timeline import Desired, Timeline
 from daemon.windows.work import Steps, Work
+
+
+def wanted_in_steps(
+    timeline: Timeline, cluster: str, known: AbstractSet[str], now: datetime
+) -> Steps[Mapping[str, Desired]]:
+    """Return what is to be paused at *now*: of the *known* ids, and of those named plainly.
+
+    Others may have their turn now and then.
+    """
+    absent = timeline.plain_ids(cluster) - known
+    every = yield from timeline.desired_in_steps(cluster, known | absent, now)
+    return (yield from plainly_wanted(timeline, cluster, absent, every))
 
 
 def plainly_wanted(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
-from daemon.core.absent import plainly_wanted
+from daemon.core.absent import wanted_in_steps
 from daemon.core.decide import Reason
 from daemon.core.listing import Listing
 from daemon.core.record import Phase, Record
@@ -238,11 +238,9 @@ def _groups(
     if listing.openings.isdisjoint(timeline.holding_ids(view.cluster, now)):
         # Why something was left alone in an earlier opening says nothing of this one.
         listing = Listing(listing.ids)
-    known = listing.ids | view.records.keys()
-    absent = timeline.plain_ids(view.cluster) - known
     members: dict[tuple[str, ...], list[str]] = {}
-    every = yield from timeline.desired_in_steps(view.cluster, known | absent, now)
-    wanted = yield from plainly_wanted(timeline, view.cluster, absent, every)
+    known = listing.ids | view.records.keys()
+    wanted = yield from wanted_in_steps(timeline, view.cluster, known, now)
     # Equal openings are the same object, which is hashed once.
     named = {id(desired.ids): desired.ids for desired in wanted.values() if desired.ids}
     same: dict[int, list[str]] = {each: members.setdefault(ids, []) for each, ids in named.items()}

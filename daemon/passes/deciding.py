@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from daemon.core.absent import plainly_wanted
+from daemon.core.absent import wanted_in_steps
 from daemon.core.decide import decide
 from daemon.core.moment import Moment
 from daemon.core.repository import RepositoryKey
@@ -32,10 +32,8 @@ class Look:
 async def decide_on_all(look: Look, holdings: Holdings, rules: Rules) -> list[Decided]:
     """Return the decisions on all repositories that are wanted or have a record, by their ids."""
     known = holdings.ids()
-    absent = rules.timeline.plain_ids(look.cluster) - look.ids - known
-    ids = look.ids | known | absent
-    every = await in_turns(rules.timeline.desired_in_steps(look.cluster, ids, look.now.wall))
-    desired = await in_turns(plainly_wanted(rules.timeline, look.cluster, absent, every))
+    ids = look.ids | known
+    desired = await in_turns(wanted_in_steps(rules.timeline, look.cluster, ids, look.now.wall))
     decisions = []
     async for id_ in giving_way(sorted(desired.keys() | known)):
         before, wanted = holdings.get(id_), desired.get(id_)
