@@ -168,12 +168,12 @@ class Controller:
         distance = self._pacing.failed(CLUSTER, now.uptime, rules.resync, is_transient=is_transient)
         self._journal.unreachable(exc.error, exc.message, now.wall)
         # What ended has ended before the attempts, which may take a minute.
-        self._looks.note_ends(rules.timeline, begun)
+        await self._looks.note_ends(rules.timeline, begun)
         for record in self._holdings.holds():
             if record.phase is not Phase.PAUSED or (record.until and record.until <= now.wall):
                 due = now.wall + distance
                 self._holdings.note(replace(record, last_error=exc.error, next_attempt=due))
-        unseen = self._looks.decide(rules.timeline, now, self._route.address)
+        unseen = await self._looks.decide(rules.timeline, now, self._route.address)
         if unseen and not rules.dry_run:
             await self._finish(await self._begin(unseen, {}, rules), rules)
         await self._follow(rules)

@@ -11,6 +11,7 @@ from daemon.core.decide import UNLISTED_LOOKS, Resume, decide_unlisted
 from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, is_null
+from daemon.host.event_loop import in_turns
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided
 from daemon.service.client import ServiceError
@@ -53,14 +54,15 @@ class Looks:
         is_awaited = bool(self._failed and self._holdings.holds())
         return exc.retryable or (is_awaited and exc.error in _MAY_BE_MENDED_SOON)
 
-    def note_ends(self, timeline: Timeline, now: datetime) -> None:
+    async def note_ends(self, timeline: Timeline, now: datetime) -> None:
         """Note when what is held ends, although no look shows it.
 
         An edit or a person may have moved the end of an opening. Without this, what is late would
         not count as late until the end that was planned when the cluster last answered.
         """
         holds = [hold for hold in self._holdings.holds() if hold.phase is Phase.PAUSED]
-        desired = timeline.desired(self._cluster, (hold.key.id for hold in holds), now)
+        ids = [hold.key.id for hold in holds]
+        desired = await in_turns(timeline.desired_in_steps(self._cluster, ids, now))
         for record in holds:
             wanted = desired.get(record.key.id)
             if wanted is None:
@@ -70,13 +72,13 @@ class Looks:
             if noted != record:
                 self._holdings.note(noted)
 
-    def decide(self, timeline: Timeline, now: Moment, here: str) -> list[Decided]:
+    async def decide(self, timeline: Timeline, now: Moment, here: str) -> list[Decided]:
         """Return what is to be resumed at *here* although no look shows it."""
         if not self._failed:
             return []
         holds = self._holdings.holds()
         ids = [record.key.id for record in holds]
-        desired = timeline.desired(self._cluster, ids, now.wall)
+        desired = await in_turns(timeline.desired_in_steps(self._cluster, ids, now.wall))
         decided = []
         for record in holds:
             wanted = desired.get(record.key.id)
