@@ -76,13 +76,12 @@ class Announcer:
             # A person, or an edit, may have ended it before its time.
             self._ended[opening.id] = replace(opening, end=min(opening.end, now))
             del self._logged[opening.id]
-        is_patient = now - self._started < WAIT_FOR_LISTS
-        # Asked once for all that open together: they may be thousands.
-        awaited = {id_: timeline.clusters_of(o.window) for id_, o in covering.items()}
         # One that left an edited file for a moment goes on.
         self._logged |= {id_: o for id_, o in covering.items() if self._ended.pop(id_, None)}
         new = covering.keys() - self._logged.keys()
-        if new and is_patient:
+        # Asked once for all that open together: they may be thousands.
+        awaited = {id_: timeline.clusters_of(covering[id_].window) for id_ in new}
+        if new and now - self._started < WAIT_FOR_LISTS:
             known = standing.known_ids().keys()
             new = {id_ for id_ in new if awaited[id_] <= known}
         never_listed = standing.never_listed() if new else frozenset()

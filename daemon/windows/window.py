@@ -75,10 +75,7 @@ class _Matcher:
     @lru_cache(maxsize=32_768)
     def of(patterns: tuple[str, ...]) -> _Matcher:
         found = Patterns(patterns)
-        included, excluded = (
-            [(p, True) for p in each] for each in (found.included, found.excluded)
-        )
-        return _Matcher(Globs(included), Globs(excluded))
+        return _Matcher(_any_of(found.included), _any_of(found.excluded))
 
     def matches(self, repository: str) -> bool:
         return any(self.included.find(repository)) and not any(self.excluded.find(repository))

@@ -62,8 +62,9 @@ class _Undoing:
         more = len(self.places) - 1
         where = f" (and in {more} more place{'s' if more > 1 else ''})" if more else ""
         words = ", ".join(list(self.words)[:MOST_NAMED])
-        others = f"; what is {words} now was another word, such as on, yes, off or 0123"
-        others = others if words else ""
+        others = (
+            f"; what is {words} now was another word, such as on, yes, off or 0123" if words else ""
+        )
         return Fault(
             line,
             column,

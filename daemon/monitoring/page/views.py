@@ -17,7 +17,7 @@ from daemon.monitoring.status import StatusReport, cancelled, member_problems
 from daemon.windows.overrides import Override
 from daemon.windows.timeline import LOOK_AHEAD
 from daemon.windows.window import Opening, Window
-from daemon.wording import enumerated
+from daemon.wording import counted, enumerated
 
 MOST_NOT_TAKEN = 3
 """How many skipped or excluded openings of a window are shown before its next one."""
@@ -133,7 +133,7 @@ def _verdict_before(scene: Scene, early: Sequence[OpenView]) -> Verdict:
         return Verdict("wait", "…", text, f"{far} early")
     held = sum(len(each.holds) for each in clusters(scene))
     if held:
-        what = "1 repository is" if held == 1 else f"{held} repositories are"
+        what = counted(held, "repository is", "repositories are")
         text = f"No window is open. {what} still to be resumed."
         return Verdict("wait", "…", text, f"{held} to be resumed")
     return Verdict("quiet", "○", "No window is open. Nothing is held.", "no window is open")

@@ -59,16 +59,23 @@ def test_the_manual_has_the_levels_of_each_event() -> None:
     assert rows() == expected
 
 
-def spoken() -> Iterator[tuple[Event, Level]]:
-    """Return events with the levels at which the code says them, where a call has both."""
+def said() -> Iterator[tuple[Event, str, ast.Call]]:
+    """Return each call by which the code says an event, with the name of its level."""
     for file in (ROOT / "daemon").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             match node:
-                case ast.Call(
-                    func=ast.Attribute(attr=level),
-                    args=[ast.Attribute(value=ast.Name(id="events"), attr=name), *_],
+                case (
+                    ast.Call(
+                        func=ast.Attribute(attr=level),
+                        args=[ast.Attribute(value=ast.Name(id="events"), attr=name), *_],
+                    ) as call
                 ) if level in LEVELS:
-                    yield getattr(events, name), Level[level.upper()]
+                    yield getattr(events, name), level, call
+
+
+def spoken() -> Iterator[tuple[Event, Level]]:
+    """Return events with the levels at which the code says them, where a call has both."""
+    return ((event, Level[level.upper()]) for event, level, _ in said())
 
 
 def test_events_are_said_at_their_levels() -> None:
@@ -81,16 +88,10 @@ def test_events_are_said_at_their_levels() -> None:
 
 def keys() -> Iterator[tuple[str, str]]:
     """Return each event with each key that a call names when it says it."""
-    for file in (ROOT / "daemon").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            match node:
-                case ast.Call(
-                    func=ast.Attribute(attr=level),
-                    args=[ast.Attribute(value=ast.Name(id="events"), attr=name), *_],
-                ) if level in LEVELS:
-                    for keyword in node.keywords:
-                        if keyword.arg not in {None, "exc_info"}:
-                            yield getattr(events, name), str(keyword.arg)
+    for event, _, call in said():
+        for keyword in call.keywords:
+            if keyword.arg not in {None, "exc_info"}:
+                yield event, str(keyword.arg)
 
 
 def test_the_manual_has_the_keys_of_each_event() -> None:
