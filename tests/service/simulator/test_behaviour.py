@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 
@@ -311,14 +310,6 @@ def test_numbers_as_go_has_them(service: Service) -> None:
     assert service.read("/nodesThreadsMap") == {"a": 0}
     assert largest == b'{"status":400,"msg":"Rotation size has to be between 5 and 200"}'
     assert b"cannot unmarshal number 18446744073709551616" in larger
-
-
-@pytest.mark.parametrize("digits", ["7" * 5_000, "0" * 5_000 + "2", "7" * 20, "-1", "\u0662"])
-def test_a_count_of_any_length(digits: str, service: Service) -> None:
-    """However many digits a count of the query has, it is one or is refused (S3)."""
-    answer = service.ask("GET", f"{ACTIVE}/orders/taskHistory?limit={quote(digits)}")
-
-    assert answer.status == (200 if digits.startswith("0") else 400)
 
 
 def test_a_bucket_that_is_gone(service: Service) -> None:

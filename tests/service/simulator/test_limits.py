@@ -6,6 +6,7 @@ import json
 import ssl
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -208,3 +209,11 @@ def test_an_answer_may_take_long() -> None:
         answer = requests.get(f"{server.url}{ROOT}/config", auth=AUTH, timeout=60)
 
     assert json.loads(answer.content) == {"history_rotation_size": 50}
+
+
+@pytest.mark.parametrize("digits", ["7" * 5_000, "0" * 5_000 + "2", "7" * 20, "-1", "\u0662"])
+def test_a_count_of_any_length(digits: str, service: Service) -> None:
+    """However many digits a count of the query has, it is one or is refused (S3)."""
+    answer = service.ask("GET", f"{ACTIVE}/orders/taskHistory?limit={quote(digits)}")
+
+    assert answer.status == (200 if digits.startswith("0") else 400)
