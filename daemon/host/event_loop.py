@@ -55,10 +55,14 @@ class EventLoop(asyncio.SelectorEventLoop):
             lookup.exception()
 
 
-@types.coroutine
-def in_turns(steps: Generator[None, None, T]) -> Generator[None, None, T]:
+async def in_turns(steps: Generator[None, None, T]) -> T:
     """Return what *steps* return; whatever else waits for the loop has its turn between two."""
-    # A bare yield is what asyncio.sleep(0) does.
+    return await _awaited(steps)
+
+
+@types.coroutine
+def _awaited(steps: Generator[None, None, T]) -> Generator[None, None, T]:
+    # A bare yield is what asyncio.sleep(0) does. Tasks take no such generator from Python 3.12 on.
     return (yield from steps)
 
 
