@@ -30,7 +30,7 @@ from daemon.errors import UsageError
 from daemon.monitoring.status import Skipped, opening_json, skipped_json
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening, Window
-from daemon.wording import nearest_or_all, printable
+from daemon.wording import counted, nearest_or_all, printable
 
 MOST_DAYS = 3660
 """Ten years: nobody knows what clocks will do further ahead, and it would take too long."""
@@ -163,7 +163,7 @@ def _show(chart: list[Text], table: Iterator[str]) -> None:
 
 def _table(openings: list[Opening], days: int, skipped: Mapping[Opening, Skipped]) -> Iterator[str]:
     if len(openings) == len(skipped):
-        yield f"no window opens within {days} days"
+        yield f"no window opens within {counted(days, 'day', 'days')}"
     if openings:
         rows = (_row(opening, skipped.get(opening)) for opening in openings)
         yield from columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), rows)

@@ -191,6 +191,7 @@ def test_the_table_fits_a_terminal(calendar: Calendar, file: Path) -> None:
 def test_an_empty_table_says_so(calendar: Calendar) -> None:
     """Where nothing opens, a sentence stands in place of a table."""
     assert calendar("--window", "off", "--days", "3") == "no window opens within 3 days\n"
+    assert calendar("--window", "off", "--days", "1") == "no window opens within 1 day\n"
 
 
 def test_ics_is_read_by_calendar_programs(calendar: Calendar) -> None:
