@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
 
 from daemon.core.moment import Moment
 from daemon.core.shares import renewal_of
@@ -17,7 +14,7 @@ from daemon.core.unreachable import Unreachable
 from daemon.host.clock import SystemClock
 from daemon.log import events
 from tests.host.joining import LEASE, Daemon, joined, until
-from tests.host.postgres import Postgres, unavailable
+from tests.host.postgres import Postgres, count, statements, unavailable
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 
@@ -33,21 +30,6 @@ def url(postgres: Postgres) -> str:
     """Name a ledger in a database without any table of ours."""
     postgres.clear()
     return postgres.url()
-
-
-@contextmanager
-def statements() -> Iterator[list[str]]:
-    """Note what is asked of databases meanwhile."""
-    asked: list[str] = []
-
-    def note(*arguments: object) -> None:
-        asked.append(str(arguments[2]))
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield asked
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", note)
 
 
 def test_tables_that_somebody_locks_cost_no_cluster(url: str, postgres: Postgres) -> None:
@@ -185,11 +167,6 @@ def test_an_uneven_share_makes_nobody_claim_in_vain(url: str, clusters: int) -> 
 
     assert count(found, "SKIP LOCKED") == 0
     assert len(found) <= MOST_A_BEAT * count(found, "INSERT INTO member")
-
-
-def count(asked: list[str], words: str) -> int:
-    """Count the statements with *words* in them."""
-    return sum(words in each for each in asked)
 
 
 def test_a_claim_that_is_gone_from_the_database_is_made_again(url: str, postgres: Postgres) -> None:
