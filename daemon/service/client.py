@@ -21,6 +21,7 @@ from daemon.core.attempt import Action, Attempt, CallError
 from daemon.core.repository import ObservedRepository
 from daemon.errors import CbmaintdError, SecretError, TlsFileError
 from daemon.host.loopback import is_plain_http_to_elsewhere
+from daemon.host.secrets import Secret
 from daemon.service import answers, discovery, statuses
 from daemon.service.adapter import Answer
 from daemon.service.call import (
@@ -110,7 +111,7 @@ def full_jitter(ceiling: float) -> float:
 class BackupService:
     """The Backup Service of one cluster, for one event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # whom it tells, and what it would else ask the system
         self,
         settings: ClusterSettings,
         *,
@@ -118,11 +119,13 @@ class BackupService:
         on_attempt: Callable[[Attempt], None],
         now: Callable[[], datetime],
         jitter: Callable[[float], float] = full_jitter,
+        on_password: Callable[[Secret], None] = lambda _: None,
     ) -> None:
         """Prepare to reach the cluster; passwords and files are read at the first call.
 
         *on_attempt* is called once for each HTTP request; *now* gives the time in UTC; *jitter*
-        chooses a delay in seconds from nothing to its argument.
+        chooses a delay in seconds from nothing to its argument; *on_password* is told each password
+        before it is sent.
         """
         self._settings = settings
         self._on_attempt = on_attempt
@@ -132,7 +135,7 @@ class BackupService:
         self._warming: asyncio.Task[None] | None = None
         self._configured = Roots(settings.discover or settings.urls)
         self._services = None if settings.discover else self._configured
-        self._connections = Connections(settings, environ)
+        self._connections = Connections(settings, environ, on_password)
 
     async def repositories(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
