@@ -16,6 +16,7 @@ from itertools import chain
 from zoneinfo import ZoneInfo
 
 from daemon.config import notation
+from daemon.config.addresses import check_brackets
 from daemon.config.faults import Faults, Place
 from daemon.config.rules import RuleSection
 from daemon.config.sections import WindowSection
@@ -119,6 +120,11 @@ def _addressed(
     """Return the clusters that a key under `repositories` refers to."""
     if "=" in key:
         return _labelled(place, key, clusters, faults)
+    try:
+        check_brackets(key)
+    except ValueError as exc:
+        faults.add_at_key(place, str(exc))
+        return []
     found = [name for name in clusters if fnmatchcase(name, key)]
     if not found:
         kind = "matches" if re.search(r"[*?[]", key) else "is called"

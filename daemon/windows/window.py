@@ -175,15 +175,17 @@ class Window:
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """Return the openings that meet `[start, end)`, sorted by start, each start once.
 
-        Two that a gap moves to the same start are equally long, and count as one.
+        Of two that a gap moves to the same start, as a day that a zone left out does, the longer
+        counts.
         """
         start, end = max(start.astimezone(UTC), FIRST), min(end.astimezone(UTC), LAST)
         if start >= end:
             return []
         found: dict[datetime, Interval] = {}
         for interval in self._by_rule(start, end) if self.enabled else ():
-            if interval.start not in self.skipped:
-                found.setdefault(interval.start, interval)
+            known = found.get(interval.start)
+            if interval.start not in self.skipped and (not known or known.end < interval.end):
+                found[interval.start] = interval
         for interval in self._by_hand(end):
             found.setdefault(interval.start, interval)
         if not (self.moved or self.opened):

@@ -30,10 +30,12 @@ from daemon.errors import UsageError
 from daemon.monitoring.status import Skipped, opening_json, skipped_json
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening, Window
-from daemon.wording import nearest_or_all, printable
+from daemon.wording import counted, nearest_or_all, printable
 
 MOST_DAYS = 3660
 """Ten years: nobody knows what clocks will do further ahead, and it would take too long."""
+
+_TO_WHOLE_SECOND = timedelta(microseconds=999_999)
 
 DIFFERS = 3
 """The exit code of `--exit-code`: no other failure has it."""
@@ -163,7 +165,7 @@ def _show(chart: list[Text], table: Iterator[str]) -> None:
 
 def _table(openings: list[Opening], days: int, skipped: Mapping[Opening, Skipped]) -> Iterator[str]:
     if len(openings) == len(skipped):
-        yield f"no window opens within {days} days"
+        yield f"no window opens within {counted(days, 'day', 'days')}"
     if openings:
         rows = (_row(opening, skipped.get(opening)) for opening in openings)
         yield from columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), rows)
@@ -189,7 +191,8 @@ def _ics(openings: list[Opening], timeline: Timeline, skipped: Mapping[Opening, 
         event.add("uid", printable(opening.id))
         event.add("dtstamp", opening.start)
         event.add("dtstart", opening.start)
-        event.add("dtend", opening.end)
+        # In whole seconds, of which the end is to be a later one (RFC 5545, 3.8.2.2).
+        event.add("dtend", opening.end + _TO_WHOLE_SECOND)
         event.add("summary", printable(f"backups paused: {opening.window}"))
         cancelled = skipped.get(opening)
         event.add("description", _description(timeline.windows[opening.window], cancelled))

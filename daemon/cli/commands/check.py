@@ -105,7 +105,13 @@ def _look(
         # One that never opens gets a warning, which says more.
         if said := _next(window, now):
             found.say(f"  {window.name}: {said}")
-    for advice in advise(settings.windows.values(), settings.clusters, now, settings.max_pause):
+    for advice in advise(
+        settings.windows.values(),
+        settings.clusters,
+        now,
+        settings.max_pause,
+        settings.merge_gap,
+    ):
         found.warn(_placed(advice, settings))
     if args.online:
         _check_online(settings, environ, now, found)

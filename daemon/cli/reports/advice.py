@@ -44,6 +44,7 @@ def advise(
     clusters: Mapping[str, ClusterSettings],
     now: datetime,
     max_pause: timedelta = timedelta.max,
+    merge_gap: timedelta = timedelta(0),
 ) -> Iterator[Advice]:
     """Return what deserves a second look from *now* (aware) on; disabled windows are left out."""
     enabled = [window for window in windows if window.enabled]
@@ -62,7 +63,8 @@ def advise(
             )
         else:
             yield from _overlapping(window, month[window.name])
-            yield from _too_long(window, first, max_pause)
+            longest = _longest_pause([first, *month[window.name]], merge_gap)
+            yield from _too_long(window, longest, max_pause)
         yield from _either_day(window)
         yield from _uneven(window)
         yield from _a_week_later(window, month[window.name])
@@ -131,9 +133,21 @@ def _a_week_later(window: Window, openings: Iterable[Opening]) -> Iterator[Advic
             return
 
 
-def _too_long(window: Window, first: Opening, max_pause: timedelta) -> Iterator[Advice]:
+def _longest_pause(openings: Iterable[Opening], merge_gap: timedelta) -> timedelta:
+    """Return how long the longest hold gets: one goes on where openings touch."""
+    begin, *others = sorted(openings, key=lambda each: each.pause_from)
+    since, end, longest = begin.pause_from, begin.end, begin.end - begin.pause_from
+    for opening in others:
+        if opening.pause_from > end and opening.pause_from - end >= merge_gap:
+            since = opening.pause_from
+        end = max(end, opening.end)
+        longest = max(longest, end - since)
+    return longest
+
+
+def _too_long(window: Window, length: timedelta, max_pause: timedelta) -> Iterator[Advice]:
     """Warn of openings for which a hold gets older than is allowed."""
-    if (length := first.end - first.pause_from) > max_pause:
+    if length > max_pause:
         yield Advice.about(
             window.name,
             f"pauses for {span(length)}, longer than max_pause ({span(max_pause)}):"

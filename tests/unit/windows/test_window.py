@@ -10,7 +10,7 @@ import pytest
 
 from daemon.windows.dates import DateRange
 from daemon.windows.interval import DstEffect
-from daemon.windows.rules import Cron, DayNumber, Monthly, Weekly
+from daemon.windows.rules import ClockEnd, Cron, DayNumber, Monthly, WeekdayEnd, Weekly
 from daemon.windows.window import Patterns, Window
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
@@ -133,3 +133,22 @@ def test_one_start_is_one_opening() -> None:
     found = window.openings(at("2026-03-29T00:00"), at("2026-03-29T12:00"))
 
     assert [opening.dst for opening in found] == [DstEffect.MOVED]
+
+
+@pytest.mark.parametrize(
+    ("end", "ends"),
+    [
+        (6 * HOUR, "2011-12-31T06:00:00+14:00"),
+        (30 * HOUR, "2012-01-01T06:00:00+14:00"),
+        (WeekdayEnd(5, 6 * HOUR), "2012-01-07T06:00:00+14:00"),
+    ],
+)
+def test_of_two_that_start_at_once_the_longer_counts(end: ClockEnd, ends: str) -> None:
+    """Rule 2: no window ends early, also where a day that a zone left out opens with the next."""
+    apia = ZoneInfo("Pacific/Apia")
+    window = Window("w", Weekly(frozenset({4, 5}), time(), end), apia, EVERYTHING)
+
+    found = window.openings(at("2011-12-30T09:00"), at("2011-12-30T11:00"))
+
+    (opening,) = (each for each in found if each.start == at("2011-12-30T10:00"))
+    assert opening.local_end.isoformat() == ends
