@@ -86,7 +86,7 @@ def nearest_or_all(text: str, known: Collection[str]) -> str:
         return guess
     few = tuple(known)[:_MOST_KNOWN]
     rest = len(known) - len(few)
-    return f"; known are: {', '.join(few) or 'none'}{f' and {rest} more' if rest else ''}"
+    return f"; known: {', '.join(few) or 'none'}{f' and {rest} more' if rest else ''}"
 
 
 def listed(names: Iterable[str], last: str = "or") -> str:

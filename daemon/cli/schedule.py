@@ -116,7 +116,7 @@ def read_schedule(
 def warn_without(exc: LedgerError) -> None:
     """Warn on stderr that a ledger was not read, if there is one: people may have decided much."""
     if not isinstance(exc, NoLedgerError):
-        output.warn(f"cbmaintd: without what people decided, and what is held: {exc}")
+        output.warn(f"cbmaintd: shown without decisions and holds: {exc}")
 
 
 def person(environ: Mapping[str, str]) -> str:

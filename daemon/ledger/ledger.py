@@ -64,6 +64,10 @@ class Loss:
     reason: LossReason
     aside: Path | None
 
+    def shown(self) -> dict[str, object]:
+        """Return it as the log has it."""
+        return {"reason": self.reason, "damaged": str(self.aside) if self.aside else None}
+
 
 class DamagedError(LedgerError):
     """Raised when the ledger is damaged, gone, or something else altogether."""

@@ -61,7 +61,7 @@ def parts_of(
         listings=ledger.listings(),
         earlier=stored_configs.clusters(orphans, ledger.configs(), environ) if orphans else {},
         rejected=rejected,
-        has_lost_ledger=ledger.loss is not None,
+        loss=ledger.loss,
         dry_run=dry_run,
     )
 

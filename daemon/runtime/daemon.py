@@ -21,6 +21,7 @@ from daemon.fleet.shared_fleet import SharedFleet
 from daemon.host.signals import Signals
 from daemon.host.thread import WorkerThread
 from daemon.log import events
+from daemon.log.events import Level
 from daemon.log.interface import Log
 from daemon.log.tee import TeeLog
 from daemon.monitoring.monitor import Monitor
@@ -159,6 +160,9 @@ class Daemon:
         self._monitor.listen(settings.listen)
         # Before the first line of the log, which targets may ask for.
         self._aim(settings)
+        if loss := self._parts.loss:
+            # Logged when the ledger was opened, before there was anybody to tell.
+            self._log.tell(events.LEDGER_REPLACED, Level.CRITICAL, loss.shown())
         self._log.info(
             events.DAEMON_STARTED,
             version=__version__,

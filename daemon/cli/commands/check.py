@@ -76,7 +76,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _file(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
     if args.without_secrets and args.online:
-        raise UsageError("--online: asks clusters with their passwords, so not --without-secrets")
+        raise UsageError("--online needs passwords, and does not go with --without-secrets")
     if args.file is None:
         return places.find_config(args, environ)
     if args.config is not None:

@@ -22,6 +22,9 @@ from daemon.wording import counted, enumerated
 MOST_NOT_TAKEN = 3
 """How many skipped or excluded openings of a window are shown before its next one."""
 
+MOST_BUSY = 3
+"""How many repositories are named that still run tasks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -101,6 +104,12 @@ def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
     if is_complete and not wanted:
         text = "Nothing is paused: what is open has no repositories."
         return Verdict("wait", "…", text, "nothing to pause")
+    if is_complete and (busy := _busy(scene, begun)):
+        more = f" and {len(busy) - MOST_BUSY} more" if len(busy) > MOST_BUSY else ""
+        where = f"{enumerated(busy[:MOST_BUSY])}{more}"
+        text = f"Everything is paused: {paused} of {wanted}."
+        text = f"{text} Tasks still run on {where}: wait for them."
+        return Verdict("wait", "…", text, f"{paused} of {wanted} paused, tasks run")
     if is_complete:
         text = f"Everything is paused: {paused} of {wanted}. You may start."
         return Verdict("ok", "✓", text, f"{paused} of {wanted} paused")
@@ -113,6 +122,13 @@ def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
         text = f"It is not known whether everything is paused: {why}. Do not start yet."
         return Verdict("wait", "…", text, "not known")
     return Verdict("wait", "…", text, f"{paused} of {wanted} paused")
+
+
+def _busy(scene: Scene, begun: Iterable[OpenView]) -> list[str]:
+    """Return what is held for openings and still runs tasks, which no pause ends."""
+    ids = {each.opening.id for each in begun}
+    records = (record for cluster in scene.clusters for record in cluster.records)
+    return sorted(str(r.key) for r in records if r.running and not ids.isdisjoint(r.openings))
 
 
 def _counts(scene: Scene, begun: Sequence[OpenView]) -> tuple[int, int]:

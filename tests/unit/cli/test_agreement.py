@@ -119,7 +119,7 @@ def site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Site]:
 
 def daemons(settings: Settings, now: datetime) -> Timeline:
     """Return the timeline by which the daemon goes."""
-    parts = cast("DaemonParts", SimpleNamespace(dry_run=False, has_lost_ledger=False))
+    parts = cast("DaemonParts", SimpleNamespace(dry_run=False, loss=None))
     return rules_at(now, settings, (), parts, may_pause=True).timeline
 
 

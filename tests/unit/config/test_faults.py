@@ -38,7 +38,7 @@ from tests.unit.config.config_files import CLUSTERS, RULE, faults
         ("keep_history: 1h", '"1h" is out of bounds: 1d to 3660d are allowed'),
         ("max_pause:", ":1: max_pause: there is no value: give one, or delete the key"),
         ("Timezone: UTC", 'is not a known key here; did you mean "timezone"?'),
-        ("colour: red", "known are: timezone, ledger, listen"),
+        ("colour: red", "known: timezone, ledger, listen"),
         ("exclusions: {freeze: []}", "exclusions.freeze: the list is empty"),
         ("exclusions: {a: 2026-02-30}", "exclusions.a: "),
         ("exclusions: {a: [2026-02-30]}", "no calendar has this day"),

@@ -19,7 +19,7 @@ from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask
         (("close", "later"), 1, "is not open now; it opens"),
         (("close", "over"), 1, "is not open now (open now: night)"),
         (("extend", "later", "--for", "1h"), 1, "is not open now"),
-        (("extend", "night", "--until", "2020-01-01T00:00"), 2, "that is past"),
+        (("extend", "night", "--until", "2020-01-01T00:00"), 2, "is in the past"),
         (("skip", "night"), 1, "does not open again"),
         (("skip", "later", "--opening", "2020-01-01"), 2, "does not open then; it opens"),
         (("skip", "night", "--opening", (NOW - HOUR).isoformat()), 1, "to end it, use close"),

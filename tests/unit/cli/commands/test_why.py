@@ -234,7 +234,7 @@ def test_a_ledger_that_is_not_read_is_said(
     done = ask(*command)
 
     assert done.code == 0
-    assert done.err.startswith("cbmaintd: without what people decided, and what is held: ")
+    assert done.err.startswith("cbmaintd: shown without decisions and holds: ")
     assert len(done.err.splitlines()) == 1
 
 
