@@ -10,6 +10,7 @@ from pathlib import Path
 
 from daemon.simulator.refusals import Json, Refusal
 
+NO_MERGES = "merges are not supported in the cloud"
 _CLOUDS = {"s3://": "AWS", "gs://": "GCP", "az://": "Azure"}
 _MARK = ".backup"
 """The file by which `cbbackupmgr` knows a folder as an archive."""
@@ -49,13 +50,7 @@ def cloud(archive: str, body: Json) -> Json | None:
 
 
 def prepare(archive: str, repo: str) -> bool:
-    """Make the folder of a repository; return whether there is one.
-
-    Raises:
-        Refusal: the archive is a file, a folder nobody may write, or one of something else.
-
-    """
-    check(archive, is_new=True)
+    """Make the folder of a repository; return whether there is one."""
     path = Path(archive)
     if is_cloud(archive) or not path.parent.is_dir():
         return False

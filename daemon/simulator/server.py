@@ -8,6 +8,7 @@ import ssl
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,7 +66,9 @@ class Simulator:
         is what it does otherwise than a healthy service; *external* its alternate address.
         """
         self.users = dict(users or {"Administrator": ("password", "admin")})
+        self._odd = odd or OddServer()
         self._model = Model(now, effect_delay, state_file=state_file)
+        self._model.is_led = not self._odd.is_dead
         self._model.seed(repositories)
         self._latency = latency
         self._tls, self._client_tls, self.external = tls, client_tls, external
@@ -74,7 +77,6 @@ class Simulator:
         self._seen: deque[Seen] = deque(maxlen=_REMEMBERED)
         self._numbers: Counter[str] = Counter()
         self._hooks: list[tuple[tuple[str, str, int], Callable[[], None]]] = []
-        self._odd = odd or OddServer()
         self._since = datetime.now(UTC)
         self._servers: list[Listener] = []
         self._stopping = threading.Event()
@@ -111,6 +113,8 @@ class Simulator:
         for server in self._servers:
             _close(server)
         self._servers.clear()
+        with self._turn, suppress(OSError):
+            self._model.save()
 
     def __enter__(self) -> Self:
         """Listen on free ports."""
@@ -309,17 +313,13 @@ class Simulator:
             result = route.handle(model, request)
         except Refusal as exc:
             return Reply(exc.status, encode(exc.body))
+        finally:
+            # A look alone brings to light what has become due.
+            if model.is_changed:
+                model.save()
         if result is None:
             return Reply(200)
-        return Reply(200, encode(self._disguised(result)))
-
-    def _disguised(self, result: object) -> object:
-        rows = result if isinstance(result, list) else [result]
-        shown = [
-            self._odd.disguise(row) if isinstance(row, dict) and "creation_time" in row else row
-            for row in rows
-        ]
-        return shown if isinstance(result, list) else shown[0]
+        return Reply(200, encode(self._odd.disguise(result)))
 
     def _refused(self, exchange: Exchange) -> Reply | None:
         """Return what the login layer answers; None lets the call through."""
@@ -348,7 +348,7 @@ class Simulator:
     def events(self) -> list[dict[str, Any]]:
         """The system events so far."""
         with self._turn:
-            return self._model.events.listed({})
+            return self._model.events.listed({"limit": ["-1"]})
 
 
 def _close(server: Listener) -> None:

@@ -43,6 +43,12 @@ def shown_run(run: Json) -> Json:
     return shown | {"node_runs": [{k: node[k] for k in _NODE_RUN if k in node} for node in nodes]}
 
 
+def shown_runs(runs: Iterable[Json]) -> Json | None:
+    """Return runs by their names, sorted; None if there are none."""
+    found = {run["task_name"]: shown_run(run) for run in runs}
+    return {name: found[name] for name in sorted(found)} or None
+
+
 def shown_backup(backup: Json) -> Json:
     """Return a backup as the API shows it."""
     return {key: value for key, value in backup.items() if key != "expires"}
@@ -105,6 +111,11 @@ def fail(run: Json, now: datetime, error: str) -> None:
     """End a run before its time."""
     run["until"] = text(now)
     _end(run, "failed", error)
+
+
+def skip(run: Json, why: str) -> None:
+    """End a run at its time without a result."""
+    _end(run, "skipped", why)
 
 
 def _stats(run: Json, done: list[tuple[str, str]]) -> Json:

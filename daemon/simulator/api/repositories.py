@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from daemon.simulator import archives, bodies, tasks
 from daemon.simulator.api.request import Request
 from daemon.simulator.model import STATES, Model, Repository
@@ -63,17 +61,13 @@ def info(model: Model, request: Request) -> object:
 
 
 def history(model: Model, request: Request) -> object:
-    """Return the runs of a repository's tasks, newest first."""
-    runs = _found(model, request).runs
-    first = request.text("first")
-    if first:
-        try:
-            since = datetime.fromisoformat(first)
-            runs = [run for run in runs if tasks.instant(run["start"]) >= since]
-        except (ValueError, TypeError) as exc:
-            raise Refusal(400, "invalid first", f"'{first}' is not an RFC 3339 instant") from exc
-    if names := request.query.get("taskName"):
-        runs = [run for run in runs if run["task_name"] in names]
+    """Return the runs of a repository's tasks that have ended, newest first."""
+    # What runs still is shown by the repository alone.
+    runs = [run for run in _found(model, request).runs if run["status"] != "running"]
+    if since := request.instant("first"):
+        runs = [run for run in runs if tasks.instant(run["start"]) >= since]
+    if name := request.text("taskName"):
+        runs = [run for run in runs if run["task_name"] == name]
     return [tasks.shown_run(run) for run in request.page(runs)]
 
 

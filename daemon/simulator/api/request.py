@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import unquote_plus
 
 from daemon.simulator import bodies
@@ -15,6 +17,7 @@ _DIGITS = 20
 """So many digits are more than the largest number has."""
 
 _BAD_PAIR = re.compile(";|%(?![0-9A-Fa-f]{2})")
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([.,]\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
@@ -58,6 +61,16 @@ class Request:
         if not (text.isascii() and text.isdecimal()) or int(digits) >= _LARGEST:
             raise Refusal(400, f"invalid {name}", f"'{text}' is not a positive integer")
         return int(digits)
+
+    def instant(self, name: str) -> datetime | None:
+        """Return an instant of RFC 3339 from the query; None without one."""
+        text = self.text(name)
+        if not text:
+            return None
+        if _RFC_3339.fullmatch(text):
+            with suppress(ValueError):
+                return datetime.fromisoformat(text)
+        raise Refusal(400, f"invalid {name}", f"'{text}' is not an RFC 3339 instant")
 
     def flag(self, name: str) -> bool:
         """Return a boolean from the query, as Go reads one; without one it is false."""
