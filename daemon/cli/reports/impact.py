@@ -207,16 +207,20 @@ def _lost(losses: Iterable[tuple[_Loss, list[RepositoryKey]]]) -> tuple[LostRuns
 def _pauses(
     key: RepositoryKey, timeline: Timeline, openings: Sequence[Opening]
 ) -> tuple[_Pause, ...]:
-    """Return the times in which the repository is paused; those that touch or overlap are one."""
+    """Return the times in which the repository is paused without a break, as the daemon holds it.
+
+    Pauses that overlap, touch, or are less than `merge_gap` apart are one.
+    """
     names = {
         window.name
         for window in timeline.windows.values()
         if any(patterns.matches(key.id) for patterns in window.patterns_for(key.cluster))
     }
     mine = [opening for opening in openings if opening.window in names]
+    least = max(timeline.merge_gap, timedelta.resolution)
     pauses: list[_Pause] = []
     for opening in sorted(mine, key=lambda opening: opening.pause_from):
-        if pauses and opening.pause_from - pauses[-1].end <= timeline.merge_gap:
+        if pauses and opening.pause_from - pauses[-1].end < least:
             last = pauses.pop()
             windows = tuple(sorted({*last.windows, opening.window}))
             pauses.append(_Pause(last.start, max(last.end, opening.end), windows))
