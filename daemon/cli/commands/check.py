@@ -23,7 +23,7 @@ from daemon.ledger.url import is_near, unverified
 from daemon.runtime import certificates
 from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Patterns, Window
-from daemon.wording import enumerated
+from daemon.wording import counted, enumerated
 
 if TYPE_CHECKING:
     from daemon.service.client import ServiceError
@@ -218,7 +218,8 @@ def _losses(
     for runs in cost.lost[:MOST_RUNS_SHOWN]:
         yield Advice.about(window.name, _lost(runs, opening))
     if more := sum(runs.count for runs in cost.lost[MOST_RUNS_SHOWN:]):
-        yield Advice.about(window.name, f"so will {more} more runs of {inventory.cluster}")
+        what = counted(more, "more run", "more runs")
+        yield Advice.about(window.name, f"so will {what} of {inventory.cluster}")
     if cost.gaps:
         gap = max(cost.gaps, key=lambda each: each.length)
         others = f" and {len(cost.gaps) - 1} more" if cost.gaps[1:] else ""

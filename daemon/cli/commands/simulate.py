@@ -13,7 +13,7 @@ from daemon.errors import UsageError
 from daemon.simulator.faults import OddServer, odd_server
 from daemon.simulator.server import Simulator
 from daemon.simulator.standalone import SimulatorOptions, serve
-from daemon.wording import shown
+from daemon.wording import counted, shown
 
 MOST_AT_ONCE = 20
 """How many requests of a tenth of a second are shown."""
@@ -68,7 +68,7 @@ class _Requests:
             user = f"  ({seen.user})" if seen.user else "  (no user)"
             output.say(f"{seen.at.astimezone():%H:%M:%S}  {seen.method:<4} {_cut(seen.path)}{user}")
         if more := len(new[MOST_AT_ONCE:]):
-            output.say(f"          and {more} more requests")
+            output.say(f"          and {counted(more, 'more request', 'more requests')}")
         output.flush()
 
 

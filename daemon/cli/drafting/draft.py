@@ -18,7 +18,7 @@ from daemon.cli.drafting.quiet_hours import ENOUGH, Slot, quietest
 from daemon.cli.reports.impact import Inventory
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.durations import format_duration
-from daemon.wording import enumerated, printable
+from daemon.wording import counted, enumerated, printable
 
 CLUSTER = "cluster-1"
 MOST_DESCRIBED = 40
@@ -122,7 +122,7 @@ def _described(
         named = f"plan {_short(plan)}" if plan else "without a plan"
         yield _comment(f"  {named}{_runs(inventory, mine[0], zone)}: {enumerated(_ids(mine))}")
     if more := len(list(plans)[MOST_DESCRIBED:]):
-        yield _comment(f"  and {more} plans more")
+        yield _comment(f"  and {counted(more, 'more plan', 'more plans')}")
     if paused := [each for each in found if each.state is RepositoryState.PAUSED]:
         yield _comment(f"Paused now, so their runs are not known: {enumerated(_ids(paused))}")
     if odd := inventory.not_understood:

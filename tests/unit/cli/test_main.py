@@ -192,15 +192,18 @@ def test_an_invalid_file_is_two_and_faults_start_their_lines(
     assert all(line.startswith(f"{file}:") for line in ended.err.splitlines())
 
 
-def test_faults_beyond_those_shown_are_counted(cbmaintd: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("faults", "rest"), [(30, "10 more faults"), (21, "1 more fault")])
+def test_faults_beyond_those_shown_are_counted(
+    cbmaintd: Command, tmp_path: Path, faults: int, rest: str
+) -> None:
     """Of thirty faults twenty are shown, and the last line says how many more there are."""
     file = tmp_path / "bad.yaml"
-    file.write_text(VALID + "".join(f"key{number}: 1\n" for number in range(30)))
+    file.write_text(VALID + "".join(f"key{number}: 1\n" for number in range(faults)))
 
     lines = cbmaintd("check", "-c", str(file)).err.splitlines()
 
     assert len(lines) == 21
-    assert lines[-1] == f"{file}: and 10 more faults"
+    assert lines[-1] == f"{file}: and {rest}"
 
 
 def test_a_status_without_a_ledger_says_so(cbmaintd: Command, tmp_path: Path) -> None:
