@@ -190,11 +190,6 @@ def cause(error: CallError, said: str, asked: Asked) -> str | None:
     )
 
 
-def repositories(body: Body) -> tuple[ObservedRepository, ...]:
-    """Read a list of repositories, of any length. Raises: ValueError."""
-    return merged(rows(body))
-
-
 def rows(body: Body) -> Iterator[ObservedRepository]:
     """Yield a repository for each row of a list; keys that are not needed are not looked at.
 
