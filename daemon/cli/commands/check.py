@@ -21,6 +21,7 @@ from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.errors import ConfigError, Fault, UsageError
 from daemon.ledger.url import is_near, unverified
 from daemon.runtime import certificates
+from daemon.windows.globs import is_glob
 from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Patterns, Window
 from daemon.wording import counted, enumerated
@@ -246,8 +247,7 @@ def _lost(runs: LostRuns, opening: Opening) -> str:
 
 
 def _globs(patterns: tuple[Patterns, ...]) -> list[str]:
-    including = (p for each in patterns for p in each.patterns if not p.startswith("!"))
-    return [pattern for pattern in including if not Patterns((pattern,)).plain]
+    return [pattern for each in patterns for pattern in each.included if is_glob(pattern)]
 
 
 def _nowhere(text: str) -> Fault:
