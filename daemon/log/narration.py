@@ -16,7 +16,7 @@ from daemon.log.bounds import bounded
 from daemon.log.events import Event, Level
 from daemon.log.words import Filled, plain
 from daemon.log.writer import Entry
-from daemon.wording import printable
+from daemon.wording import cut, printable
 
 Paint = Callable[[str, str], str]
 """Gives a text a colour (SGR), or leaves it as it is."""
@@ -156,7 +156,7 @@ class Narrator:
         colour = _COLOURS.get(level) or _COLOURS.get(event, "0")
         # Without colours a level has to be read.
         mark = "!" if level in _BAD else " "
-        first, *more = map(_cut, self._lines(entry, at))
+        first, *more = (cut(line, LONGEST) for line in self._lines(entry, at))
         told = self._paint(f"{mark} {first}", colour)
         return "\n".join([f"{self._paint(when, '2')} {told}", *more])
 
@@ -286,7 +286,3 @@ def _together(alike: Sequence[Entry]) -> Entry:
         together["names"] = clusters
     delays = [late for entry in alike if isinstance(late := entry.get("after_ms"), int)]
     return together | ({"after_ms": max(delays)} if delays else {})
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
