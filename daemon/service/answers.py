@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from daemon import documents
-from daemon.core.attempt import CallError
+from daemon.core.attempt import MESSAGE_LIMIT, CallError
 from daemon.core.repository import (
     NULL_LIST,
     ObservedRepository,
@@ -24,7 +24,7 @@ from daemon.core.repository import (
     is_id,
 )
 from daemon.documents import Body
-from daemon.service.statuses import MESSAGE_LIMIT, printable
+from daemon.service.statuses import printable
 from daemon.wording import shown
 
 MOST_REPOSITORIES = 20_000

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from daemon import documents
+from daemon.core.attempt import MESSAGE_LIMIT
 from daemon.core.decide import (
     CatchUp,
     Decision,
@@ -271,4 +272,4 @@ def test_a_field_of_a_refusal(field: str, value: object) -> None:
     message = statuses.printable(statuses.message_of(json.dumps({field: value}).encode()))
 
     assert message.isprintable()
-    assert len(message) <= statuses.MESSAGE_LIMIT
+    assert len(message) <= MESSAGE_LIMIT
