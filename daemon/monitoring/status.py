@@ -49,7 +49,7 @@ def cancelled(
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The current state; `unplanned` has the decisions that opened windows, by window.
 
