@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from daemon.core.attempt import Outcome
+from daemon.core.decide import Reason
 from daemon.log import events
 from daemon.log.bounds import bounded
 from daemon.log.events import Event, Level
@@ -90,16 +92,16 @@ _ALIKE_BY: Final = ("cluster", "windows", "action", "error", "reason", "outcome"
 _FAILS_BY: Final = ("action", "error", "status")
 
 # Said of one repository, and of many.
-_WHY: Final = {
-    "paused_elsewhere": "paused by somebody else before",
-    "resumed_elsewhere": "resumed by somebody else",
-    "yielded": "resumed by a person, who wins for this opening",
-    "never_paused": "never paused after all",
-    "gone": "no longer there",
-    "dry_run": "this is a dry run",
-    "clock_differs": "this host's clock differs from the database's",
-    "ledger_lost": "found paused after the ledger was lost; please look",
-    "not_understood": "not understood in the list",
+_WHY: Final[Mapping[str, str]] = {
+    Reason.PAUSED_ELSEWHERE: "paused by somebody else before",
+    Reason.RESUMED_ELSEWHERE: "resumed by somebody else",
+    Reason.YIELDED: "resumed by a person, who wins for this opening",
+    Reason.NEVER_PAUSED: "never paused after all",
+    Reason.GONE: "no longer there",
+    Reason.DRY_RUN: "this is a dry run",
+    Reason.CLOCK_DIFFERS: "this host's clock differs from the database's",
+    Reason.LEDGER_LOST: "found paused after the ledger was lost; please look",
+    Reason.NOT_UNDERSTOOD: "not understood in the list",
 }
 
 
@@ -126,7 +128,7 @@ class Narrator:
     def _is_told(self, entry: Entry) -> bool:
         if entry["event"] != events.HTTP_ATTEMPTED:
             return True
-        is_failure = entry.get("outcome") != "ok"
+        is_failure = entry.get("outcome") != Outcome.OK
         if not is_failure:
             self._failing.pop(str(entry.get("cluster")), None)
         return is_failure
