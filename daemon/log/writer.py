@@ -120,7 +120,7 @@ class LogWriter:
         return not is_last
 
     def _gathered(self) -> list[Entry | None]:
-        """Wait for entries, at the end followed by None; there are none if losses are to be said."""
+        """Wait for entries, the last of which is None at the end; none when losses are to be said."""
         entries: list[Entry | None] = []
         wait_s = _REPORT_EVERY_S if self._lost > self._reported else None
         with contextlib.suppress(Empty):
