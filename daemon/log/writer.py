@@ -120,7 +120,7 @@ class LogWriter:
         return not is_last
 
     def _gathered(self) -> list[Entry | None]:
-        """Wait for entries, the last of which is None at the end; none when losses are to be said."""
+        """Return what waits, the last of it None at the end; none when losses are to be said."""
         entries: list[Entry | None] = []
         wait_s = _REPORT_EVERY_S if self._lost > self._reported else None
         with contextlib.suppress(Empty):
