@@ -213,7 +213,7 @@ def _worth_knowing(inventory: Inventory, timeline: Timeline, now: datetime) -> I
 def _losses(
     inventory: Inventory, window: Window, opening: Opening, now: datetime
 ) -> Iterator[Advice]:
-    """Return what the next opening costs, up to FAR_ENOUGH from now."""
+    """Yield what the next opening costs, up to FAR_ENOUGH from now."""
     start, end = max(opening.pause_from, now), min(opening.end, now + FAR_ENOUGH)
     cost = impact(inventory, Timeline([window]), start, end)
     for runs in cost.lost[:MOST_RUNS_SHOWN]:

@@ -128,7 +128,7 @@ def _tasks(inventory: Inventory, repository: ObservedRepository) -> Iterator[_Ta
 
 
 def _instants(task: _Task, now: datetime) -> Iterator[int]:
-    """Return the runs of a task from now on, in minutes of the epoch: at least one."""
+    """Yield the runs of a task from now on, in minutes of the epoch: at least one."""
     first = int(now.timestamp()) // 60
     if not task.step:
         yield task.phase

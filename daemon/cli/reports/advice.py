@@ -47,7 +47,7 @@ def advise(
     now: datetime,
     max_pause: timedelta = timedelta.max,
 ) -> Iterator[Advice]:
-    """Return what deserves a second look from *now* (aware) on; disabled windows are left out."""
+    """Yield what deserves a second look from *now* (aware) on; disabled windows are left out."""
     enabled = [window for window in windows if window.enabled]
     month = {window.name: window.openings(now, now + MONTH) for window in enabled}
     endless = {window.name for window in enabled if _is_endless(month[window.name], now)}
@@ -148,7 +148,7 @@ def _is_endless(month: list[Opening], now: datetime) -> bool:
 
 
 def _lengths(openings: Iterable[Opening], now: datetime) -> Iterator[timedelta]:
-    """Return the lengths of pauses within the month from *now* on, each instant counted once."""
+    """Yield the lengths of pauses within the month from *now* on, each instant counted once."""
     reached, end = now, now + MONTH
     for opening in sorted(openings, key=lambda each: each.pause_from):
         start, stop = max(opening.pause_from, reached), min(opening.end, end)
