@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from daemon.host.loopback import is_loopback
 
-LEDGER = r"^(sqlite:///.+|postgresql\+psycopg://([^:@/?#]+@)?[^@#]+)$"
+LEDGER = r"^(sqlite:///[^?\n]+|postgresql\+psycopg://([^:@/?#]+@)?[^@#]+)$"
 
 A_LEDGER = "a ledger: write sqlite:////absolute/path.db, or postgresql+psycopg://user@host/database"
 
