@@ -29,7 +29,7 @@ from daemon.wording import counted, enumerated
 if TYPE_CHECKING:
     from daemon.service.client import ServiceError
 
-MOST_RUNS_SHOWN = 20
+MOST_SHOWN = 20
 FEW = 3
 """Up to so many repositories are named."""
 
@@ -179,10 +179,12 @@ def _report(
 
 
 def _odd(inventory: Inventory) -> Iterator[Advice]:
-    for row in inventory.not_understood[:MOST_RUNS_SHOWN]:
+    path = f"clusters.{inventory.cluster}"
+    for row in inventory.not_understood[:MOST_SHOWN]:
         named = f" {row.id}" if row.id else ""
-        message = f"lists{named} in a way that is not understood: {row.problem}"
-        yield Advice(f"clusters.{inventory.cluster}", message)
+        yield Advice(path, f"lists{named} in a way that is not understood: {row.problem}")
+    if more := len(inventory.not_understood[MOST_SHOWN:]):
+        yield Advice(path, f"lists {counted(more, 'more row', 'more rows')} in such a way")
 
 
 def _certificate(inventory: Inventory, now: datetime) -> Iterator[Advice]:
@@ -216,9 +218,9 @@ def _losses(
     """Yield what the next opening costs, up to FAR_ENOUGH from now."""
     start, end = max(opening.pause_from, now), min(opening.end, now + FAR_ENOUGH)
     cost = impact(inventory, Timeline([window]), start, end)
-    for runs in cost.lost[:MOST_RUNS_SHOWN]:
+    for runs in cost.lost[:MOST_SHOWN]:
         yield Advice.about(window.name, _lost(runs, opening))
-    if more := sum(runs.count for runs in cost.lost[MOST_RUNS_SHOWN:]):
+    if more := sum(runs.count for runs in cost.lost[MOST_SHOWN:]):
         what = counted(more, "more run", "more runs")
         yield Advice.about(window.name, f"so will {what} of {inventory.cluster}")
     if cost.gaps:
