@@ -70,6 +70,9 @@ def file_of(url: str) -> Path | None:
             f"{parsed.set(query={}).render_as_string()}: no ledger of this kind is known; write"
             " sqlite:////absolute/path.db or postgresql+psycopg://user@host/database"
         )
+    if "?" in url:
+        # SQLAlchemy would take the rest for parameters, and open another file.
+        raise LedgerError(f"{parsed.database}?…: a ledger's file has no question mark in its path")
     return Path(parsed.database).absolute() if parsed.database else None
 
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from daemon.core.attempt import Attempt, Outcome
+from daemon.core.attempt import MESSAGE_LIMIT, Attempt, Outcome
 from daemon.durations import milliseconds
 from daemon.host.masking import SHORTEST_MASKED, pattern_of, spellings
 from daemon.log import events
@@ -25,10 +25,6 @@ from daemon.log.render import LogFormat, json_line, plain, renderer
 from daemon.log.structured import Logger, filtering, wrap_logger
 from daemon.log.writer import Entry, LogWriter
 from daemon.wording import has_escapes
-
-MESSAGE_LIMIT: Final = 200
-"""Characters of a server's own words that a line carries at most."""
-
 
 _FEW = 400
 """Up to so many beginnings of secrets it costs less to look for each than to look them up."""

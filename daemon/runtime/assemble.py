@@ -88,15 +88,15 @@ def assemble(
     others = _others(ledger)
     recent = RecentAttempts(() if others else ledger.last_attempts(MOST_REMEMBERED))
     host = HostParts(
-        log.logger,
-        metrics,
-        lambda: log.lost,
-        SystemClock(),
-        ServiceManager(environ),
-        Delivery(socket.gethostname(), environ, log.mask, log.redact),
-        environ,
-        recent,
-        others,
+        log=log.logger,
+        metrics=metrics,
+        lost_lines=lambda: log.lost,
+        clock=SystemClock(),
+        manager=ServiceManager(environ),
+        delivery=Delivery(socket.gethostname(), environ, log.mask, log.redact),
+        environ=environ,
+        recent=recent,
+        others=others,
     )
     return Daemon(parts, notes, _connector(log, metrics, recent, environ), host, signals)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,15 +11,13 @@ from daemon import documents
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.repository import ObservedRepository
 from daemon.documents import Body
+from daemon.host.event_loop import giving_way
 from daemon.service import answers, discovery, statuses
 from daemon.service.adapter import Answer
 from daemon.service.failover import Again, Course, Failure
 from daemon.service.wire_error import WireError
 
 T = TypeVar("T")
-
-GIVE_WAY_EVERY = 200
-"""After how many rows of a list other calls have their turn."""
 
 _LIMIT = 1024 * 1024
 _LIST_LIMIT = 16 * _LIMIT
@@ -151,13 +148,8 @@ def unforeseen(exc: Exception, status: int | None, censor: Callable[[str], str])
 
 
 async def read_list(body: Body, _root: str) -> tuple[ObservedRepository, ...]:
-    """Read a list of repositories, in portions."""
-    found = []
-    for row in answers.rows(body):
-        found.append(row)
-        if len(found) % GIVE_WAY_EVERY == 0:
-            await asyncio.sleep(0)
-    return answers.merged(found)
+    """Read a list of repositories; other calls have their turn meanwhile."""
+    return answers.merged([row async for row in giving_way(answers.rows(body))])
 
 
 async def read_plans(body: Body, _root: str) -> dict[str, dict[str, timedelta]]:

@@ -283,7 +283,7 @@ class BackupService:
         5. Each attempt is reported before the wait for the next one.
         6. An attempt takes one of the cluster's slots, and is withheld if it is wanted no more.
         """
-        access = self._entered()
+        connection = self._entered()
         course = Course(roots, self._settings.retry, self._jitter)
         failed: ServiceError | None = None
         while True:
@@ -291,14 +291,14 @@ class BackupService:
                 if not call.may_send():
                     raise failed or WithheldError(f"{self._settings.name}: {call.action} withheld")
                 started, clock = self._now(), time.monotonic()
-                result = await self._try(call, course.root, access)
+                result = await self._try(call, course.root, connection)
             duration = timedelta(seconds=time.monotonic() - clock)
             attempt = call.attempt(self._settings.name, course, result.status, started, duration)
             if isinstance(result, Success):
                 course.succeed()
                 self._on_attempt(attempt)
                 return result.value, course.is_unresolved
-            access, delay = self._after(result, course, access)
+            connection, delay = self._after(result, course, connection)
             result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
             self._on_attempt(failed_attempt(attempt, result, delay))
@@ -307,19 +307,21 @@ class BackupService:
                 raise failed
             course.number += 1
 
-    async def _try(self, call: Call[T], root: str, access: Connection) -> Success[T] | Failure:
+    async def _try(self, call: Call[T], root: str, connection: Connection) -> Success[T] | Failure:
         """Make one attempt; whatever comes of it is a value, and no exception of it leaves here."""
         status = None
         try:
-            answer = await access.transport.exchange(call.method, root, call.path, limit=call.limit)
+            answer = await connection.transport.exchange(
+                call.method, root, call.path, limit=call.limit
+            )
             status = answer.status
             if call.is_done(status):
-                return await call.result(answer, root, access.identity.censor)
-            return self._refused(answer, access.identity)
+                return await call.result(answer, root, connection.identity.censor)
+            return self._refused(answer, connection.identity)
         except WireError as exc:
             return broken(exc)
         except Exception as exc:  # noqa: BLE001  # an exchange must not end a pass
-            return unforeseen(exc, status, access.identity.censor)
+            return unforeseen(exc, status, connection.identity.censor)
 
     def _refused(self, answer: Answer, identity: Identity) -> Failure:
         error = statuses.error_of(answer.status) or CallError.UNEXPECTED
@@ -344,15 +346,15 @@ class BackupService:
         )
 
     def _after(
-        self, failure: Failure, course: Course, access: Connection
+        self, failure: Failure, course: Course, connection: Connection
     ) -> tuple[Connection, timedelta | None]:
-        """Decide what follows a failure: the access to use, and the wait or None for the end."""
+        """Decide what follows: the connection to use, and the wait for the next attempt if any."""
         if _is_about_identity(failure) and not course.was_renewed:
-            renewed = self._connections.renewed(access)
+            renewed = self._connections.renewed(connection)
             if renewed is not None:
                 course.was_renewed = True
                 return renewed, timedelta(0)
-        return access, course.next_after(failure)
+        return connection, course.next_after(failure)
 
     def _explained(self, failure: Failure) -> Failure:
         """Add to a refusal of our identity why its files could not be read again."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.ledger.ledger import Ledger
-from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask
+from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask, assert_refused
 
 
 @pytest.mark.parametrize(
@@ -29,11 +29,7 @@ def test_what_makes_no_sense_is_refused(
     ledger: Ledger, ask: Ask, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
     """A name, an opening or a time that makes no sense is one line, and changes nothing."""
-    done = ask(*arguments)
-
-    assert complaint in done.err
-    assert done.code == code
-    assert len(done.err.splitlines()) == 1
+    assert_refused(ask(*arguments), code, complaint)
     assert ledger.overrides() == []
 
 
