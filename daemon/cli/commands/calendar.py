@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -72,7 +73,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case "json":
             output.write_json([_json(opening, skipped.get(opening)) for opening in listed])
         case "ics":
-            output.write_bytes(_ics(listed, timeline, skipped))
+            # Of two with one identity, calendar programs keep the one that was revised more often.
+            revisions = Counter((each.window, each.start) for each in planned.overrides)
+            output.write_bytes(_ics(listed, timeline, skipped, revisions))
         case _:
             chart = _chart(openings, Period(start, until, settings.timezone, now))
             _show(chart, _table(listed, args.days, skipped))
@@ -182,13 +185,19 @@ def _row(opening: Opening, skipped: Skipped | None) -> tuple[Sequence[str], str]
     return cells, words(skipped) if skipped else ""
 
 
-def _ics(openings: list[Opening], timeline: Timeline, skipped: Mapping[Opening, Skipped]) -> bytes:
+def _ics(
+    openings: list[Opening],
+    timeline: Timeline,
+    skipped: Mapping[Opening, Skipped],
+    revisions: Mapping[tuple[str, datetime], int],
+) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", f"-//cbmaintd//{__version__}//EN")
     calendar.add("version", "2.0")
     for opening in openings:
         event = Event()
         event.add("uid", printable(opening.id))
+        event.add("sequence", revisions.get((opening.window, opening.start), 0))
         event.add("dtstamp", opening.start)
         event.add("dtstart", opening.start)
         # In whole seconds, of which the end is to be a later one (RFC 5545, 3.8.2.2).

@@ -136,3 +136,15 @@ def test_of_two_that_start_at_once_the_longer_counts(end: ClockEnd, ends: str) -
 
     (opening,) = (each for each in found if each.start == at("2011-12-30T10:00"))
     assert opening.local_end.isoformat() == ends
+
+
+@pytest.mark.parametrize("hours", [1, 3])
+def test_what_a_person_opens_as_well_has_one_end(hours: int) -> None:
+    """Rule 4: an opening has the same end wherever one looks, whether by rule or by hand."""
+    start = at("02:00")
+    window = daily("w", 2, 2 * HOUR, opened=((start, start + hours * HOUR),))
+
+    found = [window.openings(start + each, start + each + HOUR) for each in (0 * HOUR, 2.5 * HOUR)]
+
+    ends = [(opening.start, opening.end) for openings in found for opening in openings]
+    assert ends == [(start, start + max(hours, 2) * HOUR)] * (2 if hours > 2 else 1)

@@ -158,6 +158,20 @@ def test_a_skipped_opening_is_a_cancelled_event(ask: Ask) -> None:
     assert "UID:later@" in cancelled[0]
 
 
+def test_each_decision_is_a_revision_of_the_event(ask: Ask) -> None:
+    """Otherwise a calendar program keeps what it has: the identity and all dates are the same."""
+    revisions = []
+    for decision in (["extend", "night", "--for", "5m"], ["skip", "later"], ["unskip", "later"]):
+        ask(*decision)
+        events = ask("calendar", "--days", "2", "--output", "ics").out.split("BEGIN:VEVENT")
+        numbers = {each.partition("UID:")[2].partition("@")[0]: each for each in events}
+        revisions.append(
+            [int(numbers[name].partition("SEQUENCE:")[2][0]) for name in ("night", "later")]
+        )
+
+    assert revisions == [[1, 0], [1, 1], [1, 2]]
+
+
 def test_confirmations_say_how_long_and_what_comes(ask: Ask) -> None:
     """`extend` and `close` say by how much, and what becomes of what is held."""
     extended = ask("extend", "night", "--for", "30m")
