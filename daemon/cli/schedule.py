@@ -126,6 +126,12 @@ def person(environ: Mapping[str, str]) -> str:
 
 
 def warn_if_alone(ledger: Ledger) -> None:
-    """Warn on stderr if no daemon is running to act on it. Raises LedgerError."""
-    if not ledger.daemon().running:
+    """Warn on stderr if no daemon is running to act on it, or if that is not known."""
+    try:
+        is_attended = ledger.daemon().running
+    except LedgerError as exc:
+        # What was decided is in the ledger all the same.
+        output.warn(f"cbmaintd: {exc}")
+        return
+    if not is_attended:
         output.warn("cbmaintd: no daemon runs on this ledger; it takes effect when one does")

@@ -23,6 +23,7 @@ _ADVICE = {
     "locked": "another program keeps it locked: end that one, or try again in a moment",
     "is full": "free some space on its disk",
 }
+_SEE = "see cbmaintd manual troubleshooting"
 _LONGEST_ID = 100
 _COMPANIONS = ("", "-wal", "-shm")
 
@@ -162,7 +163,7 @@ def translate(exc: sa.exc.DatabaseError | sqlite3.Error, file: Path | None) -> L
     """Return the error that says what SQLite refused, and what to do about it."""
     what = str(getattr(exc, "orig", exc))
     if any(sign in what for sign in _DAMAGED):
-        return DamagedError(f"{file}: the ledger is damaged ({what})")
+        return DamagedError(f"{file}: the ledger is damaged ({what}); {_SEE}")
     kind = ReadOnlyError if "readonly" in what else UnusableError
     found = (advice for sign, advice in _ADVICE.items() if sign in what)
     advice = next(found, "check the disk and its rights, or run this as the daemon's user")
@@ -173,7 +174,7 @@ def check_health(connection: sa.Connection, file: Path | None) -> None:
     """Raise DamagedError if SQLite finds a fault anywhere in the file."""
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if found != "ok":
-        raise DamagedError(f"{file}: the ledger is damaged ({found})")
+        raise DamagedError(f"{file}: the ledger is damaged ({found}); {_SEE}")
 
 
 def identify(file: Path) -> tuple[int, int, int]:
