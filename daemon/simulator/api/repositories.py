@@ -52,7 +52,7 @@ def info(model: Model, request: Request) -> object:
     """Return the backups of a repository."""
     found = _found(model, request)
     if found.has_folder and archives.is_lost(found.archive, found.repo):
-        why = f"Error opening archive {found.archive}: no such file or directory"
+        why = f"Error opening archive {found.archive}: {archives.NOTHING}"
         raise Refusal(500, "Could not get repository info", why)
     backups = model.backups.get(found.repo, [])
     size = sum(each["size"] for each in backups)
@@ -83,7 +83,15 @@ def resume(model: Model, request: Request) -> None:
 
 def create(model: Model, request: Request) -> None:
     """Create an active repository."""
-    model.create(request.parts[0], request.read(bodies.REPOSITORY))
+    id_, asked = request.parts[0], request.read(bodies.REPOSITORY)
+    model.check_id(id_, "active")
+    for key in ("plan", "archive"):
+        if not asked.get(key):
+            raise Refusal(400, f"{key} is required")
+    bucket = asked.get("bucket_name")
+    if bucket and bucket not in model.buckets:
+        raise Refusal(400, f"bucket '{bucket}' cannot be used", "element not found")
+    model.create(id_, asked)
 
 
 def archive(model: Model, request: Request) -> None:
