@@ -344,6 +344,13 @@ class Simulator:
         password, role = self.users.get(exchange.user, ("", ""))
         return role if role and exchange.password in {None, password} else None
 
+    def catch_up(self) -> None:
+        """Let happen what has become due, as every call does."""
+        with self._turn, suppress(OSError):
+            self._model.catch_up()
+            if self._model.is_changed:
+                self._model.save()
+
     @property
     def events(self) -> list[dict[str, Any]]:
         """The system events so far."""
