@@ -12,7 +12,9 @@ _NO_SUCH_BACKUP = (
     " backup name provided is not one of the backups in this repository\n"
 )
 _RETENTION = range(36_501)
+_NO_RETENTION = "retention period has to be between 0 and 36500"
 _WORM = range(3, 36_526)
+_NO_WORM = "WORM period has to be between 3 and 36525"
 
 
 def _state(name: str) -> str:
@@ -91,6 +93,10 @@ def create(model: Model, request: Request) -> None:
     bucket = asked.get("bucket_name")
     if bucket and bucket not in model.buckets:
         raise Refusal(400, f"bucket '{bucket}' cannot be used", "element not found")
+    if asked.get("default_retention", 0) not in _RETENTION:
+        raise Refusal(400, _NO_RETENTION)
+    if asked.get("worm") and asked["worm"] not in _WORM:
+        raise Refusal(400, _NO_WORM)
     model.create(id_, asked)
 
 
@@ -185,7 +191,7 @@ def retain(model: Model, request: Request) -> None:
     found = model.find_active(request.parts[0])
     asked = request.read(bodies.RETENTION)
     if asked.get("period") not in _RETENTION:
-        raise Refusal(400, "retention period has to be between 0 and 36500")
+        raise Refusal(400, _NO_RETENTION)
     chosen = model.backups.get(found.repo, [])
     if len(request.parts) > 1:
         name = request.parts[1]
@@ -215,7 +221,7 @@ def worm(model: Model, request: Request) -> None:
     found = model.find_active(request.parts[0])
     asked = request.read(bodies.WORM)
     if not asked.get("disable") and asked.get("period") not in _WORM:
-        raise Refusal(400, "WORM period has to be between 3 and 36525")
+        raise Refusal(400, _NO_WORM)
     if found.state != "paused":
         raise Refusal(400, "only paused repositories can have their WORM configuration modified")
     model.touch(found)
