@@ -34,6 +34,7 @@ _BAD = 400, "400 Bad Request"
 _CODED = 501, "Unsupported transfer encoding"
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
 _REQUEST_LINE = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP/1\.[01]\r?$", re.MULTILINE)
+_NO_ASCII = re.compile(rb"[\x80-\xff]")
 _HOST = re.compile(r"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
 
 
@@ -157,6 +158,10 @@ class _Parser:
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they come; raises HttpParserError."""
+        if not self._head and not self._in_body:
+            # A target of any bytes is one to Go's server, but not to this parser.
+            line, end, rest = data.partition(b"\n")
+            data = _NO_ASCII.sub(lambda found: b"%%%02X" % ord(found[0]), line) + end + rest
         self._head = 0 if self._in_body else self._head + len(data)
         try:
             self._parser.feed_data(data)

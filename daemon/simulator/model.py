@@ -50,6 +50,11 @@ class Repository:
     has_folder: bool = False
     retention: int = 0
 
+    @property
+    def trouble(self) -> str:
+        """Why no task can use its archive; empty if one can."""
+        return archives.trouble(self.archive, self.repo) if self.has_folder else ""
+
 
 @dataclass
 class Model:
@@ -121,13 +126,7 @@ class Model:
 
     def create(self, id_: str, body: Json) -> None:
         """Create an active repository, and its folder where the archive's parent exists."""
-        self.check_id(id_, "active")
-        plan, archive, name = (body.get(key, "") for key in ("plan", "archive", "bucket_name"))
-        for key, value in (("plan", plan), ("archive", archive)):
-            if not value:
-                raise Refusal(400, f"{key} is required")
-        if name and name not in self.buckets:
-            raise Refusal(400, f"bucket '{name}' cannot be used", "element not found")
+        plan, archive, name = body["plan"], body["archive"], body.get("bucket_name")
         cloud = archives.cloud(archive, body)
         if plan not in self.plans:
             raise Refusal(404, "requested plan not found")
@@ -286,8 +285,10 @@ class Model:
         only = repository.bucket["name"] if repository.bucket else None
         buckets = [each for name, each in self.buckets.items() if only in {None, name}]
         kept = self.backups.setdefault(repository.repo, [])
-        if repository.cloud and run["type"] == "MERGE":
-            tasks.skip(run, archives.NO_MERGES)
+        if why := run.get("trouble") or repository.trouble:
+            tasks.end(run, "failed", why, archives.UNUSABLE)
+        elif repository.cloud and run["type"] == "MERGE":
+            tasks.end(run, "skipped", archives.NO_MERGES)
         else:
             tasks.finish(run, kept, buckets, repository.retention)
         self.is_changed = True
@@ -307,6 +308,7 @@ class Model:
         self, repository: Repository, name: str, kind: str, at: datetime, options: Json
     ) -> None:
         run = tasks.started(name, kind, at, self.task_length, options)
+        run["trouble"] = repository.trouble
         repository.runs.insert(0, run)
         self.is_changed = True
         self.events.record_task(run, repository.id)

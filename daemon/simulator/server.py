@@ -14,11 +14,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote
 
 from daemon.simulator import routes
 from daemon.simulator.api.management import Call, manage
-from daemon.simulator.api.request import Request, parsed_query
+from daemon.simulator.api.request import Request, parsed_query, unescaped
 from daemon.simulator.connections import Exchange, Listener, Reply
 from daemon.simulator.credentials import READERS, WRITERS
 from daemon.simulator.faults import Fault, Faults, OddServer
@@ -235,7 +234,7 @@ class Simulator:
         if wait > longest:
             return Reply(504, b"Gateway Timeout", "text/plain")
         self._hook("before", exchange.method, number)
-        reply = self._meet(fault, exchange, unquote(path), query)
+        reply = self._meet(fault, exchange, unescaped(path), query)
         self._hook("after", exchange.method, number)
         return reply
 
@@ -269,7 +268,7 @@ class Simulator:
     def refuse_unread(self, exchange: Exchange) -> Reply | None:
         """Return the answer to a request that needs no body for it; None if it does."""
         path, _, _ = _relative(exchange.target).partition("?")
-        if self._odd.stall or (refused := self._refusal(exchange, unquote(path))) is None:
+        if self._odd.stall or (refused := self._refusal(exchange, unescaped(path))) is None:
             return None
         self._note(exchange.method, path, exchange.user)
         return refused
@@ -343,6 +342,13 @@ class Simulator:
         """Return the role of the user; None if the user or password is unknown."""
         password, role = self.users.get(exchange.user, ("", ""))
         return role if role and exchange.password in {None, password} else None
+
+    def catch_up(self) -> None:
+        """Let happen what has become due, as every call does."""
+        with self._turn, suppress(OSError):
+            self._model.catch_up()
+            if self._model.is_changed:
+                self._model.save()
 
     @property
     def events(self) -> list[dict[str, Any]]:

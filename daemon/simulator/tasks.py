@@ -96,13 +96,12 @@ def started(name: str, kind: str, start: datetime, length: timedelta, options: J
 
 def finish(run: Json, backups: list[Json], buckets: Iterable[Json], retention: int) -> None:
     """End a run, and do to the backups what its task does."""
-    end = instant(run["until"])
     try:
-        done = _do(run, backups, list(buckets), end, retention)
+        done = _do(run, backups, list(buckets), instant(run["until"]), retention)
     except TaskError as exc:
-        _end(run, exc.status, str(exc))
+        end(run, exc.status, str(exc))
         return
-    _end(run, "done", "")
+    end(run, "done")
     for node in run["node_runs"]:
         node["stats"] = _stats(run, done)
 
@@ -110,12 +109,7 @@ def finish(run: Json, backups: list[Json], buckets: Iterable[Json], retention: i
 def fail(run: Json, now: datetime, error: str) -> None:
     """End a run before its time."""
     run["until"] = text(now)
-    _end(run, "failed", error)
-
-
-def skip(run: Json, why: str) -> None:
-    """End a run at its time without a result."""
-    _end(run, "skipped", why)
+    end(run, "failed", error)
 
 
 def _stats(run: Json, done: list[tuple[str, str]]) -> Json:
@@ -138,8 +132,10 @@ def _stats(run: Json, done: list[tuple[str, str]]) -> Json:
     }
 
 
-def _end(run: Json, status: str, error: str) -> None:
-    outcome = {"status": status, "end": run["until"], "error_code": int(status == "failed")}
+def end(run: Json, status: str, error: str = "", code: int = 1) -> None:
+    """End a run; *code* is that of its error if it has failed."""
+    failed = code if status == "failed" else 0
+    outcome = {"status": status, "end": run["until"], "error_code": failed}
     outcome |= {"error": error} if error else {}
     run.update(outcome)
     for node in run["node_runs"]:

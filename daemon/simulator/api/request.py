@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 from daemon.simulator import bodies
 from daemon.simulator.go_json import GoJSONError
@@ -22,13 +22,19 @@ _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE = frozenset({"0", "f", "F", "false", "FALSE", "False"})
 
 
+def unescaped(text: str) -> str:
+    """Return a part of a target without its escapes; each of its characters came as a byte."""
+    return unquote_to_bytes(text.encode("latin-1", "replace")).decode(errors="surrogateescape")
+
+
 def parsed_query(text: str) -> dict[str, list[str]]:
     """Parse a query as Go does, which leaves out a pair with `;` or a wrong escape in it."""
     found: dict[str, list[str]] = {}
     for pair in text.split("&"):
         if pair and not _BAD_PAIR.search(pair):
             name, _, value = pair.partition("=")
-            found.setdefault(unquote_plus(name), []).append(unquote_plus(value))
+            name, value = (unescaped(part.replace("+", " ")) for part in (name, value))
+            found.setdefault(name, []).append(value)
     return found
 
 

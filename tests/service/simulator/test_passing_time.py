@@ -201,3 +201,31 @@ def test_an_odd_repository_is_odd_everywhere(path: str) -> None:
     row = shown[0] if isinstance(shown, list) else shown
 
     assert (row["state"], "archive" in row) == ("quiescing", False)
+
+
+def test_an_archive_that_is_lost_meanwhile(service: Service, tmp_path: Path) -> None:
+    """A task that cannot use its archive fails with code 2, and leaves no backup (S16, S18)."""
+    archive, away = tmp_path / "archive", tmp_path / "away"
+    service.post(f"{ACTIVE}/kept", {"plan": "mine", "archive": str(archive)})
+    names = [service.run("backup", "kept")]
+    service.read(f"{ACTIVE}/kept")
+    archive.chmod(0o444)
+    names.append(service.post(f"{ACTIVE}/kept/backup", {})["task_name"])
+    archive.chmod(0o755)
+    service.clock.pass_(seconds=2)
+    names.append(service.post(f"{ACTIVE}/kept/backup", {})["task_name"])
+    archive.rename(away)
+    service.clock.pass_(seconds=2)
+    service.read(f"{ACTIVE}/kept")
+    away.rename(archive)
+    names.append(service.run("backup", "kept"))
+    runs = service.read(f"{ACTIVE}/kept/taskHistory")
+    info = service.read(f"{ACTIVE}/kept/info")
+
+    assert [run["task_name"] for run in runs] == names[::-1]
+    assert [(run["status"], run["error_code"]) for run in runs] == [
+        ("done", 0), ("failed", 2), ("failed", 2), ("done", 0)
+    ]  # fmt: skip
+    assert "permission denied" in runs[2]["error"]
+    assert "no such file" in runs[1]["node_runs"][0]["error"]
+    assert [each["type"] for each in info["backups"]] == ["FULL", "INCR"]

@@ -222,6 +222,27 @@ def test_methods(
 
 
 @pytest.mark.parametrize(
+    ("id_", "said"),
+    [
+        ("ü", "ü"),
+        ("%C3%BC", "ü"),
+        ("%3cb%3e%26", r"\u003cb\u003e\u0026"),
+        ("%22%5C%0A%01", r"\"\\\n\u0001"),
+        ("%FF", r"\ufffd"),
+        ("%F0%9F%98", r"\ufffd\ufffd\ufffd"),
+        ("%EF%BF%BD", "\ufffd"),
+        ("a+b%20c", "a+b c"),
+        ("^|{}`'!$()*,;=@[]~", "^|{}`'!$()*,;=@[]~"),
+    ],
+)
+def test_ids_of_any_characters(simulator: Simulator, id_: str, said: str) -> None:
+    """An id is said again as Go writes it, whatever its bytes are (S1, S29)."""
+    answer = talk(simulator, f"POST {ROOT}{ACTIVE}/{id_}/pause HTTP/1.1\r\n{LAST}\r\n")
+
+    assert answer.endswith(f'{{"status":404,"msg":"could not find repository with id: {said}"}}')
+
+
+@pytest.mark.parametrize(
     ("line", "status"),
     [
         (f"get {ROOT}/config HTTP/1.1", "405 Method Not Allowed"),
