@@ -21,6 +21,7 @@ from daemon.core.attempt import Action, Attempt, CallError
 from daemon.core.repository import ObservedRepository
 from daemon.errors import CbmaintdError, SecretError, TlsFileError
 from daemon.host.loopback import is_plain_http_to_elsewhere
+from daemon.host.masking import Censor
 from daemon.service import answers, discovery, statuses
 from daemon.service.adapter import Answer
 from daemon.service.call import (
@@ -34,9 +35,10 @@ from daemon.service.call import (
     read_nothing,
     read_plans,
     unforeseen,
+    without_secrets,
 )
 from daemon.service.cluster import ClusterSettings
-from daemon.service.connections import Connection, Connections, Identity
+from daemon.service.connections import Connection, Connections
 from daemon.service.failover import Again, Course, Failure, Roots
 from daemon.service.wire_error import WireError
 
@@ -143,10 +145,7 @@ class BackupService:
         """
         call = Call(Action.LIST, "GET", _ACTIVE, windows, read_list)
         found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
-        if not any(row.problem for row in found):
-            return found
-        censor = self._entered().identity.censor
-        return tuple(replace(r, id=censor(r.id), problem=censor(r.problem)) for r in found)
+        return await without_secrets(found, self._entered().censor)
 
     async def periods(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
@@ -264,8 +263,8 @@ class BackupService:
             raise ServiceError(
                 self._settings.name,
                 CallError.NOT_FOUND,
-                f"it names {roots[0]}, which would get the password unencrypted: discover by"
-                " https, or set allow_insecure_http: true on this cluster",
+                f"it names {self._entered().censor(roots[0])}, which would get the password"
+                " unencrypted: discover by https, or set allow_insecure_http: true on this cluster",
             )
         return safe
 
@@ -291,6 +290,9 @@ class BackupService:
                 result = await self._try(call, course.root, access)
             duration = timedelta(seconds=time.monotonic() - clock)
             attempt = call.attempt(self._settings.name, course, result.status, started, duration)
+            if self._settings.discover:
+                # A host that a cluster manager named, perhaps after what we showed it.
+                attempt = replace(attempt, url=access.censor(attempt.url))
             if isinstance(result, Success):
                 course.succeed()
                 self._on_attempt(attempt)
@@ -311,19 +313,19 @@ class BackupService:
             answer = await access.transport.exchange(call.method, root, call.path, limit=call.limit)
             status = answer.status
             if call.is_done(status):
-                return await call.result(answer, root, access.identity.censor)
-            return self._refused(answer, access.identity)
+                return await call.result(answer, root, access.censor)
+            return self._refused(answer, access.censor)
         except WireError as exc:
             return broken(exc)
         except Exception as exc:  # noqa: BLE001  # an exchange must not end a pass
-            return unforeseen(exc, status, access.identity.censor)
+            return unforeseen(exc, status, access.censor)
 
-    def _refused(self, answer: Answer, identity: Identity) -> Failure:
+    def _refused(self, answer: Answer, censor: Censor) -> Failure:
         error = statuses.error_of(answer.status) or CallError.UNEXPECTED
         location = answer.headers.get("location") if error is CallError.REDIRECT else None
         # Before the host is taken out of it, in lower case.
-        location = location and identity.censor(location)
-        message = identity.censor(statuses.message_of(answer.body, location))
+        location = location and censor(location)
+        message = censor(statuses.message_of(answer.body, location))
         is_elsewhere = answers.is_elsewhere(answer.status, answer.body)
         if statuses.is_passing(answer.status):
             again = Again.ANYWHERE
@@ -369,6 +371,7 @@ class BackupService:
             raise ServiceError(self._settings.name, error, message) from exc
 
     def _error(self, failure: Failure, course: Course, call: Call[T]) -> ServiceError:
+        censor = self._entered().censor
         said = failure.message or f"HTTP status {failure.status}"
         asked = answers.Asked(
             course.root,
@@ -379,7 +382,7 @@ class BackupService:
         return ServiceError(
             self._settings.name,
             failure.error,
-            f"{said} ({course.root})" if failure.is_silent else said,
+            f"{said} ({censor(course.root)})" if failure.is_silent else said,
             retryable=failure.again is Again.ANYWHERE,
             unresolved=course.is_unresolved,
             answered=failure.has_answered,
