@@ -326,18 +326,20 @@ class BackupService:
         # Before the host is taken out of it, in lower case.
         location = location and censor(location)
         message = censor(statuses.message_of(answer.body, location))
-        is_elsewhere = answers.is_elsewhere(answer.status, answer.body)
+        moves_on = error is CallError.SERVER_ERROR or answers.is_elsewhere(
+            answer.status, answer.body
+        )
         if statuses.is_passing(answer.status):
             again = Again.ANYWHERE
         else:
-            again = Again.ELSEWHERE if is_elsewhere else Again.NEVER
+            again = Again.ELSEWHERE if moves_on else Again.NEVER
         return Failure(
             error,
             statuses.printable(message),
             answer.status,
             again,
             is_definite=statuses.is_definite(answer.status),
-            moves_on=is_elsewhere or error is CallError.SERVER_ERROR,
+            moves_on=moves_on,
             retry_after=statuses.retry_after(answer.headers.get("retry-after"), self._now()),
             is_about_identity=answers.is_about_identity(answer.status, answer.body),
         )
