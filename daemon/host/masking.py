@@ -38,6 +38,23 @@ def pattern_of(forms: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
 
 
+class Censor:
+    """Replaces what a text has of some forms of a secret by `***`."""
+
+    def __init__(self, forms: Iterable[str] = ()) -> None:
+        """Look for these *forms*, none of which is empty."""
+        self._forms = frozenset(forms)
+        self._pattern = pattern_of(self._forms)
+
+    def is_in(self, text: str) -> bool:
+        """Check whether there is anything to replace; much faster than to replace nothing."""
+        return any(form in text for form in self._forms)
+
+    def __call__(self, text: str) -> str:
+        """Return *text* without it."""
+        return self._pattern.sub("***", text) if self.is_in(text) else text
+
+
 def _in_lower_case(quoted: str) -> str:
     """Write the hexadecimal digits of a quoted text in lower case, as some do."""
     return re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), quoted)

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from daemon.core.attempt import Action, PassError
 from daemon.core.decide import (
-    GONE_AFTER,
     CatchUp,
     Pause,
     Resume,
@@ -20,6 +19,7 @@ from daemon.core.decide import (
 from daemon.core.moment import Moment
 from daemon.core.record import LATE, Phase, Record, Suspicion
 from daemon.core.repository import is_id
+from daemon.core.vanished import GONE_AFTER
 from daemon.errors import LedgerError
 from daemon.host.event_loop import giving_way
 from daemon.passes.backups import Backups

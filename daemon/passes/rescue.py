@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from daemon.core.attempt import Attempt, PassError
-from daemon.core.decide import GONE_AFTER
 from daemon.core.moment import Moment
 from daemon.core.record import Record, Suspicion
 from daemon.core.repository import RepositoryKey
 from daemon.core.summary import News
+from daemon.core.vanished import GONE_AFTER
 from daemon.passes.controller import Controller
 from daemon.passes.dispatch import Clocks, Route, Service
 from daemon.passes.holdings import Holdings, Store

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from daemon.errors import SecretError, TlsFileError
-from daemon.host.masking import pattern_of, spellings
-from daemon.host.secrets import Secret, check_file, read_password
+from daemon.host.masking import Censor, spellings
+from daemon.host.secrets import Secret, check_file, read_file, read_password
 from daemon.service.cluster import ClusterSettings
 from daemon.service.tls import tls_context
 from daemon.service.transport import Transport
@@ -30,22 +30,22 @@ class Identity:
             return None
         return self.username.encode(), self.password.reveal().encode()
 
-    def censor(self, text: str) -> str:
-        """Return *text* without our secrets, should the server have quoted the request."""
+    def censor(self) -> Censor:
+        """Return what takes our secrets out of a text: a server may quote the request."""
         if self.auth is None:
-            return text
+            return Censor()
         password = self.auth[1].decode()
         pair = base64.b64encode(b":".join(self.auth)).decode()
-        forms = spellings(password) | {pair, password} - {""}
-        return pattern_of(forms).sub("***", text)
+        return Censor(spellings(password) | {pair, password} - {""})
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Connections, and the identity that they were made with."""
+    """Connections, and the identity that they were made with, which `censor` takes out of texts."""
 
     transport: Transport
     identity: Identity
+    censor: Censor
 
 
 class Connections:
@@ -118,11 +118,10 @@ class Connections:
         try:
             if tls.client_key is not None:
                 check_file(tls.client_key, self._environ)
-            return tuple(path.read_bytes() for path in paths if path is not None)
+            # On the event loop: a FIFO in the place of a file would hold all clusters up.
+            return tuple(read_file(path) for path in paths if path is not None)
         except SecretError as exc:
             raise TlsFileError(str(exc)) from exc
-        except OSError as exc:
-            raise TlsFileError(f"{exc.filename}: {exc.strerror}") from exc
 
     def _enter(self, identity: Identity) -> Connection:
         transport = Transport(
@@ -130,4 +129,4 @@ class Connections:
             auth=identity.auth,
             timeouts=self._settings.timeout,
         )
-        return Connection(transport, identity)
+        return Connection(transport, identity, identity.censor())

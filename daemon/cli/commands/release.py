@@ -85,8 +85,11 @@ def _pattern(text: str) -> _Pattern:
 
 
 def _selected(records: Iterable[Record], patterns: Sequence[_Pattern]) -> list[Record]:
-    """Return the holds that are meant, and records that a lost pause may still turn into one."""
-    concerned = [record for record in records if record.is_hold or record.suspect_pause]
+    """Return the holds that are meant, and records that may still turn into one.
+
+    A lost pause may take effect, and a repository that has vanished may be there again.
+    """
+    concerned = [r for r in records if r.is_hold or r.suspect_pause or r.is_gone]
     held = [str(record.key) for record in concerned if record.is_hold]
     for pattern in patterns if held else ():
         if not any(map(pattern.matches, concerned)):
