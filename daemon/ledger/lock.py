@@ -95,7 +95,7 @@ def read_holder(ledger: Path) -> Holder | None:
 
 
 def _show(descriptor: int) -> None:
-    """Let others see that the file is locked. Raises OSError."""
+    """Show others that the file is locked. Raises OSError."""
     # Shared, since an exclusive one is refused on a read-only disk; the `flock` excludes others.
     fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_RDLCK))
 

@@ -60,7 +60,11 @@ class ReadOnlyError(UnusableError):
 
 
 def file_of(url: str) -> Path | None:
-    """Return the file behind *url*; None for a ledger in memory. Raises LedgerError."""
+    """Return the file behind *url*; None for a ledger in memory. Raises LedgerError.
+
+    A link stands for the file that it leads to: so it does to SQLite, which keeps its WAL there,
+    and a lock beside the link would exclude nobody who opens the file by another name.
+    """
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
@@ -71,7 +75,13 @@ def file_of(url: str) -> Path | None:
             f"{parsed.set(query={}).render_as_string()}: no ledger of this kind is known; write"
             " sqlite:////absolute/path.db or postgresql+psycopg://user@host/database"
         )
-    return Path(parsed.database).absolute() if parsed.database else None
+    if "?" in url:
+        # SQLAlchemy would take the rest for parameters, and open another file.
+        raise LedgerError(f"{parsed.database}?…: a ledger's file has no question mark in its path")
+    if not parsed.database:
+        return None
+    file = Path(parsed.database).absolute()
+    return Path(os.path.realpath(file)) if os.path.islink(file) else file  # noqa: PTH114  # False, and no error, where it may not be seen
 
 
 def is_there(file: Path | None) -> bool:

@@ -37,6 +37,7 @@ from daemon.runtime.ledger_notes import Notes
 from daemon.runtime.parts import DaemonParts, HostParts
 from daemon.runtime.reload import ConfigFile, warn
 from daemon.runtime.rules import LookAhead, rules_at
+from daemon.service.cluster import by_all_names
 from daemon.windows.overrides import Override
 
 TICK = timedelta(milliseconds=500)
@@ -289,8 +290,7 @@ class Daemon:
     def _put_in_force(self, settings: Settings, rules: Rules) -> None:
         before, self._settings = self._settings, settings
         self._forgetting.hasten()
-        moved = (cluster.formerly() for cluster in before.clusters.values())
-        self._earlier = {**self._earlier, **before.clusters} | {c.name: c for c in moved}
+        self._earlier = {**self._earlier, **by_all_names(before.clusters.values())}
         # Before anything is logged: new targets learn of this configuration's warnings.
         self._aim(settings)
         # Before the rules: by the new ones a renamed cluster's old lane would resume its holds.

@@ -46,7 +46,7 @@ class DaemonParts:
     membership: Membership | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostParts:
     """What the daemon uses of its process and host; `lost_lines` counts lines not logged.
 

@@ -18,7 +18,7 @@ from daemon.config.settings import Settings
 from daemon.errors import ConfigError
 from daemon.host.clock import SystemClock
 from daemon.host.event_loop import EventLoop
-from daemon.host.signals import Signals
+from daemon.host.signals import Signals, ending_at_once
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import exists, open_ledger, open_to_look
 from daemon.log import events
@@ -52,7 +52,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
     """
     file = places.find_config(args, environ)
-    found = _read(file, environ)
+    # It may take minutes.
+    with ending_at_once():
+        found = _read(file, environ)
     url = places.find_ledger(args, environ, found if isinstance(found, Settings) else file)
     if isinstance(found, ConfigError) and not exists(url):
         raise found

@@ -218,15 +218,15 @@ def status(scene: Scene, upcoming: Mapping[str, Opening]) -> StatusReport:
     skipped = cancelled(windows, scene.skips, scene.now, scene.now + LOOK_AHEAD)
     reading = Reading(faults=scene.faults)
     return StatusReport(
-        scene.now,
-        DaemonState(True, os.getpid(), scene.host, scene.since, reading),
-        [each.unreachable for each in scene.clusters if each.unreachable],
-        {},
-        list(scene.timeline.covering(scene.now)),
-        sorted(upcoming.values(), key=lambda opening: (opening.start, opening.window)),
-        [record for record in records if record.is_hold],
-        list(scene.ledger.members) if scene.ledger and scene.ledger.read else None,
-        scene.progress,
+        now=scene.now,
+        daemon=DaemonState(True, os.getpid(), scene.host, scene.since, reading),
+        unreachable=[each.unreachable for each in scene.clusters if each.unreachable],
+        unplanned={},
+        open_now=list(scene.timeline.covering(scene.now)),
+        upcoming=sorted(upcoming.values(), key=lambda opening: (opening.start, opening.window)),
+        holds=[record for record in records if record.is_hold],
+        members=list(scene.ledger.members) if scene.ledger and scene.ledger.read else None,
+        progress=scene.progress,
         owed=tuple(record for record in records if record.backup_due),
         skipped=skipped,
     )

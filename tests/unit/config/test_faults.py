@@ -47,6 +47,9 @@ from tests.unit.config.config_files import CLUSTERS, RULE, faults
         ("exclusions: {2026-11-12: [2026-11-12]}", "reads as a date where windows name it"),
         ("exclusions: {a b: [2026-11-12]}", '"a b" is not a name'),
         ("exclusions: [2026-11-12]", "a list is not a mapping of names"),
+        # So pydantic marks the errors of keys.
+        ("exclusions: {a: {'[key]': 1}}", '"[key]" is not a known key here; known are: ics'),
+        ("exclusions: {'[key]': {'[key]': 1}}", 'exclusions."[key]": "[key]" is not a name'),
     ],
 )
 def test_faults_of_the_top_level(line: str, expected: str) -> None:

@@ -34,6 +34,25 @@ def test_a_second_daemon_is_refused(url: str) -> None:
         open_ledger(url, Access.DAEMON)
 
 
+def test_a_link_is_the_ledger_that_it_leads_to(url: str, tmp_path: Path) -> None:
+    """By whatever name, a ledger has one daemon; a link to one that is still to be made, too."""
+    link = tmp_path / "linked" / "ledger.db"
+    link.parent.mkdir()
+    link.symlink_to(file_of(url))
+
+    with open_ledger(f"sqlite:///{link}", Access.DAEMON) as ledger:
+        ledger.save([FULL])
+        with pytest.raises(AlreadyRunningError, match=f"pid {os.getpid()}"):
+            open_ledger(url, Access.DAEMON)
+    with open_ledger(url, Access.DAEMON) as ledger:
+        records = ledger.records()
+        with pytest.raises(AlreadyRunningError, match=f"pid {os.getpid()}"):
+            open_ledger(f"sqlite:///{link}", Access.DAEMON)
+
+    assert records == [FULL]
+    assert [file.name for file in link.parent.iterdir()] == [link.name]
+
+
 def test_the_lock_dies_with_its_process(url: str) -> None:
     """A killed daemon leaves no lock behind."""
     script = (
