@@ -86,7 +86,8 @@ class ConfigError(CbmaintdError):
     def lines(self) -> list[str]:
         """Return a line for each fault, and one for those that are not shown."""
         shown = [fault.render(self.file) for fault in self.faults]
-        return [*shown, f"{self.file}: and {self.more} more faults"] if self.more else shown
+        rest = f"{self.file}: and {self.more} more fault{'s' if self.more > 1 else ''}"
+        return [*shown, rest] if self.more else shown
 
 
 class HostError(CbmaintdError):
