@@ -22,6 +22,7 @@ from daemon.config.rules import RuleSection
 from daemon.config.sections import WindowSection
 from daemon.windows.bounds import check_overlap
 from daemon.windows.dates import DateRange, DateSet
+from daemon.windows.globs import is_glob
 from daemon.windows.rules import Rule
 from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
 from daemon.wording import nearest, nearest_or_all, shown
@@ -127,7 +128,7 @@ def _addressed(
         return []
     found = [name for name in clusters if fnmatchcase(name, key)]
     if not found:
-        kind = "matches" if re.search(r"[*?[]", key) else "is called"
+        kind = "matches" if is_glob(key) else "is called"
         message = f"no cluster {kind} {shown(key)}{nearest_or_all(key, clusters)}"
         faults.add_at_key(place, message)
     return found

@@ -22,11 +22,6 @@ class Skipped:
     opening: Opening
     decision: Override
 
-    @property
-    def sort_key(self) -> tuple[object, str]:
-        """By start, then window, as openings are sorted."""
-        return self.opening.start, self.opening.window
-
     def decision_json(self) -> dict[str, str]:
         """Return who decided it, when (with the offset of the window's zone) and why."""
         return {
@@ -54,7 +49,7 @@ def cancelled(
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The current state; `unplanned` has the decisions that opened windows, by window.
 

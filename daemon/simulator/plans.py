@@ -101,6 +101,11 @@ def made(name: str, body: dict[str, Any]) -> Plan:
     return {"name": name, **described, "services": body.get("services"), "tasks": kept}
 
 
+def options(task: Task) -> dict[str, Any]:
+    """Return what a run is told by the task that it is of."""
+    return {"full_backup": task.get("full_backup", False), **task.get("merge_options", {})}
+
+
 def _checked(task: Task) -> Task:
     name, kind = task.get("name", ""), task.get("task_type", "")
     if not NAME.fullmatch(name):
@@ -145,9 +150,20 @@ def _faults(schedule: dict[str, Any], kind: str) -> Iterator[str]:
 def next_run(task: Task, anchor: datetime, after: datetime) -> datetime:
     """Return the first slot after *after*, on the grid that began at *anchor*."""
     first, step = _grid(task["schedule"], anchor)
-    if first > after:
-        return first
-    return first + step * ((after - first) // step + 1)
+    return first + step * _passed(first, step, after)
+
+
+def slots(
+    task: Task, anchor: datetime, span: tuple[datetime, datetime], most: int
+) -> list[datetime]:
+    """Return the slots after the begin of a span and until its end, the latest of many."""
+    first, step = _grid(task["schedule"], anchor)
+    before, all_ = (_passed(first, step, end) for end in span)
+    return [first + step * number for number in range(max(before, all_ - most), all_)]
+
+
+def _passed(first: datetime, step: timedelta, until: datetime) -> int:
+    return max(0, (until - first) // step + 1)
 
 
 def _grid(schedule: dict[str, Any], anchor: datetime) -> tuple[datetime, timedelta]:

@@ -1,4 +1,4 @@
-"""Say which parts of a cron expression are wrong, and which steps do not come out even.
+"""Find which parts of a cron expression are wrong, and which steps do not divide evenly.
 
 No file, no clock, no log. Whether an expression is accepted is decided elsewhere.
 """

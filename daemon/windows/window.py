@@ -258,3 +258,8 @@ class Window:
 def window_of(opening: str) -> str:
     """Return the window's name in the id of an opening."""
     return opening.rpartition("@")[0]
+
+
+def start_of(opening: str) -> datetime:
+    """Return the start (UTC) in the id of an opening. Raises ValueError."""
+    return datetime.fromisoformat(opening.rpartition("@")[2])

@@ -132,8 +132,8 @@ def _reason(window: Window, key: RepositoryKey, at: datetime, planned: Schedule)
     if not patterns:
         return f"is not for {key.cluster}"
     if not _matches(window, key):
-        shown = ", ".join(pattern for each in patterns for pattern in each.patterns)
-        return f"does not match {key.id} (it is for {shown})"
+        every = ", ".join(pattern for each in patterns for pattern in each.patterns)
+        return f"does not match {key.id} (it is for {every})"
     near = window.openings(at, at + window.pause_before + _MOMENT)
     for opening in near:
         if opening.start <= at:
@@ -184,7 +184,7 @@ def _marks(opening: Opening) -> str:
 
 
 def _ledger_lines(record: Record, planned: Schedule, now: datetime) -> Iterator[str]:
-    """Return what the ledger knows about it: that it is held, or that a person resumed it."""
+    """Yield what the ledger knows about it: that it is held, or that a person resumed it."""
     key = record.key
     if record.is_hold:
         since = f" for {span(now - record.since)}" if record.since else ""

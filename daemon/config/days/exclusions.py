@@ -85,7 +85,7 @@ class Exclusions:
             return ()
         if subdivision is None or subdivision in parts:
             return public_holidays(country, subdivision)
-        known = f"known are {', '.join(parts)}" if parts else "it has none"
+        known = f"known: {', '.join(parts)}" if parts else "it has none"
         message = f"{shown(subdivision)} is no part of {country} with holidays of its own: {known}"
         self.faults.add(place.at("subdivision"), message)
         return ()

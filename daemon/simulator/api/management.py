@@ -166,6 +166,11 @@ def _node_services(cluster: Cluster) -> Json:
     return {"rev": 1, "revEpoch": 1, "nodesExt": [node]}
 
 
+def _events(model: Model, call: Call) -> Json:
+    model.catch_up()
+    return {"events": model.events.listed(call.query)}
+
+
 _ANSWERS: dict[str, Answer] = {
     "/pools": lambda *_: _pools(),
     "/pools/default": lambda cluster, *_: _pool(cluster),
@@ -173,7 +178,7 @@ _ANSWERS: dict[str, Answer] = {
     "/pools/default/nodeServices": lambda cluster, *_: _node_services(cluster),
     "/pools/default/tasks": lambda *_: [{"type": "rebalance", "status": "notRunning"}],
     _BUCKETS: lambda _, model, __: [_shown(each) for each in model.buckets.values()],
-    "/events": lambda _, model, call: {"events": model.events.listed(call.query)},
+    "/events": lambda _, model, call: _events(model, call),
 }
 PATHS = (*_ANSWERS, f"{_BUCKETS}/{{}}")
 """What there is; `{}` is the name of a bucket."""

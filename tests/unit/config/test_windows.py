@@ -96,7 +96,7 @@ def test_globs_and_brackets_are_patterns() -> None:
         ("repositories: [orders]", "a list is not a mapping of names"),
         ("repositories: {tset: [a]}", "10:20: windows.w.repositories.tset: no cluster is called"),
         ("repositories: {tset: [a]}", 'did you mean "test"?'),
-        ("repositories: {zzz: [a]}", "known are: prod-eu, prod-us, test"),
+        ("repositories: {zzz: [a]}", "known: prod-eu, prod-us, test"),
         ("repositories: {'dev-*': [a]}", 'no cluster matches "dev-*"'),
         ("repositories: {env=prd: [a]}", 'has the labels "env=prd"; did you mean "env=prod"?'),
         ("repositories: {'env=prod,at=asia': [a]}", "no cluster has the labels"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,23 +12,7 @@ from daemon.windows.dates import DateRange
 from daemon.windows.interval import DstEffect
 from daemon.windows.rules import ClockEnd, Cron, DayNumber, Monthly, WeekdayEnd, Weekly
 from daemon.windows.window import Patterns, Window
-
-BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
-DAILY = frozenset(range(7))
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-EVERYTHING = (("prod", Patterns(("*",))),)
-
-
-def at(text: str) -> datetime:
-    """Read a time on 23 November 2026 (UTC), or a date and a time."""
-    return datetime.fromisoformat(text if "T" in text else f"2026-11-23T{text}").replace(tzinfo=UTC)
-
-
-def daily(name: str, start: int, duration: timedelta, **more: Any) -> Window:
-    """Return a window that opens every day at an hour, UTC unless told."""
-    zone = more.pop("zone", UTC_ZONE)
-    targets = more.pop("targets", EVERYTHING)
-    return Window(name, Weekly(DAILY, time(start), None, duration), zone, targets, **more)
+from tests.unit.windows.window_samples import BERLIN, DAY, EVERYTHING, HOUR, UTC_ZONE, at, daily
 
 
 def days_of(window: Window, first: str, days: int) -> list[str]:

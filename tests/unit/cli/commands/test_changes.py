@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.ledger.ledger import Ledger
-from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask
+from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask, assert_refused
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask
         (("close", "later"), 1, "is not open now; it opens"),
         (("close", "over"), 1, "is not open now (open now: night)"),
         (("extend", "later", "--for", "1h"), 1, "is not open now"),
-        (("extend", "night", "--until", "2020-01-01T00:00"), 2, "that is past"),
+        (("extend", "night", "--until", "2020-01-01T00:00"), 2, "is in the past"),
         (("skip", "night"), 1, "does not open again"),
         (("skip", "later", "--opening", "2020-01-01"), 2, "does not open then; it opens"),
         (("skip", "night", "--opening", (NOW - HOUR).isoformat()), 1, "to end it, use close"),
@@ -29,11 +29,7 @@ def test_what_makes_no_sense_is_refused(
     ledger: Ledger, ask: Ask, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
     """A name, an opening or a time that makes no sense is one line, and changes nothing."""
-    done = ask(*arguments)
-
-    assert complaint in done.err
-    assert done.code == code
-    assert len(done.err.splitlines()) == 1
+    assert_refused(ask(*arguments), code, complaint)
     assert ledger.overrides() == []
 
 

@@ -19,7 +19,7 @@ from daemon.ledger.opening import open_ledger
 from daemon.ledger.state import AppliedConfig
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Patterns
-from tests.unit.cli.commands.planned import MINUTE
+from tests.unit.cli.commands.planned import MINUTE, assert_refused
 from tests.unit.cli.ended import Ended, ended
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -213,11 +213,7 @@ def test_what_makes_no_sense_is_refused(
     ledger: Ledger, ask: Ask, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
     """A name, an opening or a time that makes no sense is one line, and changes nothing."""
-    done = ask(*arguments)
-
-    assert complaint in done.err
-    assert done.code == code
-    assert len(done.err.splitlines()) == 1
+    assert_refused(ask(*arguments), code, complaint)
     assert ledger.overrides() == []
 
 
@@ -234,7 +230,7 @@ def test_a_ledger_that_is_not_read_is_said(
     done = ask(*command)
 
     assert done.code == 0
-    assert done.err.startswith("cbmaintd: without what people decided, and what is held: ")
+    assert done.err.startswith("cbmaintd: shown without decisions and holds: ")
     assert len(done.err.splitlines()) == 1
 
 
