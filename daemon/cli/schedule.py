@@ -16,6 +16,7 @@ from daemon.cli import output, places
 from daemon.config import stored_configs
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
+from daemon.durations import format_duration
 from daemon.errors import ConfigError, LedgerError, NoLedgerError, UsageError
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
@@ -135,3 +136,10 @@ def warn_if_alone(ledger: Ledger) -> None:
         return
     if not is_attended:
         output.warn("cbmaintd: no daemon runs on this ledger; it takes effect when one does")
+
+
+def warn_if_too_long(start: datetime, end: datetime | None, settings: Settings | None) -> None:
+    """Warn on stderr if what is paused from *start* on would get older than is allowed."""
+    if settings and end and end - start > settings.max_pause:
+        limit = format_duration(settings.max_pause)
+        output.warn(f"cbmaintd: that is longer than max_pause ({limit}) allows")

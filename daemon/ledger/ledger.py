@@ -240,11 +240,16 @@ class Ledger(ABC):
             return rows.to_listings(connection.execute(sa.select(tables.listing)))
 
     def progress(self, since: datetime) -> list[ProgressNote]:
-        """List notes about openings that end after then, the oldest first. Raises LedgerError."""
+        """List all notes about openings that end after then, the oldest first. Raises LedgerError.
+
+        An end may have been moved; any that was noted counts.
+        """
+        notes = tables.progress.c
+        late = sa.select(notes.window, notes.start).where(notes.end > rows.from_instant(since))
         query = (
             sa.select(tables.progress)
-            .where(tables.progress.c.end > rows.from_instant(since))
-            .order_by(tables.progress.c.id)
+            .where(sa.tuple_(notes.window, notes.start).in_(late))
+            .order_by(notes.id)
         )
         with self.transaction() as connection:
             return [self.parse(rows.to_note, row) for row in connection.execute(query)]

@@ -80,8 +80,10 @@ class Endpoint:
         try:
             self._listener = socket.create_server(address, family=family)
         except OSError as exc:
+            # The library adds the address, as Python writes one.
+            reason = str(exc.strerror).partition(" (while ")[0]
             raise HostError(
-                f"listen: cannot listen at {host}:{port} ({exc.strerror}); choose another"
+                f"listen: cannot listen at {host}:{port} ({reason}); choose another"
             ) from exc
         self.port: int = self._listener.getsockname()[1]
         self._find = find

@@ -224,7 +224,7 @@ def test_an_address_that_is_taken_refuses_the_start(stage: Stage) -> None:
 
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
-    assert "cannot listen" in done.stderr
+    assert "(Address already in use); choose another" in done.stderr
 
 
 def is_open(port: int) -> bool:

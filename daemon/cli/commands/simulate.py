@@ -31,6 +31,10 @@ def run(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
     """
     if bool(args.tls_cert) != bool(args.tls_key):
         raise UsageError("--tls-cert and --tls-key go together")
+    for option, file in (("--tls-cert", args.tls_cert), ("--tls-key", args.tls_key)):
+        # OpenSSL does not say which of them it misses.
+        if file and not Path(file).is_file():
+            raise UsageError(f"{option} {file}: there is no such file")
     try:
         latency = parse_duration(args.latency)
     except ValueError as exc:

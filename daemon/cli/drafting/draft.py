@@ -50,7 +50,7 @@ HEAD = """\
 
 timezone: {zone}   # of the times below
 # ledger: sqlite:////var/lib/cbmaintd/ledger.db   # where the unit keeps it
-# listen: 127.0.0.1:9797   # metrics and health; off without this line
+# listen: 127.0.0.1:9797   # a web page, /metrics, /healthz; else off
 
 clusters:
   {cluster}:   # the name is yours to choose

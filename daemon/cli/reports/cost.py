@@ -91,7 +91,8 @@ def show(found: Sequence[Impact], zone: ZoneInfo) -> None:
         if rest := sum(runs.count for runs in lost[MOST_SHOWN:]):
             output.say(f"and {counted(rest, 'more run', 'more runs')}")
     elif found:
-        output.say("No run falls into these openings.")
+        # Of what is paused the service names no run to come.
+        output.say(f"No {'known ' if unknown else ''}run falls into these openings.")
     if gaps:
         output.say()
         show_rows(_GAPS, [_gap(gap, zone) for gap in gaps[:MOST_SHOWN]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 
 from daemon.core.attempt import Attempt
 from daemon.core.progress import Progress
@@ -14,7 +14,7 @@ from daemon.ledger.state import DaemonState, Member, Reading
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
 from daemon.monitoring.page.strips import Kind, Mark, Strip
 from daemon.monitoring.status import StatusReport, cancelled, member_problems
-from daemon.windows.overrides import Override
+from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.timeline import LOOK_AHEAD
 from daemon.windows.window import Opening, Window
 from daemon.wording import counted, enumerated
@@ -202,7 +202,8 @@ def history(
     scene: Scene, *, window: str | None = None, cluster: str | None = None
 ) -> list[HistoryView]:
     """Return what was done last, the newest first; of one window or cluster, if given."""
-    rows = (_row(entry) for entry in sorted(scene.history, key=lambda e: e.at, reverse=True))
+    newest = sorted(scene.history, key=lambda e: e.at, reverse=True)
+    rows = (_row(entry, scene.zone) for entry in newest)
     return [
         row
         for row in rows
@@ -252,7 +253,20 @@ def _member(member: Member) -> MemberView:
     return MemberView(member, *(("bad", "✗", problems) if problems else ("ok", "✓", "live")))
 
 
-def _row(entry: HistoryScene) -> HistoryView:
+def _what(decision: Override, at: datetime) -> str:
+    """Return which opening a person cancelled or took back, or its end, as `history` does."""
+    is_end = decision.kind not in {OverrideKind.SKIP, OverrideKind.UNSKIP}
+    instant = decision.end if is_end else decision.start
+    if instant is None:
+        return ""
+    local = instant.astimezone(at.tzinfo)
+    time = f"{local:%H:%M}" if local.date() == at.date() else f"{local:%a %-d %b %H:%M}"
+    if is_end:
+        return f"until {time}, "
+    return f"not {time}, " if decision.kind is OverrideKind.SKIP else f"{time} after all, "
+
+
+def _row(entry: HistoryScene, zone: tzinfo) -> HistoryView:
     match entry.what:
         case Attempt() as attempt:
             result = str(attempt.error or attempt.outcome)
@@ -270,4 +284,5 @@ def _row(entry: HistoryScene) -> HistoryView:
             )
         case Override() as decision:
             by = f"by {decision.by}{f': {decision.reason}' if decision.reason else ''}"
-            return HistoryView(entry.at, decision.kind, "", "", (decision.window,), "", by)
+            result = f"{_what(decision, entry.at.astimezone(zone))}{by}"
+            return HistoryView(entry.at, decision.kind, "", "", (decision.window,), "", result)

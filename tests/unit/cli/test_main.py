@@ -151,6 +151,7 @@ def test_a_run_without_a_file_says_how_to_get_one(
         (["simulate", "--port", "9" * 5_000], "0 to 65535"),
         (["simulate", "--port", "65536"], "0 to 65535"),
         (["simulate", "--tls-cert", "x"], "--tls-cert and --tls-key go together"),
+        (["simulate", "--tls-cert", "/x", "--tls-key", "/y"], "--tls-cert /x: there is no such fi"),
         (["simulate", "--latency", "5"], "--latency"),
         (["simulate", "--fault", "stal"], '--fault "stal": no such fault; there are: authent'),
         (["no\nsuch"], r'"no\nsuch"'),

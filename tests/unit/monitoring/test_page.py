@@ -17,6 +17,7 @@ from daemon.monitoring.endpoint import Page
 from daemon.monitoring.page.scene import HistoryScene, LedgerScene, Scene
 from daemon.monitoring.page.site import Site
 from daemon.monitoring.page.strips import Kind, Span, Strips, strip
+from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.rules import Once, Weekly
 from daemon.windows.timeline import Timeline
 from tests import manual
@@ -129,6 +130,27 @@ def test_it_tells_what_comes_and_what_does_not() -> None:
     assert "Thu 29 Oct 23:00 to Fri 30 Oct 01:00 at Thu 29 Oct 22:45" in days_off
 
 
+def test_the_history_says_which_opening_a_person_decided_about() -> None:
+    """As `history` does: who skips, takes back or extends one means one of many."""
+    day = timedelta(days=1)
+    decided = [
+        Override(kind, "nightly", NOW + day, end, NOW, "eve@ops1")
+        for kind, end in (
+            (OverrideKind.SKIP, None),
+            (OverrideKind.UNSKIP, None),
+            (OverrideKind.EXTEND, NOW + 2 * day),
+            (OverrideKind.CLOSE, NOW),
+        )
+    ]
+
+    text = text_of(scene(history=tuple(HistoryScene(each.made, each) for each in decided)))
+
+    assert "skip nightly not Wed 21 Oct 23:30, by eve@ops1" in text
+    assert "unskip nightly Wed 21 Oct 23:30 after all, by eve@ops1" in text
+    assert "extend nightly until Thu 22 Oct 23:30, by eve@ops1" in text
+    assert "close nightly until 23:30, by eve@ops1" in text
+
+
 def test_each_window_is_among_what_comes() -> None:
     """One that opens once a year is told of, however often another one does before."""
     start = NOW + timedelta(days=300)
@@ -179,7 +201,7 @@ def test_it_tells_of_clusters_faults_members_and_what_was_done() -> None:
     assert "The file was rejected" in text
     assert "schedules.yaml:3:1: windows: unknown key" in text
     assert "ops2 pid 18 ✗ silent: its clusters go to the others 2 0.3 s ago, lease 15s 1.0" in text
-    assert "skip nightly by eve@ops1: no patches" in text
+    assert "skip nightly not Wed 21 Oct 23:00, by eve@ops1: no patches" in text
     assert "pause dr /orders nightly refused: Connection refused" in text
 
 

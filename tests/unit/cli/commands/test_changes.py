@@ -16,9 +16,9 @@ from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask, assert_refus
     ("arguments", "code", "complaint"),
     [
         (("close", "nihgt"), 2, 'did you mean "night"?'),
-        (("close", "later"), 1, "is not open now; it opens"),
+        (("close", "later"), 1, ": to cancel that, use skip (open now: night)"),
         (("close", "over"), 1, "is not open now (open now: night)"),
-        (("extend", "later", "--for", "1h"), 1, "is not open now"),
+        (("extend", "later", "--for", "1h"), 1, ": to open it now, use open (open now: night)"),
         (("extend", "night", "--until", "2020-01-01T00:00"), 2, "is in the past"),
         (("skip", "night"), 1, "does not open again"),
         (("skip", "later", "--opening", "2020-01-01"), 2, "does not open then; it opens"),
@@ -42,6 +42,16 @@ def test_extend_moves_the_end(ledger: Ledger, ask: Ask) -> None:
     assert "night now ends" in first.out
     assert ledger.overrides()[0].end == NOW + HOUR + 30 * MINUTE
     assert datetime.fromisoformat(status["open"][0]["end"]) == NOW + 5 * HOUR
+
+
+def test_an_end_that_is_too_far_away_is_warned_about(ledger: Ledger, ask: Ask) -> None:
+    """Beyond `max_pause` each hold becomes an error; that is said with `extend` as with `open`."""
+    near = ask("extend", "night", "--for", "30h")
+    far = ask("extend", "night", "--for", "10h")
+
+    assert (near.code, near.err) == (0, "")
+    assert (far.code, far.err) == (0, "cbmaintd: that is longer than max_pause (1d12h) allows\n")
+    assert len(ledger.overrides()) == 2
 
 
 def test_until_takes_a_time_of_day(ledger: Ledger, ask: Ask) -> None:
