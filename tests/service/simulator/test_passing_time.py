@@ -229,3 +229,21 @@ def test_an_archive_that_is_lost_meanwhile(service: Service, tmp_path: Path) -> 
     assert "permission denied" in runs[2]["error"]
     assert "no such file" in runs[1]["node_runs"][0]["error"]
     assert [each["type"] for each in info["backups"]] == ["FULL", "INCR"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "status"),
+    [
+        ("default_retention", 0, 200), ("default_retention", 36500, 200),
+        ("default_retention", 36501, 400), ("default_retention", 10**18, 400),
+        ("worm", 0, 200), ("worm", 3, 200), ("worm", 2, 400), ("worm", 36526, 400),
+    ],
+)  # fmt: skip
+def test_days_of_a_new_repository(service: Service, key: str, value: int, status: int) -> None:
+    """Its retention and WORM have the same limits as later, and its backups end well (S20)."""
+    body = {"plan": "_daily_backups", "archive": "/archives/a", key: value}
+    made = service.ask("POST", f"{ACTIVE}/a", json.dumps(body)).status
+    service.clock.pass_(days=2)
+    runs = service.ask("GET", f"{ACTIVE}/a/taskHistory")
+
+    assert (made, runs.status) == (status, 200 if status == 200 else 404)
