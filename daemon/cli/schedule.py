@@ -116,7 +116,7 @@ def read_schedule(
 def warn_without(exc: LedgerError) -> None:
     """Warn on stderr that a ledger was not read, if there is one: people may have decided much."""
     if not isinstance(exc, NoLedgerError):
-        output.warn(f"cbmaintd: without what people decided, and what is held: {exc}")
+        output.warn(f"cbmaintd: shown without decisions and holds: {exc}")
 
 
 def person(environ: Mapping[str, str]) -> str:
@@ -126,6 +126,12 @@ def person(environ: Mapping[str, str]) -> str:
 
 
 def warn_if_alone(ledger: Ledger) -> None:
-    """Warn on stderr if no daemon is running to act on it. Raises LedgerError."""
-    if not ledger.daemon().running:
+    """Warn on stderr if no daemon is running to act on it, or if that is not known."""
+    try:
+        is_attended = ledger.daemon().running
+    except LedgerError as exc:
+        # What was decided is in the ledger all the same.
+        output.warn(f"cbmaintd: {exc}")
+        return
+    if not is_attended:
         output.warn("cbmaintd: no daemon runs on this ledger; it takes effect when one does")

@@ -41,6 +41,7 @@ from daemon.config.tree import (
     dotted,
 )
 from daemon.errors import Fault
+from daemon.wording import cut
 
 SIZE_LIMIT = 4 * 1024 * 1024
 DEPTH_LIMIT = 20
@@ -307,7 +308,7 @@ def _fault_at(where: Event | Node, path: TreePath, message: str) -> Fault:
 
 
 def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+    return cut(name, _LONGEST_NAME)
 
 
 def _position(where: Event | Node) -> tuple[int, int]:

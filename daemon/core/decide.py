@@ -29,10 +29,8 @@ from daemon.core.attempt import Action
 from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record, Suspicion
 from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState
+from daemon.core.vanished import GONE_AFTER, REMEMBERED, found_again, gone, is_another, was_held
 from daemon.windows.timeline import Desired
-
-GONE_AFTER = timedelta(seconds=5)
-"""A repository must be missing from two lists this far apart before its record is closed."""
 
 UNLISTED_AFTER = timedelta(minutes=2)
 UNLISTED_LOOKS = 3
@@ -150,12 +148,14 @@ def decide(  # noqa: PLR0913  # all that a decision depends on
     """
     known = record or Record(key, reached=here)
     is_elsewhere = known.reached not in {"", here}
-    if observed and not observed.id and (known.is_spent or is_elsewhere):
+    was_lost = was_held(known)
+    if observed and not observed.id and (known.is_spent or was_lost or is_elsewhere):
         observed = None
+    if observed and was_lost:
+        known = found_again(known, observed, here)
     if observed is None or is_another(known, observed):
-        decision = _decide_missing(known, desired, now)
-        is_gone = isinstance(decision, Leave)
-        return Stray(known) if is_gone and is_elsewhere else decision
+        decision = _decide_missing(known, desired, now, is_replaced=observed is not None)
+        return Stray(known) if isinstance(decision, Leave) and is_elsewhere else decision
     if observed.state is None:
         return _decide_unclear(known, desired, now, is_elsewhere=is_elsewhere)
     is_paused = observed.state is RepositoryState.PAUSED
@@ -169,6 +169,8 @@ def decide(  # noqa: PLR0913  # all that a decision depends on
     )
     if isinstance(decision, Pause) and not may_pause:
         return Leave(known, Reason.CLOCK_DIFFERS)
+    if was_lost and isinstance(decision, Keep) and decision.record.is_hold:
+        decision = Adopt(decision.record)
     if decision.record.is_hold and decision.record.reached != here:
         return replace(decision, record=replace(decision.record, reached=here))
     return decision
@@ -188,11 +190,6 @@ def _settle(record: Record, now: Moment, *, is_paused: bool) -> Record:
     return record
 
 
-def is_another(record: Record, observed: ObservedRepository) -> bool:
-    """Check whether the id now belongs to another repository than the recorded one."""
-    return record.uuid != observed.uuid and "" not in {record.uuid, observed.uuid}
-
-
 def _is_ours(record: Record) -> bool:
     """Check whether a repository seen paused was paused by us."""
     if record.phase is Phase.PAUSING:
@@ -200,17 +197,23 @@ def _is_ours(record: Record) -> bool:
     return record.phase is not None
 
 
-def _decide_missing(record: Record, desired: Desired | None, now: Moment) -> Decision:
+def _decide_missing(
+    record: Record, desired: Desired | None, now: Moment, *, is_replaced: bool
+) -> Decision:
     if record.is_spent:
         return Missing(record) if desired else Keep(record)
     since = record.missing_since or now.wall
-    suspicions = (record.suspect_pause, record.suspect_resume)
-    is_settled = all(suspicion is None or suspicion.is_over(now) for suspicion in suspicions)
     # A clock that was set back must not keep the record for ever, hence the absolute distance.
-    if not is_settled or abs(now.wall - since) < GONE_AFTER:
-        return Keep(replace(record, missing_since=since))
-    gone = Record(record.key)
-    return Leave(gone, Reason.GONE) if record.is_hold else Keep(gone)
+    missing_for = abs(now.wall - since)
+    kept = replace(record, missing_since=since)
+    if missing_for < GONE_AFTER or not record.is_settled(now):
+        return Keep(kept)
+    if record.is_hold:
+        is_lost = _is_ours(record) and not is_replaced
+        return Leave(gone(record) if is_lost else Record(record.key), Reason.GONE)
+    if is_replaced or missing_for >= REMEMBERED:
+        return Keep(Record(record.key))
+    return Missing(kept) if desired else Keep(kept)
 
 
 def _decide_unclear(
@@ -332,7 +335,7 @@ def _holding(
         record,
         phase=Phase.PAUSING if to_pause else Phase.PAUSED,
         uuid=(to_pause and to_pause.uuid) or record.uuid,
-        scheduled=to_pause.scheduled if to_pause else record.scheduled,
+        scheduled=record.runs(to_pause, now.wall),
         windows=desired.windows,
         openings=desired.ids,
         since=record.since or now.wall,

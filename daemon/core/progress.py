@@ -239,7 +239,7 @@ def _groups(
         # Why something was left alone in an earlier opening says nothing of this one.
         listing = Listing(listing.ids)
     members: dict[tuple[str, ...], list[str]] = {}
-    known = listing.ids | view.records.keys()
+    known = listing.ids | {id_ for id_, each in view.records.items() if not each.is_gone}
     wanted = yield from wanted_in_steps(timeline, view.cluster, known, now)
     # Equal openings are the same object, which is hashed once.
     named = {id(desired.ids): desired.ids for desired in wanted.values() if desired.ids}

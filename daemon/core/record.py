@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import assert_never
 
 from daemon.core.moment import Moment
-from daemon.core.repository import RepositoryKey, ScheduledRun
-from daemon.windows.window import CatchUp
+from daemon.core.repository import ObservedRepository, RepositoryKey, ScheduledRun
+from daemon.windows.window import CatchUp, start_of
 
 LATE = timedelta(seconds=120)
 """How long after a lost answer the service may still act on the request.
@@ -17,6 +17,9 @@ LATE = timedelta(seconds=120)
 The cluster manager's proxy gives up after 60 s (`couchbase/ns_server`, menelaus_util); twice that
 is a margin, not a measurement.
 """
+
+_MOST_MISSED = 100
+"""How many missed runs are kept of pauses that somebody else ends again and again."""
 
 
 class Phase(StrEnum):
@@ -65,9 +68,10 @@ class Record:
     """One repository that is ours, may be, or was taken from us by a person; instants are UTC.
 
     A record with a `phase` is a hold. One without is kept for a suspicion, for the openings in
-    which a person overruled us (`yielded`), or for a backup that is due (`backup_due`). `uuid`
-    tells the repository from a later one with its id, and `reached` is the address at which it was
-    paused, in case the cluster's name is given to another; empty if unknown.
+    which a person overruled us (`yielded`), for a backup that is due (`backup_due`), or, with all
+    of a hold but its phase, because the repository has vanished and may come back.
+    `uuid` tells the repository from a later one with its id, and `reached` is the address at which
+    it was paused, in case the cluster's name is given to another; empty if unknown.
     `until` is the end of the openings that it is held for, as last computed, so that it survives an
     edit or a new zone database. `running` are tasks that the pause did not end.
     """
@@ -97,21 +101,42 @@ class Record:
         return self.phase is not None
 
     @property
+    def is_gone(self) -> bool:
+        """Check whether its repository has vanished from the list, and is not held any more."""
+        return self.phase is None and self.missing_since is not None
+
+    @property
     def is_spent(self) -> bool:
         """Check whether nothing is left to remember."""
         is_suspected = self.suspect_pause or self.suspect_resume
-        return not (self.phase or self.yielded or is_suspected or self.backup_due)
+        is_kept = self.phase or self.since or self.yielded or self.backup_due
+        return not (is_kept or is_suspected)
+
+    def is_settled(self, now: Moment) -> bool:
+        """Check whether no call of unknown outcome can take effect any more."""
+        suspicions = (self.suspect_pause, self.suspect_resume)
+        return all(suspicion is None or suspicion.is_over(now) for suspicion in suspicions)
 
     @property
     def opened(self) -> datetime | None:
         """The start of the latest opening that holds it, from the ids of its openings."""
-        starts = [datetime.fromisoformat(opening.rpartition("@")[2]) for opening in self.openings]
-        return max(starts, default=None)
+        return max(map(start_of, self.openings), default=None)
 
     def missed(self, now: datetime) -> tuple[ScheduledRun, ...]:
         """Return the runs that fell due during the pause; the service never catches up on them."""
         since = self.since or datetime.min.replace(tzinfo=UTC)
         return tuple(run for run in self.scheduled if since <= run.next_run <= now)
+
+    def runs(self, to_pause: ObservedRepository | None, now: datetime) -> tuple[ScheduledRun, ...]:
+        """Return the runs that a pause may cost: what is scheduled now in what is *to_pause*.
+
+        Where somebody else ended an earlier pause that goes on, those that it cost come first.
+        """
+        if to_pause is None:
+            return self.scheduled
+        if self.phase in {None, Phase.PAUSING}:
+            return to_pause.scheduled
+        return (*self.missed(now)[-_MOST_MISSED:], *to_pause.scheduled)
 
     def wants_catch_up(self, now: datetime) -> bool:
         """Check whether a backup is to be started after the resume."""

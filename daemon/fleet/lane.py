@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from daemon.core.attempt import Action, Attempt
+from daemon.core.attempt import Action, Attempt, Outcome
 from daemon.core.decide import suspect
 from daemon.core.moment import Moment
 from daemon.core.progress import ClusterView
@@ -104,7 +104,8 @@ class Lane:
         self._was_short = False
         self._arrivals: list[Callable[[], None]] = []
         self._to_confirm: deque[tuple[str, Callable[[], None]]] = deque()
-        self._service = parts.connect(settings, holdings.remember_attempt)
+        self._has_failed = False
+        self._service = parts.connect(settings, self._remember)
         self._journal = Journal(settings.name, parts.log)
         self.controller = Controller(
             settings.name,
@@ -135,7 +136,14 @@ class Lane:
         """Whether it answers as it should; None before the first attempt."""
         if self.unreachable:
             return False
-        return True if self.controller.last_contact else None
+        if self.controller.last_contact:
+            return True
+        # A first look may be made again and again for minutes before it is given up.
+        return False if self._has_failed else None
+
+    def _remember(self, attempt: Attempt) -> None:
+        self._has_failed |= attempt.outcome is not Outcome.OK
+        self._holdings.remember_attempt(attempt)
 
     @property
     def has_ended(self) -> bool:
@@ -366,7 +374,7 @@ class Lane:
         settings, self._next_settings = self._next_settings, None
         if settings:
             old = self._service
-            self._service = self._parts.connect(settings, self._holdings.remember_attempt)
+            self._service = self._parts.connect(settings, self._remember)
             self.controller.reach(self._route(settings))
             # Between two passes no call is in flight.
             old.close()

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 
 from daemon.wording import printable
 
-_SHORTEST_MASKED = 4
+SHORTEST_MASKED = 4
 """Anything shorter occurs in ordinary words, and masking it there would tell what it is."""
 
 
@@ -29,13 +29,30 @@ def spellings(secret: str) -> frozenset[str]:
         padded = bytes(shift) + data
         forms.add(base64.b64encode(padded).decode()[inner])
         forms.add(base64.urlsafe_b64encode(padded).decode()[inner])
-    return frozenset(form for form in forms if len(form) >= _SHORTEST_MASKED)
+    return frozenset(form for form in forms if len(form) >= SHORTEST_MASKED)
 
 
 def pattern_of(forms: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern that finds any of *forms*, the longest first."""
     longest_first = sorted(forms, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
+
+
+class Censor:
+    """Replaces what a text has of some forms of a secret by `***`."""
+
+    def __init__(self, forms: Iterable[str] = ()) -> None:
+        """Look for these *forms*, none of which is empty."""
+        self._forms = frozenset(forms)
+        self._pattern = pattern_of(self._forms)
+
+    def is_in(self, text: str) -> bool:
+        """Check whether there is anything to replace; much faster than to replace nothing."""
+        return any(form in text for form in self._forms)
+
+    def __call__(self, text: str) -> str:
+        """Return *text* without it."""
+        return self._pattern.sub("***", text) if self.is_in(text) else text
 
 
 def _in_lower_case(quoted: str) -> str:

@@ -110,7 +110,17 @@ def check_readable(path: Path) -> None:
         SecretError: it is missing, unreadable, or something else than a file.
 
     """
-    _read_file(path, _FILE_LIMIT)
+    read_file(path)
+
+
+def read_file(path: Path) -> bytes:
+    """Return what is in a regular file of at most 1 MiB, whoever may read it.
+
+    Raises:
+        SecretError: it is missing, unreadable, too large, or something else than a file.
+
+    """
+    return _read_file(path, _FILE_LIMIT)
 
 
 def _read_file(

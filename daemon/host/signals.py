@@ -5,10 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 _STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Have a stop end the process with 0 meanwhile, and a reload do nothing: nothing has begun."""
+    before = {number: signal.getsignal(number) for number in (*_STOPS, signal.SIGHUP)}
+    for number in _STOPS:
+        signal.signal(number, lambda *_: os._exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Signals:
@@ -23,7 +38,7 @@ class Signals:
             signal.signal(number, lambda number, _: self._ask(number))
 
     def attach(self) -> None:
-        """Hear signals on the running event loop: a handler interrupts nothing there."""
+        """Take signals on the running event loop: a handler interrupts nothing there."""
         loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         for number in (*_STOPS, signal.SIGHUP):

@@ -23,6 +23,7 @@ _ADVICE = {
     "locked": "another program keeps it locked: end that one, or try again in a moment",
     "is full": "free some space on its disk",
 }
+_SEE = "see cbmaintd manual troubleshooting"
 _LONGEST_ID = 100
 _COMPANIONS = ("", "-wal", "-shm")
 
@@ -59,7 +60,11 @@ class ReadOnlyError(UnusableError):
 
 
 def file_of(url: str) -> Path | None:
-    """Return the file behind *url*; None for a ledger in memory. Raises LedgerError."""
+    """Return the file behind *url*; None for a ledger in memory. Raises LedgerError.
+
+    A link stands for the file that it leads to: so it does to SQLite, which keeps its WAL there,
+    and a lock beside the link would exclude nobody who opens the file by another name.
+    """
     try:
         parsed = sa.make_url(url)
     except (sa.exc.ArgumentError, ValueError):
@@ -70,7 +75,13 @@ def file_of(url: str) -> Path | None:
             f"{parsed.set(query={}).render_as_string()}: no ledger of this kind is known; write"
             " sqlite:////absolute/path.db or postgresql+psycopg://user@host/database"
         )
-    return Path(parsed.database).absolute() if parsed.database else None
+    if "?" in url:
+        # SQLAlchemy would take the rest for parameters, and open another file.
+        raise LedgerError(f"{parsed.database}?…: a ledger's file has no question mark in its path")
+    if not parsed.database:
+        return None
+    file = Path(parsed.database).absolute()
+    return Path(os.path.realpath(file)) if os.path.islink(file) else file  # noqa: PTH114  # False, and no error, where it may not be seen
 
 
 def is_there(file: Path | None) -> bool:
@@ -159,7 +170,7 @@ def translate(exc: sa.exc.DatabaseError | sqlite3.Error, file: Path | None) -> L
     """Return the error that says what SQLite refused, and what to do about it."""
     what = str(getattr(exc, "orig", exc))
     if any(sign in what for sign in _DAMAGED):
-        return DamagedError(f"{file}: the ledger is damaged ({what})")
+        return DamagedError(f"{file}: the ledger is damaged ({what}); {_SEE}")
     kind = ReadOnlyError if "readonly" in what else UnusableError
     found = (advice for sign, advice in _ADVICE.items() if sign in what)
     advice = next(found, "check the disk and its rights, or run this as the daemon's user")
@@ -170,7 +181,7 @@ def check_health(connection: sa.Connection, file: Path | None) -> None:
     """Raise DamagedError if SQLite finds a fault anywhere in the file."""
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if found != "ok":
-        raise DamagedError(f"{file}: the ledger is damaged ({found})")
+        raise DamagedError(f"{file}: the ledger is damaged ({found}); {_SEE}")
 
 
 def identify(file: Path) -> tuple[int, int, int]:

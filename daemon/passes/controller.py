@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from daemon.core.attempt import Action, PassError
 from daemon.core.decide import (
-    GONE_AFTER,
     CatchUp,
     Pause,
     Resume,
@@ -20,6 +19,7 @@ from daemon.core.decide import (
 from daemon.core.moment import Moment
 from daemon.core.record import LATE, Phase, Record, Suspicion
 from daemon.core.repository import is_id
+from daemon.core.vanished import GONE_AFTER
 from daemon.errors import LedgerError
 from daemon.host.event_loop import giving_way
 from daemon.passes.backups import Backups
@@ -204,7 +204,7 @@ class Controller:
     async def _begin(
         self, decisions: list[Decided], observed: Observed, rules: Rules
     ) -> list[Call]:
-        """Record what was decided with the marks of all calls; give those that may be sent."""
+        """Record what was decided with the marks of all calls; return those that may be sent."""
         now = self._clocks.now()
         calls = []
         sending = (d.decision for d in decisions if isinstance(d.decision, Pause | Resume))

@@ -32,7 +32,8 @@ class Look:
 async def decide_on_all(look: Look, holdings: Holdings, rules: Rules) -> list[Decided]:
     """Return the decisions on all repositories that are wanted or have a record, by their ids."""
     known = holdings.ids()
-    ids = look.ids | known
+    # What has vanished is wanted by whoever names it plainly, and by no glob.
+    ids = look.ids | (known - holdings.gone())
     desired = await in_turns(wanted_in_steps(rules.timeline, look.cluster, ids, look.now.wall))
     decisions = []
     async for id_ in giving_way(sorted(desired.keys() | known)):

@@ -73,6 +73,10 @@ class Holdings:
         """Return the ids of the repositories that have a record."""
         return frozenset(self._records)
 
+    def gone(self) -> frozenset[str]:
+        """Return the ids of repositories that have vanished from the list, and are not held."""
+        return frozenset(id_ for id_, record in self._records.items() if record.is_gone)
+
     def get(self, repository: str) -> Record | None:
         """Return the record of a repository, if there is one."""
         return self._records.get(repository)

@@ -34,7 +34,7 @@ class Looks:
     def believe(self, seen: Sequence[ObservedRepository]) -> Observed:
         """Return what a list shows by its ids; raises ServiceError for `null` that may be wrong."""
         if is_null(seen):
-            if self._holdings.ids():
+            if self._holdings.ids() - self._holdings.gone():
                 raise ServiceError(
                     self._cluster,
                     CallError.UNEXPECTED,

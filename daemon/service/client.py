@@ -21,6 +21,8 @@ from daemon.core.attempt import Action, Attempt, CallError
 from daemon.core.repository import ObservedRepository
 from daemon.errors import CbmaintdError, SecretError, TlsFileError
 from daemon.host.loopback import is_plain_http_to_elsewhere
+from daemon.host.masking import Censor
+from daemon.host.secrets import Secret
 from daemon.service import answers, discovery, statuses
 from daemon.service.adapter import Answer
 from daemon.service.call import (
@@ -34,9 +36,10 @@ from daemon.service.call import (
     read_nothing,
     read_plans,
     unforeseen,
+    without_secrets,
 )
 from daemon.service.cluster import ClusterSettings
-from daemon.service.connections import Connection, Connections, Identity
+from daemon.service.connections import Connection, Connections
 from daemon.service.failover import Again, Course, Failure, Roots
 from daemon.service.wire_error import WireError
 
@@ -53,8 +56,6 @@ T = TypeVar("T")
 
 _ACTIVE = "/api/v1/cluster/self/repository/active"
 _PLANS = "/api/v1/plan"
-# Forbidden, too: a client certificate says who we are.
-_ABOUT_IDENTITY = frozenset({CallError.UNAUTHORIZED, CallError.FORBIDDEN, CallError.TLS})
 
 
 class ServiceError(CbmaintdError):
@@ -110,7 +111,7 @@ def full_jitter(ceiling: float) -> float:
 class BackupService:
     """The Backup Service of one cluster, for one event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # whom it tells, and what it would else ask the system
         self,
         settings: ClusterSettings,
         *,
@@ -118,11 +119,13 @@ class BackupService:
         on_attempt: Callable[[Attempt], None],
         now: Callable[[], datetime],
         jitter: Callable[[float], float] = full_jitter,
+        on_password: Callable[[Secret], None] = lambda _: None,
     ) -> None:
         """Prepare to reach the cluster; passwords and files are read at the first call.
 
         *on_attempt* is called once for each HTTP request; *now* gives the time in UTC; *jitter*
-        chooses a delay in seconds from nothing to its argument.
+        chooses a delay in seconds from nothing to its argument; *on_password* is told each password
+        before it is sent.
         """
         self._settings = settings
         self._on_attempt = on_attempt
@@ -132,7 +135,7 @@ class BackupService:
         self._warming: asyncio.Task[None] | None = None
         self._configured = Roots(settings.discover or settings.urls)
         self._services = None if settings.discover else self._configured
-        self._connections = Connections(settings, environ)
+        self._connections = Connections(settings, environ, on_password)
 
     async def repositories(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
@@ -143,10 +146,7 @@ class BackupService:
         """
         call = Call(Action.LIST, "GET", _ACTIVE, windows, read_list)
         found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
-        if not any(row.problem for row in found):
-            return found
-        censor = self._entered().identity.censor
-        return tuple(replace(r, id=censor(r.id), problem=censor(r.problem)) for r in found)
+        return await without_secrets(found, self._entered().censor)
 
     async def periods(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
@@ -264,8 +264,8 @@ class BackupService:
             raise ServiceError(
                 self._settings.name,
                 CallError.NOT_FOUND,
-                f"it names {roots[0]}, which would get the password unencrypted: discover by"
-                " https, or set allow_insecure_http: true on this cluster",
+                f"it names {self._entered().censor(roots[0])}, which would get the password"
+                " unencrypted: discover by https, or set allow_insecure_http: true on this cluster",
             )
         return safe
 
@@ -280,7 +280,7 @@ class BackupService:
         5. Each attempt is reported before the wait for the next one.
         6. An attempt takes one of the cluster's slots, and is withheld if it is wanted no more.
         """
-        access = self._entered()
+        connection = self._entered()
         course = Course(roots, self._settings.retry, self._jitter)
         failed: ServiceError | None = None
         while True:
@@ -288,14 +288,17 @@ class BackupService:
                 if not call.may_send():
                     raise failed or WithheldError(f"{self._settings.name}: {call.action} withheld")
                 started, clock = self._now(), time.monotonic()
-                result = await self._try(call, course.root, access)
+                result = await self._try(call, course.root, connection)
             duration = timedelta(seconds=time.monotonic() - clock)
             attempt = call.attempt(self._settings.name, course, result.status, started, duration)
+            if self._settings.discover:
+                # A host that a cluster manager named, perhaps after what we showed it.
+                attempt = replace(attempt, url=connection.censor(attempt.url))
             if isinstance(result, Success):
                 course.succeed()
                 self._on_attempt(attempt)
                 return result.value, course.is_unresolved
-            access, delay = self._after(result, course, access)
+            connection, delay = self._after(result, course, connection)
             result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
             self._on_attempt(failed_attempt(attempt, result, delay))
@@ -304,57 +307,61 @@ class BackupService:
                 raise failed
             course.number += 1
 
-    async def _try(self, call: Call[T], root: str, access: Connection) -> Success[T] | Failure:
+    async def _try(self, call: Call[T], root: str, connection: Connection) -> Success[T] | Failure:
         """Make one attempt; whatever comes of it is a value, and no exception of it leaves here."""
         status = None
         try:
-            answer = await access.transport.exchange(call.method, root, call.path, limit=call.limit)
+            answer = await connection.transport.exchange(
+                call.method, root, call.path, limit=call.limit
+            )
             status = answer.status
             if call.is_done(status):
-                return await call.result(answer, root, access.identity.censor)
-            return self._refused(answer, access.identity)
+                return await call.result(answer, root, connection.censor)
+            return self._refused(answer, connection.censor)
         except WireError as exc:
             return broken(exc)
         except Exception as exc:  # noqa: BLE001  # an exchange must not end a pass
-            return unforeseen(exc, status, access.identity.censor)
+            return unforeseen(exc, status, connection.censor)
 
-    def _refused(self, answer: Answer, identity: Identity) -> Failure:
+    def _refused(self, answer: Answer, censor: Censor) -> Failure:
         error = statuses.error_of(answer.status) or CallError.UNEXPECTED
         location = answer.headers.get("location") if error is CallError.REDIRECT else None
         # Before the host is taken out of it, in lower case.
-        location = location and identity.censor(location)
-        message = identity.censor(statuses.message_of(answer.body, location))
-        is_elsewhere = answers.is_elsewhere(answer.status, answer.body)
+        location = location and censor(location)
+        message = censor(statuses.message_of(answer.body, location))
+        moves_on = error is CallError.SERVER_ERROR or answers.is_elsewhere(
+            answer.status, answer.body
+        )
         if statuses.is_passing(answer.status):
             again = Again.ANYWHERE
         else:
-            again = Again.ELSEWHERE if is_elsewhere else Again.NEVER
+            again = Again.ELSEWHERE if moves_on else Again.NEVER
         return Failure(
             error,
             statuses.printable(message),
             answer.status,
             again,
             is_definite=statuses.is_definite(answer.status),
-            moves_on=is_elsewhere or error is CallError.SERVER_ERROR,
+            moves_on=moves_on,
             retry_after=statuses.retry_after(answer.headers.get("retry-after"), self._now()),
             is_about_identity=answers.is_about_identity(answer.status, answer.body),
         )
 
     def _after(
-        self, failure: Failure, course: Course, access: Connection
+        self, failure: Failure, course: Course, connection: Connection
     ) -> tuple[Connection, timedelta | None]:
-        """Decide what follows a failure: the access to use, and the wait or None for the end."""
-        if _is_about_identity(failure) and not course.was_renewed:
-            renewed = self._connections.renewed(access)
+        """Decide what follows: the connection to use, and the wait for the next attempt if any."""
+        if failure.concerns_identity and not course.was_renewed:
+            renewed = self._connections.renewed(connection)
             if renewed is not None:
                 course.was_renewed = True
                 return renewed, timedelta(0)
-        return access, course.next_after(failure)
+        return connection, course.next_after(failure)
 
     def _explained(self, failure: Failure) -> Failure:
         """Add to a refusal of our identity why its files could not be read again."""
         problem = self._connections.problem
-        if not problem or not _is_about_identity(failure):
+        if not problem or not failure.concerns_identity:
             return failure
         message = statuses.printable(f"{problem}; the server says: {failure.message}")
         return replace(failure, message=message)
@@ -369,6 +376,7 @@ class BackupService:
             raise ServiceError(self._settings.name, error, message) from exc
 
     def _error(self, failure: Failure, course: Course, call: Call[T]) -> ServiceError:
+        censor = self._entered().censor
         said = failure.message or f"HTTP status {failure.status}"
         asked = answers.Asked(
             course.root,
@@ -379,7 +387,7 @@ class BackupService:
         return ServiceError(
             self._settings.name,
             failure.error,
-            f"{said} ({course.root})" if failure.is_silent else said,
+            f"{said} ({censor(course.root)})" if failure.is_silent else said,
             retryable=failure.again is Again.ANYWHERE,
             unresolved=course.is_unresolved,
             answered=failure.has_answered,
@@ -388,7 +396,3 @@ class BackupService:
             ),
             cause=answers.cause(failure.error, said, asked),
         )
-
-
-def _is_about_identity(failure: Failure) -> bool:
-    return failure.is_about_identity or failure.error in _ABOUT_IDENTITY

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from daemon.errors import SecretError, TlsFileError
-from daemon.host.masking import pattern_of, spellings
-from daemon.host.secrets import Secret, check_file, read_password
+from daemon.host.masking import Censor, spellings
+from daemon.host.secrets import Secret, check_file, read_file, read_password
 from daemon.service.cluster import ClusterSettings
 from daemon.service.tls import tls_context
 from daemon.service.transport import Transport
@@ -30,31 +30,40 @@ class Identity:
             return None
         return self.username.encode(), self.password.reveal().encode()
 
-    def censor(self, text: str) -> str:
-        """Return *text* without our secrets, should the server have quoted the request."""
+    def censor(self) -> Censor:
+        """Return what takes our secrets out of a text: a server may quote the request."""
         if self.auth is None:
-            return text
+            return Censor()
         password = self.auth[1].decode()
         pair = base64.b64encode(b":".join(self.auth)).decode()
-        forms = spellings(password) | {pair, password} - {""}
-        return pattern_of(forms).sub("***", text)
+        return Censor(spellings(password) | {pair, password} - {""})
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Connections, and the identity that they were made with."""
+    """Connections, and the identity that they were made with, which `censor` takes out of texts."""
 
     transport: Transport
     identity: Identity
+    censor: Censor
 
 
 class Connections:
     """The connections to a cluster under the identity that is in force."""
 
-    def __init__(self, settings: ClusterSettings, environ: Mapping[str, str]) -> None:
-        """Read no file yet: that is done when a connection is first asked for."""
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        environ: Mapping[str, str],
+        on_password: Callable[[Secret], None],
+    ) -> None:
+        """Read no file yet: that is done when a connection is first asked for.
+
+        *on_password* is told each password before it is used.
+        """
         self._settings = settings
         self._environ = environ
+        self._on_password = on_password
         self._current: Connection | None = None
         self._replaced: list[Connection] = []
         self.problem = ""
@@ -100,6 +109,7 @@ class Connections:
         settings, password = self._settings, None
         if settings.username is not None:
             password = read_password(settings.password_file, settings.password_env, self._environ)
+            self._on_password(password)
         return Identity(settings.username, password, self._tls_files())
 
     def _tls_files(self) -> tuple[bytes, ...]:
@@ -108,11 +118,10 @@ class Connections:
         try:
             if tls.client_key is not None:
                 check_file(tls.client_key, self._environ)
-            return tuple(path.read_bytes() for path in paths if path is not None)
+            # On the event loop: a FIFO in the place of a file would hold all clusters up.
+            return tuple(read_file(path) for path in paths if path is not None)
         except SecretError as exc:
             raise TlsFileError(str(exc)) from exc
-        except OSError as exc:
-            raise TlsFileError(f"{exc.filename}: {exc.strerror}") from exc
 
     def _enter(self, identity: Identity) -> Connection:
         transport = Transport(
@@ -120,4 +129,4 @@ class Connections:
             auth=identity.auth,
             timeouts=self._settings.timeout,
         )
-        return Connection(transport, identity)
+        return Connection(transport, identity, identity.censor())

@@ -85,8 +85,13 @@ def test_a_stop_does_not_wait_for_a_reading(stage: Stage) -> None:
     wait_until(lambda: not is_there(child), "the process that reads has ended")
 
 
-@pytest.mark.parametrize("number", ["SIGTERM", "SIGKILL"])
-def test_a_start_that_reads_for_minutes_can_be_ended(stage: Stage, number: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGKILL, -signal.SIGKILL)],
+)
+def test_a_start_that_reads_for_minutes_can_be_ended(
+    stage: Stage, number: signal.Signals, expected: int
+) -> None:
     """A signal ends a start that is still reading, and nothing is left behind."""
     stage.simulate("prod", "orders")
     stage.write(MINUTES)
@@ -94,8 +99,12 @@ def test_a_start_that_reads_for_minutes_can_be_ended(stage: Stage, number: str) 
     wait_until(lambda: bool(children(daemon.process.pid)), "the file is being read")
     (child,) = children(daemon.process.pid)
 
-    daemon.kill() if number == "SIGKILL" else daemon.stop()
+    # Nothing is there yet that a reload could be for, and it ends nothing.
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.was_killed = number is signal.SIGKILL
+    code = daemon.stop(number)
 
+    assert code == expected
     wait_until(lambda: not is_there(child), "the process that reads has ended")
 
 

@@ -154,6 +154,7 @@ def test_only_what_is_served_is_answered(stage: Stage) -> None:
     assert absent[0] == 404
     assert "/metrics, /healthz, /readyz" in absent[1]
     assert foreign[0] == 421
+    assert "ask by its IP address, as localhost" in foreign[1]
     assert posted[0] == 405
     assert cut_off == b""
 

@@ -90,7 +90,7 @@ def _openings(
     """Print what became of the openings since then, the oldest first."""
     for option, given in (("--repository", args.repository), ("--failed", args.failed)):
         if given:
-            raise UsageError(f"{option} is about requests, and --openings about openings")
+            raise UsageError(f"{option} selects requests, and does not go with --openings")
     zone, now = planned.zone, datetime.now(UTC)
     noted = openings.summaries(ledger.progress(since))
     found = [*openings.as_decided(noted, planned.overrides, now)]

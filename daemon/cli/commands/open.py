@@ -92,8 +92,8 @@ def _named(args: argparse.Namespace, settings: Settings) -> Targets:
         )
     if not (args.repository or is_planned):
         raise UsageError(
-            f"{name}: the file has no window of that name{nearest_or_all(name, settings.windows)};"
-            " for an unplanned one say which repositories: --repository CLUSTER/PATTERN"
+            f"{name}: the file has no window of that name; for an unplanned one, name its"
+            f" repositories: --repository CLUSTER/PATTERN{nearest_or_all(name, settings.windows)}"
         )
     return _targets(args.repository or (), settings)
 

@@ -85,8 +85,11 @@ def _pattern(text: str) -> _Pattern:
 
 
 def _selected(records: Iterable[Record], patterns: Sequence[_Pattern]) -> list[Record]:
-    """Return the holds that are meant, and records that a lost pause may still turn into one."""
-    concerned = [record for record in records if record.is_hold or record.suspect_pause]
+    """Return the holds that are meant, and records that may still turn into one.
+
+    A lost pause may take effect, and a repository that has vanished may be there again.
+    """
+    concerned = [r for r in records if r.is_hold or r.suspect_pause or r.is_gone]
     held = [str(record.key) for record in concerned if record.is_hold]
     for pattern in patterns if held else ():
         if not any(map(pattern.matches, concerned)):
@@ -99,10 +102,8 @@ def _selected(records: Iterable[Record], patterns: Sequence[_Pattern]) -> list[R
     return [record for record in concerned if any(p.matches(record) for p in patterns)]
 
 
-def _listed(names: Sequence[object]) -> str:
-    rest = len(names) - MOST_NAMED
-    text = ", ".join(map(str, names[:MOST_NAMED]))
-    return f"{text} and {rest} more" if rest > 0 else text
+def _listed(names: Iterable[object]) -> str:
+    return enumerated(map(str, names), MOST_NAMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,7 @@ def _print(ended: _Ended) -> None:
         output.say("Nothing is held.")
     if ended.suspected:
         until = max(ended.suspected.values()).astimezone()
-        names = _listed(list(ended.suspected))
+        names = _listed(ended.suspected)
         _note(
             f"A lost call may still pause {names} until {until:%H:%M:%S %Z};"
             " run cbmaintd release again after that."

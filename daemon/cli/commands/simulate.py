@@ -13,7 +13,7 @@ from daemon.errors import UsageError
 from daemon.simulator.faults import OddServer, odd_server
 from daemon.simulator.server import Simulator
 from daemon.simulator.standalone import SimulatorOptions, serve
-from daemon.wording import shown
+from daemon.wording import counted, cut, shown
 
 MOST_AT_ONCE = 20
 """How many requests of a tenth of a second are shown."""
@@ -66,14 +66,11 @@ class _Requests:
         self._shown = len(every)
         for seen in new[:MOST_AT_ONCE]:
             user = f"  ({seen.user})" if seen.user else "  (no user)"
-            output.say(f"{seen.at.astimezone():%H:%M:%S}  {seen.method:<4} {_cut(seen.path)}{user}")
+            path = cut(seen.path, LONGEST_PATH)
+            output.say(f"{seen.at.astimezone():%H:%M:%S}  {seen.method:<4} {path}{user}")
         if more := len(new[MOST_AT_ONCE:]):
-            output.say(f"          and {more} more requests")
+            output.say(f"          and {counted(more, 'more request', 'more requests')}")
         output.flush()
-
-
-def _cut(path: str) -> str:
-    return path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…"
 
 
 def _repositories(text: str) -> tuple[str, ...]:

@@ -22,6 +22,9 @@ from daemon.wording import counted, enumerated
 MOST_NOT_TAKEN = 3
 """How many skipped or excluded openings of a window are shown before its next one."""
 
+MOST_BUSY = 3
+"""How many repositories are named that still run tasks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -101,6 +104,12 @@ def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
     if is_complete and not wanted:
         text = "Nothing is paused: what is open has no repositories."
         return Verdict("wait", "…", text, "nothing to pause")
+    if is_complete and (busy := _busy(scene, begun)):
+        more = f" and {len(busy) - MOST_BUSY} more" if len(busy) > MOST_BUSY else ""
+        where = f"{enumerated(busy[:MOST_BUSY])}{more}"
+        text = f"Everything is paused: {paused} of {wanted}."
+        text = f"{text} Tasks still run on {where}: wait for them."
+        return Verdict("wait", "…", text, f"{paused} of {wanted} paused, tasks run")
     if is_complete:
         text = f"Everything is paused: {paused} of {wanted}. You may start."
         return Verdict("ok", "✓", text, f"{paused} of {wanted} paused")
@@ -113,6 +122,13 @@ def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
         text = f"It is not known whether everything is paused: {why}. Do not start yet."
         return Verdict("wait", "…", text, "not known")
     return Verdict("wait", "…", text, f"{paused} of {wanted} paused")
+
+
+def _busy(scene: Scene, begun: Iterable[OpenView]) -> list[str]:
+    """Return what is held for openings and still runs tasks, which no pause ends."""
+    ids = {each.opening.id for each in begun}
+    records = (record for cluster in scene.clusters for record in cluster.records)
+    return sorted(str(r.key) for r in records if r.running and not ids.isdisjoint(r.openings))
 
 
 def _counts(scene: Scene, begun: Sequence[OpenView]) -> tuple[int, int]:
@@ -201,15 +217,15 @@ def status(scene: Scene, upcoming: Mapping[str, Opening]) -> StatusReport:
     skipped = cancelled(windows, scene.skips, scene.now, scene.now + LOOK_AHEAD)
     reading = Reading(faults=scene.faults)
     return StatusReport(
-        scene.now,
-        DaemonState(True, os.getpid(), scene.host, scene.since, reading),
-        [each.unreachable for each in scene.clusters if each.unreachable],
-        {},
-        list(scene.timeline.covering(scene.now)),
-        sorted(upcoming.values(), key=lambda opening: (opening.start, opening.window)),
-        [record for record in records if record.is_hold],
-        list(scene.ledger.members) if scene.ledger and scene.ledger.read else None,
-        scene.progress,
+        now=scene.now,
+        daemon=DaemonState(True, os.getpid(), scene.host, scene.since, reading),
+        unreachable=[each.unreachable for each in scene.clusters if each.unreachable],
+        unplanned={},
+        open_now=list(scene.timeline.covering(scene.now)),
+        upcoming=sorted(upcoming.values(), key=lambda opening: (opening.start, opening.window)),
+        holds=[record for record in records if record.is_hold],
+        members=list(scene.ledger.members) if scene.ledger and scene.ledger.read else None,
+        progress=scene.progress,
         owed=tuple(record for record in records if record.backup_due),
         skipped=skipped,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from daemon.core.attempt import CallError
 from tests.evil.server import (
     answer,
@@ -44,6 +46,20 @@ def test_a_server_error_moves_on_and_a_throttle_stays(serve: Serve, connect: Con
         True,
     ]
     assert client.waits == [timedelta(seconds=s) for s in (0, 2, 4)]
+
+
+@pytest.mark.parametrize("status", [501, 507, 520])
+def test_any_server_error_moves_on(serve: Serve, connect: Connect, status: int) -> None:
+    """A 5xx that no wait would cure is asked about at each other root, once."""
+    first, second = serve(answer(status)), serve(OK, answer(status))
+    client = connect(first.url, second.url, attempts=5)
+
+    client.pause()
+    failure = client.failure()
+
+    assert [attempt.status for attempt in client.attempts] == [status, 200, status, status]
+    assert client.waits == [timedelta(0)] * 2
+    assert (failure.error, failure.retryable) == (CallError.SERVER_ERROR, False)
 
 
 def test_a_node_without_the_service_moves_on(serve: Serve, connect: Connect) -> None:

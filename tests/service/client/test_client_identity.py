@@ -42,6 +42,8 @@ def test_a_rotated_password_is_used_at_once(
     ]
     assert client.outcomes == [Outcome.OK, Outcome.RETRY, Outcome.OK]
     assert client.waits == [timedelta(0)]
+    # The log masks what it is told of.
+    assert [each.reveal() for each in client.passwords] == ["geheim→42", "neu"]
 
 
 def test_an_unchanged_password_is_not_tried_again(
@@ -128,6 +130,47 @@ def test_secrets_in_a_list_are_not_repeated(
 
     assert found.problem
     assert "hunter-22" not in f"{found!r}{client.attempts!r}"
+
+
+def test_secrets_in_names_are_not_kept(serve: Serve, connect: Connect, password_file: Path) -> None:
+    """A list that calls plan, tasks or archive like our password gets it into no ledger or page."""
+    password_file.write_text("hunter-22")
+    run = {"next_run": "2026-11-23T13:00:00Z", "task_type": "hunter-22"}
+    token = basic("u", "hunter-22").partition(" ")[2]
+    entry = {
+        "id": "orders",
+        "state": "active",
+        "repo": "hunter-22",
+        "plan_name": "of hunter-22",
+        "scheduled": {"hunter-22": run},
+        "running_tasks": {token: {}},
+    }
+    server = serve(answer(200, json.dumps([entry]).encode()))
+    client = connect(server.url, username="u", password_file=password_file)
+
+    (found,) = client.service.repositories()
+
+    assert not found.problem
+    assert [run.task for run in found.scheduled] == ["***"]
+    assert found.running == ("***",)
+    assert not {"hunter-22", token} & set(repr(found).split("'"))
+    assert "hunter-22" not in repr(found)
+
+
+def test_secrets_in_a_host_are_not_repeated(
+    serve: Serve, connect: Connect, password_file: Path
+) -> None:
+    """A cluster manager that calls a node like our password gets it into no log and no message."""
+    password_file.write_text("127.0.0.2")
+    server = serve()
+    node = {"hostname": "127.0.0.2", "services": {"backupAPI": server.port}}
+    server.behaviours = (answer(200, json.dumps({"nodesExt": [node]}).encode()),)
+    client = connect(discover=(server.url,), username="u", password_file=password_file)
+
+    failure = client.failure()
+
+    assert failure.error is CallError.REFUSED
+    assert "127.0.0.2" not in f"{failure!s}{failure.message}{client.attempts!r}"
 
 
 def test_secrets_in_a_redirect_are_not_repeated(

@@ -157,3 +157,21 @@ def test_a_broken_ca_file_is_named(connect: Connect, tmp_path: Path, content: st
     assert failure.error is CallError.TLS
     assert str(path) in str(failure)
     assert not client.attempts
+
+
+@pytest.mark.parametrize("kind", ["a device", "a link to a device", "too large"])
+def test_what_is_no_file_is_not_read(connect: Connect, tmp_path: Path, kind: str) -> None:
+    """A CA file that has become a device, or endless, is named, and not read to its end."""
+    path = Path("/dev/null") if kind == "a device" else tmp_path / "ca.pem"
+    if kind == "too large":
+        with path.open("wb") as file:
+            file.truncate(1024 * 1024 + 1)
+    elif kind != "a device":
+        path.symlink_to("/dev/null")
+    client = connect("https://127.0.0.1:1", tls=Tls(ca_file=path))
+
+    failure = client.failure()
+
+    assert failure.error is CallError.TLS
+    said = "is larger than" if kind == "too large" else "is not a regular file"
+    assert f"{path}: {said}" in str(failure)

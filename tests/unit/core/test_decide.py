@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daemon.core.decide import (
-    GONE_AFTER,
     Adopt,
     Decision,
     Drifted,
@@ -31,6 +30,7 @@ from daemon.core.decide import (
 from daemon.core.moment import Moment
 from daemon.core.record import LATE, Phase, Record, Suspicion
 from daemon.core.repository import ObservedRepository, RepositoryKey, RepositoryState, ScheduledRun
+from daemon.core.vanished import GONE_AFTER, gone
 from daemon.windows.timeline import Desired
 from daemon.windows.window import CatchUp, Opening
 
@@ -251,12 +251,13 @@ def test_one_look_is_not_enough_to_forget_a_hold() -> None:
 
 
 def test_a_deleted_repository_is_let_go() -> None:
-    """A hold whose repository stays missing is closed with a reason."""
+    """A hold whose repository stays missing is ended with a reason."""
     record = held(Phase.PAUSED, missing_since=NOW.wall - GONE_AFTER)
 
     decision = decide(KEY, None, None, record, NOW)
 
-    assert decision == Leave(Record(KEY), Reason.GONE)
+    assert decision == Leave(gone(record), Reason.GONE)
+    assert not decision.record.is_hold
 
 
 @pytest.mark.parametrize("wanted", [None, desired()])

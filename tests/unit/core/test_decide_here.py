@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from daemon.core.decide import (
-    GONE_AFTER,
     Decision,
     Keep,
     Leave,
@@ -17,6 +16,7 @@ from daemon.core.decide import (
     decide,
 )
 from daemon.core.record import Phase, Record
+from daemon.core.vanished import GONE_AFTER, gone
 from tests.unit.core.test_decide import KEY, LIVE, NOW, desired, held, seen
 
 
@@ -60,7 +60,7 @@ def test_what_another_address_has_is_not_gone(reached: str, expected: type[Decis
 
     assert early == Keep(replace(first, missing_since=NOW.wall))
     assert (type(late), type(is_another)) == (expected, expected)
-    assert late.record == (second if expected is Stray else Record(KEY))
+    assert late.record == (second if expected is Stray else gone(second))
 
 
 def test_a_hold_notes_where_it_was_made() -> None:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 import pytest
 
 from daemon.core.decide import (
-    GONE_AFTER,
     UNLISTED_AFTER,
     Decision,
     Keep,
@@ -22,6 +21,7 @@ from daemon.core.decide import (
 )
 from daemon.core.record import Phase, Record
 from daemon.core.repository import ObservedRepository, ScheduledRun
+from daemon.core.vanished import GONE_AFTER
 from daemon.windows.timeline import Desired
 from tests.unit.core.test_decide import KEY, LIVE, NOW, OVER, START, YIELDED, desired, held
 

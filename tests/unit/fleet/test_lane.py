@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -121,7 +121,7 @@ class Stage:
         self.handed: list[Record] = []
         self.holdings = Holdings(self.book, [HOLD])
         parts = LaneParts(
-            connect=lambda _settings, _remember: cast("BackupService", self.service),
+            connect=self.connect,
             log=self.log,
             clock=self.now,
             alarms=Alarms(lambda: self.now().wall),
@@ -130,6 +130,13 @@ class Stage:
             hand_over=self.handed.extend,
         )
         self.lane = Lane(ClusterSettings("prod", ("http://x",)), self.holdings, parts)
+
+    def connect(
+        self, _settings: ClusterSettings, remember: Callable[[Attempt], None]
+    ) -> BackupService:
+        """Return the service; a test says by `remember` which requests it was sent."""
+        self.remember = remember
+        return cast("BackupService", self.service)
 
     def now(self) -> Moment:
         """Return the moment."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
+from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.record import Record
 from daemon.core.shares import Lease
 from daemon.fleet.alarms import Alarms
@@ -15,9 +16,25 @@ from daemon.passes.rules import Rules
 from daemon.service.cluster import ClusterSettings
 from daemon.windows.timeline import Timeline
 from tests.unit.fleet.test_lane import HOLD, RULES, Stage, play, settled
+from tests.unit.passes.protocol_world import BEGIN
 
 EMPTY = Rules(Timeline(()), resync=timedelta(seconds=30), max_pause=timedelta(days=1))
 PROD = ClusterSettings("prod", ("http://x",))
+RETRIED = Attempt(
+    cluster="prod",
+    repository=None,
+    action=Action.LIST,
+    windows=(),
+    method="GET",
+    url="http://x",
+    attempt=1,
+    status=None,
+    outcome=Outcome.RETRY,
+    error=CallError.TIMEOUT,
+    message="",
+    started=BEGIN,
+    duration=timedelta(seconds=30),
+)
 
 
 class Bells(Alarms):
@@ -149,5 +166,26 @@ def test_nobody_sleeps_for_ever() -> None:
         await scene.open()
 
         assert scene.bells.at["prod"] == scene.stage.now().wall + LATEST
+
+    play(act())
+
+
+def test_a_cluster_is_down_from_its_first_failure_on() -> None:
+    """While a first look is still made again, it is known whether the cluster answers."""
+
+    async def act() -> None:
+        stage = Stage()
+        stage.service.gate.clear()
+        stage.lane.start()
+        await settled()
+        before = stage.lane.is_up
+        stage.remember(RETRIED)
+        during = stage.lane.is_up
+        stage.service.gate.set()
+        await settled()
+
+        assert (before, during, stage.lane.is_up) == (None, False, True)
+        stage.lane.stop()
+        await stage.lane.join()
 
     play(act())

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from daemon.core.progress import Pending, Progress
+from daemon.core.repository import RepositoryKey
 from daemon.monitoring.endpoint import Page
 from daemon.monitoring.page.scene import HistoryScene, LedgerScene, Scene
 from daemon.monitoring.page.site import Site
@@ -82,6 +83,25 @@ def test_it_answers_whether_one_may_start() -> None:
     assert "Not everything is paused: 3 of 4; dr does not answer. Do not start yet." in missing
     assert "prod /repository-3: not looked at yet" in missing
     assert "dr : dr does not answer (refused)" in missing
+
+
+def test_nobody_may_start_while_tasks_run() -> None:
+    """A pause does not end a backup that runs: it is named until it has ended."""
+    found = busy()
+    paused = {id_: type(each)(wanted=4, paused=4) for id_, each in found.progress.items()}
+    records = found.clusters[0].records
+    running = tuple(replace(each, running=("full",)) for each in records if each.is_hold)
+    prod = replace(found.clusters[0], pending=0, records=(running[0], *records[1:]))
+    one = replace(found, progress=paused, clusters=(prod,))
+    four = replace(running[0], key=RepositoryKey("prod", "z"))
+    many = replace(one, clusters=(replace(prod, records=(*running, four)),))
+
+    text = text_of(one)
+
+    assert "Everything is paused: 4 of 4. Tasks still run on prod/repository-0: wait" in text
+    assert "You may start" not in text
+    assert "repository-1, prod/repository-2 and 1 more: wait for them." in text_of(many)
+    assert "paused; still running: full" in text_of(one, "/clusters/prod")
 
 
 def test_a_repository_of_two_open_windows_counts_once() -> None:

@@ -4,7 +4,8 @@ The real decisions, the real order of a pass and the real ledger; only the clock
 the service are models. The machine kills the daemon at every durable write and every call, fills
 the disk, loses requests and answers, lets lost requests land late, steps the clock, reboots, stops
 and starts the daemon, lets time pass between a mark and its call, forbids all calls for a while,
-edits the windows and has people pause and resume; then it heals the world and checks:
+edits the windows, leaves repositories out of lists for a while and has people pause and resume;
+then it heals the world and checks:
 
 I1 what we paused is active again; I2 what somebody else paused was never resumed;
 I3 no call without a durable mark that lasts as long as the service may act on it; I4 no resume
@@ -28,6 +29,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from daemon.core.attempt import Action
 from daemon.core.record import Phase
+from daemon.core.vanished import was_held
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import MEMORY, open_ledger
 from daemon.passes.controller import Controller
@@ -235,11 +237,14 @@ class Machine(RuleBasedStateMachine):
         The service keeps no owner, so that nobody could tell then; this is the documented
         exception, and it ends with the suspicion.
         """
-        records = self.ledger.records()
+        if repository in self.world.hidden:
+            return
         suspected = {
             record.key.id
-            for record in records
-            if record.suspect_pause or record.phase in {Phase.PAUSED, Phase.RESUMING}
+            for record in self.ledger.records()
+            if record.suspect_pause
+            or record.phase in {Phase.PAUSED, Phase.RESUMING}
+            or was_held(record)
         }
         person = "either" if repository in suspected else "human"
         self.world.paused_by.setdefault(repository, person)
@@ -247,7 +252,14 @@ class Machine(RuleBasedStateMachine):
     @rule(repository=st.sampled_from(REPOSITORIES))
     def person_resumes(self, repository: str) -> None:
         """Let a person resume."""
-        self.world.paused_by.pop(repository, None)
+        if repository not in self.world.hidden:
+            self.world.paused_by.pop(repository, None)
+
+    @rule(repository=st.sampled_from(REPOSITORIES))
+    def vanish(self, repository: str) -> None:
+        """Leave a repository out of the lists from now on, or have it there again as it is."""
+        self.world.hidden ^= {repository}
+        self.make_pass()
 
     @rule()
     def forbid(self) -> None:
@@ -273,7 +285,7 @@ class Machine(RuleBasedStateMachine):
             self._expect_peace()
 
     def _expect_peace(self) -> None:
-        self.world.fault, self.world.is_forbidden = None, False
+        self.world.fault, self.world.is_forbidden, self.world.hidden = None, False, frozenset()
         self.world.wall = BEGIN + timedelta(days=1)
         for _ in range(6):
             self.world.advance(timedelta(minutes=10))

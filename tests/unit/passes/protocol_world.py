@@ -56,6 +56,7 @@ class World:
     is_stopping: bool = False
     has_refused: bool = False
     has_withheld: bool = False
+    hidden: frozenset[str] = frozenset()
     violations: list[str] = field(default_factory=list)
 
     def now(self) -> Moment:
@@ -143,13 +144,14 @@ class ModelService:
     async def repositories(
         self, _windows: object, _keep_trying: object
     ) -> tuple[ObservedRepository, ...]:
-        """List all repositories."""
+        """List all repositories but those that are hidden."""
         if self.world.strike("list"):
             raise ServiceError("prod", CallError.TIMEOUT, "lost", retryable=True, unresolved=False)
         paused, active = RepositoryState.PAUSED, RepositoryState.ACTIVE
         return tuple(
             ObservedRepository(id_, paused if id_ in self.world.paused_by else active)
             for id_ in REPOSITORIES
+            if id_ not in self.world.hidden
         )
 
     async def pause(

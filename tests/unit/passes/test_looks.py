@@ -181,6 +181,31 @@ def test_a_row_is_named_again_once_it_was_understood() -> None:
     assert stage.left == [("archive", "not_understood")] * 2
 
 
+def test_a_list_that_lacks_rows_for_a_while() -> None:
+    """What vanishes and comes back paused is held again, and resumed: during its opening or after.
+
+    A window for all of it has no repository that is missing meanwhile.
+    """
+    stage = Stage(windows=[once("night", 60, 70)], orders=ACTIVE, archive=ACTIVE)
+    stage.make_passes(timedelta(minutes=5))
+
+    stage.cluster.hidden = frozenset({"orders", "archive"})
+    stage.make_passes(2 * MINUTE)
+    stage.cluster.hidden = frozenset({"archive"})
+    stage.make_passes(timedelta(minutes=10))
+    stage.cluster.hidden = frozenset()
+    stage.make_passes(timedelta(minutes=10))
+
+    assert stage.left == [("archive", "gone"), ("orders", "gone")]
+    assert not stage.log.of(events.REPOSITORY_FAILED)
+    assert [line["repository"] for line in stage.log.of(events.REPOSITORY_PAUSED)] == [
+        *("archive", "orders"),
+        "orders",
+    ]
+    assert set(stage.cluster.states.values()) == {ACTIVE}
+    assert stage.holdings.records() == []
+
+
 def test_a_list_of_odd_rows_fills_no_log() -> None:
     """Of very many odd rows some are named, and the rest is counted."""
     stage = Stage(windows=[once("night", 0, 600)])

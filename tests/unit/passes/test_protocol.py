@@ -139,6 +139,11 @@ def claims_what_was_intended(record: Record) -> bool:
     return record.phase is not None
 
 
+def forgets(record: Record) -> Record:
+    """Forget a hold whose repository is not in the list."""
+    return Record(record.key)
+
+
 def keeps_everything(_pacing: object, _pending: object) -> None:
     """Remember failures of what needs no more to be done."""
 
@@ -210,6 +215,7 @@ BROKEN: dict[str, tuple[str, Any]] = {
     "a call outlives its mark": ("daemon.passes.dispatch.Call.may_leave", sends_whenever),
     "a stop is not heard": ("daemon.passes.controller.Dispatch", SendsOn),
     "said before it is recorded": (f"{__name__}.Hunted.controller_class", SaysFirst),
+    "what vanished is forgotten": ("daemon.core.decide.gone", forgets),
 }
 
 # What these break shows only when several things come together.

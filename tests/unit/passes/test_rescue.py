@@ -11,6 +11,7 @@ import pytest
 from daemon.core.attempt import CallError
 from daemon.core.record import Phase, Record, Suspicion
 from daemon.core.repository import RepositoryKey, ScheduledRun
+from daemon.core.vanished import was_held
 from daemon.passes.dispatch import Clocks
 from daemon.passes.recorders import Fate
 from daemon.passes.rescue import Rescue, carry_out
@@ -56,13 +57,19 @@ def test_what_is_active_needs_no_call(phase: Phase) -> None:
 
 
 def test_what_is_gone_gets_a_second_look() -> None:
-    """A repository that the list lacks is given up only after a second look, 5 s later."""
+    """A repository that the list lacks is given up only after a second look, 5 s later.
+
+    A later rescue, or a daemon, still knows it, should it come back.
+    """
     stage = scene(hold(), hold("a"), a=PAUSED)
 
     results = stage.play()
 
     assert told(results) == {"a": Fate.RESUMED, "orders": Fate.GONE}
     assert max(stage.clocks.waited) >= timedelta(seconds=5)
+    assert [was_held(record) for record in stage.book.records.values()] == [True]
+    stage.cluster.states["orders"] = PAUSED
+    assert told(stage.play()) == {"orders": Fate.RESUMED}
     assert stage.book.records == {}
 
 
@@ -258,7 +265,8 @@ def test_a_backup_whose_turn_has_come_stays_owed() -> None:
 
     assert told(results) == {"a": Fate.RESUMED, "orders": Fate.GONE}
     assert stage.cluster.sent == ["resume a"]
-    assert [record.backup_due is not None for record in stage.book.records.values()] == [True]
+    owed = [record.key.id for record in stage.book.records.values() if record.backup_due]
+    assert owed == ["a"]
 
 
 def test_a_bug_on_one_cluster_is_raised_after_the_others() -> None:

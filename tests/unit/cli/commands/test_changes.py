@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon.ledger.ledger import Ledger
-from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask
+from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask, assert_refused
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask
         (("close", "later"), 1, "is not open now; it opens"),
         (("close", "over"), 1, "is not open now (open now: night)"),
         (("extend", "later", "--for", "1h"), 1, "is not open now"),
-        (("extend", "night", "--until", "2020-01-01T00:00"), 2, "that is past"),
+        (("extend", "night", "--until", "2020-01-01T00:00"), 2, "is in the past"),
         (("skip", "night"), 1, "does not open again"),
         (("skip", "later", "--opening", "2020-01-01"), 2, "does not open then; it opens"),
         (("skip", "night", "--opening", (NOW - HOUR).isoformat()), 1, "to end it, use close"),
@@ -29,11 +29,7 @@ def test_what_makes_no_sense_is_refused(
     ledger: Ledger, ask: Ask, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
     """A name, an opening or a time that makes no sense is one line, and changes nothing."""
-    done = ask(*arguments)
-
-    assert complaint in done.err
-    assert done.code == code
-    assert len(done.err.splitlines()) == 1
+    assert_refused(ask(*arguments), code, complaint)
     assert ledger.overrides() == []
 
 
@@ -160,6 +156,20 @@ def test_a_skipped_opening_is_a_cancelled_event(ask: Ask) -> None:
 
     assert len(cancelled) == 1
     assert "UID:later@" in cancelled[0]
+
+
+def test_each_decision_is_a_revision_of_the_event(ask: Ask) -> None:
+    """Otherwise a calendar program keeps what it has: the identity and all dates are the same."""
+    revisions = []
+    for decision in (["extend", "night", "--for", "5m"], ["skip", "later"], ["unskip", "later"]):
+        ask(*decision)
+        events = ask("calendar", "--days", "2", "--output", "ics").out.split("BEGIN:VEVENT")
+        numbers = {each.partition("UID:")[2].partition("@")[0]: each for each in events}
+        revisions.append(
+            [int(numbers[name].partition("SEQUENCE:")[2][0]) for name in ("night", "later")]
+        )
+
+    assert revisions == [[1, 0], [1, 1], [1, 2]]
 
 
 def test_confirmations_say_how_long_and_what_comes(ask: Ask) -> None:
