@@ -247,3 +247,23 @@ def test_days_of_a_new_repository(service: Service, key: str, value: int, status
     runs = service.ask("GET", f"{ACTIVE}/a/taskHistory")
 
     assert (made, runs.status) == (status, 200 if status == 200 else 404)
+
+
+@pytest.mark.parametrize(
+    ("target", "user", "password", "status"),
+    [
+        ("http://127.0.0.1:8091", "Administrator", "password", "done"),
+        ("localhost:8091/", "Administrator", "gibberish", "failed"),
+        ("127.0.0.1:8091", "gibberish", "password", "failed"),
+        ("127.0.0.1:8091", "gibberish", "", "failed"),
+        ("10.0.0.1:8091", "gibberish", "password", "done"),
+        ("127.0.0.1:9000", "gibberish", "password", "done"),
+    ],
+)
+def test_who_restores(service: Service, target: str, user: str, password: str, status: str) -> None:
+    """Who may not log in to this very cluster restores nothing; others are believed (S17)."""
+    service.run("backup", "new")
+    name = service.run("restore", "new", target=target, user=user, password=password)
+    (run,) = history(service, f"?taskName={name}")
+
+    assert run["status"] == status
