@@ -378,7 +378,7 @@ class Model:
             for state, found in self.repositories.items()
         }
         kept = {"repositories": repositories} | {name: getattr(self, name) for name in _KEPT}
-        draft = self.state_file.with_suffix(".draft")
+        draft = self.state_file.with_name(f"{self.state_file.name}.draft")
         draft.write_text(json.dumps(kept))
         draft.replace(self.state_file)
         self.is_changed = False

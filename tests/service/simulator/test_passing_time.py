@@ -229,3 +229,13 @@ def test_an_archive_that_is_lost_meanwhile(service: Service, tmp_path: Path) -> 
     assert "permission denied" in runs[2]["error"]
     assert "no such file" in runs[1]["node_runs"][0]["error"]
     assert [each["type"] for each in info["backups"]] == ["FULL", "INCR"]
+
+
+def test_two_files_of_nearly_one_name(tmp_path: Path) -> None:
+    """What one simulator is writing is not what another one has begun to write (S31)."""
+    (tmp_path / "state.json.draft").mkdir()
+    kept = started("orders", state_file=tmp_path / "state.db")
+
+    with pytest.raises(IsADirectoryError):
+        started("orders", state_file=tmp_path / "state.json")
+    assert kept.post(f"{ACTIVE}/orders/pause") is None
