@@ -130,6 +130,22 @@ def test_what_nobody_looked_at_for_long(service: Service) -> None:
     assert len(service.read(f"{ACTIVE}/orders/taskHistory")) <= 100
 
 
+def test_plain_text_for_a_port_with_tls(tmp_path: Path) -> None:
+    """The service says in plain text that it speaks TLS, the cluster manager hangs up (S21)."""
+    made = trustme.CA().issue_cert("127.0.0.1")
+    files = (tmp_path / "server.pem", tmp_path / "key.pem")
+    made.cert_chain_pems[0].write_to_path(str(files[0]))
+    made.private_key_pem.write_to_path(str(files[1]))
+    with Described((), USERS, tls=files) as server:
+        plain = [url.replace("https", "http") for url in (server.url, server.management_url)]
+        answer = requests.get(f"{plain[0]}{ROOT}/config", auth=AUTH, timeout=60)
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"{plain[1]}/pools", auth=AUTH, timeout=60)
+
+    assert answer.status_code == 400
+    assert answer.text == "Client sent an HTTP request to an HTTPS server.\n"
+
+
 @pytest.mark.parametrize(("name", "status"), [("backup", 200), ("nobody", 403), ("who", 401)])
 def test_a_certificate_names_a_user(tmp_path: Path, name: str, status: int) -> None:
     """The common name of a client's certificate is the user, and comes before Basic (S33)."""
