@@ -83,6 +83,7 @@ class Model:
         if self.state_file and self.state_file.exists():
             try:
                 self._load(json.loads(self.state_file.read_text()))
+                self.catch_up()
             except (AttributeError, LookupError, TypeError, ValueError) as exc:
                 raise ValueError(f"{self.state_file} is no state of a simulator") from exc
             return
