@@ -298,6 +298,7 @@ class BackupService:
                 self._on_attempt(attempt)
                 return result.value, course.is_unresolved
             access, delay = self._after(result, course, access)
+            delay = delay if call.may_send() else None
             result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
             self._on_attempt(failed_attempt(attempt, result, delay))
