@@ -27,7 +27,7 @@ from daemon.passes.deciding import Look, decide_on_all
 from daemon.passes.dispatch import SEND_WITHIN, Answer, Call, Clocks, Dispatch, Route
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided, Journal
-from daemon.passes.looks import Looks, Observed, with_tasks
+from daemon.passes.looks import CONFIRMED_AFTER, Looks, Observed, with_tasks
 from daemon.passes.pacing import CLUSTER, Pacing, errand_of
 from daemon.passes.rules import Rules
 from daemon.passes.tally import Tally
@@ -70,6 +70,7 @@ class Controller:
         self.has_looked = False
         self.last_contact: datetime | None = None
         self.strays: list[Record] = []
+        self.doubted: frozenset[str] = frozenset()
         self._has_reported = False
 
     @property
@@ -149,7 +150,7 @@ class Controller:
 
     async def _look(self, windows: tuple[str, ...]) -> Observed:
         seen = await self._route.service.repositories(windows, self._clocks.wait)
-        observed = self._looks.believe(seen)
+        observed = self._looks.believe(seen, self._clocks.now())
         self.has_looked, self._answering = True, self._route
         self._pacing.succeeded(CLUSTER)
         self.known_ids = frozenset(filter(is_id, observed))
@@ -184,12 +185,17 @@ class Controller:
     # 3. What to do
 
     async def _decide(self, observed: Observed, rules: Rules) -> list[Decided]:
-        """Decide on all that is wanted or known."""
+        """Decide on all that is wanted or known, but for what another look has to confirm."""
         look = Look(self.cluster, observed, self.known_ids, self._clocks.now(), self._route.address)
         decisions = await decide_on_all(look, self._holdings, rules)
+        self.doubted = self._looks.doubted(look.now)
         self.strays = [d.record for d in decisions if isinstance(d.decision, Stray)]
         self.tally.looked(self.known_ids, decisions, rules.timeline, look.now.wall)
-        return [decided for decided in decisions if not isinstance(decided.decision, Stray)]
+        return [
+            decided
+            for decided in decisions
+            if not isinstance(decided.decision, Stray) and decided.record.key.id not in self.doubted
+        ]
 
     async def _rehearse(self, decisions: list[Decided], rules: Rules) -> None:
         for decided in decisions:
@@ -360,6 +366,8 @@ class Controller:
         now = self._clocks.now()
         waits = (self._pacing.next_due(now.uptime), self._backups.next_due(now))
         due = min((wait for wait in waits if wait is not None), default=None)
+        if self.doubted:
+            return min(due or CONFIRMED_AFTER, CONFIRMED_AFTER)
         if any(record.missing_since for record in self._holdings.holds()):
             return min(due or GONE_AFTER, GONE_AFTER)
         return due

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from daemon.core.attempt import CallError
 from daemon.core.decide import UNLISTED_LOOKS, Resume, decide_unlisted
 from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record
-from daemon.core.repository import ObservedRepository, is_null
+from daemon.core.repository import ObservedRepository, RepositoryState, is_null
 from daemon.host.event_loop import in_turns
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided
@@ -19,19 +19,28 @@ from daemon.windows.timeline import Timeline
 
 Observed = dict[str, ObservedRepository]
 
+CONFIRMED_AFTER = timedelta(seconds=1)
+"""How long after a look that shows as active what we hold another one has to show it, too."""
+
 _MAY_BE_MENDED_SOON = frozenset({CallError.UNEXPECTED, CallError.TOO_LARGE})
 
 
 class Looks:
-    """The looks at one cluster that failed although its service answered."""
+    """What the looks at one cluster showed that a single one does not decide.
+
+    - Whether the service answers without a list.
+    - Whether what we paused is active. A node that is behind the others shows it as it was before
+      our pause; to believe that at once would be to leave it paused for good.
+    """
 
     def __init__(self, cluster: str, holdings: Holdings) -> None:
         """Begin with none."""
         self._cluster = cluster
         self._holdings = holdings
         self._failed: list[datetime] = []
+        self._active: dict[str, timedelta] = {}
 
-    def believe(self, seen: Sequence[ObservedRepository]) -> Observed:
+    def believe(self, seen: Sequence[ObservedRepository], now: Moment) -> Observed:
         """Return what a list shows by its ids; raises ServiceError for `null` that may be wrong."""
         if is_null(seen):
             if self._holdings.ids() - self._holdings.gone():
@@ -43,7 +52,22 @@ class Looks:
                 )
             seen = ()
         self._failed.clear()
-        return {repository.id: repository for repository in seen}
+        observed = {repository.id: repository for repository in seen}
+        active = [
+            id_
+            for id_, record in self._holdings.by_id.items()
+            if (row := observed.get(id_))
+            and row.state is RepositoryState.ACTIVE
+            and _is_at_stake(record, now)
+        ]
+        self._active = {id_: self._active.get(id_, now.uptime) for id_ in active}
+        return observed
+
+    def doubted(self, now: Moment) -> frozenset[str]:
+        """Return the ids of what may be paused by us, and only the last look shows as active."""
+        return frozenset(
+            id_ for id_, since in self._active.items() if now.uptime - since < CONFIRMED_AFTER
+        )
 
     def fail(self, exc: ServiceError, now: Moment) -> bool:
         """Note a look that failed; return whether it should be repeated soon."""
@@ -86,6 +110,13 @@ class Looks:
             if isinstance(decision, Resume):
                 decided.append(Decided(decision, wanted, record))
         return decided
+
+
+def _is_at_stake(record: Record, now: Moment) -> bool:
+    """Check whether a list that shows it as active ends a hold, or the suspicion of one."""
+    if record.phase in {Phase.PAUSED, Phase.RESUMING}:
+        return True
+    return record.suspect_pause is not None and record.suspect_pause.is_over(now)
 
 
 def with_tasks(record: Record, observed: Observed) -> Record:

@@ -22,6 +22,7 @@ from daemon.passes.controller import Controller
 from daemon.passes.dispatch import Clocks, Route, Service
 from daemon.passes.holdings import Holdings, Store
 from daemon.passes.journal import Journal
+from daemon.passes.looks import CONFIRMED_AFTER
 from daemon.passes.recorders import Fate, RecordingLog, RecordingService
 from daemon.passes.rules import Rules
 from daemon.service.cluster import ClusterSettings
@@ -116,12 +117,19 @@ class Rescue:
                 if not await self._clocks.wait(LIST_AGAIN):
                     return
                 continue
-            is_missing = any(record.missing_since for record in self._holdings.holds())
-            if not (controller.holds and (has_progress or (is_missing and may_wait))):
+            again = self._second_look_after(controller)
+            is_open = controller.holds or controller.doubted
+            if not (is_open and (has_progress or (again and may_wait))):
                 return
-            if not await self._clocks.wait(timedelta(0) if has_progress else GONE_AFTER):
+            if not await self._clocks.wait(timedelta(0) if has_progress else again):
                 return
             may_wait = has_progress
+
+    def _second_look_after(self, controller: Controller) -> timedelta:
+        """Return after how long another look may say what becomes of a hold; 0 if none will."""
+        if any(record.missing_since for record in self._holdings.holds()):
+            return GONE_AFTER
+        return CONFIRMED_AFTER if controller.doubted else timedelta(0)
 
     def _lacks_list(self) -> bool:
         """Check whether another look may lead to something: no list, and something still held."""

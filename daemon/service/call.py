@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from daemon import documents
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.repository import ObservedRepository
 from daemon.documents import Body
-from daemon.host.event_loop import giving_way
+from daemon.host.event_loop import GIVE_WAY_EVERY, giving_way
 from daemon.host.masking import Censor
 from daemon.service import answers, discovery, statuses
 from daemon.service.adapter import Answer
@@ -157,16 +158,18 @@ async def without_secrets(
     found: tuple[ObservedRepository, ...], censor: Censor
 ) -> tuple[ObservedRepository, ...]:
     """Return repositories without our secrets in what is shown or stored of them."""
-    # All at once: no secret has a line break in it.
-    if not censor.is_in("\n".join(text for row in found for text in _texts(row))):
-        return found
-    return tuple([_censored(row, censor) async for row in giving_way(found)])
+    clean: list[ObservedRepository] = []
+    for start in range(0, len(found), GIVE_WAY_EVERY):
+        portion = found[start : start + GIVE_WAY_EVERY]
+        # All at once: no secret has a line break in it.
+        has_secrets = censor.is_in("\n".join(text for row in portion for text in _texts(row)))
+        clean += [_censored(row, censor) for row in portion] if has_secrets else portion
+        await asyncio.sleep(0)
+    return tuple(clean)
 
 
 def _censored(row: ObservedRepository, censor: Censor) -> ObservedRepository:
     """Return a row without secrets; the id of one that is understood stays: it is called by it."""
-    if not censor.is_in("\n".join(_texts(row))):
-        return row
     return replace(
         row,
         id=censor(row.id) if row.problem else row.id,

@@ -299,6 +299,7 @@ class BackupService:
                 self._on_attempt(attempt)
                 return result.value, course.is_unresolved
             connection, delay = self._after(result, course, connection)
+            delay = delay if call.may_send() else None
             result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
             self._on_attempt(failed_attempt(attempt, result, delay))

@@ -30,6 +30,7 @@ _LARGEST_HEAD = 1024 * 1024
 _CHUNK = 64 * 1024
 _LINGER_S = 1.0
 _TEXT = "text/plain; charset=utf-8"
+_NO_TLS = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 _BAD = 400, "400 Bad Request"
 _CODED = 501, "Unsupported transfer encoding"
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
@@ -225,6 +226,21 @@ class _Connection(socketserver.BaseRequestHandler):
         self.server.connections.discard(self.request)
 
     def handle(self) -> None:
+        try:
+            self._converse()
+        except ssl.SSLError as exc:
+            if exc.reason == "HTTP_REQUEST" and not self.server.is_management:
+                self._say_in_plain()
+            raise
+
+    def _say_in_plain(self) -> None:
+        """Tell a client that does not speak TLS, as Go's server does."""
+        self.server.connections.discard(self.request)
+        with socket.socket(fileno=self.request.detach()) as self.request:
+            self.request.sendall(_NO_TLS)
+            self._linger()
+
+    def _converse(self) -> None:
         parser = _Parser()
         while data := self.request.recv(_CHUNK):
             try:

@@ -83,6 +83,7 @@ class Model:
         if self.state_file and self.state_file.exists():
             try:
                 self._load(json.loads(self.state_file.read_text()))
+                self.catch_up()
             except (AttributeError, LookupError, TypeError, ValueError) as exc:
                 raise ValueError(f"{self.state_file} is no state of a simulator") from exc
             return
@@ -378,7 +379,7 @@ class Model:
             for state, found in self.repositories.items()
         }
         kept = {"repositories": repositories} | {name: getattr(self, name) for name in _KEPT}
-        draft = self.state_file.with_suffix(".draft")
+        draft = self.state_file.with_name(f"{self.state_file.name}.draft")
         draft.write_text(json.dumps(kept))
         draft.replace(self.state_file)
         self.is_changed = False

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from daemon.simulator import routes
-from daemon.simulator.api.management import Call, manage
+from daemon.simulator.api.management import Call, admits, manage
 from daemon.simulator.api.request import Request, parsed_query, unescaped
 from daemon.simulator.connections import Exchange, Listener, Reply
 from daemon.simulator.credentials import READERS, WRITERS
@@ -300,7 +301,8 @@ class Simulator:
             raise RuntimeError("a path without a route is refused before")
         route, parts = found
         with self._turn:
-            return self._handled(route, Request(exchange.method, parts, asked, body))
+            request = Request(exchange.method, parts, asked, body, partial(admits, self))
+            return self._handled(route, request)
 
     def _handled(self, route: routes.Route, request: Request) -> Reply:
         model = self._model

@@ -163,6 +163,8 @@ def _do(
             backups[:] = [each for each in backups if each["date"] not in gone]
             return _each("Deleting backup", gone)
         case _:
+            if options.get("denied"):
+                raise TaskError("failed", "the target cluster knows no such user or password")
             if not backups:
                 raise TaskError("failed", "the repository has no backups")
             return _each("Restoring backup", selected(backups, options, end))

@@ -16,6 +16,7 @@ from daemon.simulator.tasks import CLUSTER, NODE
 
 VERSION = "8.0.0-simulated"
 
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _BUCKETS = "/pools/default/buckets"
 
 
@@ -25,6 +26,10 @@ class Cluster(Protocol):
     @property
     def ports(self) -> tuple[int, int]:
         """The ports of the service and of the cluster manager."""
+
+    @property
+    def users(self) -> Mapping[str, tuple[str, str]]:
+        """The users by name, each with password and role."""
 
     @property
     def is_encrypted(self) -> bool:
@@ -64,6 +69,14 @@ def manage(cluster: Cluster, model: Model, call: Call) -> Reply:
     if path.startswith(f"{_BUCKETS}/"):
         return _bucket(model, call.method, path.removeprefix(f"{_BUCKETS}/"))
     return _answered(_ANSWERS.get(path), cluster, model, call)
+
+
+def admits(cluster: Cluster, target: str, user: str, password: str) -> bool:
+    """Check whether somebody may log in to a target; one that is not this cluster is believed."""
+    host, _, port = target.rpartition("//")[2].rstrip("/").rpartition(":")
+    if host not in _LOOPBACK or port != str(cluster.ports[1]):
+        return True
+    return user in cluster.users and cluster.users[user][0] == password
 
 
 def _answered(answer: Answer | None, cluster: Cluster, model: Model, call: Call) -> Reply:

@@ -155,6 +155,8 @@ def restore(model: Model, request: Request) -> object:
     for key in ("start", "end"):
         if options.get(key) and options[key] not in names:
             raise Refusal(400, f"invalid {key} point", f"no backup '{options[key]}'")
+    who = (options.get(key, "") for key in ("user", "password"))
+    options["denied"] = not request.admits(options["target"], *who)
     return {"task_name": model.start_task(state, id_, "RESTORE", options)}
 
 

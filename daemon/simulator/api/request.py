@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,12 +41,16 @@ def parsed_query(text: str) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class Request:
-    """What a route is given: the matched parts of the path, the query and the body."""
+    """What a route is given: the matched parts of the path, the query and the body.
+
+    *admits* says whether a user with a password may log in to a target.
+    """
 
     method: str
     parts: tuple[str, ...]
     query: dict[str, list[str]]
     body: bytes
+    admits: Callable[[str, str, str], bool]
 
     def read(self, struct: bodies.Struct) -> Json:
         """Return the body's fields, or refuse in the service's words."""

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from daemon.core.attempt import CallError
+from daemon.core.attempt import CallError, Outcome
+from daemon.service.client import ServiceError
 from tests.evil.server import (
     answer,
 )
@@ -72,3 +73,17 @@ def test_a_node_without_the_service_moves_on(serve: Serve, connect: Connect) -> 
 
     assert client.errors == [CallError.NOT_FOUND, None, CallError.NOT_FOUND, CallError.NOT_FOUND]
     assert (failure.error, failure.retryable) == (CallError.NOT_FOUND, False)
+
+
+def test_what_is_not_sent_again_has_failed(serve: Serve, connect: Connect) -> None:
+    """An attempt after which nothing may leave any more is the last one, and says so."""
+    server = serve(answer(503))
+    client = connect(server.url, attempts=5)
+    may_send = iter((True, False))
+
+    with pytest.raises(ServiceError) as caught:
+        client.service.pause("orders", (), client.keep_trying, may_send.__next__)
+
+    (attempt,) = client.attempts
+    assert (attempt.outcome, attempt.retry_in, client.waits) == (Outcome.FAILED, None, [])
+    assert caught.value.unresolved

@@ -19,6 +19,10 @@ def task(name: str, kind: str, period: str) -> dict[str, Any]:
     return {"name": name, "task_type": kind, "schedule": schedule}
 
 
+KEPT = (
+    '{"repositories":{"active":[{"id":"a","plan":"_daily_backups","archive":"/a",'
+    '"created":"2026-11-23T12:00:00Z","updated":"2026-11-23T12:00:00Z","runs":[]}]}}'
+)
 HOURLY = [task("hourly", "BACKUP", "HOURS")]
 EACH_MINUTE = [task("each-minute", "BACKUP", "MINUTES")]
 
@@ -168,8 +172,13 @@ def test_work_over_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "no JSON", "{}", "[]", '{"repositories":[]}', '{"repositories":{"lost":[{}]}}']
-)
+    "text",
+    [
+        "", "no JSON", "{}", "[]", '{"repositories":[]}', '{"repositories":{"lost":[{}]}}',
+        KEPT.replace("[]", "[1]"), KEPT.replace("2026", "year"), KEPT.replace('"/a"', '"/a","x":1'),
+        KEPT.replace("}]}", '}]},"config":{}', 1),
+    ],
+)  # fmt: skip
 def test_a_file_that_is_no_state(tmp_path: Path, text: str) -> None:
     """What is no state of a simulator is refused by the name of the file (S31)."""
     file = tmp_path / "state.json"
@@ -229,3 +238,13 @@ def test_an_archive_that_is_lost_meanwhile(service: Service, tmp_path: Path) -> 
     assert "permission denied" in runs[2]["error"]
     assert "no such file" in runs[1]["node_runs"][0]["error"]
     assert [each["type"] for each in info["backups"]] == ["FULL", "INCR"]
+
+
+def test_two_files_of_nearly_one_name(tmp_path: Path) -> None:
+    """What one simulator is writing is not what another one has begun to write (S31)."""
+    (tmp_path / "state.json.draft").mkdir()
+    kept = started("orders", state_file=tmp_path / "state.db")
+
+    with pytest.raises(IsADirectoryError):
+        started("orders", state_file=tmp_path / "state.json")
+    assert kept.post(f"{ACTIVE}/orders/pause") is None

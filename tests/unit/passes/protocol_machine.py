@@ -4,7 +4,8 @@ The real decisions, the real order of a pass and the real ledger; only the clock
 the service are models. The machine kills the daemon at every durable write and every call, fills
 the disk, loses requests and answers, lets lost requests land late, steps the clock, reboots, stops
 and starts the daemon, lets time pass between a mark and its call, forbids all calls for a while,
-edits the windows, leaves repositories out of lists for a while and has people pause and resume;
+edits the windows, leaves repositories out of lists or shows them as they were, and has people pause
+and resume;
 then it heals the world and checks:
 
 I1 what we paused is active again; I2 what somebody else paused was never resumed;
@@ -84,7 +85,7 @@ KINDS = {
     "before-post": ("stop", "minute", "minutes"),
     "post": ("lost", "late", "late-then-done", "refused", "no-effect"),
     "answer": ("lost",),
-    "list": ("lost",),
+    "list": ("lost", "stale"),
 }
 FAULTS = [(point, "kill") for point in POINTS if point not in {"post", "answer", "list"}] + [
     (point, kind) for point, kinds in KINDS.items() for kind in kinds

@@ -144,12 +144,16 @@ class ModelService:
     async def repositories(
         self, _windows: object, _keep_trying: object
     ) -> tuple[ObservedRepository, ...]:
-        """List all repositories but those that are hidden."""
-        if self.world.strike("list"):
+        """List all repositories but those that are hidden, by a node that may be behind."""
+        kind = self.world.strike("list")
+        if kind == "lost":
             raise ServiceError("prod", CallError.TIMEOUT, "lost", retryable=True, unresolved=False)
         paused, active = RepositoryState.PAUSED, RepositoryState.ACTIVE
+        # A node that is behind the others shows what was before the daemon's pauses.
+        hidden_by = "daemon" if kind == "stale" else ""
+        shown = {id_ for id_, by in self.world.paused_by.items() if by != hidden_by}
         return tuple(
-            ObservedRepository(id_, paused if id_ in self.world.paused_by else active)
+            ObservedRepository(id_, paused if id_ in shown else active)
             for id_ in REPOSITORIES
             if id_ not in self.world.hidden
         )

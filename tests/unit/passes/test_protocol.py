@@ -216,6 +216,7 @@ BROKEN: dict[str, tuple[str, Any]] = {
     "a stop is not heard": ("daemon.passes.controller.Dispatch", SendsOn),
     "said before it is recorded": (f"{__name__}.Hunted.controller_class", SaysFirst),
     "what vanished is forgotten": ("daemon.core.decide.gone", forgets),
+    "one look is believed": ("daemon.passes.looks.CONFIRMED_AFTER", timedelta(0)),
 }
 
 # What these break shows only when several things come together.

@@ -98,44 +98,71 @@ def test_the_next_change_is_one_for_the_repository(why: Callable[[], str]) -> No
     assert "it is resumed " in line
 
 
+def asked(tmp_path: Path, capsys: pytest.CaptureFixture[str], windows: str, repository: str) -> str:
+    """Return what is said of a repository on 1 December 2026 at 01:30."""
+    head, _, _ = TEXT.partition("windows:")
+    (tmp_path / "s.yaml").write_text(f"{head}windows:\n{windows}")
+    place = ("--config", f"{tmp_path}/s.yaml", "--ledger", f"sqlite:///{tmp_path}/none.db")
+    return ended(capsys, "why", f"prod/{repository}", "--at", "2026-12-01T01:30", *place).out
+
+
+BUSY = """\
+  minutely:
+    cron: {expression: "* 1-22 * * *", duration: 1m}
+    repositories: {prod: [busy]}
+  evening:
+    weekly: {days: [daily], start: 20:00, end: 21:00}
+    repositories: {prod: [calm]}
+"""
+LONG = """\
+  days:
+    weekly: {days: [daily], start: 21:00, duration: 1d}
+    valid_until: 2027-11-29
+    repositories: {prod: [long]}
+  move:
+    once: {start: 2026-11-30T18:00, end: 2029-12-28T06:00}
+    repositories: {prod: [move]}
+"""
+
+
 @pytest.mark.parametrize(
-    ("repository", "change"),
+    ("windows", "repository", "change"),
     [
-        ("calm", "it is paused Tue 2026-12-01 20:00 UTC, in 18 h 30 min."),
-        ("busy", "it is resumed Tue 2026-12-01 23:00 UTC, in 21 h 30 min."),
-        ("long", "it is resumed Tue 2027-11-30 21:00 UTC, in 364 d 19 h."),
+        (BUSY, "calm", "it is paused Tue 2026-12-01 20:00 UTC, in 18 h 30 min."),
+        (BUSY, "busy", "it is resumed Tue 2026-12-01 23:00 UTC, in 21 h 30 min."),
+        (LONG, "long", "it is resumed Tue 2027-11-30 21:00 UTC, in 364 d 19 h."),
+        (LONG, "move", "it is resumed Fri 2029-12-28 06:00 UTC, in 1123 d 4 h."),
     ],
 )
-def test_the_next_change_is_found_behind_thousands_of_others(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], repository: str, change: str
+def test_the_next_change_is_found_however_many_others_there_are(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    windows: str,
+    repository: str,
+    change: str,
 ) -> None:
     """A window that opens every minute hides neither its own end nor another window's start."""
-    head, _, _ = TEXT.partition("windows:")
-    (tmp_path / "s.yaml").write_text(
-        f"""{head}windows:
-  minutely:
-    cron: {{expression: "* 1-22 * * *", duration: 1m}}
-    repositories: {{prod: [busy]}}
-  evening:
-    weekly: {{days: [daily], start: 20:00, end: 21:00}}
-    repositories: {{prod: [calm, always]}}
-  days:
-    weekly: {{days: [daily], start: 21:00, duration: 1d}}
-    valid_until: 2027-11-29
-    repositories: {{prod: [long]}}
-  always:
-    weekly: {{days: [daily], start: 21:00, duration: 1d}}
-    repositories: {{prod: [always]}}
-"""
-    )
-    place = ("--config", f"{tmp_path}/s.yaml", "--ledger", f"sqlite:///{tmp_path}/none.db")
+    assert f"The next change: {change}" in asked(tmp_path, capsys, windows, repository)
 
-    said = ended(capsys, "why", f"prod/{repository}", "--at", "2026-12-01T01:30", *place).out
-    always = ended(capsys, "why", "prod/always", "--at", "2026-12-01T01:30", *place).out
 
-    assert f"The next change: {change}" in said
-    assert "by always, for more than 400 days." in always
-    assert "The next change: " not in always
+@pytest.mark.parametrize(
+    ("rule", "days"),
+    [
+        ("weekly: {days: [daily], start: 21:00, duration: 1d}", 400),
+        # Those that open often are followed less far: that takes as long.
+        ('cron: {expression: "*/5 * * * *", duration: 6m}', 69),
+    ],
+)
+def test_what_is_open_without_a_break_has_no_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str, days: int
+) -> None:
+    """How far the daemon looks ahead is nothing that happens to the repository."""
+    windows = f"  w:\n    {rule}\n    repositories: {{prod: [orders]}}\n"
+
+    said = asked(tmp_path, capsys, windows, "orders")
+
+    assert f"should be paused at Tue 2026-12-01 01:30 UTC, by w, for more than {days} days." in said
+    assert "The next change: " not in said
 
 
 def test_unplanned_windows_that_are_over_are_not_listed(
