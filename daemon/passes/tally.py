@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from daemon.core.decide import Leave
+from daemon.core.decide import Drifted, Leave, Reason
 from daemon.core.listing import Listing
 from daemon.core.progress import ClusterView, Progress, progress_in_steps
 from daemon.core.record import Record
@@ -34,6 +34,18 @@ class _Resumes:
     count: int
     missed: list[MissedRun]
     missed_total: int
+
+
+def _why_left(decided: Decided) -> Reason | None:
+    """Return why a repository is not paused although it is wanted; None if it is to be."""
+    match decided.decision:
+        case Leave(reason=reason):
+            return reason
+        case Drifted():
+            # From now on, and not only from the next look on, it is theirs.
+            return Reason.YIELDED
+        case _:
+            return None
 
 
 class Tally:
@@ -70,9 +82,9 @@ class Tally:
         """Note what a list showed, and what was decided by it to leave alone."""
         holding = timeline.holding_ids(self._cluster, now)
         left = {
-            decided.record.key.id: decided.decision.reason
+            decided.record.key.id: reason
             for decided in decisions
-            if holding and decided.desired and isinstance(decided.decision, Leave)
+            if holding and decided.desired and (reason := _why_left(decided))
         }
         self._holdings.show(self._cluster, Listing(ids, holding, left))
 

@@ -158,7 +158,8 @@ class Daemon:
     async def _begin(self) -> None:
         settings = self._settings
         # First, since an address that is taken ends the start: nothing may have been sent by then.
-        self._monitor.listen(settings.listen)
+        # A dry run may go beside the daemon, whose address it is.
+        self._listen(settings, is_needed=not self._parts.dry_run)
         # Before the first line of the log, which targets may ask for.
         self._aim(settings)
         if loss := self._parts.loss:
@@ -297,7 +298,7 @@ class Daemon:
         self._fleet.prepare(settings)
         self._rules = rules
         self._note(lambda: self._apply(settings, before))
-        self._listen(settings)
+        self._listen(settings, is_needed=False)
         self._alarms.beat(settings.resync, self._beat)
         # Last: it wakes every lane, and their passes need the new rules.
         self._fleet.assign(settings.clusters, self._earlier)
@@ -323,11 +324,13 @@ class Daemon:
         self._noting.add(task)
         task.add_done_callback(self._noting.discard)
 
-    def _listen(self, settings: Settings) -> None:
-        """Serve at the new address; if it is taken, keep the old one."""
+    def _listen(self, settings: Settings, *, is_needed: bool) -> None:
+        """Serve at the new address; if it is taken, keep the old one, unless it *is_needed*."""
         try:
             self._monitor.listen(settings.listen)
         except HostError as exc:
+            if is_needed:
+                raise
             self._log.warning(events.CONFIG_WARNED, path=settings.path, warning=str(exc))
 
     # Decisions

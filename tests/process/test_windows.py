@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import datetime
 
 from tests.process.conftest import Stage, once, wait_until
@@ -200,6 +201,20 @@ def test_a_dry_run_sends_nothing(stage: Stage) -> None:
     assert code == 0
     assert {request.method for request in prod.requests} == {"GET"}
     assert not (stage.folder / "ledger.db").exists()
+
+
+def test_a_dry_run_goes_beside_the_daemon(stage: Stage) -> None:
+    """Where the daemon has the address for monitoring already, a dry run warns and goes on."""
+    stage.simulate("prod", "orders")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        stage.write(once("night", -60, 60), top=f"listen: 127.0.0.1:{taken.getsockname()[1]}\n")
+        daemon = stage.start("--dry-run")
+        daemon.wait_for("repository.left", reason="dry_run", repository="orders")
+        code = daemon.stop()
+
+    (warned,) = daemon.events("config.warned")
+    assert "cannot listen" in warned["warning"]
+    assert code == 0
 
 
 def test_an_unknown_repository_is_reported(stage: Stage) -> None:

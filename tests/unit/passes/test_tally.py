@@ -11,12 +11,20 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from daemon.core.attempt import Attempt
+from daemon.core.decide import Drifted, Reason, decide
 from daemon.core.listing import Listing
+from daemon.core.moment import Moment
 from daemon.core.record import Phase, Record
-from daemon.core.repository import RepositoryKey, ScheduledRun
+from daemon.core.repository import (
+    ObservedRepository,
+    RepositoryKey,
+    RepositoryState,
+    ScheduledRun,
+)
 from daemon.core.summary import MOST_MISSED, News, ProgressNote, summarize
 from daemon.core.unreachable import Unreachable
 from daemon.passes.holdings import Holdings
+from daemon.passes.journal import Decided
 from daemon.passes.tally import REMEMBERED, Tally
 from daemon.windows.overrides import Override, OverrideKind, in_force
 from daemon.windows.rules import Cron, Once, Rule
@@ -89,6 +97,23 @@ class Cluster:
     def notes(self, opening: str = ID) -> tuple[ProgressNote, ...]:
         """Return the notes about an opening."""
         return self.tally.notes(opening)
+
+
+def test_what_a_person_resumes_is_known_to_be_theirs_at_once() -> None:
+    """From the look that finds it on, and not only from the next one on, nobody waits for it."""
+    cluster = Cluster((window(),))
+    before = paused("a", since=START)
+    timeline = Timeline(cluster.windows)
+    desired = timeline.desired("prod", ["a"], START)["a"]
+    seen = ObservedRepository("a", RepositoryState.ACTIVE)
+    decision = decide(before.key, desired, seen, before, Moment(START, "boot", HOUR))
+    assert isinstance(decision, Drifted)
+
+    cluster.tally.looked(frozenset("a"), [Decided(decision, desired, before)], timeline, START)
+
+    assert cluster.holdings.listing == Listing(
+        frozenset("a"), frozenset({ID}), {"a": Reason.YIELDED}
+    )
 
 
 def test_only_what_changes_is_noted() -> None:
