@@ -23,7 +23,7 @@ _UNITS = {
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a duration: numbers with units, the largest unit first.
+    """Parse a duration: numbers with units, the largest unit first.
 
     Raises:
         ValueError: it is none, or longer than ten years; the text says what is allowed.

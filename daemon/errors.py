@@ -86,7 +86,8 @@ class ConfigError(CbmaintdError):
     def lines(self) -> list[str]:
         """Return a line for each fault, and one for those that are not shown."""
         shown = [fault.render(self.file) for fault in self.faults]
-        return [*shown, f"{self.file}: and {self.more} more faults"] if self.more else shown
+        what = "fault" if self.more == 1 else "faults"
+        return [*shown, f"{self.file}: and {self.more} more {what}"] if self.more else shown
 
 
 class HostError(CbmaintdError):

@@ -66,8 +66,13 @@ def has_escapes(text: str) -> bool:
 
 def shown(text: str) -> str:
     """Return *text* in quotes and `printable`, cut where it becomes tiresome."""
-    cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
-    return json.dumps(cut, ensure_ascii=not cut.isprintable())
+    short = cut(text, _LONGEST_SHOWN)
+    return json.dumps(short, ensure_ascii=not short.isprintable())
+
+
+def cut(text: str, most: int) -> str:
+    """Return the first *most* characters of *text*; a mark shows that there are more."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def nearest(text: str, known: Iterable[str]) -> str:
@@ -86,7 +91,7 @@ def nearest_or_all(text: str, known: Collection[str]) -> str:
         return guess
     few = tuple(known)[:_MOST_KNOWN]
     rest = len(known) - len(few)
-    return f"; known are: {', '.join(few) or 'none'}{f' and {rest} more' if rest else ''}"
+    return f"; known: {', '.join(few) or 'none'}{f' and {rest} more' if rest else ''}"
 
 
 def listed(names: Iterable[str], last: str = "or") -> str:
@@ -103,9 +108,9 @@ def counted(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def enumerated(names: Iterable[str]) -> str:
-    """Return names with commas; of very many the first, and a count. Nothing for none."""
+def enumerated(names: Iterable[str], most: int = MOST_LISTED) -> str:
+    """Return names with commas; of more than *most* the first, and a count. Nothing for none."""
     found = iter(names)
-    first = ", ".join(islice(found, MOST_LISTED))
+    first = ", ".join(islice(found, most))
     rest = sum(1 for _ in found)
     return f"{first} and {rest} more" if rest else first

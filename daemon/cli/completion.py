@@ -70,7 +70,7 @@ def _quiet(read: Read, environ: Mapping[str, str]) -> Callable[..., list[str]]:
 
 
 def _windows(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
-    """Return the windows of the file, and those that people opened."""
+    """Yield the windows of the file, and those that people opened."""
     yield from _entries(_tree(args, environ), "windows")
     now = datetime.now(UTC)
     yield from (o.window for o in _overrides(args, environ) if o.kind == "open" and o.matters(now))
@@ -88,7 +88,7 @@ def _skipped_windows(args: argparse.Namespace, environ: Mapping[str, str]) -> It
 
 
 def _openings(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
-    """Return the openings to come of the window that is named."""
+    """Yield the openings to come of the window that is named."""
     from daemon.windows.timeline import ahead  # noqa: PLC0415  # most completions do without
 
     if window := _timeline(args, environ).windows.get(args.name):
@@ -97,13 +97,13 @@ def _openings(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[
 
 
 def _skipped_openings(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
-    """Return the cancelled openings of the window that is named."""
+    """Yield the cancelled openings of the window that is named."""
     if window := _timeline(args, environ).windows.get(args.name):
         yield from _named(window.cancelled_after(datetime.now(UTC))[:MOST_OPENINGS])
 
 
 def _named(openings: Iterable[Opening]) -> Iterator[str]:
-    """Return openings of one window as people name them: by their day, if it is their own."""
+    """Yield openings of one window as people name them: by their day, if it is their own."""
     found = list(openings)
     days = [opening.day for opening in found]
     for opening in found:
@@ -112,7 +112,7 @@ def _named(openings: Iterable[Opening]) -> Iterator[str]:
 
 
 def _repositories(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
-    """Return the repositories that windows name in full, and those that the ledger has seen."""
+    """Yield the repositories that windows name in full, and those that the ledger has seen."""
     from daemon.core.repository import is_id  # noqa: PLC0415  # most completions do without
     from daemon.ledger.lookup import names  # noqa: PLC0415
 
@@ -127,7 +127,7 @@ def _repositories(args: argparse.Namespace, environ: Mapping[str, str]) -> Itera
 
 
 def _targets(args: argparse.Namespace, environ: Mapping[str, str]) -> Iterator[str]:
-    """Return the names of the targets under `notify`."""
+    """Yield the names of the targets under `notify`."""
     found = _settings(args, environ)
     yield from (target.name for target in found.notify)
 

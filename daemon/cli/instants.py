@@ -41,7 +41,7 @@ def read_future(option: str, text: str, zone: ZoneInfo, now: datetime) -> dateti
         return next(instant for instant in coming if instant > now)
     instant = _latest(_parsed(option, text, zone, f"18:00, {FORMS}"))
     if instant <= now:
-        raise UsageError(f"{option} {text}: that is past; it is {now.astimezone(zone):%F %T %Z}")
+        raise UsageError(f"{option} {text}: is in the past: it is {now.astimezone(zone):%F %T %Z}")
     return instant
 
 

@@ -16,6 +16,7 @@ from daemon.cli import output, places
 from daemon.config import stored_configs
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
+from daemon.durations import format_duration
 from daemon.errors import ConfigError, LedgerError, NoLedgerError, UsageError
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
@@ -116,7 +117,7 @@ def read_schedule(
 def warn_without(exc: LedgerError) -> None:
     """Warn on stderr that a ledger was not read, if there is one: people may have decided much."""
     if not isinstance(exc, NoLedgerError):
-        output.warn(f"cbmaintd: without what people decided, and what is held: {exc}")
+        output.warn(f"cbmaintd: shown without decisions and holds: {exc}")
 
 
 def person(environ: Mapping[str, str]) -> str:
@@ -126,6 +127,19 @@ def person(environ: Mapping[str, str]) -> str:
 
 
 def warn_if_alone(ledger: Ledger) -> None:
-    """Warn on stderr if no daemon is running to act on it. Raises LedgerError."""
-    if not ledger.daemon().running:
+    """Warn on stderr if no daemon is running to act on it, or if that is not known."""
+    try:
+        is_attended = ledger.daemon().running
+    except LedgerError as exc:
+        # What was decided is in the ledger all the same.
+        output.warn(f"cbmaintd: {exc}")
+        return
+    if not is_attended:
         output.warn("cbmaintd: no daemon runs on this ledger; it takes effect when one does")
+
+
+def warn_if_too_long(start: datetime, end: datetime | None, settings: Settings | None) -> None:
+    """Warn on stderr if what is paused from *start* on would get older than is allowed."""
+    if settings and end and end - start > settings.max_pause:
+        limit = format_duration(settings.max_pause)
+        output.warn(f"cbmaintd: that is longer than max_pause ({limit}) allows")

@@ -150,6 +150,12 @@ def file_name(text: str) -> str:
     return text
 
 
+def check_brackets(glob: str) -> None:
+    """Raise ValueError for `[^a]`, which to some shells is any but a, and to us would be a."""
+    if "[^" in glob:
+        raise ValueError(f"{shown(glob)}: write [! for any character but those that follow")
+
+
 def repository_pattern(text: str) -> str:
     """Parse a repository id or a glob over ids; a leading `!` excludes what it matches."""
     if len(text) > LONGEST_PATTERN:
@@ -158,8 +164,9 @@ def repository_pattern(text: str) -> str:
             f" {LONGEST_PATTERN} are allowed, and ids have at most 50"
         )
     pattern = text.removeprefix("!")
-    # Brackets match one character in a glob; an unclosed bracket matches itself.
-    plain = re.sub(r"\[[!^]?[^]]+\]", "?", pattern)
+    check_brackets(pattern)
+    # Brackets match one character in a glob; an unclosed or empty one matches itself.
+    plain = re.sub(r"\[!?+[^]]+\]", "?", pattern)
     if plain == pattern and not re.search(r"[*?]", pattern):
         if not is_id(pattern):
             raise ValueError(f"{shown(text)} is not a repository id: {ID_RULE}")

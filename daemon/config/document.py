@@ -41,6 +41,7 @@ from daemon.config.tree import (
     dotted,
 )
 from daemon.errors import Fault
+from daemon.wording import cut
 
 SIZE_LIMIT = 4 * 1024 * 1024
 DEPTH_LIMIT = 20
@@ -293,8 +294,10 @@ class _Builder:
             # PyYAML takes a bracket after it for part of the tag.
             tag = _cut(event.tag.replace("tag:yaml.org,2002:", "!!").rstrip("],}:"))
             self._is_torn = self._is_torn or event.tag.endswith(("]", "}"))
-            message = f'a tag ({tag}) is not allowed; quote a pattern that takes away: "{tag}"'
-            self._fault(event, path, message)
+            advice = f'; quote a pattern that takes away: "{tag}"'
+            if tag.startswith("!!"):
+                advice = ": delete it"
+            self._fault(event, path, f"a tag ({tag}) is not allowed{advice}")
         return event.anchor is not None or event.tag is not None
 
     def _fault(self, where: Event | Node, path: TreePath, message: str) -> None:
@@ -307,7 +310,7 @@ def _fault_at(where: Event | Node, path: TreePath, message: str) -> Fault:
 
 
 def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+    return cut(name, _LONGEST_NAME)
 
 
 def _position(where: Event | Node) -> tuple[int, int]:

@@ -136,18 +136,27 @@ def checked(root: Place, model: type[S], faults: Faults) -> S:
     located = sorted(((_place_of(error, root), error) for error in errors), key=_position)
     for number, (place, error) in enumerate(located):
         _note(error, place, known, faults, root=root, is_shown=number < MOST_FAULTS)
-        _leave_out(error["loc"], plain)
+        _leave_out(_steps(error), plain)
     return model.model_validate(plain)
 
 
+def _is_of_name(error: ErrorDetails) -> bool:
+    """Check whether an error is of a name in a mapping, not of an unknown key called `[key]`."""
+    return error["loc"][-1] == _KEY and error["type"] != "extra_forbidden"
+
+
+def _steps(error: ErrorDetails) -> TreePath:
+    """Return the path to the entry of an error."""
+    return error["loc"][:-1] if _is_of_name(error) else error["loc"]
+
+
 def _place_of(error: ErrorDetails, root: Place) -> Place:
-    *steps, last = error["loc"]
-    return root.at(*steps) if last == _KEY else root.at(*steps, last)
+    return root.at(*_steps(error))
 
 
 def _position(found: tuple[Place, ErrorDetails]) -> tuple[int, int]:
     place, error = found
-    is_of_key = error["type"] == "extra_forbidden" or error["loc"][-1] == _KEY
+    is_of_key = error["type"] == "extra_forbidden" or _is_of_name(error)
     node = place.key if is_of_key and place.key else place.node
     return node.line, node.column
 
@@ -251,24 +260,23 @@ def _note(  # noqa: PLR0913  # all that is known of it
     is_shown: bool,
 ) -> None:
     """Add the fault of an error; one that is only counted is not worded, which takes long."""
-    last = error["loc"][-1]
     if isinstance(place.node, Unusable):
         return
     if error["type"] == "extra_forbidden":
         section = known[place.path[:-1]]
-        faults.add_at_key(place, _unknown_key(str(last), section) if is_shown else "")
-    elif last == _KEY:
+        faults.add_at_key(place, _unknown_key(str(error["loc"][-1]), section) if is_shown else "")
+    elif _is_of_name(error):
         faults.add_at_key(place, _refusal(error, place.key or place.node, place.path, root))
     else:
         faults.add(place, _refusal(error, place.node, place.path, root))
 
 
-def _leave_out(loc: tuple[int | str, ...], plain: Any) -> None:
+def _leave_out(path: TreePath, plain: Any) -> None:
     """Delete the innermost key on the path to an error; an earlier error may have done so."""
     holder: dict[Any, Any] = {}
     key: str | int = ""
-    for step in loc:
-        if isinstance(plain, dict) and isinstance(step, str) and step != _KEY:
+    for step in path:
+        if isinstance(plain, dict) and isinstance(step, str):
             if step not in plain:
                 return
             holder, key = plain, step

@@ -21,7 +21,8 @@ _END_OF_DAY = r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?|24:00(:00)?"
 DATES = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(\.\.[0-9]{4}-[0-9]{2}-[0-9]{2})?$"
 LOCAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?$"
 INSTANT = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2})?([Zz]|[+-][0-9]{2}:[0-9]{2})?$"
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.0{1,6})?)?"
+    r"([Zz]|[+-][0-9]{2}:[0-5][0-9])?$"
 )
 
 A_NAME = "a name: letters, digits, _ . and -, the first a letter or digit, at most 63"
@@ -94,7 +95,7 @@ def end(text: str) -> ClockEnd:
         raise ValueError(f"{shown(text)} is not {AN_END}{_probable_end(day.strip(), at)}")
     hours, minutes, seconds = map(int, f"{at}:00".split(":")[:3])
     since_midnight = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    day = day.strip().casefold()
+    day = day.strip().lower()
     if day in _WEEKDAY:
         return WeekdayEnd(_WEEKDAY[day], since_midnight)
     return timedelta(days=_days_later(day, at) if day else 0) + since_midnight
@@ -121,7 +122,7 @@ def _probable_end(day: str, at: str) -> str:
 def day(text: str) -> date:
     """Parse a date."""
     found = date_range(text)
-    if found.first != found.last:
+    if ".." in text:
         raise ValueError(f"{shown(text)} is a range, not {A_DATE}")
     return found.first
 
@@ -135,6 +136,11 @@ def date_range(text: str) -> DateRange:
     if found.last < found.first:
         raise ValueError(f"{shown(text)} ends before it begins")
     return found
+
+
+def is_date_or_range(text: str) -> bool:
+    """Check whether a text has the form of a date or a range, whatever calendar has it."""
+    return bool(re.fullmatch(DATES, text))
 
 
 def looks_like_date(text: str) -> bool:
@@ -175,7 +181,7 @@ def _instant(text: str, wanted: str) -> datetime:
 
 def weekdays(text: str) -> frozenset[int]:
     """Parse a day, a range that may cross the end of the week, or a group; Monday is 0."""
-    words = text.casefold()
+    words = text.lower()
     if "," in words:
         each = ", ".join(part.strip() for part in words.split(","))
         raise ValueError(f"{shown(text)} is one text: write a list, [{each[:_LONGEST_LIST]}]")
@@ -201,7 +207,7 @@ def month_day(text: str) -> MonthDay:
     """Parse a day number, from the end if negative, or the n-th of a weekday."""
     if re.fullmatch(r"[-+]?[0-9]{1,3}", text):
         return day_number(int(text))
-    ordinal, _, weekday = " ".join(text.casefold().split()).partition(" ")
+    ordinal, _, weekday = " ".join(text.lower().split()).partition(" ")
     if ordinal not in _ORDINALS or weekday not in _WEEKDAY:
         raise ValueError(f"{shown(text)} is not {A_MONTH_DAY}{nearest(text, MONTH_DAYS)}")
     return NthWeekday(_ORDINALS[ordinal], _WEEKDAY[weekday])

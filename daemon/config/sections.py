@@ -120,10 +120,10 @@ class WindowSection(RuleKeys):
         "Pause earlier, so that tasks can finish (default 0s).", "15m"
     )
     catch_up: fields.CatchUpWord | None = optional(
-        "Backup after the resume (default none).", "missed"
+        "Backup after the resume: none (default), missed (if one fell due) or always.", "missed"
     )
     on_drift: fields.OnDriftWord | None = optional(
-        "Who wins if somebody resumes (default report).", "enforce"
+        "If somebody resumes: report (default, they win) or enforce (paused again).", "enforce"
     )
     enabled: bool | None = optional("false: it never opens (default true).", False)
     description: fields.AnyText | None = optional("For people.", "Operating system updates")
@@ -241,7 +241,7 @@ class FileSection(Section):
         "postgresql+psycopg://cbmaintd@db.example.com/cbmaintd?sslmode=verify-full",
     )
     listen: fields.Listener | None = optional(
-        "HOST:PORT of metrics and health (default: off).", "127.0.0.1:9797"
+        "HOST:PORT of the web page, metrics and health (default: off).", "127.0.0.1:9797"
     )
     resync: fields.Resync | None = optional(
         "How often everything is checked, 1s to 10m (default 30s).", "30s"
@@ -271,7 +271,8 @@ class FileSection(Section):
         },
     )
     exclusions: dict[fields.Name, ExclusionDays] | None = optional(
-        "Sets of days by name.", {"year-end-freeze": ["2026-12-20..2027-01-03", "2027-01-06"]}
+        "Sets of days by name: dates, A..B.",
+        {"year-end-freeze": ["2026-12-20..2027-01-03", "2027-01-06"]},
     )
     windows: dict[fields.Name, WindowSection] | None = optional(
         "Windows by name.",

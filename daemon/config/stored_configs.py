@@ -11,7 +11,7 @@ from daemon.config.reading.request import Request
 from daemon.config.settings import Settings
 from daemon.ledger.ledger import Ledger
 from daemon.ledger.state import AppliedConfig
-from daemon.service.cluster import ClusterSettings
+from daemon.service.cluster import ClusterSettings, by_all_names
 
 
 def last_good(ledger: Ledger, environ: Mapping[str, str]) -> Settings | None:
@@ -28,8 +28,7 @@ def clusters(
     for applied in configs:
         settings = read_again(applied, environ)
         if settings:
-            moved = (cluster.formerly() for cluster in settings.clusters.values())
-            known = {**{cluster.name: cluster for cluster in moved}, **settings.clusters}
+            known = by_all_names(settings.clusters.values())
             found |= {name: known[name] for name in names & known.keys() - found.keys()}
         if found.keys() == names:
             break

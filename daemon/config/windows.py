@@ -16,11 +16,13 @@ from itertools import chain
 from zoneinfo import ZoneInfo
 
 from daemon.config import notation
+from daemon.config.addresses import check_brackets
 from daemon.config.faults import Faults, Place
 from daemon.config.rules import RuleSection
 from daemon.config.sections import WindowSection
 from daemon.windows.bounds import check_overlap
 from daemon.windows.dates import DateRange, DateSet
+from daemon.windows.globs import is_glob
 from daemon.windows.rules import Rule
 from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
 from daemon.wording import nearest, nearest_or_all, shown
@@ -119,9 +121,14 @@ def _addressed(
     """Return the clusters that a key under `repositories` refers to."""
     if "=" in key:
         return _labelled(place, key, clusters, faults)
+    try:
+        check_brackets(key)
+    except ValueError as exc:
+        faults.add_at_key(place, str(exc))
+        return []
     found = [name for name in clusters if fnmatchcase(name, key)]
     if not found:
-        kind = "matches" if re.search(r"[*?[]", key) else "is called"
+        kind = "matches" if is_glob(key) else "is called"
         message = f"no cluster {kind} {shown(key)}{nearest_or_all(key, clusters)}"
         faults.add_at_key(place, message)
     return found

@@ -64,8 +64,6 @@ class _Plain:
 
     def ids_of(self, window: str) -> frozenset[str]:
         if window not in self._known:
-            targets = self._timeline.windows[window].targets
-            self._known[window] = frozenset(
-                id_ for name, patterns in targets if name == self._cluster for id_ in patterns.plain
-            )
+            mine = self._timeline.windows[window].patterns_for(self._cluster)
+            self._known[window] = frozenset(id_ for patterns in mine for id_ in patterns.plain)
         return self._known[window]

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+MESSAGE_LIMIT = 200
+"""Characters of a server's own words that are kept."""
+
 
 class Action(StrEnum):
     """What a call is for."""

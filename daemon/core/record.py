@@ -9,7 +9,7 @@ from typing import assert_never
 
 from daemon.core.moment import Moment
 from daemon.core.repository import ObservedRepository, RepositoryKey, ScheduledRun
-from daemon.windows.window import CatchUp
+from daemon.windows.window import CatchUp, start_of
 
 LATE = timedelta(seconds=120)
 """How long after a lost answer the service may still act on the request.
@@ -120,8 +120,7 @@ class Record:
     @property
     def opened(self) -> datetime | None:
         """The start of the latest opening that holds it, from the ids of its openings."""
-        starts = [datetime.fromisoformat(opening.rpartition("@")[2]) for opening in self.openings]
-        return max(starts, default=None)
+        return max(map(start_of, self.openings), default=None)
 
     def missed(self, now: datetime) -> tuple[ScheduledRun, ...]:
         """Return the runs that fell due during the pause; the service never catches up on them."""

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 
 from daemon.wording import printable
 
-_SHORTEST_MASKED = 4
+SHORTEST_MASKED = 4
 """Anything shorter occurs in ordinary words, and masking it there would tell what it is."""
 
 
@@ -29,7 +29,7 @@ def spellings(secret: str) -> frozenset[str]:
         padded = bytes(shift) + data
         forms.add(base64.b64encode(padded).decode()[inner])
         forms.add(base64.urlsafe_b64encode(padded).decode()[inner])
-    return frozenset(form for form in forms if len(form) >= _SHORTEST_MASKED)
+    return frozenset(form for form in forms if len(form) >= SHORTEST_MASKED)
 
 
 def pattern_of(forms: Iterable[str]) -> re.Pattern[str]:

@@ -38,7 +38,7 @@ class Signals:
             signal.signal(number, lambda number, _: self._ask(number))
 
     def attach(self) -> None:
-        """Hear signals on the running event loop: a handler interrupts nothing there."""
+        """Take signals on the running event loop: a handler interrupts nothing there."""
         loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         for number in (*_STOPS, signal.SIGHUP):

@@ -39,6 +39,7 @@ OF_UNREACHABLE = tables.meta.c.name.startswith(_UNREACHABLE)
 
 COUNT_OVERRIDES = sa.select(sa.func.count()).select_from(tables.override)
 
+F = TypeVar("F")
 T = TypeVar("T")
 
 
@@ -63,6 +64,10 @@ class Loss:
 
     reason: LossReason
     aside: Path | None
+
+    def shown(self) -> dict[str, object]:
+        """Return it as the log has it."""
+        return {"reason": self.reason, "damaged": str(self.aside) if self.aside else None}
 
 
 class DamagedError(LedgerError):
@@ -179,7 +184,7 @@ class Ledger(ABC):
         query = sa.select(tables.meta.c.name, tables.meta.c.value).where(OF_UNREACHABLE)
         with self.transaction() as connection:
             noted = connection.execute(query.order_by(tables.meta.c.name)).all()
-        return [Unreachable.parse(row.name.removeprefix(_UNREACHABLE), row.value) for row in noted]
+        return [self.parse(_to_unreachable, row) for row in noted]
 
     def save_config(self, config: AppliedConfig) -> None:
         """Store *config* as the last good one. Raises LedgerError.
@@ -235,11 +240,16 @@ class Ledger(ABC):
             return rows.to_listings(connection.execute(sa.select(tables.listing)))
 
     def progress(self, since: datetime) -> list[ProgressNote]:
-        """List notes about openings that end after then, the oldest first. Raises LedgerError."""
+        """List all notes about openings that end after then, the oldest first. Raises LedgerError.
+
+        An end may have been moved; any that was noted counts.
+        """
+        notes = tables.progress.c
+        late = sa.select(notes.window, notes.start).where(notes.end > rows.from_instant(since))
         query = (
             sa.select(tables.progress)
-            .where(tables.progress.c.end > rows.from_instant(since))
-            .order_by(tables.progress.c.id)
+            .where(sa.tuple_(notes.window, notes.start).in_(late))
+            .order_by(notes.id)
         )
         with self.transaction() as connection:
             return [self.parse(rows.to_note, row) for row in connection.execute(query)]
@@ -271,11 +281,11 @@ class Ledger(ABC):
         """Return the last good configuration, if there is one. Raises LedgerError."""
         return next(iter(self.configs()), None)
 
-    def parse(self, read: Callable[[sa.Row[Any]], T], row: sa.Row[Any]) -> T:
-        """Parse a row. Raises DamagedError."""
+    def parse(self, read: Callable[[F], T], found: F) -> T:
+        """Return what *read* makes of a row or a value. Raises DamagedError."""
         try:
-            return read(row)
-        except (ValueError, TypeError) as exc:
+            return read(found)
+        except (ValueError, TypeError, LookupError) as exc:
             # Flipped bits inside a value: SQLite's own checks do not see them.
             raise DamagedError(f"{self.place}: the ledger is damaged ({exc})") from exc
 
@@ -291,7 +301,7 @@ class Ledger(ABC):
 
     def read_version(self, connection: sa.Connection) -> int:
         """Return its schema version. Raises LedgerError if this program does not know it."""
-        version = int(connection.execute(meta("schema_version")).scalar_one())
+        version = self.parse(int, connection.execute(meta("schema_version")).scalar() or "")
         if version > SCHEMA_VERSION:
             raise LedgerError(
                 f"{self.place}: this ledger has schema version {version}, newer than this program"
@@ -359,6 +369,10 @@ def add_config(connection: sa.Connection, config: AppliedConfig) -> None:
     is_obsolete = tables.config.c.digest == config.digest if is_held else sa.true()
     connection.execute(sa.delete(tables.config).where(is_obsolete))
     connection.execute(sa.insert(tables.config).values(rows.from_config(config)))
+
+
+def _to_unreachable(row: sa.Row[Any, Any]) -> Unreachable:
+    return Unreachable.parse(row.name.removeprefix(_UNREACHABLE), row.value)
 
 
 def meta(name: str) -> sa.Select[str]:

@@ -72,9 +72,20 @@ class LedgerLock:
 
 
 def read_holder(ledger: Path) -> Holder | None:
-    """Return which process holds *ledger* now; None when none does."""
+    """Return which process holds *ledger* now; None when none does.
+
+    Raises:
+        LedgerError: whoever asks may not know, which does not mean that there is none.
+
+    """
+    lock = _lock_file(ledger)
     try:
-        descriptor = open_regular(_lock_file(ledger), os.O_RDONLY)
+        descriptor = open_regular(lock, os.O_RDONLY)
+    except PermissionError as exc:
+        raise LedgerError(
+            f"{lock}: cannot be read ({exc.strerror}), so it is not known whether a daemon runs;"
+            " run this as the daemon's user, or as root"
+        ) from exc
     except OSError:
         return None
     try:
@@ -84,7 +95,7 @@ def read_holder(ledger: Path) -> Holder | None:
 
 
 def _show(descriptor: int) -> None:
-    """Let others see that the file is locked. Raises OSError."""
+    """Show others that the file is locked. Raises OSError."""
     # Shared, since an exclusive one is refused on a read-only disk; the `flock` excludes others.
     fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _whole_file(fcntl.F_RDLCK))
 

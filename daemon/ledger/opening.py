@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
 
 from daemon.errors import AlreadyRunningError, LedgerError, NoLedgerError
 from daemon.ledger import sqlite_file
@@ -19,8 +18,13 @@ MEMORY = "sqlite://"
 
 
 def exists(url: str) -> bool:
-    """Check whether there is a ledger at *url*; one in a database is taken to exist."""
-    return url.startswith(DATABASE) or Path(url.removeprefix("sqlite:///")).exists()
+    """Check whether there is a ledger at *url*; one in a database is taken to exist.
+
+    Raises:
+        LedgerError: *url* is wrong, or whether there is one may not be known.
+
+    """
+    return url.startswith(DATABASE) or sqlite_file.is_there(sqlite_file.file_of(url))
 
 
 def open_ledger(url: str, access: Access) -> Ledger:

@@ -268,7 +268,7 @@ class SqliteLedger(Ledger):
         holder = read_holder(self._file) if self._file else None
         with self.transaction() as connection:
             text = connection.execute(meta("reading")).scalar()
-        reading = Reading.parse(text) if text else Reading()
+        reading = self.parse(Reading.parse, text) if text else Reading()
         if holder is None:
             return DaemonState(running=False, pid=None, host=None, since=None, reading=reading)
         return DaemonState(True, holder.pid, holder.host, holder.since, reading)

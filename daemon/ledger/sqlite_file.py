@@ -23,6 +23,7 @@ _ADVICE = {
     "locked": "another program keeps it locked: end that one, or try again in a moment",
     "is full": "free some space on its disk",
 }
+_SEE = "see cbmaintd manual troubleshooting"
 _LONGEST_ID = 100
 _COMPANIONS = ("", "-wal", "-shm")
 
@@ -74,6 +75,9 @@ def file_of(url: str) -> Path | None:
             f"{parsed.set(query={}).render_as_string()}: no ledger of this kind is known; write"
             " sqlite:////absolute/path.db or postgresql+psycopg://user@host/database"
         )
+    if "?" in url:
+        # SQLAlchemy would take the rest for parameters, and open another file.
+        raise LedgerError(f"{parsed.database}?…: a ledger's file has no question mark in its path")
     if not parsed.database:
         return None
     file = Path(parsed.database).absolute()
@@ -166,7 +170,7 @@ def translate(exc: sa.exc.DatabaseError | sqlite3.Error, file: Path | None) -> L
     """Return the error that says what SQLite refused, and what to do about it."""
     what = str(getattr(exc, "orig", exc))
     if any(sign in what for sign in _DAMAGED):
-        return DamagedError(f"{file}: the ledger is damaged ({what})")
+        return DamagedError(f"{file}: the ledger is damaged ({what}); {_SEE}")
     kind = ReadOnlyError if "readonly" in what else UnusableError
     found = (advice for sign, advice in _ADVICE.items() if sign in what)
     advice = next(found, "check the disk and its rights, or run this as the daemon's user")
@@ -177,7 +181,7 @@ def check_health(connection: sa.Connection, file: Path | None) -> None:
     """Raise DamagedError if SQLite finds a fault anywhere in the file."""
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if found != "ok":
-        raise DamagedError(f"{file}: the ledger is damaged ({found})")
+        raise DamagedError(f"{file}: the ledger is damaged ({found}); {_SEE}")
 
 
 def identify(file: Path) -> tuple[int, int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,9 @@ from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote
 
-LEDGER = r"^(sqlite:///.+|postgresql\+psycopg://([^:@/?#]+@)?[^@#]+)$"
+from daemon.host.loopback import is_loopback
+
+LEDGER = r"^(sqlite:///[^?\n]+|postgresql\+psycopg://([^:@/?#]+@)?[^@#]+)$"
 
 A_LEDGER = "a ledger: write sqlite:////absolute/path.db, or postgresql+psycopg://user@host/database"
 
@@ -100,12 +101,7 @@ def unverified(text: str, environ: Mapping[str, str]) -> str | None:
 
 def _is_local(host: str) -> bool:
     """Check whether a host of libpq is a socket, its default, or this machine's loopback."""
-    if not host or host.startswith(("/", "@")) or host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return not host or host.startswith(("/", "@")) or is_loopback(host.lower())
 
 
 def database(text: str) -> DatabaseUrl | None:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from daemon.core.attempt import Outcome
+from daemon.core.decide import Reason
 from daemon.log import events
 from daemon.log.bounds import bounded
 from daemon.log.events import Event, Level
 from daemon.log.words import Filled, plain
 from daemon.log.writer import Entry
-from daemon.wording import printable
+from daemon.wording import cut, printable
 
 Paint = Callable[[str, str], str]
 """Gives a text a colour (SGR), or leaves it as it is."""
@@ -90,16 +92,16 @@ _ALIKE_BY: Final = ("cluster", "windows", "action", "error", "reason", "outcome"
 _FAILS_BY: Final = ("action", "error", "status")
 
 # Said of one repository, and of many.
-_WHY: Final = {
-    "paused_elsewhere": "paused by somebody else before",
-    "resumed_elsewhere": "resumed by somebody else",
-    "yielded": "resumed by a person, who wins for this opening",
-    "never_paused": "never paused after all",
-    "gone": "no longer there",
-    "dry_run": "this is a dry run",
-    "clock_differs": "this host's clock differs from the database's",
-    "ledger_lost": "found paused after the ledger was lost; please look",
-    "not_understood": "not understood in the list",
+_WHY: Final[Mapping[str, str]] = {
+    Reason.PAUSED_ELSEWHERE: "paused by somebody else before",
+    Reason.RESUMED_ELSEWHERE: "resumed by somebody else",
+    Reason.YIELDED: "resumed by a person, who wins for this opening",
+    Reason.NEVER_PAUSED: "never paused after all",
+    Reason.GONE: "no longer there",
+    Reason.DRY_RUN: "this is a dry run",
+    Reason.CLOCK_DIFFERS: "this host's clock differs from the database's",
+    Reason.LEDGER_LOST: "found paused after the ledger was lost; please look",
+    Reason.NOT_UNDERSTOOD: "not understood in the list",
 }
 
 
@@ -126,7 +128,7 @@ class Narrator:
     def _is_told(self, entry: Entry) -> bool:
         if entry["event"] != events.HTTP_ATTEMPTED:
             return True
-        is_failure = entry.get("outcome") != "ok"
+        is_failure = entry.get("outcome") != Outcome.OK
         if not is_failure:
             self._failing.pop(str(entry.get("cluster")), None)
         return is_failure
@@ -156,7 +158,7 @@ class Narrator:
         colour = _COLOURS.get(level) or _COLOURS.get(event, "0")
         # Without colours a level has to be read.
         mark = "!" if level in _BAD else " "
-        first, *more = map(_cut, self._lines(entry, at))
+        first, *more = (cut(line, LONGEST) for line in self._lines(entry, at))
         told = self._paint(f"{mark} {first}", colour)
         return "\n".join([f"{self._paint(when, '2')} {told}", *more])
 
@@ -286,7 +288,3 @@ def _together(alike: Sequence[Entry]) -> Entry:
         together["names"] = clusters
     delays = [late for entry in alike if isinstance(late := entry.get("after_ms"), int)]
     return together | ({"after_ms": max(delays)} if delays else {})
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"

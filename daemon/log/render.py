@@ -71,11 +71,6 @@ def plain(value: object) -> object:
 _encode: Final = json.JSONEncoder(default=plain).encode
 
 
-def _json(value: object) -> str:
-    text = _encode(value)
-    return _encode(visible(value)) if has_escapes(text) else text
-
-
 def _json_line(entry: Entry) -> str:
     line = _encode(entry)
     if has_escapes(line):

@@ -27,23 +27,24 @@ class TeeLog:
     def info(self, event: Event, **keys: object) -> None:
         """Write a line of level info."""
         self._log.info(event, **keys)
-        self._tell(event, Level.INFO, keys)
+        self.tell(event, Level.INFO, keys)
 
     def warning(self, event: Event, **keys: object) -> None:
         """Write a line of level warning."""
         self._log.warning(event, **keys)
-        self._tell(event, Level.WARNING, keys)
+        self.tell(event, Level.WARNING, keys)
 
     def error(self, event: Event, **keys: object) -> None:
         """Write a line of level error."""
         self._log.error(event, **keys)
-        self._tell(event, Level.ERROR, keys)
+        self.tell(event, Level.ERROR, keys)
 
     def critical(self, event: Event, **keys: object) -> None:
         """Write a line of level critical."""
         self._log.critical(event, **keys)
-        self._tell(event, Level.CRITICAL, keys)
+        self.tell(event, Level.CRITICAL, keys)
 
-    def _tell(self, event: Event, level: Level, keys: Mapping[str, object]) -> None:
+    def tell(self, event: Event, level: Level, keys: Mapping[str, object]) -> None:
+        """Pass a line on that is in the log already."""
         for listener in self._listeners:
             listener.hear(event, level, keys)

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Final
 
 from daemon.core.summary import outcome
-from daemon.wording import counted, enumerated, printable
+from daemon.wording import counted, cut, enumerated, printable
 
 Times = Callable[[datetime], str]
 """Returns an aware instant as people read it."""
@@ -90,5 +90,4 @@ def plain(value: object, times: Times) -> str:
         case None:
             return ""
         case _:
-            text = printable(str(value))
-            return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+            return cut(printable(str(value)), _LONGEST)

@@ -105,26 +105,32 @@ class LogWriter:
 
     def _write_next(self) -> bool:
         """Write what waits, and what is to be said of losses before it; False after the last."""
+        entries = self._gathered()
+        if not entries:
+            self._report_losses()
+            return True
+        is_last = entries[-1] is None
+        lines = self._rendered(self._folded([each for each in entries if each is not None]))
+        # Half empty, not merely one place free: else each line of a storm costs a second one.
+        if is_last or self._queue.qsize() < self._limit // 2:
+            self._report_losses()
+        self._lose(self._write(lines))
+        if is_last:
+            self._report_losses()
+        return not is_last
+
+    def _gathered(self) -> list[Entry | None]:
+        """Return what waits, the last of it None at the end; none when losses are to be said."""
+        entries: list[Entry | None] = []
         wait_s = _REPORT_EVERY_S if self._lost > self._reported else None
         with contextlib.suppress(Empty):
-            entries = [self._queue.get(timeout=wait_s)]
+            entries.append(self._queue.get(timeout=wait_s))
             if entries[0] is not None:
                 # What comes in a moment is written with it: one call of the system for all.
                 self._closing.wait(self._gather_s)
-            with contextlib.suppress(Empty):
-                while entries[-1] is not None and len(entries) < self._batch:
-                    entries.append(self._queue.get_nowait())
-            is_last = entries[-1] is None
-            lines = self._rendered(self._folded([each for each in entries if each is not None]))
-            # Half empty, not merely one place free: else each line of a storm costs a second one.
-            if is_last or self._queue.qsize() < self._limit // 2:
-                self._report_losses()
-            self._lose(self._write(lines))
-            if is_last:
-                self._report_losses()
-            return not is_last
-        self._report_losses()
-        return True
+            while entries[-1] is not None and len(entries) < self._batch:
+                entries.append(self._queue.get_nowait())
+        return entries
 
     def _report_losses(self) -> None:
         lost = self._lost

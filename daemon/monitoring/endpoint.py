@@ -38,6 +38,11 @@ of the loop than this factor, and in these no more than so many come after it.""
 
 
 _HEADERS = {"Cache-Control": "no-store"}
+_OTHER_NAME = (
+    b"this is not a name of this host: ask by its IP address, as localhost, or by its host name"
+    b" (see cbmaintd manual page)\n"
+)
+"""Its name is not told: whoever led a browser here by another one should not learn it."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,10 @@ class Endpoint:
         try:
             self._listener = socket.create_server(address, family=family)
         except OSError as exc:
+            # The library adds the address, as Python writes one.
+            reason = str(exc.strerror).partition(" (while ")[0]
             raise HostError(
-                f"listen: cannot listen at {host}:{port} ({exc.strerror}); choose another"
+                f"listen: cannot listen at {host}:{port} ({reason}); choose another"
             ) from exc
         self.port: int = self._listener.getsockname()[1]
         self._find = find
@@ -170,7 +177,7 @@ class Endpoint:
                 HTTPStatus.METHOD_NOT_ALLOWED, b"this is read-only: GET and HEAD\n", headers=allowed
             )
         if not self._is_for_us(request.host):
-            return Page(HTTPStatus.MISDIRECTED_REQUEST, b"this host is called otherwise\n")
+            return Page(HTTPStatus.MISDIRECTED_REQUEST, _OTHER_NAME)
         try:
             return self._find(request.target)()
         except Exception as exc:  # noqa: BLE001  # a bug in one page, which its reader is to see

@@ -229,7 +229,7 @@ def _of_windows(windows: Iterable[WindowState]) -> Iterator[GaugeMetricFamily]:
 
 
 def _of_openings(clusters: Iterable[ClusterState]) -> Iterator[GaugeMetricFamily]:
-    """Return how far each open window is on all clusters together."""
+    """Yield how far each open window is on all clusters together."""
     found: dict[str, tuple[int, int]] = {}
     for cluster in clusters:
         for window, (more_wanted, more_pending) in cluster.by_window.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 from daemon.core.progress import Progress
 from daemon.core.record import Phase, Record
@@ -21,11 +21,6 @@ class Skipped:
 
     opening: Opening
     decision: Override
-
-    @property
-    def sort_key(self) -> tuple[object, str]:
-        """By start, then window, as openings are sorted."""
-        return self.opening.start, self.opening.window
 
     def decision_json(self) -> dict[str, str]:
         """Return who decided it, when (with the offset of the window's zone) and why."""
@@ -54,7 +49,7 @@ def cancelled(
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StatusReport:
     """The current state; `unplanned` has the decisions that opened windows, by window.
 
@@ -191,11 +186,21 @@ def opening_json(opening: Opening) -> dict[str, object]:
     """Return an opening as `calendar` and `status` print it; times have the zone's offset."""
     shown: dict[str, object] = {
         "window": opening.window,
-        "start": opening.local_start.isoformat(),
-        "end": opening.local_end.isoformat(),
+        "start": _local(opening.local_start),
+        "end": _local(opening.local_end),
         "timezone": opening.zone.key,
     }
     return shown | ({"dst": opening.dst.value} if opening.dst else {})
+
+
+def _local(at: datetime) -> str:
+    """Return a local time with the nearest offset of whole minutes, as RFC 3339 says (5.8).
+
+    Clocks in Liberia were 44 minutes and 30 seconds behind UTC until 1972.
+    """
+    offset = at.utcoffset() or timedelta(0)
+    nearest = timedelta(minutes=round(offset / timedelta(minutes=1)))
+    return (at if nearest == offset else at.astimezone(timezone(nearest))).isoformat()
 
 
 def skipped_json(skipped: Skipped) -> dict[str, object]:

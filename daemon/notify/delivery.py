@@ -51,7 +51,7 @@ class Delivery:
         self._secrets: dict[str, tuple[str, ...]] = {}
 
     def deliver(self, target: Target, notices: Sequence[Notice]) -> None:
-        """Tell *target* of *notices*, of which there is at least one. Raises: DeliveryError."""
+        """Send *notices*, of which there is at least one, to *target*. Raises: DeliveryError."""
         try:
             url = url_of(target, self._environ)
         except (SecretError, ValueError) as exc:

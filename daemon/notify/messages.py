@@ -58,7 +58,7 @@ class Batch:
         return printable(f"cbmaintd on {self.host}")
 
     def lines(self) -> Iterator[str]:
-        """Return a line for each notice, as many as anybody reads."""
+        """Yield a line for each notice, as many as anybody reads."""
         for found in self.notices[:MOST_LINES]:
             yield f"[{found.level}] {self.words(found)}"
         if len(self.notices) > MOST_LINES:

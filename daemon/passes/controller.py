@@ -210,7 +210,7 @@ class Controller:
     async def _begin(
         self, decisions: list[Decided], observed: Observed, rules: Rules
     ) -> list[Call]:
-        """Record what was decided with the marks of all calls; give those that may be sent."""
+        """Record what was decided with the marks of all calls; return those that may be sent."""
         now = self._clocks.now()
         calls = []
         sending = (d.decision for d in decisions if isinstance(d.decision, Pause | Resume))

@@ -149,7 +149,7 @@ class Dispatch:
         return taken
 
     async def close(self) -> None:
-        """Let nothing more leave, and wait for the calls in flight: their fate is to be known."""
+        """Send nothing more, and wait for the calls in flight: their fate is to be known."""
         self._is_closed = True
         await asyncio.gather(*self._workers)
 

@@ -135,8 +135,9 @@ class Journal:
         windows = {decided.record.key.id: decided.windows for decided in decisions}
         for id_ in sorted(news)[:MOST_NAMED]:
             self._unclear(id_ or None, windows.get(id_, ()), odd[id_].problem)
-        if len(news) > MOST_NAMED:
-            self._unclear(None, (), f"{len(news) - MOST_NAMED:,} more rows are not understood")
+        if (more := len(news) - MOST_NAMED) > 0:
+            what = "row is" if more == 1 else "rows are"
+            self._unclear(None, (), f"{more:,} more {what} not understood")
 
     def _unclear(self, id_: str | None, windows: Sequence[str], problem: str) -> None:
         self._log.info(

@@ -30,7 +30,7 @@ class RecordingService:
         """Listen to *service*; nothing was said yet."""
         self._service = service
         self.has_looked = False
-        self.blindness = ""
+        self.list_error = ""
         self.lacks_list = False
         self.refusals: dict[str, str] = {}
         self.resumed: set[str] = set()
@@ -43,9 +43,9 @@ class RecordingService:
         try:
             found = await self._service.repositories(windows, keep_trying)
         except ServiceError as exc:
-            self.blindness, self.lacks_list = _words(exc), exc.answered
+            self.list_error, self.lacks_list = _words(exc), exc.answered
             raise
-        self.blindness, self.lacks_list = "", is_null(found)
+        self.list_error, self.lacks_list = "", is_null(found)
         self.has_looked |= not self.lacks_list
         self.problems = {row.id: row.problem for row in found if row.problem}
         return found

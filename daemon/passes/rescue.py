@@ -79,16 +79,16 @@ class Rescue:
         self._address = settings.address
         self._concurrency = settings.concurrency
         self._before = sorted(records, key=lambda record: record.key)
-        self._holdings = Holdings(_Page(store, self._before), self._before)
+        self._holdings = Holdings(_YieldPreservingStore(store, self._before), self._before)
         self._connection = connect(settings, self._holdings.remember_attempt)
         self._service = RecordingService(self._connection)
-        self._voice = RecordingLog()
+        self._log = RecordingLog()
         self._clocks = clocks
 
     @property
     def ledger_error(self) -> str | None:
         """Why the ledger did not take what was done; None if it has all of it."""
-        return self._voice.ledger_error
+        return self._log.ledger_error
 
     def cut(self) -> None:
         """End the calls in flight: their connections are closed."""
@@ -104,7 +104,7 @@ class Rescue:
             self.cluster,
             self._holdings,
             Route(self._service, self._concurrency, self._address),
-            Journal(self.cluster, self._voice),
+            Journal(self.cluster, self._log),
             self._clocks,
         )
         may_wait, looks = True, 0
@@ -146,7 +146,7 @@ class Rescue:
         after = self._holdings.get(key.id)
         if after and after.is_hold:
             return Result(key, Fate.FAILED, self._problem(after))
-        fate = self._voice.fates.get(key.id)
+        fate = self._log.fates.get(key.id)
         if fate:
             return Result(key, fate)
         if before.is_hold:
@@ -158,7 +158,7 @@ class Rescue:
 
     def _problem(self, record: Record) -> str:
         id_ = record.key.id
-        said = self._service.refusals.get(id_) or self._service.blindness
+        said = self._service.refusals.get(id_) or self._service.list_error
         said = said or self._service.problems.get(id_) or self._service.problems.get("", "")
         if said and id_ in self._service.resumed:
             return f"the service accepted it, but nothing shows it as active: {said}"
@@ -191,7 +191,7 @@ class Rescue:
         return found
 
 
-class _Page:
+class _YieldPreservingStore:
     """The ledger, where a person's word for an opening outlives the rescue of a repository.
 
     To a pass that knows no openings it would be spent.

@@ -16,7 +16,7 @@ from daemon.host.event_loop import in_turns
 from daemon.passes.holdings import Holdings
 from daemon.passes.journal import Decided
 from daemon.windows.timeline import Timeline
-from daemon.windows.window import Opening, window_of
+from daemon.windows.window import Opening, start_of, window_of
 
 REMEMBERED = timedelta(minutes=10)
 """How long after its end the notes about an opening are at hand; the ledger has them longer."""
@@ -143,12 +143,11 @@ class Tally:
         if notes := self._notes.get(opening):
             note = _later(notes[-1], resumes.at)
         else:
-            start = datetime.fromisoformat(opening.rpartition("@")[2])
             # Held by an earlier process, in a ledger that has what came before.
             note = ProgressNote(
                 self._cluster,
                 window_of(opening),
-                start,
+                start_of(opening),
                 resumes.end,
                 resumes.at,
                 wanted=0,

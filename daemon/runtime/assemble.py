@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,12 +11,11 @@ from pathlib import Path
 from daemon.config import stored_configs
 from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt
-from daemon.errors import ConfigError, SecretError
+from daemon.errors import ConfigError
 from daemon.fleet.lane import Connect
 from daemon.fleet.member import Membership
 from daemon.fleet.others import Others, read_state
 from daemon.host.clock import SystemClock
-from daemon.host.secrets import read_password
 from daemon.host.signals import Signals
 from daemon.host.systemd import ServiceManager
 from daemon.ledger.ledger import Ledger, SharedLedger
@@ -63,7 +61,7 @@ def parts_of(
         listings=ledger.listings(),
         earlier=stored_configs.clusters(orphans, ledger.configs(), environ) if orphans else {},
         rejected=rejected,
-        has_lost_ledger=ledger.loss is not None,
+        loss=ledger.loss,
         dry_run=dry_run,
     )
 
@@ -90,15 +88,15 @@ def assemble(
     others = _others(ledger)
     recent = RecentAttempts(() if others else ledger.last_attempts(MOST_REMEMBERED))
     host = HostParts(
-        log.logger,
-        metrics,
-        lambda: log.lost,
-        SystemClock(),
-        ServiceManager(environ),
-        Delivery(socket.gethostname(), environ, log.mask, log.redact),
-        environ,
-        recent,
-        others,
+        log=log.logger,
+        metrics=metrics,
+        lost_lines=lambda: log.lost,
+        clock=SystemClock(),
+        manager=ServiceManager(environ),
+        delivery=Delivery(socket.gethostname(), environ, log.mask, log.redact),
+        environ=environ,
+        recent=recent,
+        others=others,
     )
     return Daemon(parts, notes, _connector(log, metrics, recent, environ), host, signals)
 
@@ -127,8 +125,12 @@ def _connector(
             recent.attempted(attempt)
             remember(attempt)
 
-        with suppress(SecretError):
-            log.redact(read_password(settings.password_file, settings.password_env, environ))
-        return BackupService(settings, environ=environ, on_attempt=on_attempt, now=SystemClock.wall)
+        return BackupService(
+            settings,
+            environ=environ,
+            on_attempt=on_attempt,
+            now=SystemClock.wall,
+            on_password=log.redact,
+        )
 
     return connect

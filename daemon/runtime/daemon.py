@@ -21,6 +21,7 @@ from daemon.fleet.shared_fleet import SharedFleet
 from daemon.host.signals import Signals
 from daemon.host.thread import WorkerThread
 from daemon.log import events
+from daemon.log.events import Level
 from daemon.log.interface import Log
 from daemon.log.tee import TeeLog
 from daemon.monitoring.monitor import Monitor
@@ -36,6 +37,7 @@ from daemon.runtime.ledger_notes import Notes
 from daemon.runtime.parts import DaemonParts, HostParts
 from daemon.runtime.reload import ConfigFile, warn
 from daemon.runtime.rules import LookAhead, rules_at
+from daemon.service.cluster import by_all_names
 from daemon.windows.overrides import Override
 
 TICK = timedelta(milliseconds=500)
@@ -159,6 +161,9 @@ class Daemon:
         self._monitor.listen(settings.listen)
         # Before the first line of the log, which targets may ask for.
         self._aim(settings)
+        if loss := self._parts.loss:
+            # Logged when the ledger was opened, before there was anybody to tell.
+            self._log.tell(events.LEDGER_REPLACED, Level.CRITICAL, loss.shown())
         self._log.info(
             events.DAEMON_STARTED,
             version=__version__,
@@ -285,8 +290,7 @@ class Daemon:
     def _put_in_force(self, settings: Settings, rules: Rules) -> None:
         before, self._settings = self._settings, settings
         self._forgetting.hasten()
-        moved = (cluster.formerly() for cluster in before.clusters.values())
-        self._earlier = {**self._earlier, **before.clusters} | {c.name: c for c in moved}
+        self._earlier = {**self._earlier, **by_all_names(before.clusters.values())}
         # Before anything is logged: new targets learn of this configuration's warnings.
         self._aim(settings)
         # Before the rules: by the new ones a renamed cluster's old lane would resume its holds.

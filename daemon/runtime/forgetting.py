@@ -26,7 +26,7 @@ class Forgetting:
         return now.uptime >= self._due
 
     def hasten(self) -> None:
-        """Let it be due at once: a new configuration may say to keep less."""
+        """Make it due at once: a new configuration may say to keep less."""
         self._due = timedelta(0)
 
     async def forget(self, keep: timedelta) -> None:

@@ -80,7 +80,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class PageSnapshot:
     """What the page is made of: frozen, and worked out no further than a copy takes.
 
     `began` is since when the daemon runs; of each cluster it has what is known of its openings,
@@ -103,7 +103,7 @@ class Sight:
             *(HistoryScene(each.started, each) for each in self.attempts),
         )
 
-    def doubted(self, doubt: str) -> Sight:
+    def doubted(self, doubt: str) -> PageSnapshot:
         """Return the same, all of which may have changed."""
         pairs = ((replace(v, doubt=doubt), replace(c, doubt=doubt)) for v, c in self.clusters)
         return replace(self, clusters=tuple(pairs), problems=(doubt, *self.problems))
@@ -136,10 +136,10 @@ class Health:
             self.fleet.lanes.seen(),
         )
 
-    def sight(self) -> Sight:
+    def page_snapshot(self) -> PageSnapshot:
         """Return what the page is made of, as of now; how far openings are is not worked out."""
         in_force = self.in_force()
-        return Sight(
+        return PageSnapshot(
             self.clock().wall,
             in_force,
             self.began,
@@ -223,7 +223,7 @@ def _seen(lane: Lane) -> tuple[ClusterView, ClusterScene]:
     )
 
 
-def _scene(seen: Sight, timeline: Timeline, others: OthersView | None) -> Scene:
+def _scene(seen: PageSnapshot, timeline: Timeline, others: OthersView | None) -> Scene:
     """Return *seen* with how far openings are by *timeline*, which is that in force.
 
     What *others* do is in it, too: an opening is for their clusters as well.
@@ -272,7 +272,7 @@ class Snapshots:
         self._health = health
         self._others = others
         self._last = health.snapshot()
-        self._seen = health.sight()
+        self._seen = health.page_snapshot()
         self._timelines: tuple[Timeline, Timeline] | None = None
         self._scene: tuple[timedelta, Scene] | None = None
         self._upcoming = Upcoming()
@@ -300,7 +300,7 @@ class Snapshots:
         """Return how things stand, and whether that is known as of now."""
         # First: a cluster that changes hands meanwhile is in one of both, or in both.
         others = self._others.look() if self._others else None
-        seen = self._ask(self._health.sight, None)
+        seen = self._ask(self._health.page_snapshot, None)
         if seen is None:
             seen = self._seen.doubted(NO_ANSWER)
         else:

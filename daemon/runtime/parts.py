@@ -14,6 +14,7 @@ from daemon.errors import ConfigError
 from daemon.fleet.member import Membership
 from daemon.fleet.others import Others
 from daemon.host.systemd import ServiceManager
+from daemon.ledger.ledger import Loss
 from daemon.log.interface import Log
 from daemon.monitoring.metrics import Metrics
 from daemon.monitoring.page.recent import RecentAttempts
@@ -28,8 +29,8 @@ class DaemonParts:
 
     `earlier` says how to reach clusters that the file no longer names and that have records,
     `listings` what the last list of each showed.
-    `has_lost_ledger`: an earlier ledger was lost, so that what is found paused may be ours. With a
-    `membership`, only claimed clusters are managed, and their records come with each claim.
+    With a `loss` of an earlier ledger, what is found paused may be ours. With a `membership`, only
+    claimed clusters are managed, and their records come with each claim.
     """
 
     settings: Settings
@@ -40,12 +41,12 @@ class DaemonParts:
     overrides: tuple[Override, ...] = ()
     listings: Mapping[str, Listing] = field(default_factory=dict)
     rejected: ConfigError | None = None
-    has_lost_ledger: bool = False
+    loss: Loss | None = None
     dry_run: bool = False
     membership: Membership | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostParts:
     """What the daemon uses of its process and host; `lost_lines` counts lines not logged.
 

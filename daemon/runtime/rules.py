@@ -59,7 +59,7 @@ def rules_at(
         settings.resync,
         settings.max_pause,
         dry_run=parts.dry_run,
-        has_lost_ledger=parts.has_lost_ledger,
+        has_lost_ledger=parts.loss is not None,
         may_pause=may_pause,
     )
 

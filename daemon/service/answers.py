@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from daemon import documents
-from daemon.core.attempt import CallError
+from daemon.core.attempt import MESSAGE_LIMIT, CallError
 from daemon.core.repository import (
     NULL_LIST,
     ObservedRepository,
@@ -24,7 +24,7 @@ from daemon.core.repository import (
     is_id,
 )
 from daemon.documents import Body
-from daemon.service.statuses import MESSAGE_LIMIT, printable
+from daemon.service.statuses import printable
 from daemon.wording import shown
 
 MOST_REPOSITORIES = 20_000
@@ -188,11 +188,6 @@ def cause(error: CallError, said: str, asked: Asked) -> str | None:
         (w for kind, part, holds, w in _CAUSES if kind is error and part in text and holds(asked)),
         None,
     )
-
-
-def repositories(body: Body) -> tuple[ObservedRepository, ...]:
-    """Read a list of repositories, of any length. Raises: ValueError."""
-    return merged(rows(body))
 
 
 def rows(body: Body) -> Iterator[ObservedRepository]:

@@ -12,7 +12,7 @@ from daemon import documents
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
 from daemon.core.repository import ObservedRepository
 from daemon.documents import Body
-from daemon.host.event_loop import giving_way
+from daemon.host.event_loop import GIVE_WAY_EVERY, giving_way
 from daemon.host.masking import Censor
 from daemon.service import answers, discovery, statuses
 from daemon.service.adapter import Answer
@@ -20,9 +20,6 @@ from daemon.service.failover import Again, Course, Failure
 from daemon.service.wire_error import WireError
 
 T = TypeVar("T")
-
-GIVE_WAY_EVERY = 200
-"""After how many rows of a list other calls have their turn."""
 
 _LIMIT = 1024 * 1024
 _LIST_LIMIT = 16 * _LIMIT
@@ -177,29 +174,26 @@ def unforeseen(exc: Exception, status: int | None, censor: Callable[[str], str])
 
 
 async def read_list(body: Body, _root: str) -> tuple[ObservedRepository, ...]:
-    """Read a list of repositories, in portions."""
-    found = []
-    for row in answers.rows(body):
-        found.append(row)
-        if len(found) % GIVE_WAY_EVERY == 0:
-            await asyncio.sleep(0)
-    return answers.merged(found)
+    """Read a list of repositories; other calls have their turn meanwhile."""
+    return answers.merged([row async for row in giving_way(answers.rows(body))])
 
 
 async def without_secrets(
     found: tuple[ObservedRepository, ...], censor: Censor
 ) -> tuple[ObservedRepository, ...]:
     """Return repositories without our secrets in what is shown or stored of them."""
-    # All at once: no secret has a line break in it.
-    if not censor.is_in("\n".join(text for row in found for text in _texts(row))):
-        return found
-    return tuple([_censored(row, censor) async for row in giving_way(found)])
+    clean: list[ObservedRepository] = []
+    for start in range(0, len(found), GIVE_WAY_EVERY):
+        portion = found[start : start + GIVE_WAY_EVERY]
+        # All at once: no secret has a line break in it.
+        has_secrets = censor.is_in("\n".join(text for row in portion for text in _texts(row)))
+        clean += [_censored(row, censor) for row in portion] if has_secrets else portion
+        await asyncio.sleep(0)
+    return tuple(clean)
 
 
 def _censored(row: ObservedRepository, censor: Censor) -> ObservedRepository:
     """Return a row without secrets; the id of one that is understood stays: it is called by it."""
-    if not censor.is_in("\n".join(_texts(row))):
-        return row
     return replace(
         row,
         id=censor(row.id) if row.problem else row.id,

@@ -21,6 +21,7 @@ from daemon.core.attempt import Action, Attempt, CallError
 from daemon.core.repository import ObservedRepository
 from daemon.errors import CbmaintdError, SecretError, TlsFileError
 from daemon.host.loopback import is_plain_http_to_elsewhere
+from daemon.host.secrets import Secret
 from daemon.service import answers, discovery, statuses
 from daemon.service.call import (
     Call,
@@ -54,8 +55,6 @@ T = TypeVar("T")
 
 _ACTIVE = "/api/v1/cluster/self/repository/active"
 _PLANS = "/api/v1/plan"
-# Forbidden, too: a client certificate says who we are.
-_ABOUT_IDENTITY = frozenset({CallError.UNAUTHORIZED, CallError.FORBIDDEN, CallError.TLS})
 
 
 class ServiceError(CbmaintdError):
@@ -111,7 +110,7 @@ def full_jitter(ceiling: float) -> float:
 class BackupService:
     """The Backup Service of one cluster, for one event loop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # whom it tells, and what it would else ask the system
         self,
         settings: ClusterSettings,
         *,
@@ -119,11 +118,13 @@ class BackupService:
         on_attempt: Callable[[Attempt], None],
         now: Callable[[], datetime],
         jitter: Callable[[float], float] = full_jitter,
+        on_password: Callable[[Secret], None] = lambda _: None,
     ) -> None:
         """Prepare to reach the cluster; passwords and files are read at the first call.
 
         *on_attempt* is called once for each HTTP request; *now* gives the time in UTC; *jitter*
-        chooses a delay in seconds from nothing to its argument.
+        chooses a delay in seconds from nothing to its argument; *on_password* is told each password
+        before it is sent.
         """
         self._settings = settings
         self._on_attempt = on_attempt
@@ -134,7 +135,7 @@ class BackupService:
         self._configured = Roots(settings.discover or settings.urls)
         self._services = None if settings.discover else self._configured
         self._lacks_list = False
-        self._connections = Connections(settings, environ)
+        self._connections = Connections(settings, environ, on_password)
 
     async def repositories(
         self, windows: tuple[str, ...] = (), keep_trying: KeepTrying = sleep
@@ -298,7 +299,7 @@ class BackupService:
         5. Each attempt is reported before the wait for the next one.
         6. An attempt takes one of the cluster's slots, and is withheld if it is wanted no more.
         """
-        access = self._entered()
+        connection = self._entered()
         course = Course(roots, self._settings.retry, self._jitter)
         failed: ServiceError | None = None
         while True:
@@ -306,17 +307,17 @@ class BackupService:
                 if not call.may_send():
                     raise failed or WithheldError(f"{self._settings.name}: {call.action} withheld")
                 started, clock = self._now(), time.monotonic()
-                result = await self._try(call, course.root, access)
+                result = await self._try(call, course.root, connection)
             duration = timedelta(seconds=time.monotonic() - clock)
             attempt = call.attempt(self._settings.name, course, result.status, started, duration)
             if self._settings.discover:
                 # A host that a cluster manager named, perhaps after what we showed it.
-                attempt = replace(attempt, url=access.censor(attempt.url))
+                attempt = replace(attempt, url=connection.censor(attempt.url))
             if isinstance(result, Success):
                 course.succeed()
                 self._on_attempt(attempt)
                 return result.value, course.is_unresolved
-            access, delay = self._after(result, course, access)
+            connection, delay = self._after(result, course, connection)
             delay = delay if call.may_send() else None
             result = self._explained(result)
             course.is_unresolved |= call.changes_state and not result.is_definite
@@ -326,35 +327,37 @@ class BackupService:
                 raise failed
             course.number += 1
 
-    async def _try(self, call: Call[T], root: str, access: Connection) -> Success[T] | Failure:
+    async def _try(self, call: Call[T], root: str, connection: Connection) -> Success[T] | Failure:
         """Make one attempt; whatever comes of it is a value, and no exception of it leaves here."""
         status = None
         try:
-            answer = await access.transport.exchange(call.method, root, call.path, limit=call.limit)
+            answer = await connection.transport.exchange(
+                call.method, root, call.path, limit=call.limit
+            )
             status = answer.status
             if call.is_done(status):
-                return await call.result(answer, root, access.censor)
-            return refused(answer, access.censor, self._now())
+                return await call.result(answer, root, connection.censor)
+            return refused(answer, connection.censor, self._now())
         except WireError as exc:
             return broken(exc)
         except Exception as exc:  # noqa: BLE001  # an exchange must not end a pass
-            return unforeseen(exc, status, access.censor)
+            return unforeseen(exc, status, connection.censor)
 
     def _after(
-        self, failure: Failure, course: Course, access: Connection
+        self, failure: Failure, course: Course, connection: Connection
     ) -> tuple[Connection, timedelta | None]:
-        """Decide what follows a failure: the access to use, and the wait or None for the end."""
-        if _is_about_identity(failure) and not course.was_renewed:
-            renewed = self._connections.renewed(access)
+        """Decide what follows: the connection to use, and the wait for the next attempt if any."""
+        if failure.concerns_identity and not course.was_renewed:
+            renewed = self._connections.renewed(connection)
             if renewed is not None:
                 course.was_renewed = True
                 return renewed, timedelta(0)
-        return access, course.next_after(failure)
+        return connection, course.next_after(failure)
 
     def _explained(self, failure: Failure) -> Failure:
         """Add to a refusal of our identity why its files could not be read again."""
         problem = self._connections.problem
-        if not problem or not _is_about_identity(failure):
+        if not problem or not failure.concerns_identity:
             return failure
         message = statuses.printable(f"{problem}; the server says: {failure.message}")
         return replace(failure, message=message)
@@ -389,7 +392,3 @@ class BackupService:
             ),
             cause=answers.cause(failure.error, said, asked),
         )
-
-
-def _is_about_identity(failure: Failure) -> bool:
-    return failure.is_about_identity or failure.error in _ABOUT_IDENTITY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -73,3 +74,8 @@ class ClusterSettings:
     def formerly(self) -> ClusterSettings:
         """Return it under the name its holds go on by when another cluster has taken its name."""
         return replace(self, name=f"{self.name} at {self.address}")
+
+
+def by_all_names(clusters: Iterable[ClusterSettings]) -> dict[str, ClusterSettings]:
+    """Return clusters by their names, and by those that their holds may go on by."""
+    return {each.name: each for cluster in clusters for each in (cluster, cluster.formerly())}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -51,10 +51,19 @@ class Connection:
 class Connections:
     """The connections to a cluster under the identity that is in force."""
 
-    def __init__(self, settings: ClusterSettings, environ: Mapping[str, str]) -> None:
-        """Read no file yet: that is done when a connection is first asked for."""
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        environ: Mapping[str, str],
+        on_password: Callable[[Secret], None],
+    ) -> None:
+        """Read no file yet: that is done when a connection is first asked for.
+
+        *on_password* is told each password before it is used.
+        """
         self._settings = settings
         self._environ = environ
+        self._on_password = on_password
         self._current: Connection | None = None
         self._replaced: list[Connection] = []
         self.problem = ""
@@ -100,6 +109,7 @@ class Connections:
         settings, password = self._settings, None
         if settings.username is not None:
             password = read_password(settings.password_file, settings.password_env, self._environ)
+            self._on_password(password)
         return Identity(settings.username, password, self._tls_files())
 
     def _tls_files(self) -> tuple[bytes, ...]:

@@ -61,13 +61,17 @@ class Again(Enum):
     ANYWHERE = "anywhere"
 
 
+# Forbidden, too: a client certificate says who we are.
+_ABOUT_IDENTITY = frozenset({CallError.UNAUTHORIZED, CallError.FORBIDDEN, CallError.TLS})
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """How an attempt failed.
 
     `is_definite`: the server has not acted on it and will not; `moves_on`: another root may do
     better; `is_silent`: nothing came that could be an answer; `has_answered`: the head of one did;
-    `is_about_identity`: other files of who we are may help.
+    `is_about_identity`: the service said that it does not know who we are.
     """
 
     error: CallError
@@ -80,6 +84,11 @@ class Failure:
     has_answered: bool = True
     retry_after: timedelta | None = None
     is_about_identity: bool = False
+
+    @property
+    def concerns_identity(self) -> bool:
+        """Whether other files of who we are may help, by what was said or by its kind."""
+        return self.is_about_identity or self.error in _ABOUT_IDENTITY
 
 
 class Course:

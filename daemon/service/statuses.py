@@ -9,11 +9,8 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from daemon import documents, wording
-from daemon.core.attempt import CallError
+from daemon.core.attempt import MESSAGE_LIMIT, CallError
 from daemon.documents import Body
-
-MESSAGE_LIMIT = 200
-"""Characters of a server's own words that are kept."""
 
 _ERRORS = {
     401: CallError.UNAUTHORIZED,

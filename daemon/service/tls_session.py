@@ -52,7 +52,7 @@ class TlsSession:
         return piece
 
     def write(self, data: bytes) -> None:
-        """Say *data* to the server. Raises: ssl.SSLError."""
+        """Encrypt *data* for the server. Raises: ssl.SSLError."""
         self._session.write(data)
 
     def to_send(self) -> bytes:

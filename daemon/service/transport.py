@@ -63,4 +63,13 @@ class Transport:
         headers, body = dict(HEADERS), None
         if method == "POST":
             headers["Content-Type"], body = "application/json", b"{}"
-        return requests.Request(method, root, headers, data=body, auth=self._auth).prepare()
+        prepared = _WithoutCookies()
+        prepared.prepare(method, root, headers, data=body, auth=self._auth)
+        return prepared
+
+
+class _WithoutCookies(requests.PreparedRequest):
+    """A request that sends no cookies: to look for some takes as long as all the rest."""
+
+    def prepare_cookies(self, cookies: object) -> None:
+        """Leave them out."""

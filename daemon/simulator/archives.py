@@ -10,6 +10,11 @@ from pathlib import Path
 
 from daemon.simulator.refusals import Json, Refusal
 
+NO_MERGES = "merges are not supported in the cloud"
+UNUSABLE = 2
+"""The code of a task that could not use its archive."""
+NOTHING = "no such file or directory"
+_DENIED = "permission denied"
 _CLOUDS = {"s3://": "AWS", "gs://": "GCP", "az://": "Azure"}
 _MARK = ".backup"
 """The file by which `cbbackupmgr` knows a folder as an archive."""
@@ -49,13 +54,7 @@ def cloud(archive: str, body: Json) -> Json | None:
 
 
 def prepare(archive: str, repo: str) -> bool:
-    """Make the folder of a repository; return whether there is one.
-
-    Raises:
-        Refusal: the archive is a file, a folder nobody may write, or one of something else.
-
-    """
-    check(archive, is_new=True)
+    """Make the folder of a repository; return whether there is one."""
     path = Path(archive)
     if is_cloud(archive) or not path.parent.is_dir():
         return False
@@ -68,6 +67,22 @@ def prepare(archive: str, repo: str) -> bool:
 def is_lost(archive: str, repo: str) -> bool:
     """Check whether the folder of a repository that had one is gone."""
     return not (Path(archive) / repo).is_dir()
+
+
+def trouble(archive: str, repo: str) -> str:
+    """Return why the folder of a repository that had one cannot be used; empty if it can."""
+    why = ""
+    if is_lost(archive, repo):
+        why = NOTHING
+    elif any(_is_closed(folder) for folder in (Path(archive), Path(archive) / repo)):
+        why = _DENIED
+    return f"failed to open archive {archive}: {why}" if why else ""
+
+
+def _is_closed(folder: Path) -> bool:
+    # As root everything is open to us, but not to the service, which is none.
+    mode = folder.stat().st_mode
+    return not mode & 0o222 or not mode & 0o111
 
 
 def remove(archive: str, repo: str) -> None:
@@ -89,10 +104,8 @@ def check(archive: str, *, is_new: bool) -> None:
             return
         if not path.is_dir():
             raise _unusable(archive, "not a directory", is_new=is_new)
-        # As root everything is open to us, but not to the service, which is none.
-        mode = path.stat().st_mode
-        if not mode & 0o222 or not mode & 0o111:
-            raise _unusable(archive, "permission denied", is_new=is_new)
+        if _is_closed(path):
+            raise _unusable(archive, _DENIED, is_new=is_new)
         if is_new and not (path / _MARK).exists() and any(path.iterdir()):
             raise _unusable(archive, "the directory is not empty", is_new=is_new)
     except OSError as exc:

@@ -161,9 +161,12 @@ def _value(value: object, kind: Kind, place: str, faults: list[str]) -> Any:
         case List(of), list():
             return [_item(item, of, place, faults) for item in value]
         case Map(of), dict():
-            return {str(key): _item(item, of, place, faults) for key, item in value.items()}
+            return {
+                go_json.characters(key): _item(item, of, place, faults)
+                for key, item in value.items()
+            }
         case ("bool", bool()) | ("string", str()) if not isinstance(value, Number):
-            return value
+            return go_json.characters(value) if isinstance(value, str) else value
         case (("int" | "uint64"), Number()) if _fits(value, _RANGES[kind]):
             return int(value)
         case _:

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from pathlib import Path
 
 import httptools
@@ -30,9 +30,12 @@ _LARGEST_HEAD = 1024 * 1024
 _CHUNK = 64 * 1024
 _LINGER_S = 1.0
 _TEXT = "text/plain; charset=utf-8"
+_NO_TLS = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 _BAD = 400, "400 Bad Request"
 _CODED = 501, "Unsupported transfer encoding"
 _BAD_ESCAPE = re.compile("%(?![0-9A-Fa-f]{2})")
+_REQUEST_LINE = re.compile(rb"^([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP/1\.[01]\r?$", re.MULTILINE)
+_NO_ASCII = re.compile(rb"[\x80-\xff]")
 _HOST = re.compile(r"[A-Za-z0-9!$%&'()*+,\-.:;=\[\]_~]*")
 
 
@@ -156,6 +159,10 @@ class _Parser:
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they come; raises HttpParserError."""
+        if not self._head and not self._in_body:
+            # A target of any bytes is one to Go's server, but not to this parser.
+            line, end, rest = data.partition(b"\n")
+            data = _NO_ASCII.sub(lambda found: b"%%%02X" % ord(found[0]), line) + end + rest
         self._head = 0 if self._in_body else self._head + len(data)
         try:
             self._parser.feed_data(data)
@@ -219,21 +226,47 @@ class _Connection(socketserver.BaseRequestHandler):
         self.server.connections.discard(self.request)
 
     def handle(self) -> None:
+        try:
+            self._converse()
+        except ssl.SSLError as exc:
+            if exc.reason == "HTTP_REQUEST" and not self.server.is_management:
+                self._say_in_plain()
+            raise
+
+    def _say_in_plain(self) -> None:
+        """Tell a client that does not speak TLS, as Go's server does."""
+        self.server.connections.discard(self.request)
+        with socket.socket(fileno=self.request.detach()) as self.request:
+            self.request.sendall(_NO_TLS)
+            self._linger()
+
+    def _converse(self) -> None:
         parser = _Parser()
         while data := self.request.recv(_CHUNK):
             try:
                 parser.feed(data)
-            except httptools.HttpParserError:
+            except httptools.HttpParserError as exc:
                 # Those before it are answered first.
                 if self._answer_all(parser):
-                    is_coded = bool(parser.exchanges) and parser.exchanges[-1].is_coded
-                    self._refuse(*(_CODED if is_coded else _BAD))
+                    self._refuse_wrong(parser, data, exc)
                 return
             if parser.is_head_too_large:
                 self._refuse(431, "431 Request Header Fields Too Large")
                 return
             if not self._answer_all(parser):
                 return
+
+    def _refuse_wrong(self, parser: _Parser, data: bytes, exc: httptools.HttpParserError) -> None:
+        """Refuse what the parser does not take; a method that it does not know no path has."""
+        is_method = isinstance(exc, httptools.HttpParserInvalidMethodError)
+        is_ours = is_method and not self.server.is_management
+        exchange = _unknown_method(data) if is_ours else None
+        if exchange and (reply := self.server.refuse_unread(exchange)):
+            self._send(reply, exchange)
+            self._linger()
+            return
+        is_coded = bool(parser.exchanges) and parser.exchanges[-1].is_coded
+        self._refuse(*(_CODED if is_coded else _BAD))
 
     def _answer_all(self, parser: _Parser) -> bool:
         """Answer what is whole, in order; return whether the connection goes on."""
@@ -318,6 +351,15 @@ class _Connection(socketserver.BaseRequestHandler):
             self.request.settimeout(_LINGER_S)
             while self.request.recv(_CHUNK):
                 pass
+
+
+def _unknown_method(data: bytes) -> Exchange | None:
+    """Return the request whose method is not a known one; None if there is no such line."""
+    for line in _REQUEST_LINE.finditer(data):
+        method, target = (part.decode("latin-1") for part in line.groups())
+        if method not in set(HTTPMethod):
+            return Exchange(method, target, is_last=True)
+    return None
 
 
 def _flaw(exchange: Exchange) -> tuple[int, str] | None:

@@ -14,6 +14,7 @@ from datetime import datetime
 from daemon.simulator.refusals import Json, Refusal
 
 _KEPT = 10_000
+_LISTED = "250"
 _DESCRIPTIONS = {
     6144: "Backup configuration changed",
     6145: "Backup plan created",
@@ -79,25 +80,31 @@ class Events:
     def listed(self, query: Mapping[str, Sequence[str]]) -> list[Json]:
         """Return the events that a query asks for: since when, of which kind, and how many.
 
+        Without an instant to begin at, a limit leaves the newest ones.
+
         Raises:
             Refusal: a value makes no sense.
 
         """
         wanted: Json = {}
-        if component := _value(query, "component"):
-            wanted["component"] = component
+        for name in ("component", "severity"):
+            if value := _value(query, name):
+                wanted[name] = value
         if number := _value(query, "event_id"):
             wanted["event_id"] = _number("event_id", number)
         since = _value(query, "sinceTime")
-        limit = _number("limit", _value(query, "limit") or "-1")
+        limit = _number("limit", _value(query, "limit") or _LISTED)
         first = _instant(since) if since else None
         found = [
             each
-            for each in self._found
+            # A task is looked at when somebody asks, and may have ended before what came since.
+            for each in sorted(self._found, key=lambda each: _instant(each["timestamp"]))
             if (first is None or _instant(each["timestamp"]) >= first)
             and all(each[key] == value for key, value in wanted.items())
         ]
-        return found if limit < 0 else found[:limit]
+        if limit < 0:
+            return found
+        return found[:limit] if first else found[max(0, len(found) - limit) :]
 
 
 def _value(query: Mapping[str, Sequence[str]], name: str) -> str:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from daemon.simulator.refusals import Json
 
@@ -98,8 +99,21 @@ class OddServer:
             return 503, text + b", and compatible service is not found."
         return None if is_served else (404, text)
 
-    def disguise(self, repository: Json) -> Json:
-        """Return a repository as this server shows it."""
+    def disguise(self, answer: Any) -> Any:
+        """Return an answer with each repository in it as this server shows it."""
+        if self.unknown_state is None and self.missing_field is None:
+            return answer
+        match answer:
+            case list():
+                return [self.disguise(each) for each in answer]
+            case {"creation_time": _}:
+                return self._disguised(answer)
+            case dict():
+                return {key: self.disguise(value) for key, value in answer.items()}
+            case _:
+                return answer
+
+    def _disguised(self, repository: Json) -> Json:
         shown = dict(repository)
         if self.unknown_state in {"", shown["id"]}:
             shown["state"] = "quiescing"

@@ -19,6 +19,8 @@ _PLAIN = re.compile(r'[^"\\\x00-\x1f]*')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+_ESCAPES |= dict.fromkeys(range(0xD800, 0xE000), "\\ufffd")
+"""What stands for a byte that is no UTF-8 is written as such an escape as well."""
 
 
 class Number(str):
@@ -34,7 +36,12 @@ class GoJSONError(ValueError):
 def encode(value: object) -> bytes:
     """Return *value* as `json.Marshal` writes it: no blanks, and safe within HTML."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.translate(_ESCAPES).encode(errors="replace")
+    return text.translate(_ESCAPES).encode()
+
+
+def characters(text: str) -> str:
+    """Return a text of a body as Go has it: what is half of a character is no character."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def decode(body: bytes) -> Any:

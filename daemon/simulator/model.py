@@ -8,7 +8,6 @@ backups are accepted (vendor's own suites: couchbaselabs/examinador, couchbase/t
 from __future__ import annotations
 
 import json
-import os
 import re
 import uuid
 from collections.abc import Callable, Iterable
@@ -27,7 +26,7 @@ STATES = ("active", "archived", "imported")
 _RUNS_A_MIB = 20
 """The history is bounded by its size: so many runs are taken for a MiB."""
 _MOST_MISSED = 100
-"""Slots of a task that are caught up at once, where nobody looked for long."""
+"""So many slots, the latest, are caught up at once where nobody looked for long."""
 _SAMPLES = {"beer-sample": 7303, "default": 1000, "gamesim-sample": 586, "travel-sample": 31592}
 _ITEM = 753
 
@@ -51,6 +50,11 @@ class Repository:
     has_folder: bool = False
     retention: int = 0
 
+    @property
+    def trouble(self) -> str:
+        """Why no task can use its archive; empty if one can."""
+        return archives.trouble(self.archive, self.repo) if self.has_folder else ""
+
 
 @dataclass
 class Model:
@@ -60,6 +64,7 @@ class Model:
     effect_delay: timedelta = timedelta(0)
     task_length: timedelta = timedelta(seconds=1)
     state_file: Path | None = None
+    is_led: bool = True
     repositories: dict[str, dict[str, Repository]] = field(
         default_factory=lambda: {state: {} for state in STATES}
     )
@@ -69,17 +74,23 @@ class Model:
     threads: Json | None = None
     buckets: dict[str, Json] = field(default_factory=dict)
     events: Events = field(default_factory=Events)
+    is_changed: bool = False
 
     def seed(self, ids: Iterable[str]) -> None:
         """Create these repositories, or load the state file if there is one."""
         for name, items in _SAMPLES.items():
             self.add_bucket(name, items)
         if self.state_file and self.state_file.exists():
-            self._load(json.loads(self.state_file.read_text()))
+            try:
+                self._load(json.loads(self.state_file.read_text()))
+                self.catch_up()
+            except (AttributeError, LookupError, TypeError, ValueError) as exc:
+                raise ValueError(f"{self.state_file} is no state of a simulator") from exc
             return
         for id_ in ids:
             now = tasks.text(self.now())
-            self._add(Repository(id_, "_daily_backups", f"/archives/{id_}", now, now, ticked=now))
+            made = Repository(id_, "_daily_backups", f"/archives/{id_}", now, now, ticked=now)
+            self.repositories["active"][id_] = made
         self.save()
 
     def add_bucket(self, name: str, items: int = 0) -> None:
@@ -116,25 +127,20 @@ class Model:
 
     def create(self, id_: str, body: Json) -> None:
         """Create an active repository, and its folder where the archive's parent exists."""
-        self.check_id(id_, "active")
-        plan, archive, name = (body.get(key, "") for key in ("plan", "archive", "bucket_name"))
-        for key, value in (("plan", plan), ("archive", archive)):
-            if not value:
-                raise Refusal(400, f"{key} is required")
-        if name and name not in self.buckets:
-            raise Refusal(400, f"bucket '{name}' cannot be used", "element not found")
+        plan, archive, name = body["plan"], body["archive"], body.get("bucket_name")
         cloud = archives.cloud(archive, body)
         if plan not in self.plans:
             raise Refusal(404, "requested plan not found")
         now = tasks.text(self.now())
         bucket = {key: self.buckets[name][key] for key in ("name", "uuid")} if name else None
         made = Repository(id_, plan, archive, now, now, bucket=bucket, ticked=now, cloud=cloud)
-        made.has_folder = archives.prepare(archive, made.repo)
+        archives.check(archive, is_new=True)
+        made.has_folder = self.is_led and archives.prepare(archive, made.repo)
         made.retention = body.get("default_retention", 0)
-        self._add(made)
+        self.repositories["active"][id_] = made
         for task in self._tasks(made):
             if task["schedule"].get("start_now"):
-                self._start(made, task["name"], task["task_type"], self.now(), _options(task))
+                self._start(made, task["name"], task["task_type"], self.now(), plans.options(task))
         self._event(6157, id_)
         self.save()
 
@@ -175,7 +181,7 @@ class Model:
             raise Refusal(400, "cannot delete active repositories")
         found = self.find(state, id_)
         del self.repositories[state][id_]
-        if with_data:
+        if with_data and self.is_led:
             self.backups.pop(found.repo, None)
             archives.remove(found.archive, found.repo)
         self._event(6158, id_)
@@ -201,8 +207,8 @@ class Model:
             "archive": repository.archive,
             "repo": repository.repo,
             "scheduled": self._scheduled(repository),
-            "running_tasks": _by_name(run for run in running if not run["one_off"]),
-            "running_one_off": _by_name(run for run in running if run["one_off"]),
+            "running_tasks": tasks.shown_runs(run for run in running if not run["one_off"]),
+            "running_one_off": tasks.shown_runs(run for run in running if run["one_off"]),
             "version": 1,
             "health": self._health(repository),
             "creation_time": repository.created,
@@ -239,7 +245,7 @@ class Model:
             extras = f"failed bucket check for bucket '{name}': {fault}"
             raise Refusal(500, "Could not send task", extras)
         if kind == "MERGE" and found.cloud:
-            raise Refusal(500, "Could not send task", "merges are not supported in the cloud")
+            raise Refusal(500, "Could not send task", archives.NO_MERGES)
         name = f"{kind}-{uuid.uuid4()}"
         self._start(found, name, kind, self.now(), options | {"one_off": True})
         self.save()
@@ -256,12 +262,19 @@ class Model:
                 return
         raise Refusal(404, "requested task not found")
 
+    def catch_up(self) -> None:
+        """Apply what is due by now to every repository."""
+        for found in self.repositories.values():
+            for repository in found.values():
+                self._tick(repository)
+
     def _tick(self, repository: Repository) -> None:
         """Apply all that is due by now: a pending change, runs that start, tasks that end."""
         now = self.now()
         if repository.pending and tasks.instant(repository.pending[1]) <= now:
             repository.state, repository.pending = repository.pending[0], None
-        if repository.state == "active":
+            self.is_changed = True
+        if repository.state == "active" and self.is_led:
             self._run_slots(repository, now)
         for run in reversed(repository.runs):
             if run["status"] == "running" and tasks.instant(run["until"]) <= now:
@@ -273,25 +286,32 @@ class Model:
         only = repository.bucket["name"] if repository.bucket else None
         buckets = [each for name, each in self.buckets.items() if only in {None, name}]
         kept = self.backups.setdefault(repository.repo, [])
-        tasks.finish(run, kept, buckets, repository.retention)
+        if why := run.get("trouble") or repository.trouble:
+            tasks.end(run, "failed", why, archives.UNUSABLE)
+        elif repository.cloud and run["type"] == "MERGE":
+            tasks.end(run, "skipped", archives.NO_MERGES)
+        else:
+            tasks.finish(run, kept, buckets, repository.retention)
+        self.is_changed = True
         self.events.record_task(run, repository.id)
 
     def _run_slots(self, repository: Repository, now: datetime) -> None:
-        anchor = tasks.instant(repository.created)
-        due: list[tuple[datetime, str, str, Json]] = []
-        for task in self._tasks(repository):
-            slot = plans.next_run(task, anchor, tasks.instant(repository.ticked))
-            while slot <= now and len(due) < _MOST_MISSED:
-                due.append((slot, task["name"], task["task_type"], _options(task)))
-                slot = plans.next_run(task, anchor, slot)
-        for slot, name, kind, options in sorted(due, key=lambda each: each[0]):
-            self._start(repository, name, kind, slot, options)
+        anchor, since = tasks.instant(repository.created), tasks.instant(repository.ticked)
+        due = [
+            (slot, task)
+            for task in self._tasks(repository)
+            for slot in plans.slots(task, anchor, (since, now), _MOST_MISSED)
+        ]
+        for slot, task in sorted(due, key=lambda each: each[0])[-_MOST_MISSED:]:
+            self._start(repository, task["name"], task["task_type"], slot, plans.options(task))
 
     def _start(
         self, repository: Repository, name: str, kind: str, at: datetime, options: Json
     ) -> None:
         run = tasks.started(name, kind, at, self.task_length, options)
+        run["trouble"] = repository.trouble
         repository.runs.insert(0, run)
+        self.is_changed = True
         self.events.record_task(run, repository.id)
 
     def _scheduled(self, repository: Repository) -> Json | None:
@@ -308,8 +328,7 @@ class Model:
         }
 
     def _tasks(self, repository: Repository) -> list[Json]:
-        found = self.plans.get(repository.plan)
-        return list(found["tasks"]) if found else []
+        return list(self.plans.get(repository.plan, {}).get("tasks", ()))
 
     # Plans
 
@@ -323,6 +342,10 @@ class Model:
             raise Refusal(400, f"plan `{name}` already exists")
         if not is_new and name not in self.plans:
             raise Refusal(404, "requested plan not found")
+        for used in self.repositories["active"].values():
+            if used.plan == name:
+                # What was due until now was due by the plan as it was.
+                self._tick(used)
         self.plans[name] = plan
         self._event(6145 if is_new else 6146, name)
         self.save()
@@ -343,9 +366,6 @@ class Model:
 
     # What is kept
 
-    def _add(self, made: Repository) -> None:
-        self.repositories["active"][made.id] = made
-
     def _event(self, number: int, name: str) -> None:
         self.events.record(number, name, tasks.text(self.now()))
 
@@ -353,36 +373,28 @@ class Model:
         """Replace the state file as a whole, if there is one."""
         if self.state_file is None:
             return
-        kept = {
-            "repositories": {
-                state: [asdict(repository) for repository in found.values()]
-                for state, found in self.repositories.items()
-            },
+        self.catch_up()
+        repositories = {
+            state: [asdict(repository) for repository in found.values()]
+            for state, found in self.repositories.items()
         }
-        kept |= {name: getattr(self, name) for name in _KEPT}
-        draft = self.state_file.with_suffix(".draft")
-        with draft.open("w") as file:
-            json.dump(kept, file)
-            file.flush()
-            os.fsync(file.fileno())
+        kept = {"repositories": repositories} | {name: getattr(self, name) for name in _KEPT}
+        draft = self.state_file.with_name(f"{self.state_file.name}.draft")
+        draft.write_text(json.dumps(kept))
         draft.replace(self.state_file)
+        self.is_changed = False
 
     def _load(self, kept: Json) -> None:
+        now = self.now()
         for state, found in kept["repositories"].items():
             for values in found:
-                self.repositories[state][values["id"]] = Repository(**values)
+                made = Repository(**values)
+                # What was due while no service ran is lost.
+                made.ticked = tasks.text(max(now, tasks.instant(made.ticked or made.updated)))
+                self.repositories[state][made.id] = made
         for name in _KEPT & kept.keys():
             setattr(self, name, kept[name])
         self.plans = plans.BUILT_IN | self.plans
 
 
 _KEPT = frozenset({"plans", "config", "threads", "buckets", "backups"})
-
-
-def _options(task: Json) -> Json:
-    return {"full_backup": task.get("full_backup", False), **task.get("merge_options", {})}
-
-
-def _by_name(runs: Iterable[Json]) -> Json | None:
-    found = {run["task_name"]: tasks.shown_run(run) for run in runs}
-    return {name: found[name] for name in sorted(found)} or None

@@ -31,13 +31,17 @@ Plan = dict[str, Any]
 Task = dict[str, Any]
 
 
-def _task(  # noqa: PLR0913  # the fields of a task
-    name: str, kind: str, period: str, frequency: int, at: str | None = None, *, full: bool = False
-) -> Task:
-    schedule: dict[str, Any] = {"job_type": kind, "frequency": frequency, "period": period}
-    if at:
-        schedule["time"] = at
+def _task(name: str, kind: str, every: tuple[int, str], at: str, *, full: bool = False) -> Task:
+    frequency, period = every
+    schedule = {"job_type": kind, "frequency": frequency, "period": period, "time": at}
     return {"name": name, "task_type": kind, "schedule": schedule, "full_backup": full}
+
+
+def _merge(name: str, every: tuple[int, str], at: str, days: int) -> Task:
+    """Return a task that merges the backups of today and so many days before."""
+    made = _task(name, "MERGE", every, at)
+    full = made.pop("full_backup")
+    return {**made, "merge_options": {"offset_start": 0, "offset_end": days}, "full_backup": full}
 
 
 def _built_in(name: str, description: str, *tasks: Task) -> Plan:
@@ -50,27 +54,35 @@ BUILT_IN: dict[str, Plan] = {
     for plan in (
         _built_in(
             "_daily_backups",
-            "Backup every day and merge every week",
-            *(_task(f"backup_{day.lower()}", "BACKUP", day, 1, "22:00") for day in WEEKDAYS),
-            _task("merge_week", "MERGE", "SUNDAY", 1, "23:20"),
+            "Backup every day, in full on Mondays, and merge every week and every 28 days",
+            *(
+                _task(f"backup_{day.lower()}", "BACKUP", (1, day), "22:00", full=day == "MONDAY")
+                for day in WEEKDAYS
+            ),
+            _merge("merge_week", (1, "SUNDAY"), "23:20", 7),
+            _merge("merge_month", (28, "DAYS"), "23:40", 28),
         ),
         _built_in(
             "_daily_full_backups_with_incrementals",
-            "Full backup every day and an incremental backup every hour",
-            _task("backup_full_daily", "BACKUP", "DAYS", 1, "22:00", full=True),
-            _task("backup_hourly", "BACKUP", "HOURS", 1, "00:30"),
+            "Full backup every day, an incremental backup every hour and a prune every day",
+            _task("backup_full_daily", "BACKUP", (1, "DAYS"), "22:00", full=True),
+            _task("backup_hourly", "BACKUP", (1, "HOURS"), "00:30"),
+            _task("prune_daily", "PRUNE", (1, "DAYS"), "23:40"),
         ),
         _built_in(
             "_hourly_backups",
-            "Backup every hour and merge every day",
-            _task("backup_hourly", "BACKUP", "HOURS", 1, "00:00"),
-            _task("merge_every_day", "MERGE", "DAYS", 1, "23:40"),
+            "Backup every hour and merge every day, every week and every 28 days",
+            _task("backup_hourly", "BACKUP", (1, "HOURS"), "00:00"),
+            _merge("merge_every_day", (1, "DAYS"), "23:20", 0),
+            _merge("merge_week", (1, "SUNDAY"), "23:30", 7),
+            _merge("merge_month", (28, "DAYS"), "23:40", 28),
         ),
         _built_in(
             "_weekly_full_backups_with_incrementals",
-            "Full backup every week and an incremental backup on the other days",
-            _task("backup_full_weekly", "BACKUP", "SUNDAY", 1, "22:00", full=True),
-            *(_task(f"backup_{day.lower()}", "BACKUP", day, 1, "22:00") for day in WEEKDAYS[:-1]),
+            "Full backup every week, an incremental backup every 6 hours and a prune every day",
+            _task("backup_full_weekly", "BACKUP", (1, "SUNDAY"), "22:00", full=True),
+            _task("backup_every_6_hours", "BACKUP", (6, "HOURS"), "00:30"),
+            _task("prune_daily", "PRUNE", (1, "DAYS"), "23:40"),
         ),
     )
 }
@@ -99,6 +111,11 @@ def made(name: str, body: dict[str, Any]) -> Plan:
         raise ValueError("task names must be unique within a plan")
     described = {"description": description} if description else {}
     return {"name": name, **described, "services": body.get("services"), "tasks": kept}
+
+
+def options(task: Task) -> dict[str, Any]:
+    """Return what a run is told by the task that it is of."""
+    return {"full_backup": task.get("full_backup", False), **task.get("merge_options", {})}
 
 
 def _checked(task: Task) -> Task:
@@ -145,9 +162,20 @@ def _faults(schedule: dict[str, Any], kind: str) -> Iterator[str]:
 def next_run(task: Task, anchor: datetime, after: datetime) -> datetime:
     """Return the first slot after *after*, on the grid that began at *anchor*."""
     first, step = _grid(task["schedule"], anchor)
-    if first > after:
-        return first
-    return first + step * ((after - first) // step + 1)
+    return first + step * _passed(first, step, after)
+
+
+def slots(
+    task: Task, anchor: datetime, span: tuple[datetime, datetime], most: int
+) -> list[datetime]:
+    """Return the slots after the begin of a span and until its end, the latest of many."""
+    first, step = _grid(task["schedule"], anchor)
+    before, all_ = (_passed(first, step, end) for end in span)
+    return [first + step * number for number in range(max(before, all_ - most), all_)]
+
+
+def _passed(first: datetime, step: timedelta, until: datetime) -> int:
+    return max(0, (until - first) // step + 1)
 
 
 def _grid(schedule: dict[str, Any], anchor: datetime) -> tuple[datetime, timedelta]:

@@ -8,16 +8,17 @@ import ssl
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import unquote
 
 from daemon.simulator import routes
-from daemon.simulator.api.management import Call, manage
-from daemon.simulator.api.request import Request, parsed_query
+from daemon.simulator.api.management import Call, admits, manage
+from daemon.simulator.api.request import Request, parsed_query, unescaped
 from daemon.simulator.connections import Exchange, Listener, Reply
 from daemon.simulator.credentials import READERS, WRITERS
 from daemon.simulator.faults import Fault, Faults, OddServer
@@ -65,7 +66,9 @@ class Simulator:
         is what it does otherwise than a healthy service; *external* its alternate address.
         """
         self.users = dict(users or {"Administrator": ("password", "admin")})
+        self._odd = odd or OddServer()
         self._model = Model(now, effect_delay, state_file=state_file)
+        self._model.is_led = not self._odd.is_dead
         self._model.seed(repositories)
         self._latency = latency
         self._tls, self._client_tls, self.external = tls, client_tls, external
@@ -74,7 +77,6 @@ class Simulator:
         self._seen: deque[Seen] = deque(maxlen=_REMEMBERED)
         self._numbers: Counter[str] = Counter()
         self._hooks: list[tuple[tuple[str, str, int], Callable[[], None]]] = []
-        self._odd = odd or OddServer()
         self._since = datetime.now(UTC)
         self._servers: list[Listener] = []
         self._stopping = threading.Event()
@@ -111,6 +113,8 @@ class Simulator:
         for server in self._servers:
             _close(server)
         self._servers.clear()
+        with self._turn, suppress(OSError):
+            self._model.save()
 
     def __enter__(self) -> Self:
         """Listen on free ports."""
@@ -231,7 +235,7 @@ class Simulator:
         if wait > longest:
             return Reply(504, b"Gateway Timeout", "text/plain")
         self._hook("before", exchange.method, number)
-        reply = self._meet(fault, exchange, unquote(path), query)
+        reply = self._meet(fault, exchange, unescaped(path), query)
         self._hook("after", exchange.method, number)
         return reply
 
@@ -265,7 +269,7 @@ class Simulator:
     def refuse_unread(self, exchange: Exchange) -> Reply | None:
         """Return the answer to a request that needs no body for it; None if it does."""
         path, _, _ = _relative(exchange.target).partition("?")
-        if self._odd.stall or (refused := self._refusal(exchange, unquote(path))) is None:
+        if self._odd.stall or (refused := self._refusal(exchange, unescaped(path))) is None:
             return None
         self._note(exchange.method, path, exchange.user)
         return refused
@@ -297,7 +301,8 @@ class Simulator:
             raise RuntimeError("a path without a route is refused before")
         route, parts = found
         with self._turn:
-            return self._handled(route, Request(exchange.method, parts, asked, body))
+            request = Request(exchange.method, parts, asked, body, partial(admits, self))
+            return self._handled(route, request)
 
     def _handled(self, route: routes.Route, request: Request) -> Reply:
         model = self._model
@@ -309,17 +314,13 @@ class Simulator:
             result = route.handle(model, request)
         except Refusal as exc:
             return Reply(exc.status, encode(exc.body))
+        finally:
+            # A look alone brings to light what has become due.
+            if model.is_changed:
+                model.save()
         if result is None:
             return Reply(200)
-        return Reply(200, encode(self._disguised(result)))
-
-    def _disguised(self, result: object) -> object:
-        rows = result if isinstance(result, list) else [result]
-        shown = [
-            self._odd.disguise(row) if isinstance(row, dict) and "creation_time" in row else row
-            for row in rows
-        ]
-        return shown if isinstance(result, list) else shown[0]
+        return Reply(200, encode(self._odd.disguise(result)))
 
     def _refused(self, exchange: Exchange) -> Reply | None:
         """Return what the login layer answers; None lets the call through."""
@@ -344,11 +345,18 @@ class Simulator:
         password, role = self.users.get(exchange.user, ("", ""))
         return role if role and exchange.password in {None, password} else None
 
+    def catch_up(self) -> None:
+        """Let happen what has become due, as every call does."""
+        with self._turn, suppress(OSError):
+            self._model.catch_up()
+            if self._model.is_changed:
+                self._model.save()
+
     @property
     def events(self) -> list[dict[str, Any]]:
         """The system events so far."""
         with self._turn:
-            return self._model.events.listed({})
+            return self._model.events.listed({"limit": ["-1"]})
 
 
 def _close(server: Listener) -> None:

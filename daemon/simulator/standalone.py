@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +36,8 @@ Follow = Callable[[Simulator], None]
 """Called again and again while a simulator runs; says what it has seen."""
 
 _FOLLOW_EVERY_S = 0.1
+_LOOK_EVERY_S = 1.0
+_SHARE = 0.02
 
 
 def serve(options: SimulatorOptions, follow: Follow | None = None) -> int:
@@ -64,8 +67,13 @@ def serve(options: SimulatorOptions, follow: Follow | None = None) -> int:
         raise HostError(f"the simulator cannot start: {exc}") from exc
     # Of the host as whoever started it wrote it; this program knows nothing of the daemon's.
     print(simulator.url, _how_to_use(simulator, options), sep="\n", flush=True)  # noqa: T201
+    next_look = time.monotonic()
     try:
-        while not stop.wait(_FOLLOW_EVERY_S if follow else None):
+        while not stop.wait(_FOLLOW_EVERY_S if follow else _LOOK_EVERY_S):
+            if (began := time.monotonic()) >= next_look:
+                simulator.catch_up()
+                # Thousands of repositories take a while, and are not to take all the time.
+                next_look = began + max(_LOOK_EVERY_S, (time.monotonic() - began) / _SHARE)
             if follow:
                 follow(simulator)
     finally:

@@ -43,6 +43,12 @@ def shown_run(run: Json) -> Json:
     return shown | {"node_runs": [{k: node[k] for k in _NODE_RUN if k in node} for node in nodes]}
 
 
+def shown_runs(runs: Iterable[Json]) -> Json | None:
+    """Return runs by their names, sorted; None if there are none."""
+    found = {run["task_name"]: shown_run(run) for run in runs}
+    return {name: found[name] for name in sorted(found)} or None
+
+
 def shown_backup(backup: Json) -> Json:
     """Return a backup as the API shows it."""
     return {key: value for key, value in backup.items() if key != "expires"}
@@ -90,13 +96,12 @@ def started(name: str, kind: str, start: datetime, length: timedelta, options: J
 
 def finish(run: Json, backups: list[Json], buckets: Iterable[Json], retention: int) -> None:
     """End a run, and do to the backups what its task does."""
-    end = instant(run["until"])
     try:
-        done = _do(run, backups, list(buckets), end, retention)
+        done = _do(run, backups, list(buckets), instant(run["until"]), retention)
     except TaskError as exc:
-        _end(run, exc.status, str(exc))
+        end(run, exc.status, str(exc))
         return
-    _end(run, "done", "")
+    end(run, "done")
     for node in run["node_runs"]:
         node["stats"] = _stats(run, done)
 
@@ -104,7 +109,7 @@ def finish(run: Json, backups: list[Json], buckets: Iterable[Json], retention: i
 def fail(run: Json, now: datetime, error: str) -> None:
     """End a run before its time."""
     run["until"] = text(now)
-    _end(run, "failed", error)
+    end(run, "failed", error)
 
 
 def _stats(run: Json, done: list[tuple[str, str]]) -> Json:
@@ -127,8 +132,10 @@ def _stats(run: Json, done: list[tuple[str, str]]) -> Json:
     }
 
 
-def _end(run: Json, status: str, error: str) -> None:
-    outcome = {"status": status, "end": run["until"], "error_code": int(status == "failed")}
+def end(run: Json, status: str, error: str = "", code: int = 1) -> None:
+    """End a run; *code* is that of its error if it has failed."""
+    failed = code if status == "failed" else 0
+    outcome = {"status": status, "end": run["until"], "error_code": failed}
     outcome |= {"error": error} if error else {}
     run.update(outcome)
     for node in run["node_runs"]:
@@ -156,6 +163,8 @@ def _do(
             backups[:] = [each for each in backups if each["date"] not in gone]
             return _each("Deleting backup", gone)
         case _:
+            if options.get("denied"):
+                raise TaskError("failed", "the target cluster knows no such user or password")
             if not backups:
                 raise TaskError("failed", "the repository has no backups")
             return _each("Restoring backup", selected(backups, options, end))

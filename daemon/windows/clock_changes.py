@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from daemon.windows.wallclock import change_between
 
 _STEP = timedelta(days=3)
 """No two changes of any zone are nearer: the nearest were four days apart (Freetown in 1939)."""
@@ -43,17 +46,17 @@ def clock_changes(zone: ZoneInfo, year: int) -> tuple[ClockChange, ...]:
     return tuple(found)
 
 
+def changes_between(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[ClockChange]:
+    """Yield the changes of clocks in *zone* within `[start, end)`, which are aware, in order."""
+    for year in range(start.astimezone(UTC).year, end.astimezone(UTC).year + 1):
+        yield from (found for found in clock_changes(zone, year) if start <= found.at < end)
+
+
 def _change(before: datetime, after: datetime, zone: ZoneInfo) -> ClockChange:
     """Return the change between two instants, one on each side of it."""
-    offset = _offset(before, zone)
-    while after - before > _SECOND:
-        middle = before + (after - before) // (2 * _SECOND) * _SECOND
-        if _offset(middle, zone) == offset:
-            before = middle
-        else:
-            after = middle
-    clocks = ((after + offset).replace(tzinfo=None), after.astimezone(zone).replace(tzinfo=None))
-    return ClockChange(min(clocks), max(clocks), after, clocks[1] - clocks[0])
+    at = change_between(before, after, zone)
+    clocks = tuple((at + _offset(side, zone)).replace(tzinfo=None) for side in (before, at))
+    return ClockChange(min(clocks), max(clocks), at, clocks[1] - clocks[0])
 
 
 def _offset(at: datetime, zone: ZoneInfo) -> timedelta:

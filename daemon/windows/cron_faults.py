@@ -1,4 +1,4 @@
-"""Say which parts of a cron expression are wrong, and which steps do not come out even.
+"""Find which parts of a cron expression are wrong, and which steps do not divide evenly.
 
 No file, no clock, no log. Whether an expression is accepted is decided elsewhere.
 """
@@ -19,7 +19,10 @@ _FIELDS: tuple[tuple[str, int, int, dict[str, int]], ...] = (
 )
 _PART = re.compile(r"(?:\*|([A-Z0-9]+)(?:-([A-Z0-9]+))?)(?:/([0-9]+))?", re.IGNORECASE)
 # What is more than crontab(5), as the last Friday: 5L, or the first Saturday: SAT#1.
-_EXTENSION = re.compile(r"LW?|[A-Z0-9]+(?:L|W|#[1-5L])", re.IGNORECASE)
+_EXTENSIONS = {
+    "day-of-month": re.compile("LW?", re.IGNORECASE),
+    "day-of-week": re.compile(f"[0-7]L|([0-7]|{'|'.join(_DAYS)})#[1-5]", re.IGNORECASE),
+}
 _SHOWN = 20
 _MOST_SHOWN = 5
 # How many steps there are in an hour and in a day, after which a field begins anew.
@@ -31,7 +34,12 @@ def explain(expression: str) -> str:
     found: list[str] = []
     for (name, low, high, names), text in zip(_FIELDS, expression.split(), strict=False):
         allowed = f"{low} to {high}" + (f" or {min(names)} and the like" if names else "")
-        found += (f"{name} {bad[:_SHOWN]}: {allowed}" for bad in _bad(text, low, high, names))
+        extension = _EXTENSIONS.get(name)
+        found += (
+            f"{name} {bad[:_SHOWN]}: {allowed}"
+            for bad in _bad(text, low, high, names)
+            if not (extension and extension.fullmatch(bad))
+        )
     return "; ".join(found[:_MOST_SHOWN])
 
 
@@ -47,8 +55,6 @@ def uneven_steps(expression: str) -> Iterator[str]:
 
 def _bad(text: str, low: int, high: int, names: dict[str, int]) -> Iterator[str]:
     for part in text.split(","):
-        if part.upper() not in names and _EXTENSION.fullmatch(part):
-            continue
         match = _PART.fullmatch(part)
         if match is None:
             yield part or "(empty)"

@@ -16,6 +16,9 @@ EARLIEST, LATEST = datetime(1900, 1, 1), datetime(9900, 1, 1)  # noqa: DTZ001  #
 """Nothing is open outside, where the calendar's own arithmetic ends."""
 
 
+_SECOND = timedelta(seconds=1)
+
+
 class Reading(Enum):
     """Which instants a local time refers to, where clocks show it twice or never."""
 
@@ -42,7 +45,9 @@ def start_instant(local: datetime, zone: ZoneInfo) -> datetime:
     instant = _instant(local, zone, 0)
     if shows(instant, local, zone):
         return instant
-    return _end_of_gap(_instant(local, zone, 1), instant, zone)
+    # Clocks change at whole seconds, whatever fraction the time in the gap has.
+    before, after = (_instant(local, zone, fold).replace(microsecond=0) for fold in (1, 0))
+    return change_between(before, after, zone)
 
 
 def end_instant(local: datetime, zone: ZoneInfo) -> datetime:
@@ -61,13 +66,11 @@ def _instant(local: datetime, zone: ZoneInfo, fold: int) -> datetime:
     return local.replace(tzinfo=zone, fold=fold).astimezone(UTC)
 
 
-def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """Return the transition between two instants, one on each side of it, to the second."""
-    # Clocks change at whole seconds, whatever fraction the time in the gap has.
-    before, after = before.replace(microsecond=0), after.replace(microsecond=0)
+def change_between(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """Return the second at which clocks in *zone* change, between two (UTC) on each side of it."""
     offset = before.astimezone(zone).utcoffset()
-    while after - before > timedelta(seconds=1):
-        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+    while after - before > _SECOND:
+        middle = before + (after - before) // (2 * _SECOND) * _SECOND
         if middle.astimezone(zone).utcoffset() == offset:
             before = middle
         else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from itertools import chain
 from zoneinfo import ZoneInfo
 
 from daemon.windows.dates import DateRange, DateSet
@@ -175,17 +176,18 @@ class Window:
     def openings(self, start: datetime, end: datetime) -> list[Opening]:
         """Return the openings that meet `[start, end)`, sorted by start, each start once.
 
-        Two that a gap moves to the same start are equally long, and count as one.
+        Of two with the same start the longer counts: a zone may leave out a whole day, and a person
+        may open what the rule opens as well.
         """
         start, end = max(start.astimezone(UTC), FIRST), min(end.astimezone(UTC), LAST)
         if start >= end:
             return []
         found: dict[datetime, Interval] = {}
-        for interval in self._by_rule(start, end) if self.enabled else ():
-            if interval.start not in self.skipped:
-                found.setdefault(interval.start, interval)
-        for interval in self._by_hand(end):
-            found.setdefault(interval.start, interval)
+        ruled = self._by_rule(start, end) if self.enabled else ()
+        for interval in chain(ruled, self._by_hand(end)):
+            known = found.get(interval.start)
+            if not known or known.end < interval.end:
+                found[interval.start] = interval
         if not (self.moved or self.opened):
             return [self._opening(interval, interval.end) for interval in found.values()]
         ends = dict(self.moved)
@@ -195,11 +197,11 @@ class Window:
         return sorted(meeting, key=lambda opening: opening.start)
 
     def _by_rule(self, start: datetime, end: datetime) -> Iterator[Interval]:
-        """Yield the rule's openings on days that are valid and not excluded."""
+        """Yield the rule's openings on days that are valid, and that nobody cancelled."""
         earlier = [began for began, ends in self.moved if FIRST <= began < start < ends]
         validity = self._validity(min([start - self.rule.longest, *earlier]), end)
         for interval in self._intervals(validity, start, end, earlier):
-            if interval.day in validity:
+            if interval.day in validity and interval.start not in self.skipped:
                 yield interval
 
     def _validity(self, start: datetime, end: datetime) -> Validity:
@@ -256,3 +258,8 @@ class Window:
 def window_of(opening: str) -> str:
     """Return the window's name in the id of an opening."""
     return opening.rpartition("@")[0]
+
+
+def start_of(opening: str) -> datetime:
+    """Return the start (UTC) in the id of an opening. Raises ValueError."""
+    return datetime.fromisoformat(opening.rpartition("@")[2])

@@ -20,7 +20,7 @@ from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Patterns
 from tests.bench import goals
 from tests.bench.clusters import Clusters, clusters
-from tests.bench.measures import Row, interleaved, ratio_of
+from tests.bench.measures import Row, interleaved, raced, ratio_of
 from tests.bench.site import FAR, Running, Site, in_seconds, wait_until
 from tests.host.postgres import ROLE, Postgres, server, unavailable
 
@@ -36,6 +36,13 @@ PATIENCE_S = 300.0
 ALONE = 0
 """What stands for one daemon whose ledger is a file, among numbers of daemons."""
 
+BARE = "bare"
+"""What stands for a loop that does nothing but claim."""
+
+_CLAIM = (
+    "update claim set owner = 'bare', epoch = epoch + 1,"
+    " expires = clock_timestamp() + interval '90 seconds' where cluster = %s"
+)
 _SHARES = "select count(*) from claim where expires > clock_timestamp() group by owner"
 
 
@@ -98,6 +105,18 @@ class Shared:
             start = self._open(self.site.ledger)
             last = self._last_paused(daemons, members)
         return last - start
+
+    def bare_claims(self) -> float:
+        """Return the seconds that a loop takes to claim each cluster in a transaction of its own.
+
+        The claims are those of the daemons that were measured last.
+        """
+        address = f"host=127.0.0.1 port={self.postgres.port} user={ROLE} dbname={DATABASE}"
+        with psycopg.connect(address, autocommit=True) as connection:
+            began = time.perf_counter()
+            for name in self.site.urls:
+                assert connection.execute(_CLAIM, (name,)).rowcount == 1
+            return time.perf_counter() - began
 
     def alone(self) -> float:
         """Return the same of one daemon whose ledger is a file."""
@@ -170,10 +189,18 @@ class Shared:
         self.failures.setdefault(key, []).append(failures)
         return max(at for daemon in daemons for at in daemon.instants("repository.paused"))
 
-    def rows(self, paused_s: Mapping[int, Sequence[float]]) -> list[Row]:
+    def rows(self, seconds: Mapping[str, Sequence[float]]) -> list[Row]:
         """Compare one daemon with one whose ledger is a file, and so many daemons with one."""
+        paused_s = {int(n): taken for n, taken in seconds.items() if n != BARE}
         return [
             self._beside_file(paused_s[1], paused_s[ALONE]),
+            raced(
+                f"{self._what(1)}: from its start to the last cluster claimed and looked at",
+                self.looked_s[1],
+                "a loop that only claims, one by one",
+                seconds[BARE],
+                goals.CLAIMS_AND_LOOKS,
+            ),
             *(
                 row
                 for members in self.size.members[1:]
@@ -239,8 +266,11 @@ def members(*, quick: bool) -> list[Row]:
     size = QUICK if quick else WHOLE
     try:
         with Shared.prepare(size) as shared:
-            measured = {str(ALONE): shared.alone, **{str(n): shared.of(n) for n in size.members}}
-            found = interleaved(1 if quick else 3, measured)
-            return shared.rows({int(n): seconds for n, seconds in found.items()})
+            measured = {
+                str(ALONE): shared.alone,
+                **{str(n): shared.of(n) for n in size.members},
+                BARE: shared.bare_claims,
+            }
+            return shared.rows(interleaved(1 if quick else 3, measured))
     except psycopg.Error as exc:
         raise RuntimeError(f"the database: {exc}") from exc

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from daemon.core.moment import Moment
 from daemon.core.shares import Lease
 from daemon.fleet.member import Membership
 from daemon.host.clock import SystemClock
@@ -60,12 +61,14 @@ class Daemon:
 
 
 @asynccontextmanager
-async def joined(url: str, *clusters: str) -> AsyncIterator[Daemon]:
-    """Have a daemon join, which wants these clusters."""
+async def joined(
+    url: str, *clusters: str, clock: Callable[[], Moment] | None = None
+) -> AsyncIterator[Daemon]:
+    """Have a daemon join, which wants these clusters; without a *clock* it has the real one."""
     with open_ledger(url, Access.DAEMON) as ledger:
         assert isinstance(ledger, SharedLedger)
         log = Log()
-        membership = Membership(ledger, log, SystemClock(), lambda _: {}, ())
+        membership = Membership(ledger, log, clock or SystemClock(), lambda _: {}, ())
         daemon = Daemon(membership, log)
         membership.aim(CONFIG, clusters, LEASE)
         membership.start(daemon.keep_up)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import sqlalchemy as sa
 
 START_WITHIN_S = 120.0
 ROLE = "cb"
@@ -182,3 +183,23 @@ def server(*, is_durable: bool = False) -> Iterator[Postgres]:
         yield postgres
     finally:
         postgres.remove()
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Note what is asked of databases meanwhile."""
+    asked: list[str] = []
+
+    def note(*arguments: object) -> None:
+        asked.append(str(arguments[2]))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+def count(asked: list[str], words: str) -> int:
+    """Count the statements with *words* in them."""
+    return sum(words in each for each in asked)

@@ -25,7 +25,7 @@ from daemon.ledger.postgresql.fenced_store import FencedWriter
 from daemon.ledger.state import Reading
 from daemon.ledger.thread import LaneStore, LedgerThread
 from tests.host.members import wait_until
-from tests.host.postgres import Postgres, unavailable
+from tests.host.postgres import Postgres, count, statements, unavailable
 from tests.unit.ledger.ledger_samples import CONFIG, FULL, NOW, sent
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
@@ -339,3 +339,18 @@ def test_what_was_looked_at_under_an_earlier_claim_does_not_count(ledger: Postgr
     b.looked({"prod": Look(second.epoch, late.id)})
 
     assert (before, b.beat(report("b"), LEASE).stale) == ((late,), ())
+
+
+def test_many_looks_are_noted_in_one_statement(ledger: PostgresqlLedger) -> None:
+    """A daemon that was frozen leaves late calls to thousands of clusters, each to be looked at."""
+    b, names = Claims(ledger, "b"), [f"c{number}" for number in range(50)]
+    b.claim(names, (), len(names), LEASE)
+    sent_late = [(1, replace(sent(NOW), cluster=name)) for name in names]
+    Claims(ledger, "a").keep_stale(sent_late)
+    late = b.beat(report("b"), LEASE).stale
+
+    with statements() as asked:
+        b.looked({each.cluster: Look(1, each.id) for each in late[1:]})
+
+    assert count(asked, "UPDATE claim") == 1
+    assert b.beat(report("b"), LEASE).stale == late[:1]

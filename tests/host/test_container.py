@@ -224,6 +224,6 @@ def test_a_life_in_a_container(engine: Engine, tmp_path: Path) -> None:
     assert {"daemon", "yaml"} <= set(shipped.split())
     assert not {"pip", "setuptools", "pytest", "src", "wheels"} & set(shipped.split())
     assert (well.returncode, ill.returncode) == (0, 1)
-    assert reloaded == ("The file is in force.\nIt was in force already: nothing in it is new.\n")
+    assert reloaded == ("The file is in force.\nIt was in force already: nothing has changed.\n")
     assert (code, took_s < STOPPED_WITHIN_S) == (0, True)
     assert (released.returncode, held) == (0, [])

@@ -342,7 +342,7 @@ def test_a_ledger_moves_to_a_database(stage: Crowd, tmp_path: Path) -> None:
 
     check(stage, ends)
     assert (running.returncode, "in use by pid" in running.stderr) == (1, True)
-    assert copied.stdout == ("Copied: 4 repositories, 4 attempts, 0 decisions, 1 configurations.\n")
+    assert copied.stdout == ("Copied: 4 repositories, 4 attempts, 0 decisions, 1 configuration.\n")
     assert (again.returncode, "something in this ledger" in again.stderr) == (1, True)
     assert (to_file.returncode, "stop every daemon" in to_file.stderr) == (1, True)
     assert len(stage.posts("pause")) == 4

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import sqlalchemy as sa
 
+from daemon.core.moment import Moment
+from daemon.core.shares import renewal_of
 from daemon.core.unreachable import Unreachable
 from daemon.host.clock import SystemClock
 from daemon.log import events
 from tests.host.joining import LEASE, Daemon, joined, until
-from tests.host.postgres import Postgres, unavailable
+from tests.host.postgres import Postgres, count, statements, unavailable
 
 pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable())
 
@@ -102,6 +103,39 @@ def uptime() -> timedelta:
     return SystemClock()().uptime
 
 
+class Late:
+    """A clock by which a third of a lease passes whenever it is asked."""
+
+    def __init__(self) -> None:
+        """Begin with the real time."""
+        self._clock = SystemClock()
+        self._asked = 0
+
+    def __call__(self) -> Moment:
+        """Return a later moment."""
+        self._asked += 1
+        now = self._clock()
+        return replace(now, uptime=now.uptime + self._asked * renewal_of(LEASE))
+
+
+def test_leases_are_renewed_before_each_chore_where_that_is_due(url: str) -> None:
+    """Chores may wait as long as leases run: what came before one must not cost a cluster."""
+
+    async def act() -> None:
+        async with joined(url, "a", clock=Late()) as daemon:
+            daemon.membership.note_unreachable({"a": DOWN})
+            await until(lambda: any("pg_stat_replication" in each for each in asked))
+
+    with statements() as asked:
+        asyncio.run(act())
+
+    chores = ("INSERT INTO meta", "SHOW synchronous_standby_names")
+    work = [each for each in asked if each.startswith(("UPDATE claim SET expires", *chores))]
+    for chore in chores:
+        at = next(at for at, each in enumerate(work) if each.startswith(chore))
+        assert work[at - 1].startswith("UPDATE claim SET expires"), work
+
+
 @pytest.mark.parametrize("clusters", [3, 2001])
 def test_an_uneven_share_makes_nobody_claim_in_vain(url: str, clusters: int) -> None:
     """Of an odd number one of two has one more; the other does not ask for it at every beat.
@@ -109,40 +143,30 @@ def test_an_uneven_share_makes_nobody_claim_in_vain(url: str, clusters: int) -> 
     What a beat asks of the database does not depend on how many clusters there are.
     """
     names = [f"c{number:04}" for number in range(clusters)]
-    asked: Counter[str] = Counter()
 
-    def count(*arguments: object) -> None:
-        statement = str(arguments[2])
-        asked["statements"] += 1
-        asked["beats"] += "INSERT INTO member" in statement
-        asked["claims"] += "SKIP LOCKED" in statement
-
-    async def act() -> Counter[str]:
+    async def act() -> list[str]:
         async with joined(url, *names) as first:
             await until(lambda: len(first.leases) == clusters)
             async with joined(url, *names) as second:
                 await until(lambda: shared(first, second))
-                await settled()
-                before = asked.copy()
-                await until(lambda: asked["beats"] >= before["beats"] + 12)
-                return asked - before
+                await beats(4)
+                before = len(asked)
+                await beats(12)
+                return asked[before:]
 
     def shared(first: Daemon, second: Daemon) -> bool:
         first.keep_up()
         return len(second.leases) == clusters // 2
 
-    async def settled() -> None:
-        beats = asked["beats"]
-        await until(lambda: asked["beats"] >= beats + 4)
+    async def beats(more: int) -> None:
+        enough = count(asked, "INSERT INTO member") + more
+        await until(lambda: count(asked, "INSERT INTO member") >= enough)
 
-    sa.event.listen(sa.Engine, "before_cursor_execute", count)
-    try:
+    with statements() as asked:
         found = asyncio.run(act())
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", count)
 
-    assert found["claims"] == 0
-    assert found["statements"] <= MOST_A_BEAT * found["beats"]
+    assert count(found, "SKIP LOCKED") == 0
+    assert len(found) <= MOST_A_BEAT * count(found, "INSERT INTO member")
 
 
 def test_a_claim_that_is_gone_from_the_database_is_made_again(url: str, postgres: Postgres) -> None:

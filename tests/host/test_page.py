@@ -176,6 +176,7 @@ def test_its_links_lead_somewhere(served: Served, browser: Browser) -> None:
     browser.open(served.url())
     links = browser.evaluate("[...document.querySelectorAll('main a')].map(a => a.href)")
 
+    assert links
     for link in sorted(set(links)):
         browser.open(link)
         assert browser.evaluate("document.querySelectorAll('h1').length") == 1

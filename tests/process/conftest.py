@@ -117,6 +117,12 @@ class Running:
         return code
 
 
+def assert_sound(daemon: Running) -> None:
+    """Check that nothing was a surprise to the daemon."""
+    assert not daemon.events("pass.crashed")
+    assert b"Traceback" not in b"".join(daemon.raw)
+
+
 @dataclass
 class Stage:
     """A folder with a file, a password and a ledger; simulators; and daemons on them.

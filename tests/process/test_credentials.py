@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_plus
 
 from daemon.simulator.server import Simulator
 from tests.evil.canary import canary
-from tests.process.conftest import Running, Stage, once, wait_until
+from tests.process.conftest import Running, Stage, assert_sound, once, wait_until
 
 HELD = once("night", -60, 24 * 3600, '{"*": ["*"]}')
 OVER = once("night", -60, -5, '{"*": ["*"]}')
@@ -42,12 +42,6 @@ def end_window(stage: Stage, daemon: Running, count: int) -> None:
     """End the window by an edit, and wait until so many repositories are resumed."""
     stage.write(OVER)
     daemon.wait_for("repository.resumed", count)
-
-
-def assert_sound(daemon: Running) -> None:
-    """Check that nothing was a surprise to the daemon."""
-    assert not daemon.events("pass.crashed")
-    assert b"Traceback" not in b"".join(daemon.raw)
 
 
 def test_a_rotation_needs_no_restart(stage: Stage) -> None:

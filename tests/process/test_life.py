@@ -12,7 +12,10 @@ import pytest
 
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
+from tests.evil.server import EvilServer, answer
 from tests.process.conftest import Stage, once, wait_until
+from tests.process.test_monitoring import ask, free_port
+from tests.process.test_notify import events_of, targets
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -97,27 +100,35 @@ def test_a_ledger_that_cannot_be_written_is_refused(stage: Stage) -> None:
 
 
 def test_a_damaged_ledger_resumes_nothing(stage: Stage) -> None:
-    """Promise 6: a damaged ledger is set aside; what is found paused is left alone."""
+    """Promise 6: a damaged ledger is set aside; what is found paused is left alone.
+
+    Alerts and people are told: it was replaced before the daemon had anybody to tell.
+    """
+    port = free_port()
     prod = stage.simulate("prod", "orders")
     prod.pause("orders")
-    stage.write(once("night", -60, 600))
-    first = stage.start()
-    first.wait_for("repository.left", reason="paused_elsewhere")
-    first.kill()
-    for companion in ("-wal", "-shm"):
-        (stage.folder / f"ledger.db{companion}").unlink()
-    (stage.folder / "ledger.db").write_bytes(os.urandom(8192))
-    daemon = stage.start()
+    with EvilServer((answer(),)) as hook:
+        top = f"listen: 127.0.0.1:{port}\n{targets(stage, {'webhook': hook})}"
+        stage.write(once("night", -60, 600), top=top)
+        first = stage.start()
+        first.wait_for("repository.left", reason="paused_elsewhere")
+        first.kill()
+        for companion in ("-wal", "-shm"):
+            (stage.folder / f"ledger.db{companion}").unlink()
+        (stage.folder / "ledger.db").write_bytes(os.urandom(8192))
+        daemon = stage.start()
 
-    replaced = daemon.wait_for("ledger.replaced")
-    daemon.wait_for("repository.left", reason="ledger_lost")
-    daemon.wait_for("repository.left", reason="paused_elsewhere")
+        daemon.wait_for("repository.left", reason="ledger_lost")
+        daemon.wait_for("repository.left", reason="paused_elsewhere")
+        _, metrics = ask(port, "/metrics")
+        daemon.stop()
 
-    daemon.stop()
-
-    assert replaced[0]["reason"] == "damaged"
-    assert Path(replaced[0]["damaged"]).exists()
+    (replaced,) = daemon.events("ledger.replaced")
+    assert replaced["reason"] == "damaged"
+    assert Path(replaced["damaged"]).exists()
     assert prod.state("orders") == "paused"
+    assert 'cbmaintd_events_total{event="ledger.replaced"} 1.0' in metrics
+    assert events_of(hook) == ["ledger.replaced"]
 
 
 @pytest.mark.parametrize("is_emptied", [True, False])

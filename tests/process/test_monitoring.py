@@ -154,6 +154,7 @@ def test_only_what_is_served_is_answered(stage: Stage) -> None:
     assert absent[0] == 404
     assert "/metrics, /healthz, /readyz" in absent[1]
     assert foreign[0] == 421
+    assert "ask by its IP address, as localhost" in foreign[1]
     assert posted[0] == 405
     assert cut_off == b""
 
@@ -223,7 +224,7 @@ def test_an_address_that_is_taken_refuses_the_start(stage: Stage) -> None:
 
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
-    assert "cannot listen" in done.stderr
+    assert "(Address already in use); choose another" in done.stderr
 
 
 def is_open(port: int) -> bool:

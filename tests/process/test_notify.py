@@ -140,6 +140,8 @@ def test_a_target_that_refuses_is_named(stage: Stage) -> None:
         wrong = stage.ask("notify", "slak-2")
 
     assert every.returncode == 1
+    assert every.stderr.startswith("cbmaintd: not sent to 1 of 2 targets: webhook-1; see ")
+    assert one.stderr == ""
     assert every.stdout.splitlines() == [
         "webhook-1: FAILED (not_found, HTTP 404): no_service",
         "slack-2: sent",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from daemon.durations import parse_duration
 from daemon.simulator.faults import ODD_SERVERS, OddServer, odd_server
-from tests.process.conftest import Running, Stage, once
+from tests.process.conftest import Stage, assert_sound, once
 
 VALUES = {"authentication": "authentication=1h", "node-leaves": "node-leaves=0s"}
 SAID = {
@@ -32,12 +32,6 @@ def stand(stage: Stage) -> None:
         if name == "mixed-versions":
             # Where the cluster manager leads is asked of the cluster manager.
             stage.special[name] = {"url": f"{simulator.management_url}/_p/backup"}
-
-
-def assert_sound(daemon: Running) -> None:
-    """Check that nothing was a surprise to the daemon."""
-    assert not daemon.events("pass.crashed")
-    assert b"Traceback" not in b"".join(daemon.raw)
 
 
 def test_the_daemon_survives_each_odd_server(stage: Stage) -> None:

@@ -27,7 +27,7 @@ def test_a_good_edit_is_in_force_when_it_returns(stage: Stage) -> None:
     # The daemon may have seen the edit before the command looked; then nothing is different.
     first, *changes = done.stdout.splitlines()
     assert first == "The file is in force."
-    if changes[0] != "It was in force already: nothing in it is new.":
+    if changes[0] != "It was in force already: nothing has changed.":
         assert changes[:2] == ["added: windows.night", "removed: windows.later"]
         assert [line.split()[:2] for line in changes[3:]] == [
             ["night", "appears"],
@@ -88,5 +88,5 @@ def test_a_setting_beside_windows_is_named_and_a_warning_said_once(stage: Stage)
     daemon.stop()
 
     assert (applied["added"], applied["removed"], applied["changed"]) == ([], [], ["resync"])
-    assert done.stdout.splitlines()[1:] == ["It was in force already: nothing in it is new."]
+    assert done.stdout.splitlines()[1:] == ["It was in force already: nothing has changed."]
     assert len(daemon.events("config.warned")) == 1

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tests.process.conftest import wait_until
+
 ROOT = Path(__file__).parents[2]
 LIST = "/api/v1/cluster/self/repository/active"
 PATIENCE_S = 120.0
@@ -42,10 +44,15 @@ def simulating(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             process.kill()
 
 
-def ask(url: str, user: str = "Administrator:password", method: str = "GET") -> Any:
+def ask(
+    url: str,
+    user: str = "Administrator:password",
+    method: str = "GET",
+    body: bytes | None = None,
+) -> Any:
     """Call the API as a user."""
     header = {"Authorization": "Basic " + base64.b64encode(user.encode()).decode()}
-    request = urllib.request.Request(url, headers=header, method=method)  # noqa: S310  # our own
+    request = urllib.request.Request(url, body, header, method=method)  # noqa: S310  # our own
     with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:  # noqa: S310  # our own
         return json.loads(reply.read() or "null")
 
@@ -103,6 +110,21 @@ def test_the_state_file_outlives_it(tmp_path: Path) -> None:
 
     assert found["orders"] == "paused"
     assert found["archive"] == "active"
+
+
+def test_time_passes_without_a_call(tmp_path: Path) -> None:
+    """A task ends at its time and is kept, whether anybody asks for it or not."""
+    file = tmp_path / "state.json"
+    with simulating("--state-file", str(file)) as (_, url):
+        started = ask(f"{url}{LIST}/orders/backup", method="POST", body=b"{}")["task_name"]
+
+        def is_kept_as_done() -> bool:
+            kept = json.loads(file.read_text())["repositories"]["active"]
+            return (started, "done") in {
+                (run["task_name"], run["status"]) for each in kept for run in each["runs"]
+            }
+
+        wait_until(is_kept_as_done, "the task has ended")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

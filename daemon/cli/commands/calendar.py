@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -30,10 +31,12 @@ from daemon.errors import UsageError
 from daemon.monitoring.status import Skipped, opening_json, skipped_json
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening, Window
-from daemon.wording import nearest_or_all, printable
+from daemon.wording import counted, nearest_or_all, printable
 
 MOST_DAYS = 3660
 """Ten years: nobody knows what clocks will do further ahead, and it would take too long."""
+
+_TO_WHOLE_SECOND = timedelta(microseconds=999_999)
 
 DIFFERS = 3
 """The exit code of `--exit-code`: no other failure has it."""
@@ -70,7 +73,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
         case "json":
             output.write_json([_json(opening, skipped.get(opening)) for opening in listed])
         case "ics":
-            output.write_bytes(_ics(listed, timeline, skipped))
+            # Of two with one identity, calendar programs keep the one that was revised more often.
+            revisions = Counter((each.window, each.start) for each in planned.overrides)
+            output.write_bytes(_ics(listed, timeline, skipped, revisions))
         case _:
             chart = _chart(openings, Period(start, until, settings.timezone, now))
             _show(chart, _table(listed, args.days, skipped))
@@ -163,7 +168,7 @@ def _show(chart: list[Text], table: Iterator[str]) -> None:
 
 def _table(openings: list[Opening], days: int, skipped: Mapping[Opening, Skipped]) -> Iterator[str]:
     if len(openings) == len(skipped):
-        yield f"no window opens within {days} days"
+        yield f"no window opens within {counted(days, 'day', 'days')}"
     if openings:
         rows = (_row(opening, skipped.get(opening)) for opening in openings)
         yield from columns(("WINDOW", "OPENS", "CLOSES", "LENGTH"), rows)
@@ -180,16 +185,23 @@ def _row(opening: Opening, skipped: Skipped | None) -> tuple[Sequence[str], str]
     return cells, words(skipped) if skipped else ""
 
 
-def _ics(openings: list[Opening], timeline: Timeline, skipped: Mapping[Opening, Skipped]) -> bytes:
+def _ics(
+    openings: list[Opening],
+    timeline: Timeline,
+    skipped: Mapping[Opening, Skipped],
+    revisions: Mapping[tuple[str, datetime], int],
+) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", f"-//cbmaintd//{__version__}//EN")
     calendar.add("version", "2.0")
     for opening in openings:
         event = Event()
         event.add("uid", printable(opening.id))
+        event.add("sequence", revisions.get((opening.window, opening.start), 0))
         event.add("dtstamp", opening.start)
         event.add("dtstart", opening.start)
-        event.add("dtend", opening.end)
+        # In whole seconds, of which the end is to be a later one (RFC 5545, 3.8.2.2).
+        event.add("dtend", opening.end + _TO_WHOLE_SECOND)
         event.add("summary", printable(f"backups paused: {opening.window}"))
         cancelled = skipped.get(opening)
         event.add("description", _description(timeline.windows[opening.window], cancelled))

@@ -48,6 +48,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             ledger.add_override(Override(kind, opening.window, opening.start, end, now, by, reason))
         for opening, end in decided:
             output.say(_sentence(kind, opening, end, now))
+            schedule.warn_if_too_long(opening.start, end, planned.settings)
         schedule.warn_if_alone(ledger)
         if waits:
             until_resumed(ledger, schedule.refreshed(ledger, planned), args.name, held=held)
@@ -62,21 +63,19 @@ def _decide(args: argparse.Namespace, planned: Schedule, now: datetime) -> list[
         case OverrideKind.UNSKIP:
             return [(_to_unskip(window, args.opening, planned, now), None)]
         case OverrideKind.EXTEND:
-            last = max(_open_now(window, planned, now), key=lambda opening: opening.end)
+            found = _open_now(window, planned, now, "open it now, use open")
+            last = max(found, key=lambda opening: opening.end)
             return [(last, _new_end(args, last, planned, now))]
         case _:
-            return [(opening, now) for opening in _open_now(window, planned, now)]
+            found = _open_now(window, planned, now, "cancel that, use skip")
+            return [(opening, now) for opening in found]
 
 
-def _open_now(window: Window, planned: Schedule, now: datetime) -> list[Opening]:
+def _open_now(window: Window, planned: Schedule, now: datetime, instead: str) -> list[Opening]:
     found = [o for o in window.openings(now, now + timedelta.resolution) if o.start <= now]
     if not found:
         coming = next(ahead(window, now), None)
-        then = (
-            f"; it opens {format_local(coming.local_start)}: to cancel that, use skip"
-            if coming
-            else ""
-        )
+        then = f"; it opens {format_local(coming.local_start)}: to {instead}" if coming else ""
         names = enumerated(sorted({o.window for o in planned.timeline.covering(now)})) or "none"
         raise HostError(f"{window.name} is not open now{then} (open now: {names})")
     return found

@@ -21,14 +21,15 @@ from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.errors import ConfigError, Fault, UsageError
 from daemon.ledger.url import is_near, unverified
 from daemon.runtime import certificates
+from daemon.windows.globs import is_glob
 from daemon.windows.timeline import Timeline, ahead
 from daemon.windows.window import Opening, Patterns, Window
-from daemon.wording import enumerated
+from daemon.wording import counted, enumerated
 
 if TYPE_CHECKING:
     from daemon.service.client import ServiceError
 
-MOST_RUNS_SHOWN = 20
+MOST_SHOWN = 20
 FEW = 3
 """Up to so many repositories are named."""
 
@@ -76,7 +77,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _file(args: argparse.Namespace, environ: Mapping[str, str]) -> Path:
     if args.without_secrets and args.online:
-        raise UsageError("--online: asks clusters with their passwords, so not --without-secrets")
+        raise UsageError("--online needs passwords, and does not go with --without-secrets")
     if args.file is None:
         return places.find_config(args, environ)
     if args.config is not None:
@@ -105,7 +106,13 @@ def _look(
         # One that never opens gets a warning, which says more.
         if said := _next(window, now):
             found.say(f"  {window.name}: {said}")
-    for advice in advise(settings.windows.values(), settings.clusters, now, settings.max_pause):
+    for advice in advise(
+        settings.windows.values(),
+        settings.clusters,
+        now,
+        settings.max_pause,
+        settings.merge_gap,
+    ):
         found.warn(_placed(advice, settings))
     if args.online:
         _check_online(settings, environ, now, found)
@@ -178,10 +185,12 @@ def _report(
 
 
 def _odd(inventory: Inventory) -> Iterator[Advice]:
-    for row in inventory.not_understood[:MOST_RUNS_SHOWN]:
+    path = f"clusters.{inventory.cluster}"
+    for row in inventory.not_understood[:MOST_SHOWN]:
         named = f" {row.id}" if row.id else ""
-        message = f"lists{named} in a way that is not understood: {row.problem}"
-        yield Advice(f"clusters.{inventory.cluster}", message)
+        yield Advice(path, f"lists{named} in a way that is not understood: {row.problem}")
+    if more := len(inventory.not_understood[MOST_SHOWN:]):
+        yield Advice(path, f"lists {counted(more, 'more row', 'more rows')} in such a way")
 
 
 def _certificate(inventory: Inventory, now: datetime) -> Iterator[Advice]:
@@ -212,13 +221,14 @@ def _worth_knowing(inventory: Inventory, timeline: Timeline, now: datetime) -> I
 def _losses(
     inventory: Inventory, window: Window, opening: Opening, now: datetime
 ) -> Iterator[Advice]:
-    """Return what the next opening costs, up to FAR_ENOUGH from now."""
+    """Yield what the next opening costs, up to FAR_ENOUGH from now."""
     start, end = max(opening.pause_from, now), min(opening.end, now + FAR_ENOUGH)
     cost = impact(inventory, Timeline([window]), start, end)
-    for runs in cost.lost[:MOST_RUNS_SHOWN]:
+    for runs in cost.lost[:MOST_SHOWN]:
         yield Advice.about(window.name, _lost(runs, opening))
-    if more := sum(runs.count for runs in cost.lost[MOST_RUNS_SHOWN:]):
-        yield Advice.about(window.name, f"so will {more} more runs of {inventory.cluster}")
+    if more := sum(runs.count for runs in cost.lost[MOST_SHOWN:]):
+        what = counted(more, "more run", "more runs")
+        yield Advice.about(window.name, f"so will {what} of {inventory.cluster}")
     if cost.gaps:
         gap = max(cost.gaps, key=lambda each: each.length)
         others = f" and {len(cost.gaps) - 1} more" if cost.gaps[1:] else ""
@@ -245,8 +255,7 @@ def _lost(runs: LostRuns, opening: Opening) -> str:
 
 
 def _globs(patterns: tuple[Patterns, ...]) -> list[str]:
-    including = (p for each in patterns for p in each.patterns if not p.startswith("!"))
-    return [pattern for pattern in including if not Patterns((pattern,)).plain]
+    return [pattern for each in patterns for pattern in each.included if is_glob(pattern)]
 
 
 def _nowhere(text: str) -> Fault:

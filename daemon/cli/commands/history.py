@@ -63,7 +63,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             output.write_csv(COLUMNS, map(cells, entries))
         case _:
             begin = f"{since.astimezone(planned.zone):%Y-%m-%d %H:%M %Z}"
-            empty = f"{_nothing(args)} since {begin}{_incomplete(notes)}"
+            empty = f"{_nothing(args)} since {begin}{_incomplete(notes, since)}"
             show(entries, planned.zone, empty)
     return 0
 
@@ -90,10 +90,11 @@ def _openings(
     """Print what became of the openings since then, the oldest first."""
     for option, given in (("--repository", args.repository), ("--failed", args.failed)):
         if given:
-            raise UsageError(f"{option} is about requests, and --openings about openings")
+            raise UsageError(f"{option} selects requests, and does not go with --openings")
     zone, now = planned.zone, datetime.now(UTC)
     noted = openings.summaries(ledger.progress(since))
-    found = [*openings.as_decided(noted, planned.overrides, now)]
+    decided = openings.as_decided(noted, planned.overrides, now)
+    found = [each for each in decided if each.end > since]
     if until:
         found = [each for each in found if each.start < until]
     if args.window:
@@ -117,9 +118,10 @@ def _nothing(args: argparse.Namespace) -> str:
     return "no request to a repository failed" if args.failed else "nothing was done"
 
 
-def _incomplete(notes: list[ProgressNote]) -> str:
+def _incomplete(notes: list[ProgressNote], since: datetime) -> str:
     """Return which openings were not paused in full: an outage has no requests to repositories."""
-    windows = sorted({found.window for found in openings.summaries(notes) if found.failed})
+    late = (found for found in openings.summaries(notes) if found.end > since)
+    windows = sorted({found.window for found in late if found.failed})
     if not windows:
         return ""
     return f"; but not all was paused for {enumerated(windows)}: cbmaintd history --openings"

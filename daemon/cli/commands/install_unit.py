@@ -121,14 +121,15 @@ def _word(path: Path) -> str:
 
 
 def _written(file: _File) -> str:
-    there = file.path.read_text(encoding="utf-8") if file.path.exists() else None
-    if there == file.text:
+    wanted = file.text.encode()
+    there = file.path.read_bytes() if file.path.exists() else None
+    if there == wanted:
         return "unchanged"
     if there is not None and file.is_example:
         return "kept as it is"
     file.path.parent.mkdir(parents=True, exist_ok=True)
     draft = file.path.with_name(f".{file.path.name}.new")
-    draft.write_text(file.text, encoding="utf-8")
+    draft.write_bytes(wanted)
     draft.chmod(0o644)
     draft.replace(file.path)
     return "written" if there is None else "replaced"

@@ -11,6 +11,7 @@ from daemon.ledger.ledger import Access
 from daemon.ledger.opening import exists, open_ledger
 from daemon.ledger.transfer import copy_ledger
 from daemon.ledger.url import from_argument
+from daemon.wording import counted
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -35,7 +36,9 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             raise LedgerError(f"{origin.place}: the ledger was damaged or lost; nothing was copied")
         copied = copy_ledger(origin, destination)
     output.say(
-        f"Copied: {copied.records} repositories, {copied.attempts} attempts,"
-        f" {copied.overrides} decisions, {copied.configs} configurations."
+        f"Copied: {counted(copied.records, 'repository', 'repositories')},"
+        f" {counted(copied.attempts, 'attempt', 'attempts')},"
+        f" {counted(copied.overrides, 'decision', 'decisions')},"
+        f" {counted(copied.configs, 'configuration', 'configurations')}."
     )
     return 0

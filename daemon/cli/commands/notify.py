@@ -14,7 +14,7 @@ from daemon.notify.delivery import Delivery
 from daemon.notify.messages import DeliveryError
 from daemon.notify.notices import TEST, Notice
 from daemon.notify.targets import Target
-from daemon.wording import nearest_or_all, shown
+from daemon.wording import enumerated, nearest_or_all, shown
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -34,8 +34,13 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             raise UsageError(f"there is no target {shown(name)}{nearest_or_all(name, targets)}")
     chosen = [targets[name] for name in args.targets or targets]
     delivery = Delivery(socket.gethostname(), environ)
-    outcomes = [_test(delivery, target) for target in chosen]
-    return 0 if all(outcomes) else 1
+    failed = [target.name for target in chosen if not _test(delivery, target)]
+    if failed:
+        output.warn(
+            f"cbmaintd: not sent to {len(failed)} of {len(chosen)} targets: {enumerated(failed)};"
+            " see cbmaintd manual troubleshooting"
+        )
+    return 1 if failed else 0
 
 
 def _test(delivery: Delivery, target: Target) -> bool:

@@ -19,7 +19,6 @@ from daemon.config.addresses import repository_pattern
 from daemon.config.notation import NAME
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
-from daemon.durations import format_duration
 from daemon.errors import UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
@@ -61,9 +60,7 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
             decision if named else replace(decision, targets=settings.windows[args.name].targets)
         )
         output.say(_sentence(opened, planned, now))
-        if decision.end and decision.end - decision.start > settings.max_pause:
-            limit = format_duration(settings.max_pause)
-            output.warn(f"cbmaintd: that is longer than max_pause ({limit}) allows")
+        schedule.warn_if_too_long(decision.start, decision.end, settings)
         schedule.warn_if_alone(ledger)
         if args.wait:
             until_paused(ledger, schedule.refreshed(ledger, planned), decision.window)
@@ -92,8 +89,8 @@ def _named(args: argparse.Namespace, settings: Settings) -> Targets:
         )
     if not (args.repository or is_planned):
         raise UsageError(
-            f"{name}: the file has no window of that name{nearest_or_all(name, settings.windows)};"
-            " for an unplanned one say which repositories: --repository CLUSTER/PATTERN"
+            f"{name}: the file has no window of that name; for an unplanned one, name its"
+            f" repositories: --repository CLUSTER/PATTERN{nearest_or_all(name, settings.windows)}"
         )
     return _targets(args.repository or (), settings)
 

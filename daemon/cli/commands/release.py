@@ -102,10 +102,8 @@ def _selected(records: Iterable[Record], patterns: Sequence[_Pattern]) -> list[R
     return [record for record in concerned if any(p.matches(record) for p in patterns)]
 
 
-def _listed(names: Sequence[object]) -> str:
-    rest = len(names) - MOST_NAMED
-    text = ", ".join(map(str, names[:MOST_NAMED]))
-    return f"{text} and {rest} more" if rest > 0 else text
+def _listed(names: Iterable[object]) -> str:
+    return enumerated(map(str, names), MOST_NAMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +216,7 @@ def _print(ended: _Ended) -> None:
         output.say("Nothing is held.")
     if ended.suspected:
         until = max(ended.suspected.values()).astimezone()
-        names = _listed(list(ended.suspected))
+        names = _listed(ended.suspected)
         _note(
             f"A lost call may still pause {names} until {until:%H:%M:%S %Z};"
             " run cbmaintd release again after that."

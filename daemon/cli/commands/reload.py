@@ -67,7 +67,7 @@ def _print_changes(was: Settings, now: Settings) -> None:
     """Print which settings are others than before, and what that does to the openings to come."""
     changes = difference(was, now)
     if not any(changes.values()):
-        output.say("It was in force already: nothing in it is new.")
+        output.say("It was in force already: nothing has changed.")
         return
     for what, names in changes.items():
         if names:

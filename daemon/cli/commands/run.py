@@ -19,7 +19,7 @@ from daemon.errors import ConfigError
 from daemon.host.clock import SystemClock
 from daemon.host.event_loop import EventLoop
 from daemon.host.signals import Signals, ending_at_once
-from daemon.ledger.ledger import Access, Ledger, Loss
+from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import exists, open_ledger, open_to_look
 from daemon.log import events
 from daemon.log.events import Level
@@ -66,7 +66,8 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     try:
         with open_to_look(url) if args.dry_run else open_ledger(url, Access.DAEMON) as ledger:
             if ledger.loss:
-                _log_loss(log, ledger.loss)
+                # At once: a start that fails now would hide it from the next one.
+                log.logger.critical(events.LEDGER_REPLACED, **ledger.loss.shown())
             parts = parts_of(file, found, ledger, environ, dry_run=args.dry_run)
             # What is there by now stays: no later search for garbage has to walk through it.
             gc.freeze()
@@ -103,8 +104,3 @@ def _log(args: argparse.Namespace, environ: Mapping[str, str]) -> Log:
         now=SystemClock.wall,
         environ=environ,
     )
-
-
-def _log_loss(log: Log, loss: Loss) -> None:
-    damaged = str(loss.aside) if loss.aside else None
-    log.logger.critical(events.LEDGER_REPLACED, reason=loss.reason, damaged=damaged)

@@ -13,7 +13,7 @@ from daemon.errors import UsageError
 from daemon.simulator.faults import OddServer, odd_server
 from daemon.simulator.server import Simulator
 from daemon.simulator.standalone import SimulatorOptions, serve
-from daemon.wording import shown
+from daemon.wording import counted, cut, shown
 
 MOST_AT_ONCE = 20
 """How many requests of a tenth of a second are shown."""
@@ -31,6 +31,10 @@ def run(args: argparse.Namespace, _environ: Mapping[str, str]) -> int:
     """
     if bool(args.tls_cert) != bool(args.tls_key):
         raise UsageError("--tls-cert and --tls-key go together")
+    for option, file in (("--tls-cert", args.tls_cert), ("--tls-key", args.tls_key)):
+        # OpenSSL does not say which of them it misses.
+        if file and not Path(file).is_file():
+            raise UsageError(f"{option} {file}: there is no such file")
     try:
         latency = parse_duration(args.latency)
     except ValueError as exc:
@@ -66,14 +70,11 @@ class _Requests:
         self._shown = len(every)
         for seen in new[:MOST_AT_ONCE]:
             user = f"  ({seen.user})" if seen.user else "  (no user)"
-            output.say(f"{seen.at.astimezone():%H:%M:%S}  {seen.method:<4} {_cut(seen.path)}{user}")
+            path = cut(seen.path, LONGEST_PATH)
+            output.say(f"{seen.at.astimezone():%H:%M:%S}  {seen.method:<4} {path}{user}")
         if more := len(new[MOST_AT_ONCE:]):
-            output.say(f"          and {more} more requests")
+            output.say(f"          and {counted(more, 'more request', 'more requests')}")
         output.flush()
-
-
-def _cut(path: str) -> str:
-    return path if len(path) <= LONGEST_PATH else f"{path[:LONGEST_PATH]}…"
 
 
 def _repositories(text: str) -> tuple[str, ...]:

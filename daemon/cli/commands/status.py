@@ -69,19 +69,20 @@ def _read(args: argparse.Namespace, environ: Mapping[str, str]) -> StatusReport:
         coming = (next_opening(window, now) for window in planned.timeline.windows.values())
         silent = {each.cluster for each in standing.unreachable}
         named = planned.settings.clusters if planned.settings else ()
+        opened = (each for each in planned.overrides if each.kind is OverrideKind.OPEN)
         return StatusReport(
-            now,
-            standing.daemon,
-            standing.unreachable,
-            {each.window: each for each in planned.overrides if each.kind is OverrideKind.OPEN},
-            list(planned.timeline.covering(now)),
-            sorted(filter(None, coming), key=lambda opening: (opening.start, opening.window)),
-            [record for record in standing.records if record.is_hold],
-            ledger.members() if isinstance(ledger, SharedLedger) else None,
-            standing.progress,
-            applied.path if applied else "",
-            applied.applied if applied else None,
-            tuple(c for c in sorted(named) if c in standing.listings and c not in silent),
-            tuple(record for record in standing.records if record.backup_due),
-            planned.cancelled(planned.timeline.windows.values(), now, now + LOOK_AHEAD),
+            now=now,
+            daemon=standing.daemon,
+            unreachable=standing.unreachable,
+            unplanned={each.window: each for each in opened},
+            open_now=list(planned.timeline.covering(now)),
+            upcoming=sorted(filter(None, coming), key=lambda each: (each.start, each.window)),
+            holds=[record for record in standing.records if record.is_hold],
+            members=ledger.members() if isinstance(ledger, SharedLedger) else None,
+            progress=standing.progress,
+            file=applied.path if applied else "",
+            applied=applied.applied if applied else None,
+            answering=tuple(c for c in sorted(named) if c in standing.listings and c not in silent),
+            owed=tuple(record for record in standing.records if record.backup_due),
+            skipped=planned.cancelled(planned.timeline.windows.values(), now, now + LOOK_AHEAD),
         )

@@ -231,14 +231,13 @@ class PauseWatch:
     def _summary(self, standing: Standing, found: Progress) -> str:
         if not found.wanted:
             return f"there is nothing to pause: nothing matches on {enumerated(found.empty)}"
-        names = sorted(
-            str(record.key)
-            for record in _held(standing.records, self.name)
-            if record.phase is Phase.PAUSED
-        )
+        held = _held(standing.records, self.name)
+        names = sorted(str(record.key) for record in held if record.phase is Phase.PAUSED)
         parts = [f"{found.paused - found.elsewhere} paused: {enumerated(names)}".rstrip(": ")]
         if found.elsewhere:
             parts.append(f"{found.elsewhere} more by somebody else")
+        if busy := sorted(str(record.key) for record in held if record.running):
+            parts.append(f"tasks still run on {enumerated(busy)}")
         if found.empty:
             parts.append(f"nothing matches on {enumerated(found.empty)}")
         return "; ".join(parts)

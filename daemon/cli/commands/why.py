@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -22,13 +22,15 @@ from daemon.errors import LedgerError, UsageError
 from daemon.ledger.ledger import Access
 from daemon.ledger.opening import open_ledger
 from daemon.monitoring.status import Skipped
-from daemon.windows.timeline import LOOK_AHEAD, Timeline, ahead
+from daemon.windows.bounds import most_a_day
+from daemon.windows.timeline import LOOK_AHEAD, Desired, Timeline, ahead
 from daemon.windows.window import Opening, Window
 from daemon.wording import enumerated, nearest, nearest_or_all, shown
 
 _MOMENT = timedelta.resolution
-_MOST_CHANGES = 1000
-"""How many changes of a cluster are searched for one that affects the repository."""
+_LEAST_FOLLOWED = timedelta(days=16)
+_MOST_FOLLOWED = 20_000
+"""How many openings are followed to the end of what is open without a break: it takes 0.2 s."""
 
 
 def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -90,16 +92,19 @@ def _explain(
     timeline = planned.timeline
     wanted = timeline.desired(key.cluster, [key.id], at).get(key.id)
     when = format_local(at.astimezone(zone))
+    # Of its own windows: others on its cluster may open every minute.
+    own = [window for window in timeline.windows.values() if _matches(window, key)]
+    reach = _reach(own)
+    change = _next_change(Timeline(own, timeline.merge_gap), key, at, wanted, at + reach)
+    local = format_local(change.astimezone(zone)) if change else ""
     if wanted is None:
         yield f"{key} should not be paused at {when}: no window wants it."
     else:
         why = "stay paused over a short gap" if wanted.bridged else "be paused"
-        until = format_local(wanted.until.astimezone(zone))
-        yield f"{key} should {why} at {when}, by {enumerated(wanted.windows)}, until {until}."
-    change = _next_change(timeline, key, at, is_wanted=wanted is not None)
+        until = f"until {local}" if change else f"for more than {reach.days} days"
+        yield f"{key} should {why} at {when}, by {enumerated(wanted.windows)}, {until}."
     if change:
         what = "resumed" if wanted else "paused"
-        local = format_local(change.astimezone(zone))
         yield f"The next change: it is {what} {local}, in {span(change - at)}."
     yield ""
     for window in timeline.windows.values():
@@ -108,25 +113,37 @@ def _explain(
             yield f"{window.name}: {_reason(window, key, at, planned)}"
 
 
+def _reach(own: Iterable[Window]) -> timedelta:
+    """Return how far what is open without a break is followed, by how often windows open."""
+    a_day = sum(most_a_day(window.rule) for window in own)
+    days = timedelta(days=_MOST_FOLLOWED // max(a_day, 1))
+    return min(max(days, _LEAST_FOLLOWED), LOOK_AHEAD)
+
+
 def _next_change(
-    timeline: Timeline, key: RepositoryKey, at: datetime, *, is_wanted: bool
+    own: Timeline, key: RepositoryKey, at: datetime, wanted: Desired | None, last: datetime
 ) -> datetime | None:
-    """Return the next change of its cluster that affects the repository."""
-    change = timeline.next_change(at, key.cluster)
-    for _ in range(_MOST_CHANGES):
-        if not change or (key.id in timeline.desired(key.cluster, [key.id], change)) != is_wanted:
-            return change
-        change = timeline.next_change(change, key.cluster)
-    return None
+    """Return when the repository is next paused, or resumed up to *last*."""
+    if wanted is None:
+        return own.next_change(at)
+    end = at
+    while wanted is not None and end <= last:
+        end = wanted.until
+        wanted = own.desired(key.cluster, [key.id], end).get(key.id)
+    return end if wanted is None else None
+
+
+def _matches(window: Window, key: RepositoryKey) -> bool:
+    return any(each.matches(key.id) for each in window.patterns_for(key.cluster))
 
 
 def _reason(window: Window, key: RepositoryKey, at: datetime, planned: Schedule) -> str:
     patterns = window.patterns_for(key.cluster)
     if not patterns:
         return f"is not for {key.cluster}"
-    if not any(each.matches(key.id) for each in patterns):
-        shown = ", ".join(pattern for each in patterns for pattern in each.patterns)
-        return f"does not match {key.id} (it is for {shown})"
+    if not _matches(window, key):
+        every = ", ".join(pattern for each in patterns for pattern in each.patterns)
+        return f"does not match {key.id} (it is for {every})"
     near = window.openings(at, at + window.pause_before + _MOMENT)
     for opening in near:
         if opening.start <= at:
@@ -142,7 +159,9 @@ def _closed(window: Window, at: datetime, planned: Schedule) -> str:
     """Return why a window that matches is closed: its times, or what cancels the opening."""
     taken = _taken_away(window, at, planned)
     coming = next((opening for opening in ahead(window, at) if opening.start > at), None)
-    then = f"opens next {format_local(coming.local_start)}" if coming else "does not open again"
+    then = f"does not open again within {LOOK_AHEAD.days} days"
+    if coming:
+        then = f"opens next {format_local(coming.local_start)}"
     until = coming.start if coming else at + LOOK_AHEAD
     said = [
         f"not {format_local(each.opening.local_start)}, {words(each)}"
@@ -175,7 +194,7 @@ def _marks(opening: Opening) -> str:
 
 
 def _ledger_lines(record: Record, planned: Schedule, now: datetime) -> Iterator[str]:
-    """Return what the ledger knows about it: that it is held, or that a person resumed it."""
+    """Yield what the ledger knows about it: that it is held, or that a person resumed it."""
     key = record.key
     if record.is_hold:
         since = f" for {span(now - record.since)}" if record.since else ""

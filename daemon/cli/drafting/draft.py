@@ -18,7 +18,7 @@ from daemon.cli.drafting.quiet_hours import ENOUGH, Slot, quietest
 from daemon.cli.reports.impact import Inventory
 from daemon.core.repository import ObservedRepository, RepositoryState
 from daemon.durations import format_duration
-from daemon.wording import enumerated, printable
+from daemon.wording import counted, cut, enumerated, printable
 
 CLUSTER = "cluster-1"
 MOST_DESCRIBED = 40
@@ -50,7 +50,7 @@ HEAD = """\
 
 timezone: {zone}   # of the times below
 # ledger: sqlite:////var/lib/cbmaintd/ledger.db   # where the unit keeps it
-# listen: 127.0.0.1:9797   # metrics and health; off without this line
+# listen: 127.0.0.1:9797   # a web page, /metrics, /healthz; else off
 
 clusters:
   {cluster}:   # the name is yours to choose
@@ -106,10 +106,8 @@ def quoted(text: str) -> str:
 
 
 def _comment(text: str, indent: str = "") -> str:
-    shown = printable(text)
-    cut = shown if len(shown) <= _LONGEST_COMMENT else f"{shown[:_LONGEST_COMMENT]}…"
-    begin = f"{indent}# "
-    lines = wrap(cut, _WIDTH - len(begin), subsequent_indent="    ", break_on_hyphens=False)
+    short, begin = cut(printable(text), _LONGEST_COMMENT), f"{indent}# "
+    lines = wrap(short, _WIDTH - len(begin), subsequent_indent="    ", break_on_hyphens=False)
     return "\n".join(f"{begin}{line}" for line in lines) or begin.rstrip()
 
 
@@ -122,7 +120,7 @@ def _described(
         named = f"plan {_short(plan)}" if plan else "without a plan"
         yield _comment(f"  {named}{_runs(inventory, mine[0], zone)}: {enumerated(_ids(mine))}")
     if more := len(list(plans)[MOST_DESCRIBED:]):
-        yield _comment(f"  and {more} plans more")
+        yield _comment(f"  and {counted(more, 'more plan', 'more plans')}")
     if paused := [each for each in found if each.state is RepositoryState.PAUSED]:
         yield _comment(f"Paused now, so their runs are not known: {enumerated(_ids(paused))}")
     if odd := inventory.not_understood:
@@ -142,7 +140,7 @@ def _ids(found: Iterable[ObservedRepository]) -> Iterator[str]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_NAME else f"{text[:_LONGEST_NAME]}…"
+    return cut(text, _LONGEST_NAME)
 
 
 def _runs(inventory: Inventory, repository: ObservedRepository, zone: ZoneInfo) -> str:
@@ -152,9 +150,8 @@ def _runs(inventory: Inventory, repository: ObservedRepository, zone: ZoneInfo) 
         at = run.next_run.astimezone(zone)
         key = run.task_type, f"{at:%H:%M}", every.get(run.task)
         alike.setdefault(key, []).append(f"{at:%a}")
-    runs = [_run(*key, days) for key, days in alike.items()]
-    more = f" and {len(runs) - MOST_RUNS} more" if len(runs) > MOST_RUNS else ""
-    return f" ({', '.join(runs[:MOST_RUNS])}{more})" if runs else ""
+    runs = enumerated((_run(*key, days) for key, days in alike.items()), MOST_RUNS)
+    return f" ({runs})" if runs else ""
 
 
 def _run(kind: str, time: str, period: timedelta | None, days: Sequence[str]) -> str:

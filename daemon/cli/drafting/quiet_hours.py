@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.cli.reports.impact import Inventory
 from daemon.core.repository import ObservedRepository
+from daemon.windows.clock_changes import changes_between
 
 LENGTHS = tuple(timedelta(minutes=minutes) for minutes in (240, 180, 120, 60, 30, 15))
 """How long a window may be, the most welcome first."""
@@ -111,14 +112,10 @@ def _marks(
 def _changes(zone: ZoneInfo, now: datetime) -> list[int]:
     """Mark the minutes of the week in which clocks change within a year, and those around them."""
     marks = [0] * _WEEK
-    hour = timedelta(hours=1)
-    hours = [now + number * hour for number in range(_YEAR // hour)]
-    offsets = [at.astimezone(zone).utcoffset() for at in hours]
-    for at, one, two in zip(hours, offsets, offsets[1:], strict=False):
-        if one != two:
-            first = _minute_of_week(int(at.timestamp()) // 60, zone)
-            for minute in range(first - _AROUND, first + _AROUND):
-                marks[minute % _WEEK] = 1
+    for low in (change.low for change in changes_between(zone, now, now + _YEAR)):
+        first = low.weekday() * _DAY + low.hour * 60 + low.minute
+        for minute in range(first - _AROUND, first + _AROUND):
+            marks[minute % _WEEK] = 1
     return marks
 
 
@@ -131,7 +128,7 @@ def _tasks(inventory: Inventory, repository: ObservedRepository) -> Iterator[_Ta
 
 
 def _instants(task: _Task, now: datetime) -> Iterator[int]:
-    """Return the runs of a task from now on, in minutes of the epoch: at least one."""
+    """Yield the runs of a task from now on, in minutes of the epoch: at least one."""
     first = int(now.timestamp()) // 60
     if not task.step:
         yield task.phase

@@ -66,7 +66,7 @@ def _explained(options: list[tuple[str, str]]) -> Iterator[str]:
 
 
 def _examples(text: str | None) -> Iterator[str]:
-    """Return the titled blocks of an epilog, their lines as they are."""
+    """Yield the titled blocks of an epilog, their lines as they are."""
     for block in re.split(r"\n\n+", (text or "").strip()):
         title, _, body = block.partition("\n")
         if body:

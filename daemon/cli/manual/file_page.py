@@ -51,7 +51,7 @@ def page() -> str:
 def _keys(
     section: Mapping[str, Any], sections: Mapping[str, Any], above: str = ""
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Return each key of a section, and of those within it, by its path."""
+    """Yield each key of a section, and of those within it, by its path."""
     for key, field in section.get("properties", {}).items():
         path = f"{above}{key}"
         yield path, field
@@ -60,7 +60,7 @@ def _keys(
 
 
 def _inner(field: Any, mark: str = "") -> Iterator[tuple[str, str]]:
-    """Return the sections that a value may be, or hold, each with how that is written."""
+    """Yield the sections that a value may be, or hold, each with how that is written."""
     match field:
         case {"$ref": str(reference)}:
             yield mark, reference.rpartition("/")[2]

@@ -73,7 +73,7 @@ Block = Heading | Paragraph | Code | Table
 
 
 def parse(text: str) -> Iterator[Block]:
-    """Return the blocks of a page in their order."""
+    """Yield the blocks of a page in their order."""
     fenced = False
     lines: list[str] = []
     for line in text.splitlines():
@@ -102,7 +102,7 @@ def _prose(lines: Iterable[str]) -> Iterator[Block]:
 
 
 def _sentences(lines: Iterable[str]) -> Iterator[Paragraph]:
-    """Return the paragraph that the lines are, or the items that begin with a mark."""
+    """Yield the paragraph that the lines are, or the items that begin with a mark."""
     parts: list[list[str]] = []
     items: list[bool] = []
     for line in lines:

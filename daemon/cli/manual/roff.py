@@ -26,17 +26,17 @@ def title(name: str, section: int, source: str, kind: str) -> str:
 
 
 def explained(term: str, text: Iterable[str]) -> Iterator[str]:
-    """Return a term in bold, and below it what it means."""
+    """Yield a term in bold, and below it what it means."""
     yield from (".TP", f".B {escape(term)}", *(list(text) or [r"\&"]))
 
 
 def verbatim(text: Iterable[str]) -> Iterator[str]:
-    """Return lines as they are, indented."""
+    """Yield lines as they are, indented."""
     yield from (".PP", ".nf", ".RS 4", *text, ".RE", ".fi")
 
 
 def of(blocks: Iterable[Block]) -> Iterator[str]:
-    """Return blocks of the manual; their headings are those of sections within one."""
+    """Yield blocks of the manual; their headings are those of sections within one."""
     for block in blocks:
         match block:
             case Heading():
@@ -54,7 +54,7 @@ def of(blocks: Iterable[Block]) -> Iterator[str]:
 
 
 def _cells(titles: tuple[Line, ...], row: tuple[Line, ...]) -> Iterator[str]:
-    """Return what stands beside the first cell; several say what they are."""
+    """Yield what stands beside the first cell; several say what they are."""
     cells = [(title, cell) for title, cell in zip(titles[1:], row[1:], strict=True) if cell]
     for number, (name, cell) in enumerate(cells):
         yield from [".br"] if number else []

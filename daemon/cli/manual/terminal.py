@@ -46,7 +46,7 @@ def _lines(block: Block, room: int) -> Iterator[Text]:
 
 
 def _row(titles: tuple[Line, ...], row: tuple[Line, ...], room: int) -> Iterator[Text]:
-    """Return a row below its first cell; the others say what they are if there are several."""
+    """Yield a row below its first cell; the others say what they are if there are several."""
     first, *others = row
     yield from _wrapped(first, room, "  ", "    ", style="bold")
     for title, cell in zip(titles[1:], others, strict=True):

@@ -11,11 +11,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import islice, pairwise
-from zoneinfo import ZoneInfo
 
 from daemon.cli.reports.findings import Advice
 from daemon.cli.reports.times import format_local_with_offset, span
 from daemon.service.cluster import ClusterSettings, RetryPolicy
+from daemon.windows.clock_changes import changes_between
 from daemon.windows.cron_faults import uneven_steps
 from daemon.windows.expressions import means_either_day
 from daemon.windows.rules import Cron, Monthly, WeekdayEnd, Weekly
@@ -30,6 +30,8 @@ LEAST_FREE = 0.25
 """The least share of a month in which a repository should not be paused."""
 
 THIRTEEN_MONTHS = timedelta(days=396)
+"""How far ahead to look for clock changes."""
+
 MOST_CHANGES = 4
 """How many openings at clock changes are reported for each window: usually those of two years."""
 
@@ -44,8 +46,9 @@ def advise(
     clusters: Mapping[str, ClusterSettings],
     now: datetime,
     max_pause: timedelta = timedelta.max,
+    merge_gap: timedelta = timedelta(0),
 ) -> Iterator[Advice]:
-    """Return what deserves a second look from *now* (aware) on; disabled windows are left out."""
+    """Yield what deserves a second look from *now* (aware) on; disabled windows are left out."""
     enabled = [window for window in windows if window.enabled]
     month = {window.name: window.openings(now, now + MONTH) for window in enabled}
     endless = {window.name for window in enabled if _is_endless(month[window.name], now)}
@@ -62,7 +65,8 @@ def advise(
             )
         else:
             yield from _overlapping(window, month[window.name])
-            yield from _too_long(window, first, max_pause)
+            longest = _longest_pause([first, *month[window.name]], merge_gap)
+            yield from _too_long(window, longest, max_pause)
         yield from _either_day(window)
         yield from _uneven(window)
         yield from _a_week_later(window, month[window.name])
@@ -131,9 +135,21 @@ def _a_week_later(window: Window, openings: Iterable[Opening]) -> Iterator[Advic
             return
 
 
-def _too_long(window: Window, first: Opening, max_pause: timedelta) -> Iterator[Advice]:
+def _longest_pause(openings: Iterable[Opening], merge_gap: timedelta) -> timedelta:
+    """Return how long the longest hold gets: one goes on where openings touch."""
+    begin, *others = sorted(openings, key=lambda each: each.pause_from)
+    since, end, longest = begin.pause_from, begin.end, begin.end - begin.pause_from
+    for opening in others:
+        if opening.pause_from > end and opening.pause_from - end >= merge_gap:
+            since = opening.pause_from
+        end = max(end, opening.end)
+        longest = max(longest, end - since)
+    return longest
+
+
+def _too_long(window: Window, length: timedelta, max_pause: timedelta) -> Iterator[Advice]:
     """Warn of openings for which a hold gets older than is allowed."""
-    if (length := first.end - first.pause_from) > max_pause:
+    if length > max_pause:
         yield Advice.about(
             window.name,
             f"pauses for {span(length)}, longer than max_pause ({span(max_pause)}):"
@@ -146,7 +162,7 @@ def _is_endless(month: list[Opening], now: datetime) -> bool:
 
 
 def _lengths(openings: Iterable[Opening], now: datetime) -> Iterator[timedelta]:
-    """Return the lengths of pauses within the month from *now* on, each instant counted once."""
+    """Yield the lengths of pauses within the month from *now* on, each instant counted once."""
     reached, end = now, now + MONTH
     for opening in sorted(openings, key=lambda each: each.pause_from):
         start, stop = max(opening.pause_from, reached), min(opening.end, end)
@@ -184,8 +200,8 @@ def _retry_round(retry: RetryPolicy, call: timedelta) -> timedelta:
 
 
 def _at_clock_changes(window: Window, now: datetime) -> Iterator[Advice]:
-    changes = _change_days(window.zone, now)
-    near = (o for day in changes for o in window.openings(day - _DAY, day + 2 * _DAY))
+    changes = changes_between(window.zone, now - _DAY, now + THIRTEEN_MONTHS)
+    near = (o for each in changes for o in window.openings(each.at - _DAY, each.at + _DAY))
     adjusted = {opening.start: opening for opening in near if opening.dst and opening.end > now}
     for opening in islice(adjusted.values(), MOST_CHANGES):
         yield Advice.about(
@@ -194,16 +210,6 @@ def _at_clock_changes(window: Window, now: datetime) -> Iterator[Advice]:
             f" {format_local_with_offset(opening.local_start)},"
             f" closes {format_local_with_offset(opening.local_end)}",
         )
-
-
-@cache
-def _change_days(zone: ZoneInfo, now: datetime) -> tuple[datetime, ...]:
-    """Return instants less than a day before each clock change of the next 13 months."""
-    days = [now + number * _DAY for number in range(-1, THIRTEEN_MONTHS.days + 1)]
-    offsets = [day.astimezone(zone).utcoffset() for day in days]
-    return tuple(
-        day for day, one, two in zip(days, offsets, offsets[1:], strict=False) if one != two
-    )
 
 
 def _twins(windows: Iterable[Window], month: Pauses) -> Iterator[Advice]:

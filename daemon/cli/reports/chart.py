@@ -86,7 +86,7 @@ class _Scale:
         return min(max(int((instant - self.start) / self.step), 0), self.cells - 1)
 
     def midnights(self) -> Iterator[tuple[int, datetime]]:
-        """Return the first instant of each local day, with its cell."""
+        """Yield the first instant of each local day, with its cell."""
         day, last = (at.astimezone(self.zone).date() for at in (self.start, self.end))
         while day <= last:
             first = start_instant(datetime(day.year, day.month, day.day), self.zone)  # noqa: DTZ001  # local
@@ -95,7 +95,7 @@ class _Scale:
             day += timedelta(days=1)
 
     def changes(self) -> Iterator[tuple[int, datetime, datetime]]:
-        """Return each local day on which clocks change: the cell, its midnight and the next."""
+        """Yield each local day on which clocks change: the cell, its midnight and the next."""
         days = [midnight for _, midnight in self.midnights()]
         around = [self.start.astimezone(self.zone), *days, self.end.astimezone(self.zone)]
         for before, after in pairwise(around):

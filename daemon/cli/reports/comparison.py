@@ -15,6 +15,7 @@ from daemon.errors import UsageError
 from daemon.monitoring.status import opening_json
 from daemon.windows.timeline import Timeline
 from daemon.windows.window import Opening
+from daemon.wording import counted
 
 LONGEST_DAY = timedelta(hours=25)
 """One on which clocks go back."""
@@ -127,7 +128,7 @@ def show(
         if most is not None and (rest := len(differences[most:])):
             output.say(f"and {rest} more")
     else:
-        output.say(f"no opening within {days} days has changed")
+        output.say(f"no opening within {counted(days, 'day', 'days')} has changed")
     for name in retargets:
         output.say(f"{name}: is for different repositories than before")
 

@@ -16,7 +16,7 @@ from daemon.cli.reports.times import format_local, span
 from daemon.config.settings import Settings
 from daemon.service.client import ServiceError
 from daemon.windows.timeline import Timeline
-from daemon.wording import enumerated
+from daemon.wording import counted, enumerated
 
 MOST_SHOWN = 100
 """Rows of a table."""
@@ -89,9 +89,10 @@ def show(found: Sequence[Impact], zone: ZoneInfo) -> None:
     if lost:
         show_rows(_LOST, [_lost(runs, zone) for runs in lost[:MOST_SHOWN]])
         if rest := sum(runs.count for runs in lost[MOST_SHOWN:]):
-            output.say(f"and {rest} more runs")
+            output.say(f"and {counted(rest, 'more run', 'more runs')}")
     elif found:
-        output.say("No run falls into these openings.")
+        # Of what is paused the service names no run to come.
+        output.say(f"No {'known ' if unknown else ''}run falls into these openings.")
     if gaps:
         output.say()
         show_rows(_GAPS, [_gap(gap, zone) for gap in gaps[:MOST_SHOWN]])

@@ -66,7 +66,7 @@ class LostRuns:
         return self.times[0], self.times[-1]
 
     def __iter__(self) -> Iterator[LostRun]:
-        """Return them one by one, by time and repository."""
+        """Yield them one by one, by time and repository."""
         for at in self.times:
             for key in self.repositories:
                 yield LostRun(at, key, self.task, self.task_type, self.windows)
@@ -207,16 +207,20 @@ def _lost(losses: Iterable[tuple[_Loss, list[RepositoryKey]]]) -> tuple[LostRuns
 def _pauses(
     key: RepositoryKey, timeline: Timeline, openings: Sequence[Opening]
 ) -> tuple[_Pause, ...]:
-    """Return the times in which the repository is paused; those that touch or overlap are one."""
+    """Return the times in which the repository is paused without a break, as the daemon holds it.
+
+    Pauses that overlap, touch, or are less than `merge_gap` apart are one.
+    """
     names = {
         window.name
         for window in timeline.windows.values()
         if any(patterns.matches(key.id) for patterns in window.patterns_for(key.cluster))
     }
     mine = [opening for opening in openings if opening.window in names]
+    least = max(timeline.merge_gap, timedelta.resolution)
     pauses: list[_Pause] = []
     for opening in sorted(mine, key=lambda opening: opening.pause_from):
-        if pauses and opening.pause_from - pauses[-1].end <= timeline.merge_gap:
+        if pauses and opening.pause_from - pauses[-1].end < least:
             last = pauses.pop()
             windows = tuple(sorted({*last.windows, opening.window}))
             pauses.append(_Pause(last.start, max(last.end, opening.end), windows))
@@ -228,7 +232,7 @@ def _pauses(
 def _runs(
     first: ScheduledRun, every: Mapping[str, timedelta], around: tuple[datetime, datetime]
 ) -> Iterator[ScheduledRun]:
-    """Return the runs of one task within *around*; only the next if its period is not known."""
+    """Yield the runs of one task within *around*; only the next if its period is not known."""
     start, end = around
     step, at = every.get(first.task), first.next_run
     if not step or step > FARTHEST:
@@ -253,7 +257,7 @@ def _gaps(
     asked: tuple[datetime, datetime],
     horizon: datetime,
 ) -> Iterator[Gap]:
-    """Return the longest gap that meets the time *asked* for, if longer than the plan's own."""
+    """Yield the longest gap that meets the time *asked* for, if longer than the plan's own."""
     made = [run.next_run for run in backups if run not in missed]
     first = [backups[0].next_run] if backups[0] in missed else []
     last = [horizon] if backups[-1] in missed else []

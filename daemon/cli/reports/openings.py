@@ -107,10 +107,4 @@ def reasons(found: Progress) -> str:
     for each in found.pending:
         if each.why != NO_DAEMON and each.cluster not in found.silent:
             alike.setdefault(each.why, []).append(each)
-    return "; ".join(f"{_some(each)}: {why}" for why, each in alike.items())
-
-
-def _some(pending: list[Pending]) -> str:
-    named = ", ".join(map(str, pending[:NAMED]))
-    more = len(pending) - NAMED
-    return f"{named} and {more} more" if more > 0 else named
+    return "; ".join(f"{enumerated(map(str, each), NAMED)}: {why}" for why, each in alike.items())

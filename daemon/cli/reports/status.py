@@ -65,7 +65,7 @@ def _size(table: _Table) -> int:
 
 
 def _cut(table: _Table, height: int | None) -> Iterator[Text]:
-    """Return the rows for which there is room, and a line with the number of things left out."""
+    """Yield the rows for which there is room, and a line with the number of things left out."""
     if height is None or _size(table) <= height:
         yield from (line for lines, _ in table for line in lines)
         return
@@ -104,7 +104,7 @@ def _daemon_lines(status: StatusReport) -> Iterator[Text]:
 
 
 def _what_is_well(status: StatusReport) -> Iterator[Text]:
-    """Return what is in force, and which clusters need no thought."""
+    """Yield what is in force, and which clusters need no thought."""
     if status.file:
         since = f", for {span(status.now - status.applied)}" if status.applied else ""
         yield styled(f"In force: {status.file}{since}.")

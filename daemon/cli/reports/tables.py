@@ -1,4 +1,4 @@
-"""How openings, spans of time and tables are shown, to programs and to people.
+"""Tables and lines for people, laid out to the width of a terminal.
 
 Every report gets its tables here: from `columns` if there may be very many rows, from
 `lay_out` or `show_rows` if cells may be long or rows have notes. In a pipe a row is one line.
@@ -36,7 +36,7 @@ class Row:
 
 
 def columns(titles: Sequence[str], rows: Iterable[tuple[Sequence[str], str]]) -> Iterator[str]:
-    """Return the lines of rows, each with its note, and of their titles.
+    """Yield the lines of rows, each with its note, and of their titles.
 
     The first column is folded for room.
 

@@ -12,9 +12,10 @@ from datetime import timedelta
 from enum import Enum, auto
 
 from daemon.durations import parse_duration
-from daemon.wording import printable
+from daemon.wording import printable, shown
 
 LAST_PORT = 65535
+LARGEST_COUNT = 999_999_999
 OUTPUTS = ("table", "json")
 LONGEST_REASON = 500
 
@@ -107,13 +108,17 @@ def length(text: str) -> timedelta:
 
 def count(text: str) -> int:
     """Parse a whole number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+    return _whole(text, 1, LARGEST_COUNT, f"a whole number from 1 to {LARGEST_COUNT:,}")
 
 
 def port(text: str) -> int:
     """Parse the number of a TCP port; 0 is any free one."""
-    if not text.isdecimal() or int(text) > LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535)")
-    return int(text)
+    return _whole(text, 0, LAST_PORT, f"a port (0 to {LAST_PORT})")
+
+
+def _whole(text: str, low: int, high: int, wanted: str) -> int:
+    # Not all digits are worth converting: Python refuses thousands of them.
+    digits = text.lstrip("0")[: len(str(high)) + 1] or "0"
+    if not text.isdecimal() or not low <= int(digits) <= high:
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not {wanted}")
+    return int(digits)

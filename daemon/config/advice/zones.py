@@ -1,4 +1,4 @@
-"""Say what is meant by a text that names no IANA time zone, and which zones there are.
+"""Explain what is meant by a text that names no IANA time zone, and list the zones.
 
 A guess must not be another zone: clocks there may agree with what was meant for half of the year.
 """

@@ -178,7 +178,7 @@ class _Reading:
             yield from changed.placed(each)
 
     def _groups(self, events: Iterable[Event]) -> Iterable[list[Event]]:
-        """Return the latest revisions of events, those of one series together.
+        """Yield the latest revisions of events, those of one series together.
 
         Two that are equally late are two events: some programs give the same UID to all.
         """

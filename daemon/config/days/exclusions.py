@@ -12,7 +12,7 @@ from daemon.config.days.attachments import Attachments
 from daemon.config.days.calendar_files import TIMED, all_day_events
 from daemon.config.days.holidays import public_holidays, subdivisions
 from daemon.config.faults import Faults, Place
-from daemon.config.notation import looks_like_date
+from daemon.config.notation import is_date_or_range
 from daemon.config.sections import DaySourceSection
 from daemon.windows.dates import DateRange, DateSet
 from daemon.wording import enumerated, shown
@@ -31,7 +31,7 @@ class Exclusions:
         self, places: Mapping[str, Place], usable: Mapping[str, Items]
     ) -> dict[str, DateSet | None]:
         """Return the days of each name in *places*; None for those that have faults."""
-        for name in filter(looks_like_date, places):
+        for name in filter(is_date_or_range, places):
             message = f"{name} reads as a date where windows name it: give it another name"
             self.faults.add_at_key(places[name], message)
         return {
@@ -85,7 +85,7 @@ class Exclusions:
             return ()
         if subdivision is None or subdivision in parts:
             return public_holidays(country, subdivision)
-        known = f"known are {', '.join(parts)}" if parts else "it has none"
+        known = f"known: {', '.join(parts)}" if parts else "it has none"
         message = f"{shown(subdivision)} is no part of {country} with holidays of its own: {known}"
         self.faults.add(place.at("subdivision"), message)
         return ()

@@ -42,6 +42,18 @@ _COUNTED = sa.select(
 _IS_FREE = sa.or_(tables.claim.c.owner.is_(None), tables.claim.c.expires < NOW)
 _FREE = sa.select(tables.claim.c.cluster).where(_IS_FREE)
 _RECORDED = sa.select(tables.record.c.cluster).distinct()
+_LOOKS = sa.select(
+    sa.func.unnest(sa.bindparam("clusters", type_=sa.ARRAY(sa.Text))).label("cluster"),
+    sa.func.unnest(sa.bindparam("epochs", type_=sa.ARRAY(sa.Integer))).label("epoch"),
+    sa.func.unnest(sa.bindparam("lasts", type_=sa.ARRAY(sa.Integer))).label("last"),
+).subquery("looks")
+# No two claims have the same epoch of a cluster, so whose it is need not be asked.
+_LOOKED = (
+    sa.update(tables.claim)
+    .where(tables.claim.c.cluster == _LOOKS.c.cluster, tables.claim.c.epoch == _LOOKS.c.epoch)
+    .where(tables.claim.c.expires > NOW)
+    .values(looked=_LOOKS.c.last)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,12 +262,13 @@ class Claims:
 
         What was looked at under a claim that has ended is for the next owner to look at.
         """
-        claim = tables.claim.c
+        found = {
+            "clusters": [*looks],
+            "epochs": [look.epoch for look in looks.values()],
+            "lasts": [look.last for look in looks.values()],
+        }
         with self._ledger.transaction() as connection:
-            for cluster, look in looks.items():
-                is_held = sa.and_(self._mine, claim.epoch == look.epoch, claim.expires > NOW)
-                mine = sa.and_(is_held, claim.cluster == cluster)
-                connection.execute(sa.update(tables.claim).where(mine).values(looked=look.last))
+            connection.execute(_LOOKED, found)
 
     def keep_stale(self, attempts: Sequence[tuple[int, Attempt]]) -> list[tuple[Attempt, str]]:
         """Write attempts that were recorded too late as stale, each with its claim's epoch.

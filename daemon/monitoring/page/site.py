@@ -21,7 +21,7 @@ from daemon.monitoring.page.scene import Scene
 from daemon.monitoring.page.strips import WIDTH, Kind, Span, Strip, Strips
 from daemon.monitoring.status import document
 from daemon.monitoring.upcoming import Upcoming
-from daemon.wording import json_text, printable
+from daemon.wording import cut, json_text, printable
 
 EVERY_S = 15
 LONGEST_NAME = 100
@@ -166,14 +166,13 @@ class Site:
     def _missing(
         self, scene: Scene, span: Span, kind: str, name: str, history: list[views.HistoryView]
     ) -> Page:
-        shown = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
         page = self._page(
             "missing.html",
             scene,
             span,
             refreshes=False,
             kind=kind,
-            name=shown,
+            name=cut(name, LONGEST_NAME),
             history=history[:MOST_ENTRIES],
         )
         return replace(page, status=HTTPStatus.NOT_FOUND)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.monitoring.page.scene import Scene
 from daemon.monitoring.status import cancelled
-from daemon.windows.clock_changes import ClockChange, clock_changes
+from daemon.windows.clock_changes import ClockChange, changes_between
 from daemon.windows.interval import DstEffect
 from daemon.windows.overrides import Override
 from daemon.windows.wallclock import start_instant
@@ -102,14 +102,8 @@ def strip(window: Window, span: Span, skips: Mapping[tuple[str, datetime], Overr
         every = replace(window, excluded=()).openings(span.start, span.end)
         marks += [_mark(Kind.EXCLUDED, each, span) for each in every if each.start not in shown]
     marks.sort(key=lambda mark: mark.opening.start)
-    changes = tuple(_changes(window.zone, span))
+    changes = tuple(changes_between(window.zone, span.start, span.end))
     return Strip(window, tuple(marks[:MOST_MARKS]), changes, max(len(marks) - MOST_MARKS, 0))
-
-
-def _changes(zone: ZoneInfo, span: Span) -> Iterator[ClockChange]:
-    """Yield when the clocks of *zone* are set within the two weeks."""
-    for year in sorted({span.start.year, span.end.year}):
-        yield from (c for c in clock_changes(zone, year) if span.start <= c.at < span.end)
 
 
 def _mark(kind: Kind, opening: Opening, span: Span) -> Mark:

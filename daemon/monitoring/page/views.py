@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 
 from daemon.core.attempt import Attempt
 from daemon.core.progress import Progress
@@ -14,13 +14,16 @@ from daemon.ledger.state import DaemonState, Member, Reading
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
 from daemon.monitoring.page.strips import Kind, Mark, Strip
 from daemon.monitoring.status import StatusReport, cancelled, member_problems
-from daemon.windows.overrides import Override
+from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.timeline import LOOK_AHEAD
 from daemon.windows.window import Opening, Window
 from daemon.wording import counted, enumerated
 
 MOST_NOT_TAKEN = 3
 """How many skipped or excluded openings of a window are shown before its next one."""
+
+MOST_BUSY = 3
+"""How many repositories are named that still run tasks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,12 @@ def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
     if is_complete and not wanted:
         text = "Nothing is paused: what is open has no repositories."
         return Verdict("wait", "…", text, "nothing to pause")
+    if is_complete and (busy := _busy(scene, begun)):
+        more = f" and {len(busy) - MOST_BUSY} more" if len(busy) > MOST_BUSY else ""
+        where = f"{enumerated(busy[:MOST_BUSY])}{more}"
+        text = f"Everything is paused: {paused} of {wanted}."
+        text = f"{text} Tasks still run on {where}: wait for them."
+        return Verdict("wait", "…", text, f"{paused} of {wanted} paused, tasks run")
     if is_complete:
         text = f"Everything is paused: {paused} of {wanted}. You may start."
         return Verdict("ok", "✓", text, f"{paused} of {wanted} paused")
@@ -113,6 +122,13 @@ def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
         text = f"It is not known whether everything is paused: {why}. Do not start yet."
         return Verdict("wait", "…", text, "not known")
     return Verdict("wait", "…", text, f"{paused} of {wanted} paused")
+
+
+def _busy(scene: Scene, begun: Iterable[OpenView]) -> list[str]:
+    """Return what is held for openings and still runs tasks, which no pause ends."""
+    ids = {each.opening.id for each in begun}
+    records = (record for cluster in scene.clusters for record in cluster.records)
+    return sorted(str(r.key) for r in records if r.running and not ids.isdisjoint(r.openings))
 
 
 def _counts(scene: Scene, begun: Sequence[OpenView]) -> tuple[int, int]:
@@ -186,7 +202,8 @@ def history(
     scene: Scene, *, window: str | None = None, cluster: str | None = None
 ) -> list[HistoryView]:
     """Return what was done last, the newest first; of one window or cluster, if given."""
-    rows = (_row(entry) for entry in sorted(scene.history, key=lambda e: e.at, reverse=True))
+    newest = sorted(scene.history, key=lambda e: e.at, reverse=True)
+    rows = (_row(entry, scene.zone) for entry in newest)
     return [
         row
         for row in rows
@@ -201,15 +218,15 @@ def status(scene: Scene, upcoming: Mapping[str, Opening]) -> StatusReport:
     skipped = cancelled(windows, scene.skips, scene.now, scene.now + LOOK_AHEAD)
     reading = Reading(faults=scene.faults)
     return StatusReport(
-        scene.now,
-        DaemonState(True, os.getpid(), scene.host, scene.since, reading),
-        [each.unreachable for each in scene.clusters if each.unreachable],
-        {},
-        list(scene.timeline.covering(scene.now)),
-        sorted(upcoming.values(), key=lambda opening: (opening.start, opening.window)),
-        [record for record in records if record.is_hold],
-        list(scene.ledger.members) if scene.ledger and scene.ledger.read else None,
-        scene.progress,
+        now=scene.now,
+        daemon=DaemonState(True, os.getpid(), scene.host, scene.since, reading),
+        unreachable=[each.unreachable for each in scene.clusters if each.unreachable],
+        unplanned={},
+        open_now=list(scene.timeline.covering(scene.now)),
+        upcoming=sorted(upcoming.values(), key=lambda opening: (opening.start, opening.window)),
+        holds=[record for record in records if record.is_hold],
+        members=list(scene.ledger.members) if scene.ledger and scene.ledger.read else None,
+        progress=scene.progress,
         owed=tuple(record for record in records if record.backup_due),
         skipped=skipped,
     )
@@ -236,7 +253,20 @@ def _member(member: Member) -> MemberView:
     return MemberView(member, *(("bad", "✗", problems) if problems else ("ok", "✓", "live")))
 
 
-def _row(entry: HistoryScene) -> HistoryView:
+def _what(decision: Override, at: datetime) -> str:
+    """Return which opening a person cancelled or took back, or its end, as `history` does."""
+    is_end = decision.kind not in {OverrideKind.SKIP, OverrideKind.UNSKIP}
+    instant = decision.end if is_end else decision.start
+    if instant is None:
+        return ""
+    local = instant.astimezone(at.tzinfo)
+    time = f"{local:%H:%M}" if local.date() == at.date() else f"{local:%a %-d %b %H:%M}"
+    if is_end:
+        return f"until {time}, "
+    return f"not {time}, " if decision.kind is OverrideKind.SKIP else f"{time} after all, "
+
+
+def _row(entry: HistoryScene, zone: tzinfo) -> HistoryView:
     match entry.what:
         case Attempt() as attempt:
             result = str(attempt.error or attempt.outcome)
@@ -254,4 +284,5 @@ def _row(entry: HistoryScene) -> HistoryView:
             )
         case Override() as decision:
             by = f"by {decision.by}{f': {decision.reason}' if decision.reason else ''}"
-            return HistoryView(entry.at, decision.kind, "", "", (decision.window,), "", by)
+            result = f"{_what(decision, entry.at.astimezone(zone))}{by}"
+            return HistoryView(entry.at, decision.kind, "", "", (decision.window,), "", result)

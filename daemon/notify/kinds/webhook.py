@@ -42,7 +42,7 @@ class _Webhook(Kind):
             raise ValueError("it contains a single $: write $$, or one of the placeholders")
         for name in template.get_identifiers():
             if name not in PLACEHOLDERS:
-                raise ValueError(f"there is no placeholder ${name}; known are: {_listed()}")
+                raise ValueError(f"there is no placeholder ${name}; known: {_listed()}")
         try:
             json.loads(_fill(text, dict.fromkeys(PLACEHOLDERS, 'a "word"')))
         except ValueError as exc:

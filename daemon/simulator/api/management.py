@@ -16,6 +16,7 @@ from daemon.simulator.tasks import CLUSTER, NODE
 
 VERSION = "8.0.0-simulated"
 
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _BUCKETS = "/pools/default/buckets"
 
 
@@ -25,6 +26,10 @@ class Cluster(Protocol):
     @property
     def ports(self) -> tuple[int, int]:
         """The ports of the service and of the cluster manager."""
+
+    @property
+    def users(self) -> Mapping[str, tuple[str, str]]:
+        """The users by name, each with password and role."""
 
     @property
     def is_encrypted(self) -> bool:
@@ -64,6 +69,14 @@ def manage(cluster: Cluster, model: Model, call: Call) -> Reply:
     if path.startswith(f"{_BUCKETS}/"):
         return _bucket(model, call.method, path.removeprefix(f"{_BUCKETS}/"))
     return _answered(_ANSWERS.get(path), cluster, model, call)
+
+
+def admits(cluster: Cluster, target: str, user: str, password: str) -> bool:
+    """Check whether somebody may log in to a target; one that is not this cluster is believed."""
+    host, _, port = target.rpartition("//")[2].rstrip("/").rpartition(":")
+    if host not in _LOOPBACK or port != str(cluster.ports[1]):
+        return True
+    return user in cluster.users and cluster.users[user][0] == password
 
 
 def _answered(answer: Answer | None, cluster: Cluster, model: Model, call: Call) -> Reply:
@@ -166,6 +179,11 @@ def _node_services(cluster: Cluster) -> Json:
     return {"rev": 1, "revEpoch": 1, "nodesExt": [node]}
 
 
+def _events(model: Model, call: Call) -> Json:
+    model.catch_up()
+    return {"events": model.events.listed(call.query)}
+
+
 _ANSWERS: dict[str, Answer] = {
     "/pools": lambda *_: _pools(),
     "/pools/default": lambda cluster, *_: _pool(cluster),
@@ -173,7 +191,7 @@ _ANSWERS: dict[str, Answer] = {
     "/pools/default/nodeServices": lambda cluster, *_: _node_services(cluster),
     "/pools/default/tasks": lambda *_: [{"type": "rebalance", "status": "notRunning"}],
     _BUCKETS: lambda _, model, __: [_shown(each) for each in model.buckets.values()],
-    "/events": lambda _, model, call: {"events": model.events.listed(call.query)},
+    "/events": lambda _, model, call: _events(model, call),
 }
 PATHS = (*_ANSWERS, f"{_BUCKETS}/{{}}")
 """What there is; `{}` is the name of a bucket."""

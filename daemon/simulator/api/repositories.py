@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from daemon.simulator import archives, bodies, tasks
 from daemon.simulator.api.request import Request
 from daemon.simulator.model import STATES, Model, Repository
@@ -14,7 +12,9 @@ _NO_SUCH_BACKUP = (
     " backup name provided is not one of the backups in this repository\n"
 )
 _RETENTION = range(36_501)
+_NO_RETENTION = "retention period has to be between 0 and 36500"
 _WORM = range(3, 36_526)
+_NO_WORM = "WORM period has to be between 3 and 36525"
 
 
 def _state(name: str) -> str:
@@ -54,7 +54,7 @@ def info(model: Model, request: Request) -> object:
     """Return the backups of a repository."""
     found = _found(model, request)
     if found.has_folder and archives.is_lost(found.archive, found.repo):
-        why = f"Error opening archive {found.archive}: no such file or directory"
+        why = f"Error opening archive {found.archive}: {archives.NOTHING}"
         raise Refusal(500, "Could not get repository info", why)
     backups = model.backups.get(found.repo, [])
     size = sum(each["size"] for each in backups)
@@ -63,17 +63,13 @@ def info(model: Model, request: Request) -> object:
 
 
 def history(model: Model, request: Request) -> object:
-    """Return the runs of a repository's tasks, newest first."""
-    runs = _found(model, request).runs
-    first = request.text("first")
-    if first:
-        try:
-            since = datetime.fromisoformat(first)
-            runs = [run for run in runs if tasks.instant(run["start"]) >= since]
-        except (ValueError, TypeError) as exc:
-            raise Refusal(400, "invalid first", f"'{first}' is not an RFC 3339 instant") from exc
-    if names := request.query.get("taskName"):
-        runs = [run for run in runs if run["task_name"] in names]
+    """Return the runs of a repository's tasks that have ended, newest first."""
+    # What runs still is shown by the repository alone.
+    runs = [run for run in _found(model, request).runs if run["status"] != "running"]
+    if since := request.instant("first"):
+        runs = [run for run in runs if tasks.instant(run["start"]) >= since]
+    if name := request.text("taskName"):
+        runs = [run for run in runs if run["task_name"] == name]
     return [tasks.shown_run(run) for run in request.page(runs)]
 
 
@@ -89,7 +85,19 @@ def resume(model: Model, request: Request) -> None:
 
 def create(model: Model, request: Request) -> None:
     """Create an active repository."""
-    model.create(request.parts[0], request.read(bodies.REPOSITORY))
+    id_, asked = request.parts[0], request.read(bodies.REPOSITORY)
+    model.check_id(id_, "active")
+    for key in ("plan", "archive"):
+        if not asked.get(key):
+            raise Refusal(400, f"{key} is required")
+    bucket = asked.get("bucket_name")
+    if bucket and bucket not in model.buckets:
+        raise Refusal(400, f"bucket '{bucket}' cannot be used", "element not found")
+    if asked.get("default_retention", 0) not in _RETENTION:
+        raise Refusal(400, _NO_RETENTION)
+    if asked.get("worm") and asked["worm"] not in _WORM:
+        raise Refusal(400, _NO_WORM)
+    model.create(id_, asked)
 
 
 def archive(model: Model, request: Request) -> None:
@@ -147,6 +155,8 @@ def restore(model: Model, request: Request) -> object:
     for key in ("start", "end"):
         if options.get(key) and options[key] not in names:
             raise Refusal(400, f"invalid {key} point", f"no backup '{options[key]}'")
+    who = (options.get(key, "") for key in ("user", "password"))
+    options["denied"] = not request.admits(options["target"], *who)
     return {"task_name": model.start_task(state, id_, "RESTORE", options)}
 
 
@@ -183,7 +193,7 @@ def retain(model: Model, request: Request) -> None:
     found = model.find_active(request.parts[0])
     asked = request.read(bodies.RETENTION)
     if asked.get("period") not in _RETENTION:
-        raise Refusal(400, "retention period has to be between 0 and 36500")
+        raise Refusal(400, _NO_RETENTION)
     chosen = model.backups.get(found.repo, [])
     if len(request.parts) > 1:
         name = request.parts[1]
@@ -213,7 +223,7 @@ def worm(model: Model, request: Request) -> None:
     found = model.find_active(request.parts[0])
     asked = request.read(bodies.WORM)
     if not asked.get("disable") and asked.get("period") not in _WORM:
-        raise Refusal(400, "WORM period has to be between 3 and 36525")
+        raise Refusal(400, _NO_WORM)
     if found.state != "paused":
         raise Refusal(400, "only paused repositories can have their WORM configuration modified")
     model.touch(found)

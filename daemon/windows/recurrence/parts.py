@@ -82,7 +82,7 @@ def _parts(rule: str) -> _Parts:
         if name not in _KNOWN or not value:
             raise ValueError(
                 f"{part[:40]!r} is not a part of a rule such as FREQ=WEEKLY;BYDAY=SU;"
-                f" known are {', '.join(_KNOWN)}"
+                f" known: {', '.join(_KNOWN)}"
             )
         if name in parts:
             raise ValueError(f"{name} is there twice")

@@ -12,6 +12,7 @@ import pytest
 import trustme
 
 from daemon.core.attempt import Attempt
+from daemon.host.secrets import Secret
 from daemon.service.client import BackupService
 from daemon.service.cluster import ClusterSettings, RetryPolicy, Timeouts
 from tests.evil.server import (
@@ -71,12 +72,18 @@ def connect(cleanup: ExitStack, loop: Loop) -> Connect:
             },
         )
         reported: list[Attempt] = []
+        passwords: list[Secret] = []
         service = BackupService(
-            settings, environ={}, on_attempt=reported.append, now=lambda: NOW, jitter=lambda s: s
+            settings,
+            environ={},
+            on_attempt=reported.append,
+            now=lambda: NOW,
+            jitter=lambda s: s,
+            on_password=passwords.append,
         )
         blocking = Blocking(service, loop)
         cleanup.callback(blocking.close)
-        return Client(blocking, reported)
+        return Client(blocking, reported, passwords)
 
     return make
 

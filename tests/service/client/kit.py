@@ -18,6 +18,7 @@ import trustme
 
 from daemon.core.attempt import Attempt, CallError, Outcome
 from daemon.core.repository import ObservedRepository
+from daemon.host.secrets import Secret
 from daemon.service.client import BackupService, KeepTrying, ServiceError, sleep
 from daemon.service.cluster import Tls
 from tests.evil.server import (
@@ -103,10 +104,11 @@ class Blocking:
 
 @dataclass
 class Client:
-    """One client, what it reported, and the waits that it asked for (nobody really waits)."""
+    """One client, what it told of, and the waits that it asked for (nobody really waits)."""
 
     service: Blocking
     attempts: list[Attempt]
+    passwords: list[Secret]
     waits: list[timedelta] = field(default_factory=list)
     patience: int = 100
 

@@ -42,6 +42,8 @@ def test_a_rotated_password_is_used_at_once(
     ]
     assert client.outcomes == [Outcome.OK, Outcome.RETRY, Outcome.OK]
     assert client.waits == [timedelta(0)]
+    # The log masks what it is told of.
+    assert [each.reveal() for each in client.passwords] == ["geheim→42", "neu"]
 
 
 def test_an_unchanged_password_is_not_tried_again(

@@ -97,7 +97,9 @@ def test_days_are_merged(service: Service) -> None:
 def test_a_restore(service: Service) -> None:
     """A restore runs for a target, and is refused for a backup that is not there (S17)."""
     service.run("backup")
-    name = service.run("restore", target="127.0.0.1:8091", user="u", password="p")
+    name = service.run(
+        "restore", target="127.0.0.1:8091", user="Administrator", password="password"
+    )
     (run,) = service.read(f"{ACTIVE}/orders/taskHistory?taskName={name}")
     refused = service.ask("POST", f"{ACTIVE}/orders/restore", '{"target":"x","end":"never"}')
 

@@ -9,6 +9,9 @@ import pytest
 
 from tests.service.simulator.kit import ACTIVE, Service, started
 
+SCHEDULE = {"job_type": "BACKUP", "frequency": 1, "period": "HOURS"}
+TASK = {"name": "t", "task_type": "BACKUP", "schedule": SCHEDULE}
+
 
 @pytest.fixture
 def service() -> Service:
@@ -41,8 +44,7 @@ def test_tasks_are_events(service: Service) -> None:
 
 def test_changes_are_events(service: Service) -> None:
     """What is done to repositories, plans and settings is an event, with its name (S27)."""
-    schedule = {"job_type": "BACKUP", "frequency": 1, "period": "HOURS"}
-    plan = json.dumps({"tasks": [{"name": "t", "task_type": "BACKUP", "schedule": schedule}]})
+    plan = json.dumps({"tasks": [TASK]})
     service.ask("POST", "/config", '{"history_rotation_size":60}')
     for method in ("POST", "PUT", "DELETE"):
         service.ask(method, "/plan/mine", plan)
@@ -72,6 +74,32 @@ def test_events_since_an_instant(service: Service) -> None:
     assert found == ["2026-11-23T12:00:02Z", "2026-11-23T12:00:03Z"]
     assert len(events(service, f"{since}&limit=1")) == 1
     assert len(events(service, "?limit=-1")) == 4
+
+
+@pytest.mark.parametrize(
+    ("query", "newest"), [("?limit=2", 2), ("?limit=0", 0), ("", 250), ("?limit=-1", 302)]
+)
+def test_the_newest_events(service: Service, query: str, newest: int) -> None:
+    """Without an instant the newest are listed, 250 of them unless others are asked for (S27)."""
+    for _ in range(300):
+        service.post(f"{ACTIVE}/orders/pause")
+        service.clock.pass_(seconds=1)
+    service.post(f"{ACTIVE}/orders/resume")
+    service.post(f"{ACTIVE}/orders/backup", {})
+    found = [each["event_id"] for each in events(service, query)]
+
+    assert found == ([6161] * 300 + [6162, 6148])[302 - newest :]
+
+
+def test_a_task_that_nobody_looked_at(service: Service) -> None:
+    """Its end is listed in its place, whatever has been asked of others since (S27)."""
+    service.post(f"{ACTIVE}/orders/backup", {})
+    service.clock.pass_(seconds=2)
+    service.post("/plan/mine", {"tasks": [TASK]})
+    found = [each["event_id"] for each in events(service)]
+    failed = events(service, "?severity=error")
+
+    assert (found, failed) == ([6148, 6149, 6145], [])
 
 
 @pytest.mark.parametrize("query", ["?limit=many", "?event_id=x", "?sinceTime=2026-11-23"])

@@ -130,6 +130,22 @@ def test_what_nobody_looked_at_for_long(service: Service) -> None:
     assert len(service.read(f"{ACTIVE}/orders/taskHistory")) <= 100
 
 
+def test_plain_text_for_a_port_with_tls(tmp_path: Path) -> None:
+    """The service says in plain text that it speaks TLS, the cluster manager hangs up (S21)."""
+    made = trustme.CA().issue_cert("127.0.0.1")
+    files = (tmp_path / "server.pem", tmp_path / "key.pem")
+    made.cert_chain_pems[0].write_to_path(str(files[0]))
+    made.private_key_pem.write_to_path(str(files[1]))
+    with Described((), USERS, tls=files) as server:
+        plain = [url.replace("https", "http") for url in (server.url, server.management_url)]
+        answer = requests.get(f"{plain[0]}{ROOT}/config", auth=AUTH, timeout=60)
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"{plain[1]}/pools", auth=AUTH, timeout=60)
+
+    assert answer.status_code == 400
+    assert answer.text == "Client sent an HTTP request to an HTTPS server.\n"
+
+
 @pytest.mark.parametrize(("name", "status"), [("backup", 200), ("nobody", 403), ("who", 401)])
 def test_a_certificate_names_a_user(tmp_path: Path, name: str, status: int) -> None:
     """The common name of a client's certificate is the user, and comes before Basic (S33)."""
@@ -217,3 +233,41 @@ def test_a_count_of_any_length(digits: str, service: Service) -> None:
     answer = service.ask("GET", f"{ACTIVE}/orders/taskHistory?limit={quote(digits)}")
 
     assert answer.status == (200 if digits.startswith("0") else 400)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "status"),
+    [
+        ("default_retention", 0, 200), ("default_retention", 36500, 200),
+        ("default_retention", 36501, 400), ("default_retention", 10**18, 400),
+        ("worm", 0, 200), ("worm", 3, 200), ("worm", 2, 400), ("worm", 36526, 400),
+    ],
+)  # fmt: skip
+def test_days_of_a_new_repository(service: Service, key: str, value: int, status: int) -> None:
+    """Its retention and WORM have the same limits as later, and its backups end well (S20)."""
+    body = {"plan": "_daily_backups", "archive": "/archives/a", key: value}
+    made = service.ask("POST", f"{ACTIVE}/a", json.dumps(body)).status
+    service.clock.pass_(days=2)
+    runs = service.ask("GET", f"{ACTIVE}/a/taskHistory")
+
+    assert (made, runs.status) == (status, 200 if status == 200 else 404)
+
+
+@pytest.mark.parametrize(
+    ("target", "user", "password", "status"),
+    [
+        ("http://127.0.0.1:8091", "Administrator", "password", "done"),
+        ("localhost:8091/", "Administrator", "gibberish", "failed"),
+        ("127.0.0.1:8091", "gibberish", "password", "failed"),
+        ("127.0.0.1:8091", "gibberish", "", "failed"),
+        ("10.0.0.1:8091", "gibberish", "password", "done"),
+        ("127.0.0.1:9000", "gibberish", "password", "done"),
+    ],
+)
+def test_who_restores(service: Service, target: str, user: str, password: str, status: str) -> None:
+    """Who may not log in to this very cluster restores nothing; others are believed (S17)."""
+    service.run("backup")
+    name = service.run("restore", target=target, user=user, password=password)
+    (run,) = service.read(f"{ACTIVE}/orders/taskHistory?taskName={name}")
+
+    assert run["status"] == status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -99,3 +100,32 @@ def test_the_plans_of_the_service(service: Service) -> None:
     assert len(names) == 4
     assert "_weekly_full_backups_with_incrementals" in names
     assert statuses == {400}
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds", "full"),
+    [
+        ("_daily_backups", {"BACKUP": 7, "MERGE": 2}, {"backup_monday"}),
+        ("_hourly_backups", {"BACKUP": 1, "MERGE": 3}, set()),
+        (
+            "_daily_full_backups_with_incrementals",
+            {"BACKUP": 2, "PRUNE": 1},
+            {"backup_full_daily"},
+        ),
+        (
+            "_weekly_full_backups_with_incrementals",
+            {"BACKUP": 2, "PRUNE": 1},
+            {"backup_full_weekly"},
+        ),
+    ],
+)
+def test_what_the_plans_of_the_service_do(
+    service: Service, name: str, kinds: dict[str, int], full: set[str]
+) -> None:
+    """They back up, merge and prune as the documentation says, in tasks as anybody's (S13)."""
+    plan = service.read(f"/plan/{name}")
+    service.post("/plan/mine", {"tasks": plan["tasks"]})
+
+    assert Counter(task["task_type"] for task in plan["tasks"]) == kinds
+    assert {task["name"] for task in plan["tasks"] if task["full_backup"]} == full
+    assert service.read("/plan/mine")["tasks"] == plan["tasks"]

@@ -221,6 +221,46 @@ def test_methods(
     assert answer.headers.get("Allow") == allowed
 
 
+@pytest.mark.parametrize(
+    ("id_", "said"),
+    [
+        ("ü", "ü"),
+        ("%C3%BC", "ü"),
+        ("%3cb%3e%26", r"\u003cb\u003e\u0026"),
+        ("%22%5C%0A%01", r"\"\\\n\u0001"),
+        ("%FF", r"\ufffd"),
+        ("%F0%9F%98", r"\ufffd\ufffd\ufffd"),
+        ("%EF%BF%BD", "\ufffd"),
+        ("a+b%20c", "a+b c"),
+        ("^|{}`'!$()*,;=@[]~", "^|{}`'!$()*,;=@[]~"),
+    ],
+)
+def test_ids_of_any_characters(simulator: Simulator, id_: str, said: str) -> None:
+    """An id is said again as Go writes it, whatever its bytes are (S1, S29)."""
+    answer = talk(simulator, f"POST {ROOT}{ACTIVE}/{id_}/pause HTTP/1.1\r\n{LAST}\r\n")
+
+    assert answer.endswith(f'{{"status":404,"msg":"could not find repository with id: {said}"}}')
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (f"get {ROOT}/config HTTP/1.1", "405 Method Not Allowed"),
+        (f"BREW {ROOT}/config?pot=1 HTTP/1.0", "405 Method Not Allowed"),
+        (f"Post http://here{ROOT}{ACTIVE}/orders/pause HTTP/1.1", "405 Method Not Allowed"),
+        ("get /nowhere HTTP/1.1", "404 Not Found"),
+        (f"get {ROOT}/config", "400 Bad Request"),
+        (f"g@t {ROOT}/config HTTP/1.1", "400 Bad Request"),
+    ],
+)
+def test_methods_that_nobody_knows(simulator: Simulator, line: str, status: str) -> None:
+    """Any word is a method, which no path has; what is before it is answered first (S21)."""
+    answers = talk(simulator, f"{CONFIG}{HEAD}\r\n{line}\r\n{HEAD}\r\n")
+
+    assert f"{SETTINGS}HTTP/1.1 {status}\r\n" in answers
+    assert ("Allow: GET, HEAD, PATCH" in answers) == ("/config" in line and status[:3] == "405")
+
+
 def test_an_older_client(simulator: Simulator) -> None:
     """HTTP/1.0 is spoken, and the connection kept if that is asked for (S21)."""
     old = CONFIG.replace("1.1", "1.0") + HEAD

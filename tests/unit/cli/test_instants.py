@@ -75,7 +75,7 @@ def test_each_option_names_its_forms() -> None:
 
 def test_a_past_instant_is_no_future() -> None:
     """A time that has passed is refused."""
-    with pytest.raises(UsageError, match="that is past"):
+    with pytest.raises(UsageError, match="is in the past"):
         read_future("--until", NOW.isoformat(), BERLIN, NOW)
 
 

@@ -144,10 +144,14 @@ def test_a_run_without_a_file_says_how_to_get_one(
         (["check", "-c", ""], "--config: its value is empty"),
         (["--ledger=", "status"], "--ledger: its value is empty"),
         (["simulate", "--repositories", "a,b c"], '"b c" is not a repository id'),
-        (["calendar", "--days", "0"], "at least 1"),
-        (["calendar", "--days", "x"], "at least 1"),
+        (["calendar", "--days", "0"], "whole number from 1 to 999,999,999"),
+        (["calendar", "--days", "x"], '"x" is not a whole number from 1'),
+        (["calendar", "--days", "9" * 5_000], '…" is not a whole number'),
+        (["demo", "--seconds", "9" * 18], "whole number from 1 to 999,999,999"),
+        (["simulate", "--port", "9" * 5_000], "0 to 65535"),
         (["simulate", "--port", "65536"], "0 to 65535"),
         (["simulate", "--tls-cert", "x"], "--tls-cert and --tls-key go together"),
+        (["simulate", "--tls-cert", "/x", "--tls-key", "/y"], "--tls-cert /x: there is no such fi"),
         (["simulate", "--latency", "5"], "--latency"),
         (["simulate", "--fault", "stal"], '--fault "stal": no such fault; there are: authent'),
         (["no\nsuch"], r'"no\nsuch"'),
@@ -189,15 +193,18 @@ def test_an_invalid_file_is_two_and_faults_start_their_lines(
     assert all(line.startswith(f"{file}:") for line in ended.err.splitlines())
 
 
-def test_faults_beyond_those_shown_are_counted(cbmaintd: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("faults", "rest"), [(30, "10 more faults"), (21, "1 more fault")])
+def test_faults_beyond_those_shown_are_counted(
+    cbmaintd: Command, tmp_path: Path, faults: int, rest: str
+) -> None:
     """Of thirty faults twenty are shown, and the last line says how many more there are."""
     file = tmp_path / "bad.yaml"
-    file.write_text(VALID + "".join(f"key{number}: 1\n" for number in range(30)))
+    file.write_text(VALID + "".join(f"key{number}: 1\n" for number in range(faults)))
 
     lines = cbmaintd("check", "-c", str(file)).err.splitlines()
 
     assert len(lines) == 21
-    assert lines[-1] == f"{file}: and 10 more faults"
+    assert lines[-1] == f"{file}: and {rest}"
 
 
 def test_a_status_without_a_ledger_says_so(cbmaintd: Command, tmp_path: Path) -> None:

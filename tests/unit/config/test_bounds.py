@@ -58,13 +58,15 @@ def test_a_file_has_a_bound_altogether() -> None:
 
 def test_most_faults_are_counted_only() -> None:
     """Of thousands of unknown keys the first twenty are shown, with the number of the others."""
-    keys = "".join(f"    key{number}: 1\n" for number in range(3_000))
+    keys = [f"    key{number}: 1\n" for number in range(3_000)]
 
-    found = faults(file_with(RULE, REPOSITORIES) + keys)
+    found = faults(file_with(RULE, REPOSITORIES) + "".join(keys))
+    few = faults(file_with(RULE, REPOSITORIES) + "".join(keys[: MOST_FAULTS + 1]))
 
     assert len(found) == MOST_FAULTS + 1
     assert ['"key0" is' in found[0], '"key19" is' in found[19]] == [True, True]
     assert found[20] == "f.yaml: and 2980 more faults"
+    assert few[20] == "f.yaml: and 1 more fault"
 
 
 def test_a_fault_is_short() -> None:

@@ -105,6 +105,7 @@ def test_every_key_and_value_knows_its_place() -> None:
         ),
         ("a: {<<: {b: 1}}", "f:1:5: a: a merge key (<<) is not allowed"),
         ("a: !!python/object:os.system x", "f:1:4: a: a tag ("),
+        ("a: !!timestamp '2026-12-27'", "a tag (!!timestamp) is not allowed: delete it"),
         ("a: [!tenant-demo]", 'quote a pattern that takes away: "!tenant-demo"'),
         ("a: ! x", "f:1:4: a: a tag (!) is not allowed"),
         ("a: {b: [c, !tenant-demo]}", '(quote a pattern that takes away: "!tenant-demo")'),

@@ -38,7 +38,7 @@ from tests.unit.config.config_files import CLUSTERS, RULE, faults
         ("keep_history: 1h", '"1h" is out of bounds: 1d to 3660d are allowed'),
         ("max_pause:", ":1: max_pause: there is no value: give one, or delete the key"),
         ("Timezone: UTC", 'is not a known key here; did you mean "timezone"?'),
-        ("colour: red", "known are: timezone, ledger, listen"),
+        ("colour: red", "known: timezone, ledger, listen"),
         ("exclusions: {freeze: []}", "exclusions.freeze: the list is empty"),
         ("exclusions: {a: 2026-02-30}", "exclusions.a: "),
         ("exclusions: {a: [2026-02-30]}", "no calendar has this day"),
@@ -47,6 +47,9 @@ from tests.unit.config.config_files import CLUSTERS, RULE, faults
         ("exclusions: {2026-11-12: [2026-11-12]}", "reads as a date where windows name it"),
         ("exclusions: {a b: [2026-11-12]}", '"a b" is not a name'),
         ("exclusions: [2026-11-12]", "a list is not a mapping of names"),
+        # So pydantic marks the errors of keys.
+        ("exclusions: {a: {'[key]': 1}}", '"[key]" is not a known key here; known are: ics'),
+        ("exclusions: {'[key]': {'[key]': 1}}", 'exclusions."[key]": "[key]" is not a name'),
     ],
 )
 def test_faults_of_the_top_level(line: str, expected: str) -> None:

@@ -87,6 +87,11 @@ from tests.unit.config.config_files import REPOSITORIES, RULE, faults, file_with
             "once: {start: 2026-12-24T18:00:00+01:00, duration: 90m}",
             Once(datetime.fromisoformat("2026-12-24T18:00+01:00"), None, timedelta(minutes=90)),
         ),
+        (
+            # As many programs write an instant.
+            "once: {start: 2026-12-24T17:00:00.000Z, duration: 90m}",
+            Once(datetime.fromisoformat("2026-12-24T17:00+00:00"), None, timedelta(minutes=90)),
+        ),
     ],
 )
 def test_rules_mean_what_they_say(lines: str, rule: object) -> None:
@@ -107,6 +112,7 @@ def test_rules_mean_what_they_say(lines: str, rule: object) -> None:
         (["weekly: {days: [mondy], start: 02:00, end: 03:00}"], 'did you mean "monday"?'),
         (["weekly: {days: [mondy], start: 02:00, end: 03:00}"], "9:21: windows.w.weekly.days[0]:"),
         (["weekly: {days: mon-fry, start: 02:00, end: 03:00}"], 'did you mean "friday"?'),
+        (["weekly: {days: [\u017fun], start: 02:00, end: 03:00}"], '"\u017fun" is not a day'),
         (["weekly: {days: [fri-fri], start: 02:00, end: 03:00}"], "begins and ends on one day"),
         (["weekly: {days: [1], start: 02:00, end: 03:00}"], "1 is not a day: write monday or mon"),
         (["weekly: {days: [~], start: 02:00, end: 03:00}"], "days[0]: there is no value"),
@@ -151,6 +157,8 @@ def test_rules_mean_what_they_say(lines: str, rule: object) -> None:
         (["once: {start: 2026-01-01T02:00, end: 2026-01-02T02:00Z}"], "differ in kind"),
         (["once: {start: 2026-01-01, duration: 1h}"], "is not a time: write 2026-12-24T18:00"),
         (["once: {start: 1026-01-01T02:00, duration: 1h}"], "is not in 1970 to 2999"),
+        (["once: {start: 2026-01-01T02:00+01:60, duration: 1h}"], "is not a time: write 2026"),
+        (["once: {start: 2026-01-01T02:00:00.5Z, duration: 1h}"], "is not a time: write 2026"),
     ],
 )
 def test_faults_of_a_rule(lines: list[str], expected: str) -> None:

@@ -52,6 +52,16 @@ def test_a_window_has_all_its_options() -> None:
     assert (window.valid_from, window.valid_until) == (date(2026, 1, 1), date(9999, 12, 31))
 
 
+@pytest.mark.parametrize("name", ["2026-12-freeze", "2026-12", "v1..v2"])
+def test_a_name_may_resemble_a_date(name: str) -> None:
+    """Only one that is a date, or a range of them, could mean two things."""
+    text = file_with(RULE, REPOSITORIES, f"exclude: [{name}]").replace("freeze:", f"{name}:")
+
+    (excluded,) = read(text).windows["w"].excluded
+
+    assert excluded == DateSet((DateRange(date(2026, 12, 20), date(2027, 1, 3)),))
+
+
 @pytest.mark.parametrize(
     ("key", "clusters"),
     [
@@ -86,7 +96,7 @@ def test_globs_and_brackets_are_patterns() -> None:
         ("repositories: [orders]", "a list is not a mapping of names"),
         ("repositories: {tset: [a]}", "10:20: windows.w.repositories.tset: no cluster is called"),
         ("repositories: {tset: [a]}", 'did you mean "test"?'),
-        ("repositories: {zzz: [a]}", "known are: prod-eu, prod-us, test"),
+        ("repositories: {zzz: [a]}", "known: prod-eu, prod-us, test"),
         ("repositories: {'dev-*': [a]}", 'no cluster matches "dev-*"'),
         ("repositories: {env=prd: [a]}", 'has the labels "env=prd"; did you mean "env=prod"?'),
         ("repositories: {'env=prod,at=asia': [a]}", "no cluster has the labels"),
@@ -105,6 +115,9 @@ def test_globs_and_brackets_are_patterns() -> None:
         ("repositories: {test: ['tenant.*']}", "can match no repository"),
         ("repositories: {test: ['a[']}", "is not a repository id"),
         ("repositories: {test: ['a*[']}", "can match no repository"),
+        ("repositories: {test: ['a-[!]']}", "is not a repository id"),
+        ("repositories: {test: ['a-[^b]']}", '"a-[^b]": write [! for any character but'),
+        ("repositories: {'[^t]*': [a]}", '"[^t]*": write [! for any character but'),
         ("repositories: {test: ['!a']}", 'put "*" before it'),
         ("repositories: {test: ''}", "is not a repository id"),
         ("exclude: []", "exclude: the list is empty: name at least one exclusion or date"),
@@ -119,6 +132,7 @@ def test_globs_and_brackets_are_patterns() -> None:
         ("description: 5", "5 is a number, and a text is needed: quote it"),
         ("valid_from: 2026-02-30", "no calendar has this day"),
         ("valid_from: 2026-02-01..2026-02-03", "is a range, not a date"),
+        ("valid_from: 2026-02-01..2026-02-01", "is a range, not a date"),
         (
             "valid_from: 2027-01-01\nvalid_until: 2026-01-01",
             "11:18: windows.w.valid_until: before",

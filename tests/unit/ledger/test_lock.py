@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from daemon.errors import AlreadyRunningError, LedgerError
 from daemon.ledger.ledger import Access
+from daemon.ledger.lock import read_holder
 from daemon.ledger.opening import open_ledger
 from tests.unit.ledger.ledger_samples import FULL, file_of
 
@@ -66,6 +69,31 @@ def test_the_lock_dies_with_its_process(url: str) -> None:
 
     assert killed.returncode == -signal.SIGKILL
     assert is_running
+
+
+@contextmanager
+def somebody_else() -> Iterator[None]:
+    """Be a user who may not read what is for its owner alone."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+def test_who_may_not_read_the_lock_is_not_told_that_no_daemon_runs(url: str) -> None:
+    """A reader of the ledger alone cannot know it, and is told so; a missing lock has no holder."""
+    lock = file_of(url).with_name("ledger.db.lock")
+    with open_ledger(url, Access.DAEMON):
+        lock.chmod(0)
+        with somebody_else(), pytest.raises(LedgerError, match="not known whether a daemon runs"):
+            read_holder(file_of(url))
+    lock.unlink()
+
+    assert read_holder(file_of(url)) is None
 
 
 def test_a_deleted_lock_is_taken_again(url: str) -> None:

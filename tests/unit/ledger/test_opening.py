@@ -60,6 +60,17 @@ def test_another_database_is_refused(url: str) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_question_mark_in_a_path_is_refused(tmp_path: Path) -> None:
+    """What follows it would be taken for parameters, and another file be opened."""
+    url = f"sqlite:///{tmp_path}/here?.db"
+
+    for use in (lambda: open_ledger(url, Access.DAEMON), lambda: exists(url)):
+        with pytest.raises(LedgerError, match="question mark"):
+            use()
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_who_may_only_read_needs_no_more(tmp_path: Path) -> None:
     """Beside a ledger at rest nothing has to be written; one that is written to is followed."""
     assert reading_mode(tmp_path / "l.db") is Mode.READ

@@ -17,7 +17,7 @@ from daemon.core.record import Phase, Record
 from daemon.core.repository import RepositoryKey
 from daemon.errors import LedgerError
 from daemon.ledger import sqlite_file
-from daemon.ledger.ledger import SCHEMA_VERSION, Access, Loss, LossReason
+from daemon.ledger.ledger import SCHEMA_VERSION, Access, Ledger, Loss, LossReason
 from daemon.ledger.opening import open_ledger
 from tests.unit.ledger.ledger_samples import CONFIG, FULL, file_of
 
@@ -73,6 +73,43 @@ def test_rotten_bits_are_noticed(url: str, column: str) -> None:
 
     with open_ledger(url, Access.READ) as reading, pytest.raises(LedgerError, match="damaged"):
         reading.records()
+    with open_ledger(url, Access.DAEMON) as ledger:
+        loss = ledger.loss
+
+    assert loss is not None
+    assert loss.reason is LossReason.DAMAGED
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("reading", "r\x07t", lambda ledger: ledger.daemon()),
+        ("reading", "{}", lambda ledger: ledger.daemon()),
+        ("unreachable prod", "[]", lambda ledger: ledger.unreachable()),
+        ("unreachable prod", "{}", lambda ledger: ledger.unreachable()),
+        ("schema_version", "r\x07t", lambda ledger: ledger.check_version()),
+    ],
+)
+def test_rotten_facts_are_noticed(
+    url: str, name: str, value: str, read: Callable[[Ledger], object]
+) -> None:
+    """So it is with what the ledger says of itself and of its daemon."""
+    with open_ledger(url, Access.DAEMON) as ledger:
+        with sqlite3.connect(file_of(url)) as connection:
+            connection.execute("replace into meta values (?, ?)", (name, value))
+        connection.close()
+
+        with pytest.raises(LedgerError, match="damaged"):
+            read(ledger)
+
+
+def test_a_ledger_of_no_version_is_set_aside(url: str) -> None:
+    """A version that cannot be read any more is damage: the daemon starts, and says so."""
+    open_ledger(url, Access.DAEMON).close()
+    with sqlite3.connect(file_of(url)) as connection:
+        connection.execute("delete from meta where name = 'schema_version'")
+    connection.close()
+
     with open_ledger(url, Access.DAEMON) as ledger:
         loss = ledger.loss
 

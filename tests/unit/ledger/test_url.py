@@ -84,6 +84,7 @@ def test_a_file_names_no_other_ledger(text: str, fault: str) -> None:
         ("postgresql+psycopg://cb@db1:5432,db2:5432/cbmaintd?sslmode=require", True),
         ("postgresql+psycopg:///cbmaintd", True),
         ("sqlite:////var/lib/cbmaintd/ledger.db", True),
+        ("sqlite:////var/lib/cbmaintd/ledger?.db", False),
         ("postgresql+psycopg://cb:hunter2@db1/cbmaintd", False),
         ("postgresql://cb@db1/cbmaintd", False),
     ],

@@ -156,6 +156,26 @@ class TestSecrets:
         assert line["message"] == "*** and ***"
         assert (line["status"], line["error"]) == (200, None)
 
+    @pytest.mark.parametrize("log_format", [LogFormat.JSON, LogFormat.CONSOLE])
+    def test_one_of_very_many_is_found_as_well(self, log_format: LogFormat) -> None:
+        """Of a thousand passwords each is masked, wherever it stands and whatever begins alike."""
+        secrets = [f"{number:04}-of-many" for number in range(1000)]
+        secrets += [f"alike-{number:04}" for number in range(20)]
+        quoted = secrets[::11]
+
+        def act(log: Log) -> None:
+            for secret in secrets:
+                log.redact(secret)
+            for secret in quoted:
+                log.logger.info("x.y", message=f"{secret} {quote(secret)}{secret}")
+            log.logger.info("x.z", message="0001 and alike-of-many")
+
+        text = written(act, log_format=log_format)
+
+        assert text.count("*** ******") == len(quoted)
+        assert not [secret for secret in secrets if secret in text]
+        assert "0001 and alike-of-many" in text
+
     def test_a_tiny_secret_does_not_mask_the_language(self) -> None:
         """A secret of less than four characters is left alone: masking would spell it out."""
 

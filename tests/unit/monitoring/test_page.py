@@ -12,10 +12,12 @@ from urllib.parse import quote
 import pytest
 
 from daemon.core.progress import Pending, Progress
+from daemon.core.repository import RepositoryKey
 from daemon.monitoring.endpoint import Page
 from daemon.monitoring.page.scene import HistoryScene, LedgerScene, Scene
 from daemon.monitoring.page.site import Site
 from daemon.monitoring.page.strips import Kind, Span, Strips, strip
+from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.rules import Once, Weekly
 from daemon.windows.timeline import Timeline
 from tests import manual
@@ -84,6 +86,25 @@ def test_it_answers_whether_one_may_start() -> None:
     assert "dr : dr does not answer (refused)" in missing
 
 
+def test_nobody_may_start_while_tasks_run() -> None:
+    """A pause does not end a backup that runs: it is named until it has ended."""
+    found = busy()
+    paused = {id_: type(each)(wanted=4, paused=4) for id_, each in found.progress.items()}
+    records = found.clusters[0].records
+    running = tuple(replace(each, running=("full",)) for each in records if each.is_hold)
+    prod = replace(found.clusters[0], pending=0, records=(running[0], *records[1:]))
+    one = replace(found, progress=paused, clusters=(prod,))
+    four = replace(running[0], key=RepositoryKey("prod", "z"))
+    many = replace(one, clusters=(replace(prod, records=(*running, four)),))
+
+    text = text_of(one)
+
+    assert "Everything is paused: 4 of 4. Tasks still run on prod/repository-0: wait" in text
+    assert "You may start" not in text
+    assert "repository-1, prod/repository-2 and 1 more: wait for them." in text_of(many)
+    assert "paused; still running: full" in text_of(one, "/clusters/prod")
+
+
 def test_a_repository_of_two_open_windows_counts_once() -> None:
     """One open window has the counts of its row, two have those of the clusters together."""
     found = busy()
@@ -107,6 +128,27 @@ def test_it_tells_what_comes_and_what_does_not() -> None:
     days_off = text_of(replace(busy(), now=NOW + timedelta(days=6, hours=12)))
     assert "23:00 to Wed 28 Oct 01:00 no excluded" in days_off
     assert "Thu 29 Oct 23:00 to Fri 30 Oct 01:00 at Thu 29 Oct 22:45" in days_off
+
+
+def test_the_history_says_which_opening_a_person_decided_about() -> None:
+    """As `history` does: who skips, takes back or extends one means one of many."""
+    day = timedelta(days=1)
+    decided = [
+        Override(kind, "nightly", NOW + day, end, NOW, "eve@ops1")
+        for kind, end in (
+            (OverrideKind.SKIP, None),
+            (OverrideKind.UNSKIP, None),
+            (OverrideKind.EXTEND, NOW + 2 * day),
+            (OverrideKind.CLOSE, NOW),
+        )
+    ]
+
+    text = text_of(scene(history=tuple(HistoryScene(each.made, each) for each in decided)))
+
+    assert "skip nightly not Wed 21 Oct 23:30, by eve@ops1" in text
+    assert "unskip nightly Wed 21 Oct 23:30 after all, by eve@ops1" in text
+    assert "extend nightly until Thu 22 Oct 23:30, by eve@ops1" in text
+    assert "close nightly until 23:30, by eve@ops1" in text
 
 
 def test_each_window_is_among_what_comes() -> None:
@@ -159,7 +201,7 @@ def test_it_tells_of_clusters_faults_members_and_what_was_done() -> None:
     assert "The file was rejected" in text
     assert "schedules.yaml:3:1: windows: unknown key" in text
     assert "ops2 pid 18 ✗ silent: its clusters go to the others 2 0.3 s ago, lease 15s 1.0" in text
-    assert "skip nightly by eve@ops1: no patches" in text
+    assert "skip nightly not Wed 21 Oct 23:00, by eve@ops1: no patches" in text
     assert "pause dr /orders nightly refused: Connection refused" in text
 
 

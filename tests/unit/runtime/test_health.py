@@ -118,7 +118,7 @@ def test_what_a_page_is_made_of_asks_nothing_of_the_timeline(
     unasked = cast("Timeline", SimpleNamespace())
     in_force = InForce(SETTINGS, unasked, START.wall, ())
 
-    seen = replace(health, in_force=lambda: in_force).sight()
+    seen = replace(health, in_force=lambda: in_force).page_snapshot()
 
     assert (seen.now, seen.in_force) == (START.wall, in_force)
 
@@ -196,7 +196,7 @@ def test_a_page_of_a_loop_that_does_not_answer_is_in_doubt(
 
 def test_what_may_have_changed_is_pending(health_at: Callable[..., Health]) -> None:
     """Each cluster is in doubt, for how far openings are and for what is shown of it."""
-    seen = health_at(Clock()).sight()
+    seen = health_at(Clock()).page_snapshot()
     known = ClusterView("prod"), ClusterScene("prod", True, None, None, None, ())
 
     ((view, cluster),) = replace(seen, clusters=(known,)).doubted("busy").clusters

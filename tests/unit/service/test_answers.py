@@ -36,16 +36,21 @@ JSON = st.recursive(
 )
 
 
+def repositories(body: bytes) -> tuple[ObservedRepository, ...]:
+    """Read a list of repositories at once."""
+    return answers.merged(answers.rows(body))
+
+
 def listed(**keys: Any) -> ObservedRepository:
     """Read a list with one repository that has *keys* beside its id and state."""
     body = json.dumps([{"id": "orders", "state": "active", **keys}])
-    (found,) = answers.repositories(body.encode())
+    (found,) = repositories(body.encode())
     return found
 
 
 def test_a_list_may_be_empty() -> None:
     """A cluster without repositories gives an empty list."""
-    assert answers.repositories(b"[]") == ()
+    assert repositories(b"[]") == ()
 
 
 def test_scheduled_runs_are_read_as_instants() -> None:
@@ -150,7 +155,7 @@ def test_a_text_that_is_not_utf_8_spoils_nothing() -> None:
     latin = b'{"id":"a","state":"active","repo":"\xe9"}'
     sound = b'{"id":"b","state":"active","repo":"caf\xc3\xa9"}'
 
-    found = answers.repositories(b"[" + latin + b"," + sound + b"]")
+    found = repositories(b"[" + latin + b"," + sound + b"]")
 
     assert [(row.id, row.uuid) for row in found if row.state] == [("a", "é"), ("b", "café")]
 
@@ -160,7 +165,7 @@ def test_a_row_that_is_there_twice_is_not_understood() -> None:
     active = {"id": "orders", "state": "active", "repo": "a"}
     body = json.dumps([active, active | {"state": "paused"}, active | {"id": "b"}]).encode()
 
-    twice, other = answers.repositories(body)
+    twice, other = repositories(body)
 
     assert (twice.id, twice.state, twice.uuid) == ("orders", None, "a")
     assert other.state is RepositoryState.ACTIVE
@@ -168,15 +173,15 @@ def test_a_row_that_is_there_twice_is_not_understood() -> None:
 
 def test_null_is_no_empty_list() -> None:
     """Whether null is believed is for those to decide who know what is held."""
-    assert answers.repositories(b" null\n") == (NULL_LIST,)
-    assert is_null(answers.repositories(b"null"))
+    assert repositories(b" null\n") == (NULL_LIST,)
+    assert is_null(repositories(b"null"))
 
 
 @pytest.mark.parametrize("body", [b"", b" \n", b"{}", b"7", b"[", b"[]]", b"[{}", b"[1,]", b"nul"])
 def test_what_is_no_list_is_refused(body: bytes) -> None:
     """An answer without a body, half a list and other documents are no list of repositories."""
     with pytest.raises(ValueError, match="the answer"):
-        answers.repositories(body)
+        repositories(body)
 
 
 def test_a_list_has_a_bound() -> None:
@@ -184,16 +189,16 @@ def test_a_list_has_a_bound() -> None:
     row = b'{"id":"a","state":"active"}'
     full = b"[" + b",".join([row] * answers.MOST_REPOSITORIES) + b"]"
 
-    assert len(answers.repositories(full)) == 1
+    assert len(repositories(full)) == 1
     with pytest.raises(BoundError, match="20,000"):
-        answers.repositories(full[:-1] + b"," + row + b"]")
+        repositories(full[:-1] + b"," + row + b"]")
 
 
 @given(JSON)
 def test_no_document_breaks_the_reading(document: object) -> None:
     """Any JSON is either a list of repositories or a ValueError; no odd row is of any use."""
     try:
-        found = answers.repositories(json.dumps(document).encode())
+        found = repositories(json.dumps(document).encode())
     except ValueError:
         assert not isinstance(document, list)
         return

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from daemon import documents
+from daemon.core.attempt import MESSAGE_LIMIT
 from daemon.core.decide import (
     CatchUp,
     Decision,
@@ -111,7 +112,7 @@ def written(document: object) -> bytes:
 def listed(**changes: object) -> ObservedRepository:
     """Read a list with one repository, changed so."""
     kept = {key: value for key, value in SOUND.items() if key not in changes}
-    (found,) = answers.repositories(written([{**kept, **changes}]))
+    (found,) = answers.merged(answers.rows(written([{**kept, **changes}])))
     return found
 
 
@@ -154,7 +155,7 @@ def test_an_odd_id(value: object) -> None:
 @pytest.mark.parametrize("entry", [None, 7, True, "orders", [], [SOUND]], ids=brief)
 def test_an_entry_that_is_none(entry: object) -> None:
     """What is no object is a row without an id, beside others that are sound."""
-    odd, sound = answers.repositories(json.dumps([entry, SOUND]).encode())
+    odd, sound = answers.merged(answers.rows(json.dumps([entry, SOUND]).encode()))
 
     assert (odd.id, odd.state) == ("", None)
     assert type(decide(KEY, None, sound, OURS, NOW)) is Resume
@@ -271,4 +272,4 @@ def test_a_field_of_a_refusal(field: str, value: object) -> None:
     message = statuses.printable(statuses.message_of(json.dumps({field: value}).encode()))
 
     assert message.isprintable()
-    assert len(message) <= statuses.MESSAGE_LIMIT
+    assert len(message) <= MESSAGE_LIMIT

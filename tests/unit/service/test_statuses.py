@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from daemon.core.attempt import CallError
+from daemon.core.attempt import MESSAGE_LIMIT, CallError
 from daemon.service import statuses
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -158,5 +158,5 @@ def test_printable_text_is_short_and_harmless(text: str) -> None:
     """Whatever a server says becomes one line of 200 characters that no terminal obeys."""
     shown = statuses.printable(text)
 
-    assert len(shown) <= statuses.MESSAGE_LIMIT
+    assert len(shown) <= MESSAGE_LIMIT
     assert shown.isprintable()

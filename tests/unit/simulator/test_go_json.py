@@ -86,6 +86,16 @@ def _refuse(_: str) -> None:
     raise ValueError
 
 
+def test_halves_of_characters() -> None:
+    """One in a body is no character, and one from elsewhere, a wrong byte, is said as such."""
+    body = rb'{"description":"\ud83d\ude00\ud83d!","services":["\udc00"]}'
+    threads = rb'{"nodes_threads_map":{"\ud800":1}}'
+
+    assert bodies.read(body, bodies.PLAN) == {"description": "😀\ufffd!", "services": ["\ufffd"]}
+    assert bodies.read(threads, bodies.THREADS) == {"nodes_threads_map": {"\ufffd": 1}}
+    assert go_json.encode("\ufffd\udcff") == b'"\xef\xbf\xbd\\ufffd"'
+
+
 def test_the_bytes_of_the_encoder() -> None:
     """No blanks, no newline, safe within HTML, and otherwise as it is."""
     assert go_json.encode({"a": ["<b>&", "é\u2028\x00", None, True]}) == (

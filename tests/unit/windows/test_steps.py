@@ -15,7 +15,7 @@ from daemon.windows.window import Patterns, Window
 from daemon.windows.work import MUCH, Steps
 from tests.unit.counting import counted
 from tests.unit.windows.rule_samples import HOUR
-from tests.unit.windows.test_window import at
+from tests.unit.windows.window_samples import at
 
 MANY = 3_000
 FEW = 300

@@ -4,39 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from daemon.windows.rules import Cron, Once, Rrule, Rule, Weekly
+from daemon.windows.rules import Cron, Once, Rrule, Rule
 from daemon.windows.timeline import LOOK_AHEAD, Desired, Timeline, ahead
 from daemon.windows.window import CatchUp, OnDrift, Patterns, Window
+from tests.unit.windows.window_samples import BERLIN, DAY, EVERYTHING, HOUR, UTC_ZONE, at, daily
 
-BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
-DAILY = frozenset(range(7))
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+MINUTE = timedelta(minutes=1)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-EVERYTHING = (("prod", Patterns(("*",))),)
-
-
-def at(text: str) -> datetime:
-    """Read a time on 23 November 2026 (UTC), or a date and a time."""
-    return datetime.fromisoformat(text if "T" in text else f"2026-11-23T{text}").replace(tzinfo=UTC)
 
 
 def once(name: str, start: str, end: str, *ids: str, **more: Any) -> Window:
     """Return a window that is open once, for the repositories *ids* of prod."""
     targets = (("prod", Patterns(ids or ("*",))),)
     return Window(name, Once(at(start), at(end)), UTC_ZONE, targets, **more)
-
-
-def daily(name: str, start: int, duration: timedelta, **more: Any) -> Window:
-    """Return a window that opens every day at an hour, UTC unless told."""
-    zone = more.pop("zone", UTC_ZONE)
-    targets = more.pop("targets", EVERYTHING)
-    return Window(name, Weekly(DAILY, time(start), None, duration), zone, targets, **more)
 
 
 def desired(windows: Sequence[Window], now: str, *, gap: timedelta = 0 * HOUR) -> Desired | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,25 +10,9 @@ import pytest
 
 from daemon.windows.dates import DateRange
 from daemon.windows.interval import DstEffect
-from daemon.windows.rules import Cron, DayNumber, Monthly, Weekly
+from daemon.windows.rules import ClockEnd, Cron, DayNumber, Monthly, WeekdayEnd, Weekly
 from daemon.windows.window import Patterns, Window
-
-BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
-DAILY = frozenset(range(7))
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-EVERYTHING = (("prod", Patterns(("*",))),)
-
-
-def at(text: str) -> datetime:
-    """Read a time on 23 November 2026 (UTC), or a date and a time."""
-    return datetime.fromisoformat(text if "T" in text else f"2026-11-23T{text}").replace(tzinfo=UTC)
-
-
-def daily(name: str, start: int, duration: timedelta, **more: Any) -> Window:
-    """Return a window that opens every day at an hour, UTC unless told."""
-    zone = more.pop("zone", UTC_ZONE)
-    targets = more.pop("targets", EVERYTHING)
-    return Window(name, Weekly(DAILY, time(start), None, duration), zone, targets, **more)
+from tests.unit.windows.window_samples import BERLIN, DAY, EVERYTHING, HOUR, UTC_ZONE, at, daily
 
 
 def days_of(window: Window, first: str, days: int) -> list[str]:
@@ -133,3 +117,34 @@ def test_one_start_is_one_opening() -> None:
     found = window.openings(at("2026-03-29T00:00"), at("2026-03-29T12:00"))
 
     assert [opening.dst for opening in found] == [DstEffect.MOVED]
+
+
+@pytest.mark.parametrize(
+    ("end", "ends"),
+    [
+        (6 * HOUR, "2011-12-31T06:00:00+14:00"),
+        (30 * HOUR, "2012-01-01T06:00:00+14:00"),
+        (WeekdayEnd(5, 6 * HOUR), "2012-01-07T06:00:00+14:00"),
+    ],
+)
+def test_of_two_that_start_at_once_the_longer_counts(end: ClockEnd, ends: str) -> None:
+    """Rule 2: no window ends early, also where a day that a zone left out opens with the next."""
+    apia = ZoneInfo("Pacific/Apia")
+    window = Window("w", Weekly(frozenset({4, 5}), time(), end), apia, EVERYTHING)
+
+    found = window.openings(at("2011-12-30T09:00"), at("2011-12-30T11:00"))
+
+    (opening,) = (each for each in found if each.start == at("2011-12-30T10:00"))
+    assert opening.local_end.isoformat() == ends
+
+
+@pytest.mark.parametrize("hours", [1, 3])
+def test_what_a_person_opens_as_well_has_one_end(hours: int) -> None:
+    """Rule 4: an opening has the same end wherever one looks, whether by rule or by hand."""
+    start = at("02:00")
+    window = daily("w", 2, 2 * HOUR, opened=((start, start + hours * HOUR),))
+
+    found = [window.openings(start + each, start + each + HOUR) for each in (0 * HOUR, 2.5 * HOUR)]
+
+    ends = [(opening.start, opening.end) for openings in found for opening in openings]
+    assert ends == [(start, start + max(hours, 2) * HOUR)] * (2 if hours > 2 else 1)

@@ -35,3 +35,10 @@ TEXT = (
 )
 
 Ask = Callable[..., Ended]
+
+
+def assert_refused(done: Ended, code: int, complaint: str) -> None:
+    """Check that a command was refused with one line, which says so."""
+    assert complaint in done.err
+    assert done.code == code
+    assert len(done.err.splitlines()) == 1

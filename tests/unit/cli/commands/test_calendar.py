@@ -36,6 +36,8 @@ windows:
     enabled: false
 """
 
+SHORT = "{days: [sun], start: 02:30, duration: 500ms}"
+
 Calendar = Callable[..., str]
 
 
@@ -161,7 +163,7 @@ def test_a_disabled_window_has_no_openings(calendar: Calendar) -> None:
         (["--from", "0001-01-01T00:00:00+14:00"], "--from"),
         (["--days", "3661"], "at most 3660"),
         (["--exit-code"], "--exit-code needs --against"),
-        (["--days", "99999999999"], "beyond the calendar"),
+        (["--days", "999999999"], "beyond the calendar"),
         (["--from", "9999-12-31"], "beyond the calendar"),
     ],
 )
@@ -191,6 +193,7 @@ def test_the_table_fits_a_terminal(calendar: Calendar, file: Path) -> None:
 def test_an_empty_table_says_so(calendar: Calendar) -> None:
     """Where nothing opens, a sentence stands in place of a table."""
     assert calendar("--window", "off", "--days", "3") == "no window opens within 3 days\n"
+    assert calendar("--window", "off", "--days", "1") == "no window opens within 1 day\n"
 
 
 def test_ics_is_read_by_calendar_programs(calendar: Calendar) -> None:
@@ -213,6 +216,29 @@ def test_ics_is_the_same_every_time(calendar: Calendar) -> None:
     wanted = ("--output", "ics", "--from", "2026-11-23")
 
     assert calendar(*wanted) == calendar(*wanted)
+
+
+def test_ics_ends_after_it_starts(calendar: Calendar, file: Path) -> None:
+    """An end between two seconds, which the format does not know, is the later of the two."""
+    file.write_text(FILE.replace("{days: [sun], start: 02:30, end: 03:30}", SHORT))
+
+    export = calendar("--output", "ics", "--from", "2026-11-23", "--window", "sunday")
+
+    assert "DTSTART:20261129T013000Z\r\nDTEND:20261129T013001Z\r\n" in export
+
+
+def test_offsets_are_whole_minutes(calendar: Calendar, file: Path) -> None:
+    """RFC 3339 has no others: where a zone had seconds, the nearest one is shown."""
+    monrovia = "{days: [tue], start: 02:00, end: 03:00}\n    timezone: Africa/Monrovia"
+    file.write_text(FILE.replace("{days: [sun], start: 02:30, end: 03:30}", monrovia))
+
+    before, after = openings(calendar, "--from", "1972-01-04", "--days", "8", "--window", "sunday")
+
+    assert (before["start"], before["end"]) == (
+        "1972-01-04T02:00:30-00:44",
+        "1972-01-04T03:00:30-00:44",
+    )
+    assert after["start"] == "1972-01-11T02:00:00+00:00"
 
 
 def test_a_window_over_days(calendar: Calendar, file: Path) -> None:

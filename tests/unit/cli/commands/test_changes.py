@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 
 from daemon.ledger.ledger import Ledger
-from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask
+from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask, assert_refused
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
         (("close", "nihgt"), 2, 'did you mean "night"?'),
-        (("close", "later"), 1, "is not open now; it opens"),
+        (("close", "later"), 1, ": to cancel that, use skip (open now: night)"),
         (("close", "over"), 1, "is not open now (open now: night)"),
-        (("extend", "later", "--for", "1h"), 1, "is not open now"),
-        (("extend", "night", "--until", "2020-01-01T00:00"), 2, "that is past"),
+        (("extend", "later", "--for", "1h"), 1, ": to open it now, use open (open now: night)"),
+        (("extend", "night", "--until", "2020-01-01T00:00"), 2, "is in the past"),
         (("skip", "night"), 1, "does not open again"),
         (("skip", "later", "--opening", "2020-01-01"), 2, "does not open then; it opens"),
         (("skip", "night", "--opening", (NOW - HOUR).isoformat()), 1, "to end it, use close"),
@@ -29,11 +29,7 @@ def test_what_makes_no_sense_is_refused(
     ledger: Ledger, ask: Ask, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
     """A name, an opening or a time that makes no sense is one line, and changes nothing."""
-    done = ask(*arguments)
-
-    assert complaint in done.err
-    assert done.code == code
-    assert len(done.err.splitlines()) == 1
+    assert_refused(ask(*arguments), code, complaint)
     assert ledger.overrides() == []
 
 
@@ -46,6 +42,16 @@ def test_extend_moves_the_end(ledger: Ledger, ask: Ask) -> None:
     assert "night now ends" in first.out
     assert ledger.overrides()[0].end == NOW + HOUR + 30 * MINUTE
     assert datetime.fromisoformat(status["open"][0]["end"]) == NOW + 5 * HOUR
+
+
+def test_an_end_that_is_too_far_away_is_warned_about(ledger: Ledger, ask: Ask) -> None:
+    """Beyond `max_pause` each hold becomes an error; that is said with `extend` as with `open`."""
+    near = ask("extend", "night", "--for", "30h")
+    far = ask("extend", "night", "--for", "10h")
+
+    assert (near.code, near.err) == (0, "")
+    assert (far.code, far.err) == (0, "cbmaintd: that is longer than max_pause (1d12h) allows\n")
+    assert len(ledger.overrides()) == 2
 
 
 def test_until_takes_a_time_of_day(ledger: Ledger, ask: Ask) -> None:
@@ -160,6 +166,20 @@ def test_a_skipped_opening_is_a_cancelled_event(ask: Ask) -> None:
 
     assert len(cancelled) == 1
     assert "UID:later@" in cancelled[0]
+
+
+def test_each_decision_is_a_revision_of_the_event(ask: Ask) -> None:
+    """Otherwise a calendar program keeps what it has: the identity and all dates are the same."""
+    revisions = []
+    for decision in (["extend", "night", "--for", "5m"], ["skip", "later"], ["unskip", "later"]):
+        ask(*decision)
+        events = ask("calendar", "--days", "2", "--output", "ics").out.split("BEGIN:VEVENT")
+        numbers = {each.partition("UID:")[2].partition("@")[0]: each for each in events}
+        revisions.append(
+            [int(numbers[name].partition("SEQUENCE:")[2][0]) for name in ("night", "later")]
+        )
+
+    assert revisions == [[1, 0], [1, 1], [1, 2]]
 
 
 def test_confirmations_say_how_long_and_what_comes(ask: Ask) -> None:

@@ -132,7 +132,7 @@ def test_a_file_may_be_named(
 
     assert (named.code, named.out.splitlines()[0]) == (0, f"{file}: valid; clusters: 1")
     assert (twice.code, "name one file to check" in twice.err) == (2, True)
-    assert (both.code, "not --without-secrets" in both.err) == (2, True)
+    assert (both.code, "does not go with --without-secrets" in both.err) == (2, True)
 
 
 def test_the_hook_of_the_manual_works(

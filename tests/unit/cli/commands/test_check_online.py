@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,8 @@ import trustme
 
 from daemon.simulator.server import Simulator
 from tests.evil.gateway import Gateway
-from tests.evil.modes import MODES
+from tests.evil.modes import MODES, Mode
+from tests.evil.server import answer
 from tests.unit.cli.commands.check_kit import (
     ALWAYS,
     GONE,
@@ -79,6 +81,18 @@ def test_online_an_odd_row_is_warned_about(check: Check, service: Simulator) -> 
     assert ended.code == 0
     (said,) = placed(ended.err[1:])
     assert said.startswith("3:3: warning: clusters.a: lists orders in a way that is not understood")
+
+
+def test_online_many_odd_rows_are_counted(check: Check, service: Simulator) -> None:
+    """No more than twenty are named one by one."""
+    rows = json.dumps([{"id": f"r{number}", "state": "?"} for number in range(23)]).encode()
+    mode = Mode("lists odd rows alone", lambda talk, _: answer(200, rows)(talk), None, None)
+    with Gateway(service.url, lambda _: mode) as gateway:
+        ended = check(text(cluster("a", gateway.url), w=(GONE, '{a: ["*"]}')), "--online")
+
+    odd = [line for line in placed(ended.err) if ": clusters.a: lists " in line]
+    assert len(odd) == 21
+    assert odd[-1] == "3:3: warning: clusters.a: lists 3 more rows in such a way"
 
 
 def test_online_runs_that_will_be_lost_are_warned_about(check: Check, service: Simulator) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,19 +14,18 @@ import pytest
 
 from daemon.cli.reports.history import COLUMNS
 from daemon.core.attempt import Action, Attempt, CallError, Outcome
+from daemon.core.summary import News, ProgressNote
 from daemon.ledger.ledger import Access, Ledger
 from daemon.ledger.opening import open_ledger
 from daemon.windows.overrides import Override, OverrideKind
 from tests import manual
+from tests.unit.cli.commands.planned import Ask, assert_refused
 from tests.unit.cli.ended import Ended, ended
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 NOON = NOW.replace(hour=12, minute=0, second=0) - 24 * HOUR
-
-
-Ask = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -264,9 +263,34 @@ def test_what_makes_no_sense_is_refused(
     ledger: Ledger, ask: Ask, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
     """A name, an opening or a time that makes no sense is one line, and changes nothing."""
-    done = ask(*arguments)
-
-    assert complaint in done.err
-    assert done.code == code
-    assert len(done.err.splitlines()) == 1
+    assert_refused(ask(*arguments), code, complaint)
     assert ledger.overrides() == []
+
+
+def test_an_opening_is_told_in_full_or_not_at_all(ledger: Ledger, ask: Ask) -> None:
+    """A person ended one before its time: it ended before then, or all of its notes count."""
+    start, planned, closed = NOW - 2 * HOUR, NOW + HOUR, NOW - HOUR
+    keys = ("prod", "night", start)
+    first = ProgressNote(*keys, planned, start + MINUTE, 1, 1, 0, is_listed=True)
+    last = replace(first, end=closed, at=closed + MINUTE, paused=0, resumed=1)
+    ledger.save([], [], [News("prod", None, (first, last))])
+
+    later = ask("history", "--openings", "--since", "30m")
+    both = json.loads(ask("history", "--openings", "--since", "90m", "--output", "json").out)
+
+    assert later.out.startswith("no opening since ")
+    assert [(each["paused"], each["resumed"]) for each in both] == [(1, 1)]
+
+
+def test_an_extended_opening_is_told_from_its_start(ledger: Ledger, ask: Ask) -> None:
+    """What was noted before its end was moved tells how long the pauses took."""
+    start = NOW - 2 * HOUR
+    first = ProgressNote(
+        "prod", "night", start, NOW - HOUR, start + MINUTE, 1, 1, 0, is_listed=True
+    )
+    last = replace(first, end=NOW + HOUR, at=NOW - 30 * MINUTE)
+    ledger.save([], [], [News("prod", None, (first, last))])
+
+    (found,) = json.loads(ask("history", "--openings", "--since", "40m", "--output", "json").out)
+
+    assert found["paused_after_ms"] == 60_000

@@ -61,6 +61,21 @@ def test_a_second_time_keeps_the_file(prefix: Path, capsys: pytest.CaptureFixtur
     ]
 
 
+def test_a_file_in_another_encoding_is_kept(
+    prefix: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is there need not be UTF-8 to be left as it is."""
+    edited = prefix / "etc/cbmaintd/schedules.yaml"
+    edited.parent.mkdir(parents=True)
+    edited.write_bytes("# für München\n".encode("latin-1"))
+
+    code = main(["install-unit", "--root", str(prefix)])
+
+    assert code == 0
+    assert f"{edited}: kept as it is\n" in capsys.readouterr().out
+    assert edited.read_bytes() == "# für München\n".encode("latin-1")
+
+
 def test_the_unit_alone_is_printed(prefix: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--print` writes no file; the unit reads the file that was asked for."""
     code = main(["-c", "/srv/windows.yaml", "install-unit", "--print"])

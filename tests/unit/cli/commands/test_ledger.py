@@ -43,7 +43,7 @@ def test_everything_is_copied(old: str, tmp_path: Path, capsys: pytest.CaptureFi
         assert everything(source) == everything(target)
     assert (done.code, done.out) == (
         0,
-        "Copied: 1 repositories, 1001 attempts, 1 decisions, 1 configurations.\n",
+        "Copied: 1 repository, 1001 attempts, 1 decision, 1 configuration.\n",
     )
 
 

@@ -13,7 +13,7 @@ from daemon.cli.reports.times import format_until
 from daemon.ledger.ledger import Ledger
 from daemon.windows.overrides import OverrideKind
 from daemon.windows.window import Patterns
-from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask
+from tests.unit.cli.commands.planned import HOUR, MINUTE, NOW, Ask, assert_refused
 
 
 def test_open_keeps_what_was_asked_for(ledger: Ledger, ask: Ask) -> None:
@@ -56,7 +56,7 @@ def test_an_open_window_is_seen(ask: Ask) -> None:
         (("open", "x", "--repository", "pord/a", "--for", "1h"), 2, 'did you mean "prod"?'),
         (("open", "x", "--repository", "prod/a b", "--for", "1h"), 2, "is not a repository id"),
         (("open", "x", "--repository", "prod/a b*", "--for", "1h"), 2, "can match no repository"),
-        (("open", "x", "--repository", "prod/a", "--until", "2020-01-01"), 2, "that is past"),
+        (("open", "x", "--repository", "prod/a", "--until", "2020-01-01"), 2, "is in the past"),
         (("open", "x", "--repository", "prod/a", "--until", "soon"), 2, "not a time"),
         (("open", "x", "--repository", "prod/a", "--for", "90"), 2, "a bare number has no unit"),
         (("open", "x", "--repository", "prod/a", "--for", "0s"), 2, "is not longer than zero"),
@@ -70,11 +70,7 @@ def test_what_makes_no_sense_is_refused(
     ledger: Ledger, ask: Ask, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
     """A name, an opening or a time that makes no sense is one line, and changes nothing."""
-    done = ask(*arguments)
-
-    assert complaint in done.err
-    assert done.code == code
-    assert len(done.err.splitlines()) == 1
+    assert_refused(ask(*arguments), code, complaint)
     assert ledger.overrides() == []
 
 

@@ -122,6 +122,17 @@ def test_a_window_that_overlaps_itself_is_paused_when_its_last_opening_is() -> N
     assert (second.pending, second.summary) == ([], "1 paused: prod/a")
 
 
+def test_where_tasks_still_run_is_told_with_what_is_paused() -> None:
+    """A pause does not end a backup that runs; whoever waits for the pause should know."""
+    busy = held("a", running=("full",))
+
+    found = PauseWatch("w", DEADLINE).look(
+        standing(START, busy, held("gone"), listing=listed("a", "gone"))
+    )
+
+    assert found.summary == "2 paused: prod/a, prod/gone; tasks still run on prod/a"
+
+
 @pytest.mark.parametrize(
     ("now", "said"),
     [

@@ -19,7 +19,7 @@ from daemon.ledger.opening import open_ledger
 from daemon.ledger.state import AppliedConfig
 from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Patterns
-from tests.unit.cli.commands.planned import MINUTE
+from tests.unit.cli.commands.planned import MINUTE, assert_refused
 from tests.unit.cli.ended import Ended, ended
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -98,6 +98,73 @@ def test_the_next_change_is_one_for_the_repository(why: Callable[[], str]) -> No
     assert "it is resumed " in line
 
 
+def asked(tmp_path: Path, capsys: pytest.CaptureFixture[str], windows: str, repository: str) -> str:
+    """Return what is said of a repository on 1 December 2026 at 01:30."""
+    head, _, _ = TEXT.partition("windows:")
+    (tmp_path / "s.yaml").write_text(f"{head}windows:\n{windows}")
+    place = ("--config", f"{tmp_path}/s.yaml", "--ledger", f"sqlite:///{tmp_path}/none.db")
+    return ended(capsys, "why", f"prod/{repository}", "--at", "2026-12-01T01:30", *place).out
+
+
+BUSY = """\
+  minutely:
+    cron: {expression: "* 1-22 * * *", duration: 1m}
+    repositories: {prod: [busy]}
+  evening:
+    weekly: {days: [daily], start: 20:00, end: 21:00}
+    repositories: {prod: [calm]}
+"""
+LONG = """\
+  days:
+    weekly: {days: [daily], start: 21:00, duration: 1d}
+    valid_until: 2027-11-29
+    repositories: {prod: [long]}
+  move:
+    once: {start: 2026-11-30T18:00, end: 2029-12-28T06:00}
+    repositories: {prod: [move]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("windows", "repository", "change"),
+    [
+        (BUSY, "calm", "it is paused Tue 2026-12-01 20:00 UTC, in 18 h 30 min."),
+        (BUSY, "busy", "it is resumed Tue 2026-12-01 23:00 UTC, in 21 h 30 min."),
+        (LONG, "long", "it is resumed Tue 2027-11-30 21:00 UTC, in 364 d 19 h."),
+        (LONG, "move", "it is resumed Fri 2029-12-28 06:00 UTC, in 1123 d 4 h."),
+    ],
+)
+def test_the_next_change_is_found_however_many_others_there_are(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    windows: str,
+    repository: str,
+    change: str,
+) -> None:
+    """A window that opens every minute hides neither its own end nor another window's start."""
+    assert f"The next change: {change}" in asked(tmp_path, capsys, windows, repository)
+
+
+@pytest.mark.parametrize(
+    ("rule", "days"),
+    [
+        ("weekly: {days: [daily], start: 21:00, duration: 1d}", 400),
+        # Those that open often are followed less far: that takes as long.
+        ('cron: {expression: "*/5 * * * *", duration: 6m}', 69),
+    ],
+)
+def test_what_is_open_without_a_break_has_no_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], rule: str, days: int
+) -> None:
+    """How far the daemon looks ahead is nothing that happens to the repository."""
+    windows = f"  w:\n    {rule}\n    repositories: {{prod: [orders]}}\n"
+
+    said = asked(tmp_path, capsys, windows, "orders")
+
+    assert f"should be paused at Tue 2026-12-01 01:30 UTC, by w, for more than {days} days." in said
+    assert "The next change: " not in said
+
+
 def test_unplanned_windows_that_are_over_are_not_listed(
     night: Ledger, why: Callable[[], str]
 ) -> None:
@@ -125,7 +192,7 @@ def test_why_explains_every_window(ask: Ask) -> None:
     assert done.out.startswith("prod/orders should be paused at ")
     assert "The next change: " in done.out
     assert "matches, and is open until" in lines["night"]
-    assert "does not open again" in lines["over"]
+    assert "does not open again within 400 days" in lines["over"]
     assert "outside valid_from and valid_until" in lines["frozen"]
     assert "is not enabled" in lines["off"]
     assert "is not for prod" in lines["elsewhere"]
@@ -173,11 +240,7 @@ def test_what_makes_no_sense_is_refused(
     ledger: Ledger, ask: Ask, arguments: tuple[str, ...], code: int, complaint: str
 ) -> None:
     """A name, an opening or a time that makes no sense is one line, and changes nothing."""
-    done = ask(*arguments)
-
-    assert complaint in done.err
-    assert done.code == code
-    assert len(done.err.splitlines()) == 1
+    assert_refused(ask(*arguments), code, complaint)
     assert ledger.overrides() == []
 
 
@@ -194,7 +257,7 @@ def test_a_ledger_that_is_not_read_is_said(
     done = ask(*command)
 
     assert done.code == 0
-    assert done.err.startswith("cbmaintd: without what people decided, and what is held: ")
+    assert done.err.startswith("cbmaintd: shown without decisions and holds: ")
     assert len(done.err.splitlines()) == 1
 
 

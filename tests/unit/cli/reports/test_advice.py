@@ -127,6 +127,25 @@ def test_an_opening_longer_than_holds_may_be() -> None:
     assert not list(advise([window], {"prod": PROD}, NOW, 57 * HOUR))
 
 
+@pytest.mark.parametrize(
+    ("length", "merge_gap", "expected"),
+    [(24, 0, "5 d"), (22, 0, ""), (22, 2, ""), (22, 3, "4 d 22 h")],
+)
+def test_openings_that_are_one_hold_count_together(
+    length: int, merge_gap: int, expected: str
+) -> None:
+    """Five whole days that touch are one hold of five days; so are some with short gaps."""
+    rule = Weekly(frozenset(range(5)), time(2), duration=length * HOUR)
+    window = replace(daily("weekdays", HOUR), rule=rule)
+
+    said = advise([window], {"prod": PROD}, NOW, 36 * HOUR, merge_gap * HOUR)
+
+    told = [line for line in map(_shown, said) if "max_pause" in line]
+    assert [line.partition(",")[0] for line in told] == (
+        [f"weekdays: pauses for {expected}"] if expected else []
+    )
+
+
 def test_a_window_that_is_over() -> None:
     """A single opening in the past is told, one in the future is not."""
     past = Once(datetime(2026, 1, 1, 2), duration=HOUR)  # noqa: DTZ001  # local time

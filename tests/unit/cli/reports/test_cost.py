@@ -116,6 +116,18 @@ def test_no_loss_is_said(ask: Ask, service: Simulator) -> None:
     assert (done.code, done.out) == (0, "No run falls into these openings.\n")
 
 
+def test_no_loss_is_claimed_of_what_is_paused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The service names no run of what is paused, so that there may be runs nobody knows of."""
+    cost.show([Impact((), (), (RepositoryKey("a", "x"),))], ZoneInfo("UTC"))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "No known run falls into these openings.",
+        "Paused now, so nothing is known about them: a/x",
+    ]
+
+
 def test_a_cluster_that_does_not_answer_is_named(ask: Ask) -> None:
     """What could not be asked is an error, and never looks as if nothing were lost."""
     done = ask("http://127.0.0.1:1")

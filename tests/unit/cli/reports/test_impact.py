@@ -70,6 +70,17 @@ def test_each_run_in_an_opening_is_lost() -> None:
     assert {run.windows for run in found.lost} == {("at-2",)}
 
 
+@pytest.mark.parametrize(("merge_gap", "lost"), [(2, [1.5, 4.5]), (2.5, [1.5, 2.5, 3, 3.5, 4.5])])
+def test_only_a_gap_that_is_shorter_is_bridged(merge_gap: float, lost: list[float]) -> None:
+    """Between two openings as far apart as `merge_gap` a repository is resumed, and runs happen."""
+    timeline = Timeline([nightly(1, 1), nightly(4, 1)], merge_gap * HOUR)
+    inventory = Inventory("prod", [REPOSITORY], PERIODS)
+
+    found = impact(inventory, timeline, DAY, DAY + timedelta(days=1))
+
+    assert hours(found) == lost
+
+
 def test_the_gap_is_told() -> None:
     """The longest time between two backups that are made is told beside the usual one."""
     found = cost(nightly(2, 2))

@@ -66,6 +66,16 @@ def test_the_longest_is_taken_long_after_a_run() -> None:
     assert (slot.weekday, slot.start.hour, slot.length) == (6, 5, LENGTHS[0])
 
 
+def test_the_minute_of_the_question_makes_no_difference() -> None:
+    """Clocks change when they do, so the same hours are suggested all through an hour."""
+    found = inventory((NOW.replace(hour=21), DAY))
+
+    asked = (NOW + minute * MINUTE for minute in (0, 17, 59))
+    slots = {quietest(found, found.repositories, BERLIN, now) for now in asked}
+
+    assert len(slots) == 1
+
+
 def test_between_runs_of_each_hour_there_is_half_of_one() -> None:
     """With a run each hour the window fits between two, at a distance from both."""
     found = inventory((NOW.replace(minute=0), 60 * MINUTE))

@@ -88,7 +88,7 @@ def test_public_holidays(off: str, holidays: list[str], work: list[str]) -> None
         ("{holidays: XX}", ':19: exclusions.off.holidays: "XX" is not a country'),
         ("{holidays: de}", 'did you mean "DE"?'),
         ("{holidays: DE, subdivision: XX}", ':36: exclusions.off.subdivision: "XX" is no part of'),
-        ("{holidays: DE, subdivision: XX}", "known are BB, BE, BW, BY"),
+        ("{holidays: DE, subdivision: XX}", "known: BB, BE, BW, BY"),
         ("{subdivision: BY}", "exclusions.off: one of the keys ics or holidays is missing"),
         ("{ics: text, subdivision: BY}", "a subdivision is that of a country: name it under hol"),
     ],

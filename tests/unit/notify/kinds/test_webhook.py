@@ -46,7 +46,7 @@ def test_a_template_may_name_what_an_event_has_not() -> None:
 @pytest.mark.parametrize(
     ("template", "expected"),
     [
-        ('{"a": "$sumary"}', "there is no placeholder $sumary; known are: $event, $level"),
+        ('{"a": "$sumary"}', "there is no placeholder $sumary; known: $event, $level"),
         ('{"a": "5 $"}', "it contains a single $: write $$"),
         ('{"a": $summary}', "it is not JSON once its placeholders are filled"),
         ("hello", "it is not JSON"),
