@@ -89,9 +89,7 @@ def nearest_or_all(text: str, known: Collection[str]) -> str:
     """Return what `nearest` gives, or else as many of the *known* texts as anyone would read."""
     if guess := nearest(text, known):
         return guess
-    few = tuple(known)[:_MOST_KNOWN]
-    rest = len(known) - len(few)
-    return f"; known: {', '.join(few) or 'none'}{f' and {rest} more' if rest else ''}"
+    return f"; known: {enumerated(known, _MOST_KNOWN) or 'none'}"
 
 
 def listed(names: Iterable[str], last: str = "or") -> str:

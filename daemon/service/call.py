@@ -121,6 +121,30 @@ def failed_attempt(attempt: Attempt, failure: Failure, delay: timedelta | None) 
     )
 
 
+def refused(answer: Answer, censor: Censor, now: datetime) -> Failure:
+    """Return the failure of an attempt that was answered, and did not succeed."""
+    error = statuses.error_of(answer.status) or CallError.UNEXPECTED
+    location = answer.headers.get("location") if error is CallError.REDIRECT else None
+    # Before the host is taken out of it, in lower case.
+    location = location and censor(location)
+    message = censor(statuses.message_of(answer.body, location))
+    moves_on = error is CallError.SERVER_ERROR or answers.is_elsewhere(answer.status, answer.body)
+    if statuses.is_passing(answer.status):
+        again = Again.ANYWHERE
+    else:
+        again = Again.ELSEWHERE if moves_on else Again.NEVER
+    return Failure(
+        error,
+        statuses.printable(message),
+        answer.status,
+        again,
+        is_definite=statuses.is_definite(answer.status),
+        moves_on=moves_on,
+        retry_after=statuses.retry_after(answer.headers.get("retry-after"), now),
+        is_about_identity=answers.is_about_identity(answer.status, answer.body),
+    )
+
+
 def broken(exc: WireError) -> Failure:
     """Return the failure of an attempt that got no answer which can be read."""
     return Failure(

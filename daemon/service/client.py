@@ -21,10 +21,8 @@ from daemon.core.attempt import Action, Attempt, CallError
 from daemon.core.repository import ObservedRepository
 from daemon.errors import CbmaintdError, SecretError, TlsFileError
 from daemon.host.loopback import is_plain_http_to_elsewhere
-from daemon.host.masking import Censor
 from daemon.host.secrets import Secret
 from daemon.service import answers, discovery, statuses
-from daemon.service.adapter import Answer
 from daemon.service.call import (
     Call,
     Success,
@@ -35,6 +33,7 @@ from daemon.service.call import (
     read_nodes,
     read_nothing,
     read_plans,
+    refused,
     unforeseen,
     without_secrets,
 )
@@ -135,6 +134,7 @@ class BackupService:
         self._warming: asyncio.Task[None] | None = None
         self._configured = Roots(settings.discover or settings.urls)
         self._services = None if settings.discover else self._configured
+        self._lacks_list = False
         self._connections = Connections(settings, environ, on_password)
 
     async def repositories(
@@ -145,7 +145,11 @@ class BackupService:
         A row that is not understood is one of them. Raises: ServiceError.
         """
         call = Call(Action.LIST, "GET", _ACTIVE, windows, read_list)
-        found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
+        try:
+            found, _ = await self._call(call, await self._roots(windows, keep_trying), keep_trying)
+        except ServiceError:
+            self._lacks_list = True
+            raise
         return await without_secrets(found, self._entered().censor)
 
     async def periods(
@@ -240,10 +244,21 @@ class BackupService:
         return is_unresolved
 
     async def _roots(self, windows: tuple[str, ...], keep_trying: KeepTrying) -> Roots:
-        """Return the service's roots, discovered anew when none of the discovered ones answers."""
+        """Return the service's roots, discovered anew when they gave no list, or no answer at all.
+
+        Those that were known are good enough where the cluster manager does not answer, either.
+        """
         services = self._services
-        if services is None or (services is not self._configured and services.are_all_silent):
-            services = self._services = Roots(await self._discovered(windows, keep_trying))
+        lacks_list, self._lacks_list = self._lacks_list, False
+        if services is None:
+            found = await self._discovered(windows, keep_trying)
+            services = self._services = Roots(self._safe(found))
+        elif services is not self._configured and (services.are_all_silent or lacks_list):
+            try:
+                found = await self._discovered(windows, keep_trying)
+            except ServiceError:
+                return services
+            services = self._services = services.or_others(self._safe(found))
         return services
 
     async def _discovered(
@@ -251,6 +266,10 @@ class BackupService:
     ) -> tuple[str, ...]:
         call = Call(Action.DISCOVER, "GET", discovery.PATH, windows, read_nodes)
         roots, _ = await self._call(call, self._configured, keep_trying)
+        return roots
+
+    def _safe(self, roots: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of *roots* that may get the password. Raises ServiceError if none may."""
         if not roots:
             raise ServiceError(
                 self._settings.name,
@@ -318,35 +337,11 @@ class BackupService:
             status = answer.status
             if call.is_done(status):
                 return await call.result(answer, root, connection.censor)
-            return self._refused(answer, connection.censor)
+            return refused(answer, connection.censor, self._now())
         except WireError as exc:
             return broken(exc)
         except Exception as exc:  # noqa: BLE001  # an exchange must not end a pass
             return unforeseen(exc, status, connection.censor)
-
-    def _refused(self, answer: Answer, censor: Censor) -> Failure:
-        error = statuses.error_of(answer.status) or CallError.UNEXPECTED
-        location = answer.headers.get("location") if error is CallError.REDIRECT else None
-        # Before the host is taken out of it, in lower case.
-        location = location and censor(location)
-        message = censor(statuses.message_of(answer.body, location))
-        moves_on = error is CallError.SERVER_ERROR or answers.is_elsewhere(
-            answer.status, answer.body
-        )
-        if statuses.is_passing(answer.status):
-            again = Again.ANYWHERE
-        else:
-            again = Again.ELSEWHERE if moves_on else Again.NEVER
-        return Failure(
-            error,
-            statuses.printable(message),
-            answer.status,
-            again,
-            is_definite=statuses.is_definite(answer.status),
-            moves_on=moves_on,
-            retry_after=statuses.retry_after(answer.headers.get("retry-after"), self._now()),
-            is_about_identity=answers.is_about_identity(answer.status, answer.body),
-        )
 
     def _after(
         self, failure: Failure, course: Course, connection: Connection

@@ -31,6 +31,11 @@ class Roots:
         """Whether no root has answered since the last one that did."""
         return self._silent.issuperset(self._roots)
 
+    def or_others(self, roots: tuple[str, ...]) -> Roots:
+        """Return these if they are the same as *roots*, else those."""
+        is_same = set(roots) == set(self._roots)
+        return self if is_same and not self.are_all_silent else Roots(roots)
+
     def after(self, root: str) -> str:
         """Return the root whose turn it is after *root*."""
         return self._roots[(self._roots.index(root) + 1) % len(self._roots)]

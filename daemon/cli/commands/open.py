@@ -15,7 +15,7 @@ from daemon.cli.instants import read_future
 from daemon.cli.reports.times import format_until
 from daemon.cli.repository_names import parse_repository_name
 from daemon.cli.schedule import Schedule
-from daemon.config.addresses import repository_pattern
+from daemon.config.addresses import check_brackets, repository_pattern
 from daemon.config.notation import NAME
 from daemon.config.reading.process import load
 from daemon.config.settings import Settings
@@ -109,6 +109,7 @@ def _targets(wanted: Iterable[str], settings: Settings) -> Targets:
         cluster, pattern = parse_repository_name(text, f"--repository {text}", form)
         try:
             repository_pattern(pattern)
+            check_brackets(cluster)
         except ValueError as exc:
             raise UsageError(f"--repository {text}: {exc}") from exc
         names = [name for name in settings.clusters if fnmatchcase(name, cluster)]

@@ -16,6 +16,7 @@ from daemon.cli.reports.tables import Row, console, show_rows, styled
 from daemon.cli.reports.times import format_local
 from daemon.cli.repository_names import parse_repository_name
 from daemon.config import stored_configs
+from daemon.config.addresses import check_brackets
 from daemon.config.settings import Settings
 from daemon.core.attempt import Attempt
 from daemon.core.moment import Moment
@@ -81,6 +82,10 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def _pattern(text: str) -> _Pattern:
     form = "CLUSTER/PATTERN, such as prod/orders, 'prod/*' or '*/orders'"
+    try:
+        check_brackets(text)
+    except ValueError as exc:
+        raise UsageError(f"--repository {exc}") from exc
     return _Pattern(text, *parse_repository_name(text, f"--repository {shown(text)}", form))
 
 

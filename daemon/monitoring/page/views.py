@@ -105,8 +105,7 @@ def verdict(scene: Scene, openings: Iterable[OpenView]) -> Verdict:
         text = "Nothing is paused: what is open has no repositories."
         return Verdict("wait", "…", text, "nothing to pause")
     if is_complete and (busy := _busy(scene, begun)):
-        more = f" and {len(busy) - MOST_BUSY} more" if len(busy) > MOST_BUSY else ""
-        where = f"{enumerated(busy[:MOST_BUSY])}{more}"
+        where = enumerated(busy, MOST_BUSY)
         text = f"Everything is paused: {paused} of {wanted}."
         text = f"{text} Tasks still run on {where}: wait for them."
         return Verdict("wait", "…", text, f"{paused} of {wanted} paused, tasks run")

@@ -12,6 +12,7 @@ from daemon.service.client import WithheldError
 from tests.evil.server import (
     Behaviour,
     answer,
+    cut,
 )
 from tests.service.client.kit import (
     EMPTY,
@@ -63,6 +64,41 @@ def test_a_service_that_moved_is_discovered_anew(serve: Serve, connect: Connect)
         Action.LIST,
     ]
     assert len(manager.seen) == 2
+
+
+def test_a_node_that_gives_no_list_is_discovered_anew(serve: Serve, connect: Connect) -> None:
+    """Whatever listens there now: after a list that failed the cluster manager is asked again."""
+    former, server = serve(EMPTY, answer(404, b"404 page not found")), serve(EMPTY)
+    manager = serve(nodes(former.url), nodes(server.url))
+    client = connect(discover=(manager.url,))
+
+    client.service.repositories()
+    client.list_failure()
+    client.service.repositories()
+    client.service.repositories()
+
+    assert [attempt.action for attempt in client.attempts] == [
+        *(Action.DISCOVER, Action.LIST, Action.LIST),
+        *(Action.DISCOVER, Action.LIST, Action.LIST),
+    ]
+    assert [len(each.seen) for each in (former, server, manager)] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("failed", [answer(403), cut()], ids=["no list", "silence"])
+def test_known_nodes_are_asked_while_the_manager_is_down(
+    serve: Serve, connect: Connect, failed: Behaviour
+) -> None:
+    """A cluster manager that does not answer keeps nobody from the nodes that it named before."""
+    server = serve(EMPTY, failed, EMPTY)
+    manager = serve(nodes(server.url), cut())
+    client = connect(discover=(manager.url,))
+
+    client.service.repositories()
+    client.list_failure()
+    client.service.repositories()
+
+    assert client.errors[-2:] == [CallError.RESET, None]
+    assert [attempt.action for attempt in client.attempts[-2:]] == [Action.DISCOVER, Action.LIST]
 
 
 def test_nothing_leaves_when_it_is_too_late_after_a_discovery(

@@ -48,7 +48,7 @@ from tests.unit.config.config_files import CLUSTERS, RULE, faults
         ("exclusions: {a b: [2026-11-12]}", '"a b" is not a name'),
         ("exclusions: [2026-11-12]", "a list is not a mapping of names"),
         # So pydantic marks the errors of keys.
-        ("exclusions: {a: {'[key]': 1}}", '"[key]" is not a known key here; known are: ics'),
+        ("exclusions: {a: {'[key]': 1}}", '"[key]" is not a known key here; known: ics'),
         ("exclusions: {'[key]': {'[key]': 1}}", 'exclusions."[key]": "[key]" is not a name'),
     ],
 )

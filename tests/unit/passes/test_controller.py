@@ -191,7 +191,8 @@ def test_nothing_is_said_before_it_is_durable(
         stage.world.paused_by["orders"] = "daemon"
     suspicion = stage.until(LATE) if phase is Phase.PAUSING else None
 
-    stage.make_passes(*([hold("orders", phase, suspicion)] if phase else []), pattern=pattern)
+    before = [hold("orders", phase, suspicion)] if phase else []
+    stage.make_passes(*before, pattern=pattern, count=2)
 
     assert stage.log.said == [expected]
 

@@ -56,6 +56,7 @@ def test_an_open_window_is_seen(ask: Ask) -> None:
         (("open", "x", "--repository", "pord/a", "--for", "1h"), 2, 'did you mean "prod"?'),
         (("open", "x", "--repository", "prod/a b", "--for", "1h"), 2, "is not a repository id"),
         (("open", "x", "--repository", "prod/a b*", "--for", "1h"), 2, "can match no repository"),
+        (("open", "x", "--repository", "[^q]*/a", "--for", "1h"), 2, "write [! for any character"),
         (("open", "x", "--repository", "prod/a", "--until", "2020-01-01"), 2, "is in the past"),
         (("open", "x", "--repository", "prod/a", "--until", "soon"), 2, "not a time"),
         (("open", "x", "--repository", "prod/a", "--for", "90"), 2, "a bare number has no unit"),

@@ -136,6 +136,16 @@ def test_a_ledger_in_use_is_refused(release: Release, file: Path) -> None:
     assert len(ended.err.splitlines()) == 1
 
 
+def test_a_pattern_that_shells_read_differently_is_refused(release: Release) -> None:
+    """Nobody releases `a` who means all but `a`."""
+    ended = release("--repository", "prod/[^a]*")
+
+    assert ended.code == 2
+    assert ended.err == (
+        'cbmaintd: --repository "prod/[^a]*": write [! for any character but those that follow\n'
+    )
+
+
 def test_a_pattern_that_matches_no_hold_names_those(release: Release, file: Path) -> None:
     """What is held is told to whoever asks for something else; a long list is cut."""
     remember(file, hold("prod"), *(hold("test", f"r{number:02}") for number in range(20)))
