@@ -205,11 +205,12 @@ def _insert(table: sa.Table, dialect: str) -> Any:
     if dialect != POSTGRESQL:
         return statement
     columns = [column for column in table.c if column is not table.autoincrement_column]
-    arrays = sa.select(*(_array(column.name, column) for column in columns))
+    arrays = sa.select(*(unnested(column.name, column) for column in columns))
     return statement.from_select([column.name for column in columns], arrays)
 
 
-def _array(name: str, column: sa.Column[Any]) -> Any:
+def unnested(name: str, column: sa.Column[Any]) -> Any:
+    """Return a row for each value of a parameter that is an array of values of *column*."""
     kind = sa.Integer if isinstance(column.type, sa.Integer) else sa.Text
     return sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(kind)))
 
@@ -223,7 +224,7 @@ def _upsert(table: sa.Table, dialect: str) -> Any:
 def _delete(dialect: str) -> Any:
     key = record.c.cluster, record.c.repository
     if dialect == POSTGRESQL:
-        chosen = sa.select(_array("in_cluster", key[0]), _array("with_id", key[1]))
+        chosen = sa.select(unnested("in_cluster", key[0]), unnested("with_id", key[1]))
         return sa.delete(record).where(sa.tuple_(*key).in_(chosen))
     chosen_one = key[0] == sa.bindparam("in_cluster"), key[1] == sa.bindparam("with_id")
     return sa.delete(record).where(*chosen_one)

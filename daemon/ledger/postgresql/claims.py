@@ -43,9 +43,9 @@ _IS_FREE = sa.or_(tables.claim.c.owner.is_(None), tables.claim.c.expires < NOW)
 _FREE = sa.select(tables.claim.c.cluster).where(_IS_FREE)
 _RECORDED = sa.select(tables.record.c.cluster).distinct()
 _LOOKS = sa.select(
-    sa.func.unnest(sa.bindparam("clusters", type_=sa.ARRAY(sa.Text))).label("cluster"),
-    sa.func.unnest(sa.bindparam("epochs", type_=sa.ARRAY(sa.Integer))).label("epoch"),
-    sa.func.unnest(sa.bindparam("lasts", type_=sa.ARRAY(sa.Integer))).label("last"),
+    tables.unnested("clusters", tables.claim.c.cluster).label("cluster"),
+    tables.unnested("epochs", tables.claim.c.epoch).label("epoch"),
+    tables.unnested("lasts", tables.claim.c.looked).label("last"),
 ).subquery("looks")
 # No two claims have the same epoch of a cluster, so whose it is need not be asked.
 _LOOKED = (

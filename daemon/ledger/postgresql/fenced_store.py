@@ -32,8 +32,7 @@ _Put = Callable[
 
 _CLAIM = tables.claim.c
 _PAIRS = sa.select(
-    sa.func.unnest(sa.bindparam("names", type_=sa.ARRAY(sa.Text))),
-    sa.func.unnest(sa.bindparam("epochs", type_=sa.ARRAY(sa.Integer))),
+    tables.unnested("names", _CLAIM.cluster), tables.unnested("epochs", _CLAIM.epoch)
 )
 _FENCE = (
     sa.select(_CLAIM.cluster, _CLAIM.epoch, NOW.label("now"))
