@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
@@ -11,7 +11,7 @@ from daemon.core.record import Phase, Record
 from daemon.core.shares import LONGEST_SKEW
 from daemon.core.unreachable import Unreachable
 from daemon.ledger.state import DaemonState, Member
-from daemon.windows.overrides import Override
+from daemon.windows.overrides import Override, OverrideKind
 from daemon.windows.window import Opening, Window
 
 
@@ -201,6 +201,17 @@ def _local(at: datetime) -> str:
     offset = at.utcoffset() or timedelta(0)
     nearest = timedelta(minutes=round(offset / timedelta(minutes=1)))
     return (at if nearest == offset else at.astimezone(timezone(nearest))).isoformat()
+
+
+def effect(decision: Override, times: Callable[[datetime], str]) -> str:
+    """Return which opening a person cancelled or took back, or its new end; empty for neither."""
+    match decision.kind:
+        case OverrideKind.SKIP:
+            return f"not {times(decision.start)}"
+        case OverrideKind.UNSKIP:
+            return f"{times(decision.start)} after all"
+        case _:
+            return f"until {times(decision.end)}" if decision.end else ""
 
 
 def skipped_json(skipped: Skipped) -> dict[str, object]:

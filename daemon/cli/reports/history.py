@@ -11,7 +11,8 @@ from daemon.cli import output
 from daemon.cli.reports.tables import Row, lay_out, line_width, print_paged
 from daemon.core.attempt import Attempt, Outcome
 from daemon.durations import milliseconds
-from daemon.windows.overrides import Override, OverrideKind
+from daemon.monitoring.status import effect
+from daemon.windows.overrides import Override
 from daemon.wording import enumerated
 
 COLUMNS = (
@@ -114,12 +115,8 @@ def _result(attempt: Attempt) -> Iterator[str]:
 
 
 def _decided(decision: Override, at: datetime) -> Iterator[str]:
-    if decision.kind is OverrideKind.SKIP:
-        yield f"not {_time(decision.start, at)}"
-    elif decision.kind is OverrideKind.UNSKIP:
-        yield f"{_time(decision.start, at)} after all"
-    elif decision.end:
-        yield f"until {_time(decision.end, at)}"
+    if said := effect(decision, lambda instant: _time(instant, at)):
+        yield said
     yield f"by {decision.by}"
 
 

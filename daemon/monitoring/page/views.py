@@ -13,8 +13,8 @@ from daemon.core.record import Record
 from daemon.ledger.state import DaemonState, Member, Reading
 from daemon.monitoring.page.scene import ClusterScene, HistoryScene, Scene
 from daemon.monitoring.page.strips import Kind, Mark, Strip
-from daemon.monitoring.status import StatusReport, cancelled, member_problems
-from daemon.windows.overrides import Override, OverrideKind
+from daemon.monitoring.status import StatusReport, cancelled, effect, member_problems
+from daemon.windows.overrides import Override
 from daemon.windows.timeline import LOOK_AHEAD
 from daemon.windows.window import Opening, Window
 from daemon.wording import counted, enumerated
@@ -252,17 +252,13 @@ def _member(member: Member) -> MemberView:
     return MemberView(member, *(("bad", "✗", problems) if problems else ("ok", "✓", "live")))
 
 
-def _what(decision: Override, at: datetime) -> str:
-    """Return which opening a person cancelled or took back, or its end, as `history` does."""
-    is_end = decision.kind not in {OverrideKind.SKIP, OverrideKind.UNSKIP}
-    instant = decision.end if is_end else decision.start
-    if instant is None:
-        return ""
-    local = instant.astimezone(at.tzinfo)
-    time = f"{local:%H:%M}" if local.date() == at.date() else f"{local:%a %-d %b %H:%M}"
-    if is_end:
-        return f"until {time}, "
-    return f"not {time}, " if decision.kind is OverrideKind.SKIP else f"{time} after all, "
+def _effect(decision: Override, at: datetime) -> str:
+    def time(instant: datetime) -> str:
+        local = instant.astimezone(at.tzinfo)
+        return f"{local:%H:%M}" if local.date() == at.date() else f"{local:%a %-d %b %H:%M}"
+
+    said = effect(decision, time)
+    return f"{said}, " if said else ""
 
 
 def _row(entry: HistoryScene, zone: tzinfo) -> HistoryView:
@@ -283,5 +279,5 @@ def _row(entry: HistoryScene, zone: tzinfo) -> HistoryView:
             )
         case Override() as decision:
             by = f"by {decision.by}{f': {decision.reason}' if decision.reason else ''}"
-            result = f"{_what(decision, entry.at.astimezone(zone))}{by}"
+            result = f"{_effect(decision, entry.at.astimezone(zone))}{by}"
             return HistoryView(entry.at, decision.kind, "", "", (decision.window,), "", result)
