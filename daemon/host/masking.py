@@ -5,13 +5,18 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 from daemon.wording import printable
 
 SHORTEST_MASKED = 4
 """Anything shorter occurs in ordinary words, and masking it there would tell what it is."""
+
+
+_FEW = 400
+"""Up to so many beginnings of secrets it costs less to look for each than to look them up."""
 
 
 def spellings(secret: str) -> frozenset[str]:
@@ -32,27 +37,59 @@ def spellings(secret: str) -> frozenset[str]:
     return frozenset(form for form in forms if len(form) >= SHORTEST_MASKED)
 
 
-def pattern_of(forms: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern that finds any of *forms*, the longest first."""
-    longest_first = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
-
-
 class Censor:
-    """Replaces what a text has of some forms of a secret by `***`."""
+    """Replaces what a text has of some forms of secrets by `***`.
+
+    Hundreds of clusters have as many passwords, each of which has several spellings: where there
+    are many, only those are looked for whose beginning stands in the text.
+    """
 
     def __init__(self, forms: Iterable[str] = ()) -> None:
         """Look for these *forms*, none of which is empty."""
-        self._forms = frozenset(forms)
-        self._pattern = pattern_of(self._forms)
+        self._by_start: dict[str, tuple[str, ...]] = {}
+        self.add(forms)
+
+    def add(self, forms: Iterable[str]) -> None:
+        """Look for these *forms* as well, none of which is empty; a second time changes nothing."""
+        for form in forms:
+            # What is shorter than a beginning is always looked for.
+            start = form[:SHORTEST_MASKED] if len(form) >= SHORTEST_MASKED else ""
+            known = self._by_start.get(start, ())
+            if form not in known:
+                self._by_start[start] = (*known, form)
+
+    @property
+    def is_idle(self) -> bool:
+        """Check whether it looks for nothing yet."""
+        return not self._by_start
 
     def is_in(self, text: str) -> bool:
         """Check whether there is anything to replace; much faster than to replace nothing."""
-        return any(form in text for form in self._forms)
+        return bool(self._found(text))
 
     def __call__(self, text: str) -> str:
         """Return *text* without it."""
-        return self._pattern.sub("***", text) if self.is_in(text) else text
+        found = self._found(text)
+        return _pattern_of(found).sub("***", text) if found else text
+
+    def _found(self, text: str) -> frozenset[str]:
+        by_start = self._by_start
+        # A list of all values is made in one step, whatever another thread adds.
+        likely = list(by_start.values()) if len(by_start) <= _FEW else _met(text, by_start)
+        return frozenset(form for forms in likely for form in forms if form in text)
+
+
+def _met(text: str, by_start: Mapping[str, tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return the forms of those beginnings that stand in *text*."""
+    ends = range(SHORTEST_MASKED, len(text) + 1)
+    starts = {at for end in ends if (at := text[end - SHORTEST_MASKED : end]) in by_start}
+    return [by_start.get("", ()), *(by_start[start] for start in starts)]
+
+
+@lru_cache(maxsize=8)
+def _pattern_of(forms: frozenset[str]) -> re.Pattern[str]:
+    """Return a pattern that finds any of *forms*, the longest first."""
+    return re.compile("|".join(map(re.escape, sorted(forms, key=len, reverse=True))))
 
 
 def _in_lower_case(quoted: str) -> str:

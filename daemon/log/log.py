@@ -13,21 +13,17 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from daemon.core.attempt import MESSAGE_LIMIT, Attempt, Outcome
 from daemon.durations import milliseconds
-from daemon.host.masking import SHORTEST_MASKED, pattern_of, spellings
+from daemon.host.masking import Censor, spellings
 from daemon.log import events
 from daemon.log.events import Level
 from daemon.log.render import LogFormat, json_line, plain, renderer
 from daemon.log.structured import Logger, filtering, wrap_logger
 from daemon.log.writer import Entry, LogWriter
 from daemon.wording import has_escapes
-
-_FEW = 400
-"""Up to so many beginnings of secrets it costs less to look for each than to look them up."""
 
 
 class Revealing(Protocol):
@@ -155,36 +151,22 @@ def _traceback(exc: object) -> str:
 
 
 class _Mask:
-    """Replaces known secrets in an entry's values.
-
-    Hundreds of clusters have as many passwords, each of which has several spellings: where there
-    are many, only those are looked for whose beginning stands in the text.
-    """
+    """Replaces known secrets in an entry's values."""
 
     def __init__(self) -> None:
-        self._by_start: dict[str, tuple[str, ...]] = {}
+        self._censor = Censor()
 
     def add(self, secret: str) -> None:
         """Hide `secret` from now on; a second time changes nothing."""
-        for form in spellings(secret):
-            start = form[:SHORTEST_MASKED]
-            known = self._by_start.get(start, ())
-            if form not in known:
-                self._by_start[start] = (*known, form)
+        self._censor.add(spellings(secret))
 
     def is_in(self, text: str) -> bool:
         """Check whether a text has a known secret."""
-        return bool(self._found(text))
-
-    def _found(self, text: str) -> frozenset[str]:
-        by_start = self._by_start
-        # A list of all values is made in one step, whatever another thread adds.
-        likely = list(by_start.values()) if len(by_start) <= _FEW else _met(text, by_start)
-        return frozenset(form for forms in likely for form in forms if form in text)
+        return self._censor.is_in(text)
 
     def apply(self, entry: Entry) -> Entry:
         """Return the entry with every known secret in its values replaced."""
-        if not self._by_start:
+        if self._censor.is_idle:
             return entry
         return {key: self._masked(value) for key, value in entry.items()}
 
@@ -193,21 +175,10 @@ class _Mask:
             case None | bool() | int() | float():
                 return value
             case str():
-                found = self._found(value)
-                return _pattern_of(found).sub("***", value) if found else value
+                return self._censor(value)
             case dict():
                 return {str(key): self._masked(inner) for key, inner in value.items()}
             case list() | tuple() | set() | frozenset():
                 return [self._masked(inner) for inner in value]
             case _:
                 return self._masked(plain(value))
-
-
-def _met(text: str, by_start: Mapping[str, tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Return the spellings of those beginnings that stand in *text*."""
-    ends = range(SHORTEST_MASKED, len(text) + 1)
-    starts = {at for end in ends if (at := text[end - SHORTEST_MASKED : end]) in by_start}
-    return [by_start[start] for start in starts]
-
-
-_pattern_of = lru_cache(maxsize=1)(pattern_of)

@@ -11,7 +11,7 @@ import requests
 
 from daemon.core.attempt import CallError
 from daemon.errors import SecretError
-from daemon.host.masking import pattern_of, spellings
+from daemon.host.masking import Censor, spellings
 from daemon.notify.messages import Batch, DeliveryError, Mask, Message, Undelivered
 from daemon.notify.notices import Notice
 from daemon.notify.targets import Target
@@ -120,4 +120,4 @@ def _without(known: Sequence[str], text: str) -> str:
     secrets = {url, *values, parts.path, parts.query, parts.password or "", parts.username or ""}
     secrets.update(parts.path.split("/"), (value for _, value in parse_qsl(parts.query)))
     forms = {form for each in secrets for form in spellings(unquote(each)) | spellings(each)}
-    return pattern_of(form for form in forms if len(form) >= _SHORTEST_SECRET).sub("***", text)
+    return Censor(form for form in forms if len(form) >= _SHORTEST_SECRET)(text)
