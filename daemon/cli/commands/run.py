@@ -55,11 +55,11 @@ def run(args: argparse.Namespace, environ: Mapping[str, str]) -> int:
     # It may take minutes.
     with ending_at_once():
         found = _read(file, environ)
-    url = places.find_ledger(args, environ, found if isinstance(found, Settings) else file)
-    if isinstance(found, ConfigError) and not exists(url):
-        raise found
-    sys.setswitchinterval(SWITCH_S)
+        url = places.find_ledger(args, environ, found if isinstance(found, Settings) else file)
+        if isinstance(found, ConfigError) and not exists(url):
+            raise found
     signals = Signals()
+    sys.setswitchinterval(SWITCH_S)
     # Never closed: closing gives signals their defaults back, and one more SIGTERM would kill.
     loop = EventLoop()
     log = _log(args, environ)
